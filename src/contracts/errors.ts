@@ -1,0 +1,72 @@
+/** One row per thing that can go wrong: HTTP status, public title, and whether trying again can help. */
+interface ErrorSpec {
+  status: number;
+  title: string;
+  retryable: boolean;
+}
+
+export const errors = {
+  'request/malformed': { status: 400, title: 'The request is not valid', retryable: false },
+  'request/too-large': { status: 413, title: 'The request body is too large', retryable: false },
+  'request/not-found': { status: 404, title: 'There is nothing at this address', retryable: false },
+  'request/method-not-allowed': { status: 405, title: 'This address does not answer that method', retryable: false },
+  'request/unsupported-media-type': { status: 415, title: 'Send JSON', retryable: false },
+  'request/rate-limited': { status: 429, title: 'Too many requests', retryable: true },
+  'idempotency/key-reused': { status: 422, title: 'This Idempotency-Key was used for another request', retryable: false },
+  'auth/unauthenticated': { status: 401, title: 'A valid access token is required', retryable: false },
+  'auth/forbidden': { status: 403, title: 'Your groups do not allow this', retryable: false },
+  'tenant/not-found': { status: 404, title: 'Tenant not found', retryable: false },
+  'tenant/exists': { status: 409, title: 'This tenant id is taken', retryable: false },
+  'tenant/not-active': { status: 409, title: 'The tenant is not active', retryable: false },
+  'tenant/busy': { status: 409, title: 'Another operation works on this tenant', retryable: true },
+  'operation/not-found': { status: 404, title: 'Operation not found', retryable: false },
+  'operation/not-cancellable': { status: 409, title: 'The operation can no longer be cancelled', retryable: false },
+  'session/not-found': { status: 404, title: 'Session not found', retryable: false },
+  'session/closed': { status: 409, title: 'The session is closed', retryable: false },
+  'session/busy': { status: 409, title: 'The session is working on another message', retryable: true },
+  'session/inbox-full': { status: 429, title: 'Too many messages wait in this session', retryable: true },
+  'turn/not-found': { status: 404, title: 'Turn not found', retryable: false },
+  'turn/failed': { status: 502, title: 'The agent could not answer', retryable: true },
+  'model/throttled': { status: 503, title: 'The model is busy', retryable: true },
+  'model/unavailable': { status: 503, title: 'The model cannot be reached', retryable: true },
+  'model/stream-broken': { status: 503, title: 'The model stopped in the middle of its answer', retryable: true },
+  'model/refused': { status: 502, title: 'The model refused the request', retryable: false },
+  'tool/unknown': { status: 422, title: 'There is no such tool', retryable: false },
+  'tool/invalid-input': { status: 422, title: 'The tool input does not fit its schema', retryable: false },
+  'tool/failed': { status: 502, title: 'The tool failed', retryable: true },
+  'config/invalid': { status: 422, title: 'The configuration is not valid', retryable: false },
+  'config/unreadable': { status: 503, title: 'The configuration cannot be read', retryable: true },
+  'infrastructure/failed': { status: 502, title: 'The infrastructure could not be built', retryable: false },
+  'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
+  'dependency/unavailable': { status: 503, title: 'A service Tenure depends on is not available', retryable: true },
+  'internal/bug': { status: 500, title: 'Something went wrong on our side', retryable: true },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errors;
+
+export const isErrorCode = (value: unknown): value is ErrorCode => typeof value === 'string' && Object.hasOwn(errors, value);
+
+/** An expected failure. `message` is public: it says what happened and what to do, and holds no secret. */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly retryAfterSeconds?: number },
+  ) {
+    super(message, options);
+    this.retryAfterSeconds = options?.retryAfterSeconds;
+  }
+}
+
+/** Walks `cause` to the code an error carries: of a DomainError, or of a Temporal failure whose `type` is a code. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  for (let link = error; link instanceof Error; link = link.cause) {
+    if (link instanceof DomainError) return link.code;
+    if ('type' in link && isErrorCode(link.type)) return link.type;
+  }
+  return undefined;
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { turnOutcomes } from './session';
+
+export const Usage = z.object({ inputTokens: z.number().int(), outputTokens: z.number().int() });
+export type Usage = z.infer<typeof Usage>;
+
+const inTurn = { turnId: z.string() };
+const inStep = { ...inTurn, step: z.number().int().min(1) };
+const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
+
+/** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
+export const EventBody = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('session.started') }),
+  z.object({ type: z.literal('turn.queued'), ...inTurn, text: z.string() }),
+  z.object({ type: z.literal('turn.started'), ...inTurn }),
+  z.object({ type: z.literal('step.started'), ...inStep }),
+  /** A retry throws away what was streamed of this step: show nothing of it any more. */
+  z.object({ type: z.literal('step.reset'), ...inStep, attempt: z.number().int() }),
+  z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string() }),
+  z.object({ type: z.literal('tool.requested'), ...ofCall, input: z.json() }),
+  z.object({ type: z.literal('tool.started'), ...ofCall }),
+  z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
+  z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage }),
+  z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional() }),
+  z.object({ type: z.literal('session.closed') }),
+]);
+export type EventBody = z.infer<typeof EventBody>;
+
+/** An entry of the log. `seq` starts at 1, has no gaps, and never changes its meaning. */
+export const SessionEvent = z.intersection(z.object({ seq: z.number().int().min(1), at: z.iso.datetime() }), EventBody);
+export type SessionEvent = { readonly seq: number; readonly at: string } & EventBody;
+
+/** A piece of the model's answer while it is written. Not kept: the text is in `message.completed` afterwards. */
+export const TextDelta = z.object({
+  type: z.literal('text.delta'),
+  ...inStep,
+  /** The last durable event before it. */
+  afterSeq: z.number().int(),
+  /** Counts the deltas after `afterSeq`, from 1. */
+  n: z.number().int().min(1),
+  text: z.string(),
+});
+export type TextDelta = z.infer<typeof TextDelta>;
+
+export type LiveEntry = SessionEvent | TextDelta;
+
+/** Events in one atomic write. Bounds how far back a reader must look for the batch that holds its cursor. */
+export const maxBatchEvents = 64;
+
+/** Place in the stream: `{seq}` of a durable event, `{seq}.{n}` of a delta after it. */
+export const cursorOf = (entry: LiveEntry): string => (entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+
+const cursorPattern = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
+
+/** @returns undefined when the text is no cursor. */
+export function parseCursor(text: string): { seq: number; n: number } | undefined {
+  const match = cursorPattern.exec(text);
+  return match ? { seq: Number(match[1]), n: Number(match[2] ?? 0) } : undefined;
+}

@@ -1,0 +1,100 @@
+/** Every durable name in one place: renaming one is a data migration, so review it as one. */
+
+/** 3-32 characters, so that every AWS name derived below is legal. */
+export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
+/** No underscore: it separates tenant and session in AgentCore's session id. */
+export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
+export const operationIdPattern = /^(onboarding|offboarding)_[a-z][a-z0-9-]{2,31}_[0-9a-z]{26}$/;
+
+export type OperationKind = 'onboarding' | 'offboarding';
+
+export const taskQueues = {
+  sessions: 'sessions',
+  lifecycle: 'lifecycle',
+  tenant: (tenantId: string) => `tenant-${tenantId}`,
+} as const;
+
+/** The tenant comes first, so that one prefix query lists all of a tenant's work. */
+export const workflowIds = {
+  session: (tenantId: string, sessionId: string) => `${tenantId}/sessions/${tenantId}_${sessionId}`,
+  operation: (operationId: string) => `${tenantOfOperation(operationId)}/operations/${operationId}`,
+} as const;
+
+export const operationIds = {
+  of: (kind: OperationKind, tenantId: string, unique: string) => `${kind}_${tenantId}_${unique}`,
+} as const;
+
+/** @throws TypeError when the id was not checked against {@link operationIdPattern} first. */
+export function tenantOfOperation(operationId: string): string {
+  const tenantId = operationId.split('_')[1];
+  if (!tenantId) throw new TypeError(`Not an operation id: ${operationId}`);
+  return tenantId;
+}
+
+export const searchAttributes = { tenantId: 'TenantId' } as const;
+
+/** Names of what a tenant owns in AWS. cloudformation/tenant-infrastructure.yaml spells the same names. */
+export const tenantResources = (tenantId: string) =>
+  ({
+    stack: `tenant-${tenantId}-infrastructure`,
+    userPool: `tenant-${tenantId}-pool`,
+    userPoolClient: `tenant-${tenantId}-client`,
+    keyAlias: `alias/tenant-${tenantId}-key`,
+    bucket: `tenant-${tenantId}-data-bucket`,
+    table: `tenant-${tenantId}-data`,
+    role: `tenant-${tenantId}-access`,
+    logGroup: `/tenure/tenant/${tenantId}`,
+    alarm: `tenant-${tenantId}-errors`,
+    /** AgentCore allows letters, digits and underscores only; ids have no underscore, so this stays unique. */
+    memory: `tenant_${tenantId.replaceAll('-', '_')}_memory`,
+    parameterPrefix: `/app/tenant/${tenantId}/`,
+    agentParameter: `/app/tenant/${tenantId}/agent`,
+  }) as const;
+
+export const platformResources = {
+  registryTable: 'tenant-registry',
+  operatorPool: 'tenure-operators-pool',
+  operatorPoolClient: 'tenure-operators-client',
+  backupKeyAlias: 'alias/tenure-backup-key',
+  /** The account keeps the name unique among all AWS customers. */
+  backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
+} as const;
+
+/** Cognito groups; their permissions are in domain/permissions.ts. */
+export const groups = { operators: 'operators', administrators: 'administrators', members: 'members' } as const;
+
+/** Keys of the tenant's table `tenant-{id}-data`. Sequence numbers are padded so that they sort. */
+export const tableKeys = {
+  sessions: () => 'SESSIONS',
+  session: (sessionId: string) => `SESSION#${sessionId}`,
+  events: (sessionId: string) => `EVENTS#${sessionId}`,
+  batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
+  messages: (sessionId: string) => `MESSAGES#${sessionId}`,
+} as const;
+
+/** What was written once must be found again by a retry: the key of each batch of the session's log. */
+export const batchKeys = {
+  turnQueued: (turnId: string) => `${turnId}/queued`,
+  stepStarted: (turnId: string, step: number) => `${turnId}/${step}/started`,
+  stepReset: (turnId: string, step: number, attempt: number) => `${turnId}/${step}/reset/${attempt}`,
+  stepCompleted: (turnId: string, step: number) => `${turnId}/${step}/completed`,
+  toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
+  toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
+  turnCompleted: (turnId: string) => `${turnId}/completed`,
+  sessionClosed: () => 'session/closed',
+} as const;
+
+/** Large event texts, in the tenant's bucket. */
+export const objectKeys = {
+  batch: (sessionId: string, batchKey: string) => `sessions/${sessionId}/${batchKey}`,
+  backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
+} as const;
+
+/** A tenant in braces keeps its keys on one shard of a Valkey cluster. */
+export const valkeyKeys = {
+  live: (tenantId: string, sessionId: string) => `{${tenantId}}/live/${sessionId}`,
+  rate: (tenantId: string) => `{${tenantId}}/rate`,
+} as const;
+
+/** Where AgentCore Memory keeps what it knows about one user. */
+export const memoryNamespaces = { facts: (userId: string) => `/users/${userId}/facts` } as const;

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { sessionIdPattern } from './names';
+
+export const SessionId = z.string().regex(sessionIdPattern, 'a session id is 1-64 letters, digits and -');
+
+/** One conversation, wherever it is kept. */
+export interface SessionRef {
+  readonly tenantId: string;
+  readonly sessionId: string;
+}
+
+export const OnBusy = z.enum(['enqueue', 'reject']);
+export type OnBusy = z.infer<typeof OnBusy>;
+
+export const turnOutcomes = ['completed', 'cancelled', 'failed', 'max_steps', 'timed_out'] as const;
+export type TurnOutcome = (typeof turnOutcomes)[number];
+
+export const SessionRecord = z.object({
+  tenantId: z.string(),
+  sessionId: SessionId,
+  /** Cognito `sub` of the user who opened it. */
+  userId: z.string(),
+  createdAt: z.iso.datetime(),
+  closedAt: z.iso.datetime().optional(),
+});
+export type SessionRecord = z.infer<typeof SessionRecord>;
+
+export const maxMessageCharacters = 32_000;

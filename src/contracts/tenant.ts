@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { tenantIdPattern } from './names';
+
+export const TenantId = z.string().regex(tenantIdPattern, 'a tenant id is 3-32 of a-z, 0-9 and -, starting with a letter');
+
+export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed'] as const;
+export type TenantStatus = (typeof tenantStatuses)[number];
+
+export const Tier = z.enum(['standard', 'premium']);
+export type Tier = z.infer<typeof Tier>;
+
+export const RequestRate = z.object({
+  requestsPerMinute: z.number().int().min(1).max(1_000_000),
+  burst: z.number().int().min(1).max(1_000_000),
+});
+export type RequestRate = z.infer<typeof RequestRate>;
+
+/** What a tier grants unless the tenant's registry entry says otherwise. */
+export const tiers: Record<Tier, { readonly rate: RequestRate }> = {
+  standard: { rate: { requestsPerMinute: 100, burst: 20 } },
+  premium: { rate: { requestsPerMinute: 1_000, burst: 200 } },
+};
+
+/** Where a tenant's AWS resources are, once its stack stands. Outputs of cloudformation/tenant-infrastructure.yaml. */
+export const TenantInfrastructure = z.object({
+  userPoolId: z.string(),
+  userPoolClientId: z.string(),
+  keyArn: z.string(),
+  roleArn: z.string(),
+  tableName: z.string(),
+  bucketName: z.string(),
+});
+export type TenantInfrastructure = z.infer<typeof TenantInfrastructure>;
+
+/** The registry's entry. Absent parts have not been built yet. */
+export const TenantRecord = z.object({
+  tenantId: TenantId,
+  displayName: z.string(),
+  tier: Tier,
+  status: z.enum(tenantStatuses),
+  /** Operation that last changed `status`; only it may change it while it runs. */
+  operationId: z.string(),
+  rate: RequestRate.optional(),
+  infrastructure: TenantInfrastructure.optional(),
+  memoryId: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type TenantRecord = z.infer<typeof TenantRecord>;
+
+/** A tenant that can work: everything it needs is there. */
+export type ServedTenant = TenantRecord & Required<Pick<TenantRecord, 'infrastructure' | 'memoryId'>>;
+
+/** The agent of a tenant, kept as one SecureString under /app/tenant/{id}/agent. */
+export const AgentConfig = z.object({
+  modelId: z.string().min(1).max(256).default('anthropic.claude-3-5-sonnet-20241022-v2:0'),
+  systemPrompt: z
+    .string()
+    .min(1)
+    .max(32_000)
+    .default('You are a helpful assistant. Use the tools you are given. Remember what the user asks you to remember.'),
+  tools: z
+    .array(z.string().min(1).max(64))
+    .max(64)
+    .default(['remember', 'recall', 'current_time', 'calculator', 'http_request']),
+  maxStepsPerTurn: z.number().int().min(1).max(50).default(12),
+  maxToolsPerStep: z.number().int().min(1).max(16).default(8),
+  maxOutputTokens: z.number().int().min(1).max(64_000).default(1_024),
+  /** Turns of history the model is shown. */
+  historyTurns: z.number().int().min(1).max(100).default(30),
+  maxTurnSeconds: z.number().int().min(5).max(86_400).default(600),
+  /** Origins (`https://host[:port]`) the HTTP tool may call. Empty: none. */
+  allowedOrigins: z.array(z.url()).max(64).default([]),
+});
+export type AgentConfig = z.infer<typeof AgentConfig>;
+
+export const Administrator = z.object({ email: z.email().max(254) });
+export type Administrator = z.infer<typeof Administrator>;

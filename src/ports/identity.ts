@@ -1,0 +1,27 @@
+/** Where the tokens of one user pool come from. */
+export interface TokenIssuer {
+  readonly issuer: string;
+  readonly jwksUrl: string;
+  readonly clientId: string;
+}
+
+export interface VerifiedToken {
+  /** Cognito `sub`. */
+  readonly userId: string;
+  readonly groups: readonly string[];
+  readonly expiresAtMs: number;
+}
+
+/** Checks access tokens of Cognito pools. */
+export interface TokenVerifier {
+  /**
+   * RS256 signature by the issuer's JWKS, issuer, client, token_use `access`, expiry, not-before.
+   * @throws DomainError `auth/unauthenticated` (says why, never more), `dependency/unavailable` when the keys can't be fetched.
+   */
+  verify(token: string, issuer: TokenIssuer): Promise<VerifiedToken>;
+}
+
+export interface TokenIssuers {
+  tenant(pool: { userPoolId: string; userPoolClientId: string }): TokenIssuer;
+  operators(): TokenIssuer;
+}

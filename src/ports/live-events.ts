@@ -1,0 +1,24 @@
+import type { LiveEntry } from '../contracts/events';
+import type { SessionRef } from '../contracts/session';
+
+/**
+ * The fast path from worker to reader, through Valkey. It may lose entries (the log does not): readers notice a gap in
+ * `seq` and read the log.
+ */
+export interface LiveEvents {
+  /** Never throws and never delays the caller's work: a reader that misses an entry finds it in the log. */
+  publish(session: SessionRef, entries: readonly LiveEntry[]): void;
+  /**
+   * Starts to listen, at once and without a gap between `retained` and `next`.
+   * @throws DomainError `dependency/unavailable`
+   */
+  follow(session: SessionRef): Promise<LiveSubscription>;
+}
+
+export interface LiveSubscription {
+  /** What was published lately, oldest first: the deltas of the running step among it. */
+  readonly retained: readonly LiveEntry[];
+  /** The next entries; an empty list when none came within `waitMs`. */
+  next(waitMs: number): Promise<readonly LiveEntry[]>;
+  close(): void;
+}

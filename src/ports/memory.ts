@@ -1,0 +1,20 @@
+/** Who remembers: a user of a tenant, in that tenant's own AgentCore memory. */
+export interface MemoryOwner {
+  readonly tenantId: string;
+  readonly userId: string;
+}
+
+export interface MemoryFact {
+  readonly factId: string;
+  readonly text: string;
+  readonly createdAt: string;
+}
+
+export interface Memory {
+  /** Keeps a fact; the same `requestId` (1-64 of A-Za-z0-9 _-) again keeps it once. */
+  remember(owner: MemoryOwner, fact: { requestId: string; text: string }): Promise<MemoryFact>;
+  /** Facts most like the query first, at most `limit` (default 10). */
+  recall(owner: MemoryOwner, query: { text: string; limit?: number }): Promise<MemoryFact[]>;
+  /** Every fact of the tenant, streamed: for the backup. */
+  all(tenantId: string): AsyncIterable<MemoryFact & { namespace: string }>;
+}

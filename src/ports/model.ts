@@ -1,0 +1,49 @@
+import type { Usage } from '../contracts/events';
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the input. */
+  readonly inputSchema: JsonValue;
+}
+
+export type ModelMessage =
+  | { readonly role: 'user'; readonly content: readonly ({ readonly text: string } | ToolResultBlock)[] }
+  | { readonly role: 'assistant'; readonly content: readonly ({ readonly text: string } | ToolUseBlock)[] };
+
+export interface ToolUseBlock {
+  readonly toolUse: { readonly callId: string; readonly name: string; readonly input: JsonValue };
+}
+
+export interface ToolResultBlock {
+  readonly toolResult: { readonly callId: string; readonly output: JsonValue; readonly isError: boolean };
+}
+
+export interface ModelRequest {
+  readonly tenantId: string;
+  readonly modelId: string;
+  readonly systemPrompt: string;
+  /** Oldest first, alternating, user first. */
+  readonly messages: readonly ModelMessage[];
+  readonly tools: readonly ToolSpec[];
+  readonly maxOutputTokens: number;
+  readonly signal: AbortSignal;
+}
+
+export type ModelChunk =
+  | { readonly kind: 'text'; readonly text: string }
+  /** `input` is undefined when what the model wrote is not JSON; `rawInput` is what it wrote. */
+  | { readonly kind: 'toolCall'; readonly callId: string; readonly name: string; readonly input: JsonValue | undefined; readonly rawInput: string }
+  /** Always the last, exactly once. `stopReason` as Converse names it. */
+  | { readonly kind: 'end'; readonly stopReason: string; readonly usage: Usage };
+
+export interface Model {
+  /**
+   * Streams one answer.
+   * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (retryable), `model/refused` (not).
+   * @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+   */
+  converse(request: ModelRequest): AsyncIterable<ModelChunk>;
+}

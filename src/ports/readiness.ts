@@ -1,0 +1,6 @@
+/** Something the process needs. */
+export interface Dependency {
+  readonly name: string;
+  /** Resolves when it answers; rejects with the reason. */
+  check(): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import type { RequestRate } from '../contracts/tenant';
+
+export interface RateDecision {
+  readonly allowed: boolean;
+  /** Requests left in the bucket. */
+  readonly remaining: number;
+  /** Milliseconds until one more request is allowed; 0 when allowed now. */
+  readonly retryAfterMs: number;
+  /** Milliseconds until the bucket is full. */
+  readonly resetMs: number;
+}
+
+/** A token bucket per tenant that all API replicas share: `burst` tokens, refilled at `requestsPerMinute`. */
+export interface RequestLimiter {
+  /** @throws DomainError `dependency/unavailable`: without the shared count nothing passes. */
+  take(tenantId: string, rate: RequestRate): Promise<RateDecision>;
+}

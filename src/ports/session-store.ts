@@ -1,0 +1,53 @@
+import type { EventBody, SessionEvent } from '../contracts/events';
+import type { SessionRecord, SessionRef } from '../contracts/session';
+
+export interface AppendInput {
+  /** A sequence number the caller knows was the log's last at some time before this batch was first written. */
+  readonly after: number;
+  /** Names the logical write (`batchKeys`): a repeated append finds what the first one wrote. */
+  readonly key: string;
+  /** 1 to `maxBatchEvents`. */
+  readonly events: readonly EventBody[];
+}
+
+/**
+ * The ordered log of a session, encrypted in the tenant's own table. A batch is one item whose key is its first
+ * sequence number, written only if that key is free: no gaps, no reordering, and each batch once.
+ * See docs/decisions/0003-session-log.md.
+ */
+export interface SessionLog {
+  /** @returns the events as they stand in the log, whether written now or by an earlier attempt. */
+  append(session: SessionRef, batch: AppendInput): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }>;
+  /** What an earlier attempt wrote under `key` after `after`, if anything. */
+  find(session: SessionRef, batch: { after: number; key: string }): Promise<SessionEvent[] | undefined>;
+  /** Events with `after < seq <= upTo`, oldest first; at most about `limit` (whole batches), all when absent. */
+  read(session: SessionRef, range: { after: number; upTo?: number; limit?: number }): Promise<SessionEvent[]>;
+}
+
+/** A message as the caller sent it, stored before the workflow hears of it. */
+export interface StoredMessage {
+  readonly turnId: string;
+  readonly userId: string;
+  readonly text: string;
+}
+
+export interface SessionMessages {
+  /**
+   * Keeps the message; the same message again is fine.
+   * @throws DomainError `idempotency/key-reused` when the turn id holds another text.
+   */
+  put(session: SessionRef, message: StoredMessage): Promise<void>;
+  /** @throws DomainError `turn/not-found` */
+  get(session: SessionRef, turnId: string): Promise<StoredMessage>;
+}
+
+/** The sessions of a tenant. */
+export interface SessionDirectory {
+  /** Creates the record; the same user repeating it gets the first one back. @throws DomainError `session/not-found` when it is another user's. */
+  create(record: SessionRecord): Promise<SessionRecord>;
+  get(session: SessionRef): Promise<SessionRecord | undefined>;
+  /** Newest first. */
+  list(tenantId: string, page: { userId?: string; limit: number; cursor?: string }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
+  /** Notes the end; idempotent. */
+  close(session: SessionRef, closedAt: string): Promise<void>;
+}

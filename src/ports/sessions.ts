@@ -1,0 +1,27 @@
+import type { OnBusy, SessionRef } from '../contracts/session';
+
+export interface SessionStatus {
+  readonly state: 'idle' | 'running' | 'closing' | 'closed';
+  /** Highest sequence number the workflow knows. */
+  readonly head: number;
+  readonly turnCount: number;
+  readonly queuedTurns: number;
+}
+
+/** The session workflows, through Temporal. All verbs are idempotent. */
+export interface Sessions {
+  /**
+   * Hands a stored message to the session, starting its workflow if none runs.
+   * @returns `after`: the log's head when the message was taken; the turn's events come after it.
+   * @throws DomainError `session/closed`, `session/busy` (onBusy reject), `session/inbox-full`, `dependency/unavailable`.
+   */
+  submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy }): Promise<{ turnId: string; after: number }>;
+  /** Stops the running turn (or drops the queued one). Fine when it has ended. @throws DomainError `turn/not-found`. */
+  cancel(session: SessionRef, turnId?: string): Promise<void>;
+  /** Finishes the running turn, then closes. Fine when closed or never started. */
+  close(session: SessionRef): Promise<void>;
+  /** `idle` with head 0 when no message was sent yet. */
+  status(session: SessionRef): Promise<SessionStatus>;
+  /** Ids of the tenant's sessions whose workflow runs. */
+  running(tenantId: string): AsyncIterable<SessionRef>;
+}

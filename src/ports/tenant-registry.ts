@@ -1,0 +1,35 @@
+import type { ServedTenant, TenantRecord, TenantStatus } from '../contracts/tenant';
+
+/** The platform's list of tenants, table `tenant-registry`. */
+export interface TenantRegistry {
+  /** Strongly consistent. */
+  get(tenantId: string): Promise<TenantRecord | undefined>;
+  /** Every tenant, in pages of at most `limit` (default 100). */
+  list(page?: { limit?: number; cursor?: string }): Promise<{ tenants: TenantRecord[]; nextCursor?: string }>;
+  /**
+   * Takes the id for one operation. The same operation may call it again.
+   * @throws DomainError `tenant/exists`: taken, or deleted and kept from reuse.
+   */
+  reserve(record: Pick<TenantRecord, 'tenantId' | 'displayName' | 'tier' | 'operationId'> & Pick<Partial<TenantRecord>, 'rate'>): Promise<TenantRecord>;
+  /** Gives the id back; does nothing when another operation holds it. */
+  release(tenantId: string, operationId: string): Promise<void>;
+  /**
+   * Moves a tenant to another status on behalf of an operation.
+   * @throws DomainError `tenant/not-found`; `tenant/busy` when the status is not one of `from`
+   * (unless this operation has already made the move).
+   */
+  transition(input: { tenantId: string; from: readonly TenantStatus[]; to: TenantStatus; operationId: string }): Promise<TenantRecord>;
+  /** Notes what has been built. */
+  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'rate' | 'tier' | 'displayName'>>): Promise<TenantRecord>;
+}
+
+/** Looks tenants up on the hot path. Answers are at most `tenantCacheMs` old. */
+export interface TenantDirectory {
+  /**
+   * A tenant whose infrastructure stands and whose status lets it work.
+   * @throws DomainError `tenant/not-found` (also once deleted) or `tenant/not-active`.
+   */
+  served(tenantId: string): Promise<ServedTenant>;
+  /** As `served`, whatever its status: for work that must finish while the tenant leaves. */
+  built(tenantId: string): Promise<ServedTenant>;
+}
