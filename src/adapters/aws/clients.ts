@@ -1,0 +1,79 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { BedrockAgentCoreClient } from '@aws-sdk/client-bedrock-agentcore';
+import { BedrockAgentCoreControlClient } from '@aws-sdk/client-bedrock-agentcore-control';
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { translatingFailures } from './failures';
+
+export interface AwsSettings {
+  readonly region: string;
+  /** Of an AWS emulator; AWS itself when undefined. */
+  readonly endpoint: string | undefined;
+  /** Time to open a connection. Default 1 s: a host that does not answer by then is down. */
+  readonly connectTimeoutMs?: number;
+  /** Time from request to answer. Default 5 s. */
+  readonly requestTimeoutMs?: number;
+}
+
+export type Credentials = NonNullable<S3ClientConfig['credentials']>;
+
+// One pool of connections for all clients of a process: clients of many tenants talk to the same few hosts.
+const pool = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64, scheduling: 'lifo' } as const;
+const httpAgent = new HttpAgent(pool);
+const httpsAgent = new HttpsAgent(pool);
+
+/** What every client of AWS has in common; for the clients made elsewhere too. */
+export const clientDefaults = (settings: AwsSettings, credentials?: Credentials) => ({
+  region: settings.region,
+  maxAttempts: 3,
+  requestHandler: {
+    httpAgent,
+    httpsAgent,
+    connectionTimeout: settings.connectTimeoutMs ?? 1_000,
+    requestTimeout: settings.requestTimeoutMs ?? 5_000,
+    throwOnRequestTimeout: true,
+  },
+  ...(settings.endpoint !== undefined && { endpoint: settings.endpoint }),
+  ...(credentials !== undefined && { credentials }),
+});
+
+const documents = (client: DynamoDBClient) =>
+  DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+
+const clientsOf = (settings: AwsSettings, credentials?: Credentials) => {
+  const defaults = clientDefaults(settings, credentials);
+  return {
+    table: documents(translatingFailures(new DynamoDBClient(defaults))),
+    // Bucket names as host names don't resolve at an emulator.
+    s3: translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined })),
+    kms: translatingFailures(new KMSClient(defaults)),
+    ssm: translatingFailures(new SSMClient(defaults)),
+    agentCore: translatingFailures(new BedrockAgentCoreClient(defaults)),
+  };
+};
+
+/** Clients that act for one tenant, with the credentials of that tenant's role. */
+export type TenantClients = ReturnType<typeof clientsOf>;
+
+export const createTenantClients = (settings: AwsSettings, credentials: Credentials): TenantClients => clientsOf(settings, credentials);
+
+/** Clients that act for the platform, with the credentials of the process. */
+export const createPlatformClients = (settings: AwsSettings) => {
+  const defaults = clientDefaults(settings);
+  return {
+    ...clientsOf(settings),
+    sts: translatingFailures(new STSClient(defaults)),
+    cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
+    cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),
+    agentCoreControl: translatingFailures(new BedrockAgentCoreControlClient(defaults)),
+  };
+};
+
+export type PlatformClients = ReturnType<typeof createPlatformClients>;

@@ -1,0 +1,50 @@
+import { DomainError } from '../../contracts/errors';
+
+const unreachableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT']);
+
+const throttlingNames = new Set([
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'SlowDown',
+  'Throttling',
+  'ThrottledException',
+  'ThrottlingException',
+  'TooManyRequestsException',
+  'TransactionInProgressException',
+]);
+
+/** Connection failures, timeouts, throttling and server faults: trying again later can help. */
+function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number } }): boolean {
+  if (typeof error.code === 'string' && unreachableCodes.has(error.code)) return true;
+  return error.name === 'TimeoutError' || throttlingNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
+}
+
+interface Stack {
+  add(middleware: (next: (args: never) => Promise<unknown>) => (args: never) => Promise<unknown>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
+}
+
+/**
+ * Makes a client throw DomainError `dependency/unavailable` once its own retries are used up on a service that can't be
+ * reached, throttles or fails. All other errors (AccessDenied, a condition that did not hold) pass as they are.
+ */
+export function translatingFailures<Client extends { readonly middlewareStack: unknown; readonly config: { readonly serviceId: string } }>(client: Client): Client {
+  const service = client.config.serviceId;
+  // The outermost step: what it sees has been retried already.
+  (client.middlewareStack as Stack).add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (!(error instanceof Error) || !isUnavailable(error)) throw error;
+        throw new DomainError('dependency/unavailable', `${service} does not answer. Try again later.`, { cause: error });
+      }
+    },
+    { step: 'initialize', name: 'translatingFailures', priority: 'high' },
+  );
+  return client;
+}
+
+/** Whether AWS answered with one of these errors: `isAwsError(error, 'ResourceNotFoundException')`. */
+export const isAwsError = (error: unknown, ...names: readonly string[]): error is Error => error instanceof Error && names.includes(error.name);
