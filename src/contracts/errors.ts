@@ -63,10 +63,17 @@ export class DomainError extends Error {
 }
 
 /** Walks `cause` to the code an error carries: of a DomainError, or of a Temporal failure whose `type` is a code. */
-export function codeOf(error: unknown): ErrorCode | undefined {
+export const codeOf = (error: unknown): ErrorCode | undefined => expectedIn(error)?.code;
+
+
+/** What may be said of an error to users: its own words when it is an expected one, the fallback's title otherwise. */
+export const publicFailure = (error: unknown, fallback: ErrorCode): { code: ErrorCode; message: string } =>
+  expectedIn(error) ?? { code: fallback, message: errors[fallback].title };
+
+function expectedIn(error: unknown): { code: ErrorCode; message: string } | undefined {
   for (let link = error; link instanceof Error; link = link.cause) {
-    if (link instanceof DomainError) return link.code;
-    if ('type' in link && isErrorCode(link.type)) return link.type;
+    if (link instanceof DomainError) return { code: link.code, message: link.message };
+    if ('type' in link && isErrorCode(link.type)) return { code: link.type, message: link.message };
   }
   return undefined;
 }

@@ -11,8 +11,8 @@ const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
 export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('session.started') }),
-  z.object({ type: z.literal('turn.queued'), ...inTurn, text: z.string() }),
-  z.object({ type: z.literal('turn.started'), ...inTurn }),
+  z.object({ type: z.literal('turn.queued'), ...inTurn }),
+  z.object({ type: z.literal('turn.started'), ...inTurn, text: z.string() }),
   z.object({ type: z.literal('step.started'), ...inStep }),
   /** A retry throws away what was streamed of this step: show nothing of it any more. */
   z.object({ type: z.literal('step.reset'), ...inStep, attempt: z.number().int() }),

@@ -74,7 +74,7 @@ export const tableKeys = {
 
 /** What was written once must be found again by a retry: the key of each batch of the session's log. */
 export const batchKeys = {
-  turnQueued: (turnId: string) => `${turnId}/queued`,
+  turnsQueued: (firstTurnId: string) => `${firstTurnId}/queued`,
   stepStarted: (turnId: string, step: number) => `${turnId}/${step}/started`,
   stepReset: (turnId: string, step: number, attempt: number) => `${turnId}/${step}/reset/${attempt}`,
   stepCompleted: (turnId: string, step: number) => `${turnId}/${step}/completed`,

@@ -1,0 +1,36 @@
+import type { EventBody, SessionEvent } from '../../contracts/events';
+import type { SessionRef } from '../../contracts/session';
+import type { AgentConfigs } from '../../ports/agent-configs';
+import type { LiveEvents } from '../../ports/live-events';
+import type { Model } from '../../ports/model';
+import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { Toolbox } from './tools';
+
+export interface SessionStepDeps {
+  readonly model: Model;
+  readonly log: SessionLog;
+  readonly messages: SessionMessages;
+  readonly sessions: SessionDirectory;
+  readonly live: LiveEvents;
+  readonly configs: AgentConfigs;
+  readonly toolbox: Toolbox;
+}
+
+/** A user's turn in a session, and where the log stood when the workflow asked. */
+export interface TurnInput extends SessionRef {
+  readonly turnId: string;
+  /** Every event of this activity comes after it. */
+  readonly after: number;
+}
+
+/** Writes one batch, and hands it to whoever listens. A repeated write is told again: the first may have died in between. */
+export async function record(
+  { log, live }: Pick<SessionStepDeps, 'log' | 'live'>,
+  { tenantId, sessionId }: SessionRef,
+  batch: { after: number; key: string; events: readonly EventBody[] },
+): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }> {
+  const session = { tenantId, sessionId };
+  const written = await log.append(session, batch);
+  live.publish(session, written.events);
+  return written;
+}

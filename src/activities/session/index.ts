@@ -1,0 +1,13 @@
+import type { SessionStepDeps } from './deps';
+import { createTurnActivities } from './turn';
+import { createThink } from './think';
+import { createToolActivities } from './use-tool';
+
+/** What a session's workflow runs on its tenant's queue. */
+export const createSessionActivities = (deps: SessionStepDeps) => ({
+  ...createThink(deps),
+  ...createToolActivities(deps),
+  ...createTurnActivities(deps),
+});
+
+export type SessionActivities = ReturnType<typeof createSessionActivities>;

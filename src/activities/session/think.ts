@@ -1,0 +1,172 @@
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
+import type { JsonValue } from '../../contracts/model';
+import { batchKeys } from '../../contracts/names';
+import type { TurnOutcome } from '../../contracts/session';
+import type { AgentConfig } from '../../contracts/tenant';
+import type { Thought } from '../../domain/session';
+import { toModelMessages } from '../../domain/transcript';
+import type { ModelChunk } from '../../ports/model';
+import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { TokenStream } from './token-stream';
+
+export interface ThinkInput extends TurnInput {
+  readonly userId: string;
+  /** 1 is the first. */
+  readonly step: number;
+  /** Whether `turn.queued` is in the log already. */
+  readonly announced: boolean;
+  /** The model is shown what comes after it. */
+  readonly historyStart: number;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly calls: readonly Extract<ModelChunk, { kind: 'toolCall' }>[];
+  readonly stopReason: string;
+  readonly usage: Usage;
+}
+
+export const createThink = (deps: SessionStepDeps) => ({
+  /**
+   * Asks the model for the next step, streams its words to whoever listens, and writes what it said and wants.
+   * A repeated attempt returns what an earlier one wrote; a broken one is taken back with `step.reset`.
+   *
+   * @returns `outcome` when the turn is over; otherwise the calls that wait (those with bad input are answered already).
+   * @throws DomainError `model/*`, `config/unreadable`, `dependency/unavailable`
+   * @see docs/decisions/0003-session-log.md
+   */
+  async think(input: ThinkInput): Promise<Thought> {
+    const { tenantId, sessionId, turnId, step, after } = input;
+    const agent = await deps.configs.get(tenantId);
+    const key = batchKeys.stepCompleted(turnId, step);
+    const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
+    if (earlier) return thoughtFrom(earlier, agent, deps);
+
+    const { events: history, opened } = await openStep(deps, input);
+    const answer = await askModel(deps, input, agent, [...history, ...opened.events], opened.head);
+    const events = eventsOf(answer, input, agent, deps);
+    const written = await record(deps, input, { after: opened.head, key, events });
+    return thoughtFrom(written.events, agent, deps);
+  },
+});
+
+/** Reads what the model is shown while the step's beginning is written. */
+async function openStep(deps: SessionStepDeps, input: ThinkInput) {
+  const { tenantId, sessionId, turnId, step, after, historyStart } = input;
+  const [events, text] = await Promise.all([
+    deps.log.read({ tenantId, sessionId }, { after: historyStart, upTo: after }),
+    step === 1 ? deps.messages.get({ tenantId, sessionId }, turnId).then((message) => message.text) : undefined,
+  ]);
+  const opening: EventBody[] = [{ type: 'step.started', turnId, step }];
+  if (text !== undefined) opening.unshift({ type: 'turn.started', turnId, text });
+  if (text !== undefined && !input.announced) opening.unshift({ type: 'turn.queued', turnId });
+  if (after === 0) opening.unshift({ type: 'session.started' });
+  const opened = await record(deps, input, { after, key: batchKeys.stepStarted(turnId, step), events: opening });
+  if (!opened.repeated) return { events, opened };
+  const { attempt } = activityInfo();
+  const reset = await record(deps, input, {
+    after: opened.head,
+    key: batchKeys.stepReset(turnId, step, attempt),
+    events: [{ type: 'step.reset', turnId, step, attempt }],
+  });
+  return { events, opened: { ...reset, events: opened.events } };
+}
+
+async function askModel(
+  { model, live, toolbox }: SessionStepDeps,
+  { tenantId, sessionId, turnId, step }: ThinkInput,
+  agent: AgentConfig,
+  history: readonly SessionEvent[],
+  head: number,
+): Promise<Answer> {
+  const stream = new TokenStream((delta) => live.publish({ tenantId, sessionId }, [delta]), { turnId, step, afterSeq: head });
+  const calls: Extract<ModelChunk, { kind: 'toolCall' }>[] = [];
+  const chunks = model.converse({
+    tenantId,
+    modelId: agent.modelId,
+    systemPrompt: agent.systemPrompt,
+    messages: toModelMessages(history),
+    tools: toolbox.specs(agent.tools),
+    maxOutputTokens: agent.maxOutputTokens,
+    signal: cancellationSignal(),
+  });
+  for await (const chunk of chunks) {
+    if (chunk.kind === 'text') stream.push(chunk.text);
+    else if (chunk.kind === 'toolCall') calls.push(chunk);
+    else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };
+  }
+  throw new TypeError('A model port ends every stream with an end chunk');
+}
+
+/** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
+function eventsOf(answer: Answer, { turnId, step }: ThinkInput, agent: AgentConfig, { toolbox }: SessionStepDeps): EventBody[] {
+  const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
+  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
+  const calls = answer.calls.slice(0, maxCallsPerBatch);
+  if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
+  const requests: EventBody[] = calls.map(({ callId, name, input, rawInput }) => ({
+    type: 'tool.requested',
+    turnId,
+    step,
+    callId,
+    tool: name,
+    input: input ?? rawInput,
+  }));
+  const refusals = calls.flatMap((call, index): EventBody[] => {
+    const refusal = refusalOf(call, index, agent, toolbox);
+    return refusal ? [{ type: 'tool.failed', turnId, step, callId: call.callId, tool: call.name, ...refusal }] : [];
+  });
+  return [said, ...requests, ...refusals, cost];
+}
+
+/** Room for a request and a refusal each, and what stands around them. */
+const maxCallsPerBatch = Math.floor((maxBatchEvents - 4) / 2);
+
+function refusalOf(
+  { name, input }: { name: string; input: JsonValue | undefined },
+  index: number,
+  agent: AgentConfig,
+  toolbox: SessionStepDeps['toolbox'],
+): { code: string; message: string } | undefined {
+  if (index >= agent.maxToolsPerStep)
+    return { code: 'tool/invalid-input', message: `Only ${agent.maxToolsPerStep} tools can be used in one step.` };
+  const tool = agent.tools.includes(name) ? toolbox.find(name) : undefined;
+  if (!tool) return { code: 'tool/unknown', message: `There is no tool "${name}". You have: ${agent.tools.join(', ')}.` };
+  if (input === undefined) return { code: 'tool/invalid-input', message: 'The tool input is not valid JSON.' };
+  const problem = tool.problemWith(input);
+  return problem ? { code: 'tool/invalid-input', message: problem } : undefined;
+}
+
+/** How a turn ends by the model's own stop reason. */
+function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; message?: string } {
+  switch (stopReason) {
+    case 'end_turn':
+    case 'stop_sequence':
+      return { outcome: 'completed' };
+    case 'max_tokens':
+      return { outcome: 'completed', message: 'The answer was cut at the largest length allowed.' };
+    case 'guardrail_intervened':
+    case 'content_filtered':
+      return { outcome: 'failed', code: 'model/refused', message: 'The answer was withheld by the content policy.' };
+    default:
+      return { outcome: 'failed', code: 'model/refused', message: `The model stopped without an answer (${stopReason}).` };
+  }
+}
+
+/** Reads the workflow's part of a step back from its events, whoever wrote them. */
+function thoughtFrom(events: readonly SessionEvent[], agent: AgentConfig, { toolbox }: SessionStepDeps): Thought {
+  const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
+  const calls = events.flatMap((event) => {
+    if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];
+    const { timeoutMs = 60_000, maxAttempts = 1 } = toolbox.find(event.tool) ?? {};
+    return [{ callId: event.callId, tool: event.tool, requestedAt: event.seq, timeoutMs, maxAttempts }];
+  });
+  const end = events.find((event) => event.type === 'turn.completed');
+  return {
+    head: events.at(-1)?.seq ?? 0,
+    ...(end && { outcome: end.outcome }),
+    calls,
+    limits: { maxSteps: agent.maxStepsPerTurn, maxTurnMs: agent.maxTurnSeconds * 1_000, historyTurns: agent.historyTurns },
+  };
+}

@@ -1,0 +1,48 @@
+import { all, create, type MathNode } from 'mathjs/number';
+import { z } from 'zod';
+import { DomainError } from '../../../contracts/errors';
+import { defineTool } from './tool';
+
+const math = create(all ?? {});
+
+/** Everything here takes constant time: a model must not be able to keep the worker busy with one expression. */
+const functions = new Set(['abs', 'ceil', 'cos', 'exp', 'floor', 'log', 'log10', 'log2', 'max', 'min', 'round', 'sign', 'sin', 'sqrt', 'tan']);
+const constants = new Set(['pi', 'e']);
+const operators = new Set(['+', '-', '*', '/', '^', '%']);
+
+export const calculator = defineTool({
+  name: 'calculator',
+  description: `Evaluates an arithmetic expression exactly. It knows + - * / ^ %, parentheses, pi, e and ${[...functions].join(', ')}.`,
+  input: z.object({ expression: z.string().trim().min(1).max(500).describe('such as (17 * 23) / 4') }),
+  timeoutMs: 5_000,
+  maxAttempts: 3,
+  run({ expression }) {
+    return Promise.resolve({ expression, result: evaluate(expression) });
+  },
+});
+
+function evaluate(expression: string): number {
+  const node = parse(expression);
+  node.traverse(mustBeArithmetic);
+  const result: unknown = node.evaluate();
+  if (typeof result === 'number' && Number.isFinite(result)) return result;
+  throw new DomainError('tool/invalid-input', `"${expression}" has no finite result.`);
+}
+
+function parse(expression: string): MathNode {
+  try {
+    return math.parse(expression);
+  } catch (error) {
+    throw new DomainError('tool/invalid-input', `"${expression}" is no expression: ${String(error)}`);
+  }
+}
+
+function mustBeArithmetic(node: MathNode, path: string, parent: MathNode | null): void {
+  if (math.isParenthesisNode(node)) return;
+  if (math.isConstantNode(node) && typeof node.value === 'number') return;
+  if (math.isOperatorNode(node) && operators.has(node.op)) return;
+  if (math.isFunctionNode(node) && functions.has(node.fn.name)) return;
+  const isCallee = path === 'fn' && parent !== null && math.isFunctionNode(parent);
+  if (math.isSymbolNode(node) && (isCallee || constants.has(node.name))) return;
+  throw new DomainError('tool/invalid-input', `"${node.toString()}" is not arithmetic this calculator knows.`);
+}

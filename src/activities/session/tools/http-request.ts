@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { DomainError } from '../../../contracts/errors';
+import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
+import { defineTool } from './tool';
+
+const attemptMs = 30_000;
+
+export const httpRequest = (http: HttpCaller) =>
+  defineTool({
+    name: 'http_request',
+    description: 'Calls an HTTP address the tenant allows, and returns status and body. Repetitions of one call carry one Idempotency-Key.',
+    input: z.object({
+      method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
+      url: z.url({ protocol: /^https?$/ }),
+      body: z.union([z.string().max(100_000), z.record(z.string(), z.json())]).optional().describe('text, or an object sent as JSON'),
+    }),
+    timeoutMs: attemptMs + 5_000,
+    maxAttempts: 5,
+    async run({ method, url, body }, { agent, idempotencyKey, signal }) {
+      const { origin } = new URL(url);
+      if (!agent.allowedOrigins.some((allowed) => new URL(allowed).origin === origin))
+        throw new DomainError('tool/invalid-input', `${origin} is not among the origins this tenant allows.`);
+      const answer = await http.call({
+        method,
+        url,
+        headers: { 'idempotency-key': idempotencyKey, accept: 'application/json, text/*', ...(body !== undefined && { 'content-type': contentType(body) }) },
+        ...(body !== undefined && method !== 'GET' && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        timeoutMs: attemptMs,
+        maxResponseBytes: 65_536,
+        signal,
+      });
+      if (mayPass(answer)) throw new DomainError('tool/failed', `${origin} answered ${answer.status}.`);
+      return { status: answer.status, contentType: answer.contentType, body: answer.body, isCut: answer.isCut };
+    },
+  });
+
+const contentType = (body: unknown) => (typeof body === 'string' ? 'text/plain' : 'application/json');
+
+/** Overload and gateway trouble: the same call may well succeed a little later. */
+const mayPass = ({ status }: HttpAnswer) => [429, 502, 503, 504].includes(status);

@@ -1,0 +1,67 @@
+import type { EventBody } from '../../contracts/events';
+import { batchKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import type { TurnEnd } from '../../domain/session';
+import { openCalls } from '../../domain/transcript';
+import { record, type SessionStepDeps, type TurnInput } from './deps';
+import type { Recorded } from './use-tool';
+
+export interface AnnounceTurnsInput extends SessionRef {
+  /** At least one, at most `maxAnnounced`. */
+  readonly turnIds: readonly string[];
+  readonly after: number;
+}
+
+/** `after` is where the log stood when the turn began. */
+export interface EndTurnInput extends TurnInput {
+  readonly announced: boolean;
+  readonly end: TurnEnd;
+}
+
+export const createTurnActivities = (deps: SessionStepDeps) => ({
+  /** Shows messages that wait while another turn runs. */
+  async announceTurns({ turnIds, after, ...session }: AnnounceTurnsInput): Promise<Recorded> {
+    const events = turnIds.map((turnId): EventBody => ({ type: 'turn.queued', turnId }));
+    const { head } = await record(deps, session, { after, key: batchKeys.turnsQueued(turnIds[0] ?? ''), events });
+    return { head };
+  },
+
+  /**
+   * Ends a turn that the model did not end itself: open tool requests get their result, and the log its
+   * `turn.completed`. When a lost attempt ended the turn after all, that end stands.
+   */
+  async endTurn({ turnId, announced, after, end, ...session }: EndTurnInput): Promise<Recorded> {
+    const events = await deps.log.read(session, { after });
+    const ofTurn = events.filter((event) => 'turnId' in event && event.turnId === turnId);
+    const head = events.at(-1)?.seq ?? after;
+    if (ofTurn.some((event) => event.type === 'turn.completed')) return { head };
+    const isQueued = announced || ofTurn.some((event) => event.type === 'turn.queued');
+    const written = await record(deps, session, {
+      after: head,
+      key: batchKeys.turnCompleted(turnId),
+      events: [
+        ...(isQueued ? [] : [{ type: 'turn.queued', turnId } as const]),
+        ...openCalls(ofTurn).map(
+          ({ step, callId, tool }): EventBody => ({
+            type: 'tool.failed',
+            turnId,
+            step,
+            callId,
+            tool,
+            code: end.code ?? `turn/${end.outcome}`,
+            message: 'The turn ended before this tool did.',
+          }),
+        ),
+        { type: 'turn.completed', turnId, ...end },
+      ],
+    });
+    return { head: written.head };
+  },
+
+  /** Writes the last event, and notes the end in the tenant's list of sessions. */
+  async closeSession({ after, ...session }: SessionRef & { readonly after: number }): Promise<Recorded> {
+    const { events, head } = await record(deps, session, { after, key: batchKeys.sessionClosed(), events: [{ type: 'session.closed' }] });
+    await deps.sessions.close(session, events[0]?.at ?? new Date().toISOString());
+    return { head };
+  },
+});

@@ -1,0 +1,88 @@
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import type { EventBody } from '../../contracts/events';
+import { DomainError, errors } from '../../contracts/errors';
+import type { JsonValue } from '../../contracts/model';
+import { batchKeys } from '../../contracts/names';
+import type { OpenCall } from '../../domain/session';
+import { record, type SessionStepDeps, type TurnInput } from './deps';
+
+export interface UseToolInput extends TurnInput {
+  readonly userId: string;
+  readonly step: number;
+  readonly call: OpenCall;
+}
+
+export interface FailToolInput extends UseToolInput {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Where the log stands after the activity's own events. */
+export interface Recorded {
+  readonly head: number;
+}
+
+export const createToolActivities = (deps: SessionStepDeps) => ({
+  /**
+   * Runs one tool call and writes its result. The call's key stays the same over all attempts, so that the tool's
+   * target can tell a repetition; a result that an earlier attempt wrote is returned without running the tool again.
+   *
+   * @throws DomainError with a retryable code: tried again by the tool's own policy. Any other failure of the tool is a
+   * result the model can react to.
+   */
+  async useTool(input: UseToolInput): Promise<Recorded> {
+    const { turnId, step, call, after } = input;
+    const key = batchKeys.toolCompleted(turnId, step, call.callId);
+    const earlier = activityInfo().attempt > 1 ? await deps.log.find(sessionOf(input), { after, key }) : undefined;
+    const last = earlier?.at(-1);
+    if (last) return { head: last.seq };
+    const [, result] = await Promise.all([
+      record(deps, input, { after, key: batchKeys.toolStarted(turnId, step, call.callId), events: [toolEvent(input, { type: 'tool.started' })] }),
+      runTool(deps, input),
+    ]);
+    return record(deps, input, { after, key, events: [result] }).then(recorded);
+  },
+
+  /** Writes that a call failed for good, unless its result made it into the log after all. */
+  async failTool({ code, message, ...input }: FailToolInput): Promise<Recorded> {
+    const key = batchKeys.toolCompleted(input.turnId, input.step, input.call.callId);
+    const failed = toolEvent(input, { type: 'tool.failed', code, message });
+    return record(deps, input, { after: input.after, key, events: [failed] }).then(recorded);
+  },
+});
+
+const recorded = ({ head }: Recorded): Recorded => ({ head });
+
+const sessionOf = ({ tenantId, sessionId }: TurnInput) => ({ tenantId, sessionId });
+
+type ToolOutcome =
+  | { type: 'tool.started' }
+  | { type: 'tool.completed'; output: JsonValue }
+  | { type: 'tool.failed'; code: string; message: string };
+
+const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outcome: ToolOutcome): EventBody => ({
+  turnId,
+  step,
+  callId,
+  tool,
+  ...outcome,
+});
+
+async function runTool({ log, toolbox, configs }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
+  const { tenantId, userId, turnId, step, call } = input;
+  const [request] = await log.read(sessionOf(input), { after: call.requestedAt - 1, upTo: call.requestedAt });
+  if (request?.type !== 'tool.requested') throw new TypeError(`No tool request at ${call.requestedAt}`);
+  const agent = await configs.get(tenantId);
+  try {
+    const output = await toolbox.run(call.tool, request.input, {
+      owner: { tenantId, userId },
+      agent,
+      idempotencyKey: `${turnId}/${step}/${call.callId}`,
+      signal: cancellationSignal(),
+    });
+    return toolEvent(input, { type: 'tool.completed', output });
+  } catch (error) {
+    if (!(error instanceof DomainError) || errors[error.code].retryable) throw error;
+    return toolEvent(input, { type: 'tool.failed', code: error.code, message: error.message });
+  }
+}

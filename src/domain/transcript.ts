@@ -1,0 +1,49 @@
+import type { SessionEvent } from '../contracts/events';
+import type { ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+
+type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock;
+
+/** Characters of one tool result that the model is shown; the log keeps all of it. */
+const maxResultCharacters = 50_000;
+
+/**
+ * The log as the model reads it: messages alternate and begin with the user, and every tool request is followed by its
+ * result. Requests that an interrupted write left open are left out.
+ */
+export function toModelMessages(events: readonly SessionEvent[]): ModelMessage[] {
+  const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+  const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
+  const say = (role: 'user' | 'assistant', block: Block) => {
+    const last = messages.at(-1);
+    if (last?.role === role) last.content.push(block);
+    else if (last ?? role === 'user') messages.push({ role, content: [block] });
+  };
+  for (const event of events) {
+    if (event.type === 'turn.started') say('user', { text: event.text });
+    else if (event.type === 'message.completed' && event.text !== '') say('assistant', { text: event.text });
+    else if (event.type === 'tool.requested' && answered.has(callKey(event)))
+      say('assistant', { toolUse: { callId: event.callId, name: event.tool, input: event.input } });
+    else if (isToolResult(event)) say('user', { toolResult: resultOf(event) });
+  }
+  return messages as ModelMessage[];
+}
+
+/** Calls that were requested and have no result yet. */
+export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent, { type: 'tool.requested' }>[] {
+  const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+  return events.filter((event) => event.type === 'tool.requested').filter((event) => !answered.has(callKey(event)));
+}
+
+type ToolResultEvent = Extract<SessionEvent, { type: 'tool.completed' | 'tool.failed' }>;
+
+const isToolResult = (event: SessionEvent): event is ToolResultEvent =>
+  event.type === 'tool.completed' || event.type === 'tool.failed';
+
+const callKey = ({ turnId, step, callId }: { turnId: string; step: number; callId: string }) => `${turnId}/${step}/${callId}`;
+
+function resultOf(event: ToolResultEvent): ToolResultBlock['toolResult'] {
+  if (event.type === 'tool.failed') return { callId: event.callId, output: { error: event.message, code: event.code }, isError: true };
+  const text = JSON.stringify(event.output);
+  if (text.length <= maxResultCharacters) return { callId: event.callId, output: event.output, isError: false };
+  return { callId: event.callId, output: { truncated: text.slice(0, maxResultCharacters), characters: text.length }, isError: false };
+}

@@ -1,0 +1,23 @@
+export interface HttpCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+  /** Longer answers are cut. */
+  readonly maxResponseBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly isCut: boolean;
+}
+
+/** Calls out to the web on behalf of a tool. Redirects are answers, not followed: they could lead anywhere. */
+export interface HttpCaller {
+  /** @throws DomainError `tool/failed` when there was no answer (refused, broken, too slow). */
+  call(request: HttpCall): Promise<HttpAnswer>;
+}

@@ -1,0 +1,129 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { publicFailure } from '../contracts/errors';
+import type { SessionRef } from '../contracts/session';
+import * as domain from '../domain/session';
+import type { SessionInput, SubmittedMessage } from './definitions';
+import { sessionActivities } from './session-activities';
+
+/** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
+export class Conversation {
+  state: domain.SessionState;
+  private readonly ref: SessionRef;
+  private readonly activities: ReturnType<typeof sessionActivities>;
+  private turnScope = new CancellationScope();
+  private announcing = false;
+
+  constructor(private readonly input: SessionInput) {
+    this.state = input.state ?? domain.newSession;
+    this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
+    this.activities = sessionActivities(input.tenantId);
+  }
+
+  get isBetweenTurns(): boolean {
+    return !this.state.current && !this.announcing;
+  }
+
+  next(): domain.Action {
+    this.state = domain.beginTurn(this.state, Date.now());
+    return domain.nextAction(this.state);
+  }
+
+  async carryOut(action: Exclude<domain.Action, { do: 'wait' }>): Promise<void> {
+    if (action.do === 'think') await this.inTurn(() => this.think(action.turn));
+    else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn));
+    else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
+    else await this.activities.closeSession({ ...this.ref, after: this.state.head });
+  }
+
+  take({ turnId }: SubmittedMessage): { after: number } {
+    const earlier = domain.takenAt(this.state, turnId);
+    if (earlier !== undefined) return { after: earlier };
+    const after = this.state.head;
+    this.state = domain.receive(this.state, turnId);
+    void this.announce();
+    return { after };
+  }
+
+  /** @returns false when no such turn runs or waits. */
+  cancel(turnId: string | undefined): boolean {
+    const running = this.state.current !== undefined && (turnId ?? this.state.current.turnId) === this.state.current.turnId;
+    if (!running && !this.state.inbox.some((turn) => turn.turnId === turnId)) return false;
+    this.state = domain.cancelTurn(this.state, turnId);
+    if (running) this.turnScope.cancel();
+    return true;
+  }
+
+  close(): void {
+    this.state = domain.close(this.state);
+  }
+
+  /** Makes waiting messages visible while another turn runs. */
+  private async announce(): Promise<void> {
+    if (this.announcing) return;
+    this.announcing = true;
+    for (let turnIds = domain.unannounced(this.state); turnIds.length > 0; turnIds = domain.unannounced(this.state)) {
+      this.state = domain.announce(this.state, turnIds, 'pending');
+      const { head } = await this.activities.announceTurns({ ...this.ref, turnIds, after: this.state.head });
+      this.state = domain.advance(domain.announce(this.state, turnIds, 'done'), head);
+    }
+    this.announcing = false;
+  }
+
+  private async think({ turnId, step, announced, startedAtMs }: domain.CurrentTurn): Promise<void> {
+    const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
+      ...this.ref,
+      userId: this.input.userId,
+      turnId,
+      step,
+      announced,
+      after: this.state.head,
+      historyStart: domain.historyStart(this.state),
+    });
+    this.state = domain.recordThought(this.state, thought);
+  }
+
+  private async useTools(turn: domain.CurrentTurn): Promise<void> {
+    const after = this.state.head;
+    const heads = await Promise.all(turn.calls.map((call) => this.useTool(turn, call, after)));
+    this.state = domain.recordTools(this.state, Math.max(...heads));
+  }
+
+  /** A tool that fails for good gives the model a result that says so. */
+  private async useTool({ turnId, step, startedAtMs }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<number> {
+    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after };
+    try {
+      return (await this.activities.useTool(this.timeLeftMs(startedAtMs), use)).head;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return (await this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') })).head;
+    }
+  }
+
+  private async endTurn({ turnId, announced }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
+    const turnStart = this.state.turnStarts.at(-1) ?? 0;
+    const { head } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end });
+    this.state = domain.finishTurn(this.state, head);
+  }
+
+  /** Runs one action of the turn so that cancelling stops it; whatever it throws becomes the turn's end. */
+  private async inTurn(action: () => Promise<void>): Promise<void> {
+    this.turnScope = new CancellationScope();
+    try {
+      await this.turnScope.run(action);
+    } catch (error) {
+      this.state = domain.requestEnd(this.state, this.endAfter(error));
+    }
+  }
+
+  private endAfter(error: unknown): domain.TurnEnd {
+    if (isCancellation(error)) return { outcome: 'cancelled' };
+    const { current, limits } = this.state;
+    if (current && this.timeLeftMs(current.startedAtMs) <= 1)
+      return { outcome: 'timed_out', message: `The turn took longer than ${limits.maxTurnMs / 1_000} seconds.` };
+    return { outcome: 'failed', ...publicFailure(error, 'turn/failed') };
+  }
+
+  private timeLeftMs(startedAtMs: number): number {
+    return domain.turnTimeLeftMs(this.state, startedAtMs, Date.now());
+  }
+}

@@ -1,0 +1,34 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { OnBusy } from '../contracts/session';
+import type { SessionState } from '../domain/session';
+
+/** What a client needs to speak with a session's workflow. */
+export interface SessionInput {
+  readonly tenantId: string;
+  readonly sessionId: string;
+  readonly userId: string;
+  /** Carried over from the run before. */
+  readonly state?: SessionState;
+}
+
+export interface SubmittedMessage {
+  readonly turnId: string;
+  readonly userId: string;
+  readonly onBusy: OnBusy;
+}
+
+export interface SessionView {
+  readonly state: 'idle' | 'running' | 'closing';
+  readonly head: number;
+  readonly turnCount: number;
+  readonly queuedTurns: number;
+}
+
+/** The update id is the turn id: a message sent twice opens one turn. @returns the log's head when it was taken. */
+export const submitMessage = defineUpdate<{ after: number }, [SubmittedMessage]>('submitMessage');
+/** `false` when no such turn runs or waits. */
+export const cancelTurn = defineUpdate<boolean, [{ turnId?: string }]>('cancelTurn');
+export const closeSession = defineSignal('closeSession');
+export const readSession = defineQuery<SessionView>('session');
+/** Name under which clients start the workflow. */
+export const sessionWorkflow = 'session';

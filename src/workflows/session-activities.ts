@@ -1,0 +1,45 @@
+import { type ActivityOptions, proxyActivities, type RetryPolicy } from '@temporalio/workflow';
+import type { SessionActivities } from '../activities/session';
+import { taskQueues } from '../contracts/names';
+
+type Input<Name extends keyof SessionActivities> = Parameters<SessionActivities[Name]>[0];
+
+/** The worker beats every second: three missed beats and another worker takes over. */
+const heartbeatTimeout = '4 seconds';
+const retry: RetryPolicy = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '15 seconds' };
+
+/** A session's activities on its tenant's own queue, each with the timeouts and retries it needs. */
+export function sessionActivities(tenantId: string) {
+  const base: ActivityOptions = {
+    taskQueue: taskQueues.tenant(tenantId),
+    heartbeatTimeout,
+    retry,
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  };
+  /** Small writes that must happen, however long a service is away: they are tried until they succeed. */
+  const bookkeeping = proxyActivities<SessionActivities>({ ...base, startToCloseTimeout: '10 seconds' });
+  const proxied = proxyActivities<SessionActivities>({ ...base, startToCloseTimeout: '10 minutes' });
+
+  return {
+    think: (timeLeftMs: number, input: Input<'think'>) =>
+      proxied.think.executeWithOptions(
+        { ...base, scheduleToCloseTimeout: timeLeftMs, summary: `step ${input.step}` },
+        [input],
+      ),
+    useTool: (timeLeftMs: number, input: Input<'useTool'>) =>
+      proxied.useTool.executeWithOptions(
+        {
+          ...base,
+          startToCloseTimeout: input.call.timeoutMs,
+          scheduleToCloseTimeout: timeLeftMs,
+          retry: { ...retry, maximumAttempts: input.call.maxAttempts },
+          summary: `${input.call.tool}, step ${input.step}`,
+        },
+        [input],
+      ),
+    announceTurns: bookkeeping.announceTurns,
+    failTool: bookkeeping.failTool,
+    endTurn: bookkeeping.endTurn,
+    closeSession: bookkeeping.closeSession,
+  };
+}

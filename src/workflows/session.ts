@@ -1,0 +1,67 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { ErrorCode } from '../contracts/errors';
+import * as domain from '../domain/session';
+import { Conversation } from './conversation';
+import { cancelTurn, closeSession, readSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+
+/**
+ * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
+ * closes it too: the running turn is stopped, and the log says so.
+ */
+export async function session(input: SessionInput): Promise<void> {
+  const conversation = new Conversation(input);
+  setHandler(readSession, () => domain.viewOf(conversation.state));
+  setHandler(closeSession, () => conversation.close());
+  setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
+  setHandler(submitMessage, (message) => conversation.take(message), {
+    validator: (message: SubmittedMessage) => {
+      if (message.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
+      validate(conversation.state, message);
+    },
+  });
+  CancellationScope.current().cancelRequested.catch(() => {
+    conversation.close();
+    conversation.cancel(undefined);
+  });
+  await CancellationScope.nonCancellable(() => run(conversation, input));
+}
+
+async function run(conversation: Conversation, input: SessionInput): Promise<void> {
+  const firstTurn = conversation.state.turnCount;
+  const mustRollOver = () => conversation.isBetweenTurns && conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
+  for (;;) {
+    const action = conversation.next();
+    setCurrentDetails(domain.describe(conversation.state));
+    if (action.do === 'wait') await condition(() => mustRollOver() || domain.canAct(conversation.state));
+    else await conversation.carryOut(action);
+    if (action.do === 'close') {
+      await condition(allHandlersFinished);
+      return;
+    }
+    if (mustRollOver()) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof session>({ ...input, state: conversation.state });
+    }
+  }
+}
+
+function validate(state: domain.SessionState, { turnId, onBusy }: SubmittedMessage): void {
+  if (domain.takenAt(state, turnId) !== undefined) return;
+  if (state.closing) refuse('session/closed', 'The session is closed: open a new one.');
+  if (onBusy === 'reject' && domain.isBusy(state))
+    refuse('session/busy', 'The agent is working: wait for its answer, or send onBusy "enqueue".');
+  if (state.inbox.length >= domain.maxInbox)
+    refuse('session/inbox-full', `${domain.maxInbox} messages wait already: wait for answers.`);
+}
+
+function refuse(code: ErrorCode, message: string): never {
+  throw ApplicationFailure.nonRetryable(message, code);
+}
