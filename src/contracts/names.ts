@@ -20,6 +20,9 @@ export const workflowIds = {
   operation: (operationId: string) => `${tenantOfOperation(operationId)}/operations/${operationId}`,
 } as const;
 
+/** @returns undefined when the workflow is no session's. */
+export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];
+
 export const operationIds = {
   of: (kind: OperationKind, tenantId: string, unique: string) => `${kind}_${tenantId}_${unique}`,
 } as const;
@@ -30,6 +33,29 @@ export function tenantOfOperation(operationId: string): string {
   if (!tenantId) throw new TypeError(`Not an operation id: ${operationId}`);
   return tenantId;
 }
+
+/** The steps of an operation, in order: the API and the Temporal UI show them, and running workflows know them by these names. */
+export const operationSteps = {
+  onboarding: ['reserve', 'infrastructure', 'memory', 'config', 'administrator', 'worker', 'smoke_turn', 'activate'],
+  offboarding: [
+    'block',
+    'drain',
+    'backup',
+    'verify_backup',
+    'grace_period',
+    'delete_memory',
+    'delete_config',
+    'empty_bucket',
+    'delete_infrastructure',
+    'schedule_key_deletion',
+    'check_remains',
+    'tombstone',
+  ],
+} as const satisfies Record<OperationKind, readonly string[]>;
+export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];
+
+/** The one backup an offboarding takes: repeating the operation finds the same. */
+export const backupIds = { ofOperation: (operationId: string) => `bak-${operationId.split('_')[2] ?? operationId}` } as const;
 
 export const searchAttributes = { tenantId: 'TenantId' } as const;
 

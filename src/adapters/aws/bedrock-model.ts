@@ -1,0 +1,140 @@
+import {
+  BedrockRuntimeClient,
+  type ContentBlock,
+  ConverseStreamCommand,
+  type ConverseStreamOutput,
+  type Message,
+  type ToolConfiguration,
+} from '@aws-sdk/client-bedrock-runtime';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { DomainError } from '../../contracts/errors';
+import type { JsonValue, ModelMessage, ToolSpec } from '../../contracts/model';
+import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
+
+export interface BedrockSettings {
+  readonly region: string;
+  /** Of a model server; Bedrock itself when undefined. */
+  readonly endpoint: string | undefined;
+}
+
+/** A model may think for a minute before its first word. */
+const firstByteTimeoutMs = 120_000;
+const silenceTimeoutMs = 60_000;
+
+/** Converse on Bedrock. Never retries by itself: the workflow does, and shows it. */
+export function createBedrockModel({ region, endpoint }: BedrockSettings): Model {
+  const client = new BedrockRuntimeClient({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    maxAttempts: 1,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: firstByteTimeoutMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: silenceTimeoutMs,
+      httpAgent: { keepAlive: true, maxSockets: 512 },
+      httpsAgent: { keepAlive: true, maxSockets: 512 },
+    }),
+  });
+  return {
+    async *converse(request) {
+      const blocks = new BlockReader();
+      try {
+        const { stream } = await client.send(commandFor(request), { abortSignal: request.signal });
+        for await (const event of stream ?? []) yield* blocks.read(event);
+      } catch (error) {
+        if (request.signal.aborted) throw error;
+        throw modelFailure(error, blocks.hasBegun);
+      }
+      yield blocks.end();
+    },
+  };
+}
+
+const commandFor = ({ tenantId, modelId, systemPrompt, messages, tools, maxOutputTokens }: ModelRequest) =>
+  new ConverseStreamCommand({
+    modelId,
+    system: [{ text: systemPrompt }],
+    messages: messages.map(toMessage),
+    inferenceConfig: { maxTokens: maxOutputTokens },
+    requestMetadata: { tenantId },
+    ...(tools.length > 0 && { toolConfig: toToolConfig(tools) }),
+  });
+
+const toToolConfig = (tools: readonly ToolSpec[]): ToolConfiguration => ({
+  tools: tools.map(({ name, description, inputSchema }) => ({ toolSpec: { name, description, inputSchema: { json: inputSchema } } })),
+});
+
+const toMessage = ({ role, content }: ModelMessage): Message => ({
+  role,
+  content: content.map((block): ContentBlock => {
+    if ('text' in block) return { text: block.text };
+    if ('toolUse' in block) {
+      const { callId, name, input } = block.toolUse;
+      return { toolUse: { toolUseId: callId, name, input: isObject(input) ? input : { input } } };
+    }
+    const { callId, output, isError } = block.toolResult;
+    return { toolResult: { toolUseId: callId, content: [{ json: isObject(output) ? output : { output } }], status: isError ? 'error' : 'success' } };
+  }),
+});
+
+/** Converse takes objects only, as inputs and as results. */
+const isObject = (value: JsonValue): value is { [key: string]: JsonValue } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Puts the pieces of a stream together: text goes on at once, a tool's input when it is whole. */
+class BlockReader {
+  hasBegun = false;
+  private readonly openCalls = new Map<number, { callId: string; name: string; rawInput: string }>();
+  private stopReason: string | undefined;
+  private usage = { inputTokens: 0, outputTokens: 0 };
+
+  *read(event: ConverseStreamOutput): Generator<ModelChunk> {
+    this.hasBegun = true;
+    if (event.contentBlockStart?.start?.toolUse) {
+      const { toolUseId = '', name = '' } = event.contentBlockStart.start.toolUse;
+      this.openCalls.set(event.contentBlockStart.contentBlockIndex ?? 0, { callId: toolUseId, name, rawInput: '' });
+    } else if (event.contentBlockDelta) {
+      const { contentBlockIndex = 0, delta } = event.contentBlockDelta;
+      if (delta?.text !== undefined) yield { kind: 'text', text: delta.text };
+      const call = this.openCalls.get(contentBlockIndex);
+      if (call && delta?.toolUse) call.rawInput += delta.toolUse.input ?? '';
+    } else if (event.contentBlockStop) {
+      const index = event.contentBlockStop.contentBlockIndex ?? 0;
+      const call = this.openCalls.get(index);
+      this.openCalls.delete(index);
+      if (call) yield { kind: 'toolCall', ...call, input: parseInput(call.rawInput) };
+    } else if (event.messageStop) this.stopReason = event.messageStop.stopReason;
+    else if (event.metadata?.usage) {
+      const { inputTokens = 0, outputTokens = 0 } = event.metadata.usage;
+      this.usage = { inputTokens, outputTokens };
+    }
+  }
+
+  end(): ModelChunk {
+    if (this.stopReason === undefined) throw broken();
+    return { kind: 'end', stopReason: this.stopReason, usage: this.usage };
+  }
+}
+
+function parseInput(rawInput: string): JsonValue | undefined {
+  if (rawInput === '') return {};
+  try {
+    return JSON.parse(rawInput) as JsonValue;
+  } catch {
+    return undefined;
+  }
+}
+
+const broken = (cause?: unknown) => new DomainError('model/stream-broken', 'The model stopped in the middle of its answer.', { cause });
+
+const busyNames = ['ThrottlingException', 'ServiceQuotaExceededException', 'ModelNotReadyException'];
+const refusalNames = ['ValidationException', 'AccessDeniedException', 'ResourceNotFoundException', 'ModelErrorException'];
+
+function modelFailure(error: unknown, hasBegun: boolean): unknown {
+  if (error instanceof DomainError || error instanceof TypeError || !(error instanceof Error)) return error;
+  if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error });
+  if (refusalNames.includes(error.name))
+    return new DomainError('model/refused', `The model refused the request: ${error.message}`, { cause: error });
+  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error });
+}

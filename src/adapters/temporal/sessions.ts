@@ -1,0 +1,82 @@
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { DomainError } from '../../contracts/errors';
+import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import type { Sessions, SessionStatus } from '../../ports/sessions';
+import { cancelTurn, closeSession, readSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { translating, unlessMissing } from './errors';
+
+/** Longer than any healthy answer; what comes later is reported as unavailable, and the caller may repeat it. */
+const answerWithinMs = 10_000;
+
+const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
+
+/** The session workflows of all tenants. */
+export function createSessions(client: Client): Sessions {
+  const handleOf = ({ tenantId, sessionId }: SessionRef) => client.workflow.getHandle(workflowIds.session(tenantId, sessionId));
+  const calling = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + answerWithinMs, call);
+
+  return {
+    async submit({ tenantId, sessionId }, { turnId, userId, onBusy }) {
+      const start = () =>
+        new WithStartWorkflowOperation(sessionWorkflow, {
+          workflowId: workflowIds.session(tenantId, sessionId),
+          taskQueue: taskQueues.sessions,
+          args: [{ tenantId, sessionId, userId }],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
+          staticSummary: `Conversation of ${tenantId}`,
+          staticDetails: `Session \`${sessionId}\` of tenant **${tenantId}**. One turn per message; texts are in the tenant's own table.`,
+          priority: { fairnessKey: tenantId },
+        });
+      const taken = await unlessMissing(() =>
+        calling(() =>
+          client.workflow.executeUpdateWithStart(submitMessage, {
+            updateId: turnId,
+            args: [{ turnId, userId, onBusy }],
+            startWorkflowOperation: start(),
+          }),
+        ),
+      ).catch(orWhenAlreadyStarted);
+      if (!taken) throw new DomainError('session/closed', 'The session is closed: open a new one.');
+      return { turnId, after: taken.after };
+    },
+
+    async cancel(session, turnId) {
+      const args: [{ turnId?: string }] = [turnId === undefined ? {} : { turnId }];
+      const found = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(cancelTurn, { args })));
+      if (!found && turnId !== undefined) throw new DomainError('turn/not-found', 'No such turn runs or waits in this session.');
+    },
+
+    async close(session) {
+      await unlessMissing(() => calling(() => handleOf(session).signal(closeSession)));
+    },
+
+    async status(session): Promise<SessionStatus> {
+      const description = await unlessMissing(() => calling(() => handleOf(session).describe()));
+      if (!description) return { state: 'idle', head: 0, turnCount: 0, queuedTurns: 0 };
+      const view = await translating(() => calling(() => handleOf(session).query(readSession)));
+      return description.status.name === 'RUNNING' ? view : { ...view, state: 'closed' };
+    },
+
+    async *running(tenantId) {
+      const query = `${searchAttributes.tenantId}="${tenantId}" AND WorkflowType="${sessionWorkflow}" AND ExecutionStatus="Running"`;
+      for await (const { workflowId } of client.workflow.list({ query })) {
+        const sessionId = sessionOfWorkflow(workflowId);
+        if (sessionId) yield { tenantId, sessionId };
+      }
+    },
+  };
+}
+
+/** The workflow has ended, and its id is not used again. */
+function orWhenAlreadyStarted(error: unknown): undefined {
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+  throw error;
+}

@@ -1,0 +1,8 @@
+import { DefaultLogger, type Logger as TemporalLogger, type LogLevel } from '@temporalio/worker';
+import type { Logger } from '../logging';
+
+const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<LogLevel, string>;
+
+/** Temporal's own lines among ours; what it says once per activity or workflow task is for debugging. */
+export const temporalLogger = (logger: Logger): TemporalLogger =>
+  new DefaultLogger('INFO', ({ level, message, meta }) => logger[levels[level]]({ ...meta }, message));
