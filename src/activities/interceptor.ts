@@ -1,4 +1,4 @@
-import { type Context, heartbeat, log } from '@temporalio/activity';
+import { heartbeat, log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { DomainError, errors } from '../contracts/errors';
@@ -9,7 +9,7 @@ const beatMs = 1_000;
  * What every activity needs and none should spell: it beats each second, so that a dead worker is noticed and a
  * cancellation arrives; and an expected error becomes a failure that carries its code and whether to try again.
  */
-export const activityInterceptor = (_context: Context): { inbound: ActivityInboundCallsInterceptor } => ({
+export const activityInterceptor = (): { inbound: ActivityInboundCallsInterceptor } => ({
   inbound: {
     async execute(input, next) {
       const beating = setInterval(() => heartbeat(), beatMs);
@@ -27,7 +27,7 @@ export const activityInterceptor = (_context: Context): { inbound: ActivityInbou
 /** Bugs pass through untouched: they are tried again, and logged with their stack. */
 export function toFailure(error: unknown): unknown {
   if (!(error instanceof DomainError)) return error;
-  if (error.cause !== undefined) log.debug('expected failure', { code: error.code, cause: String(error.cause) });
+  if (error.cause !== undefined) log.debug('expected failure', { code: error.code, cause: error.cause });
   return ApplicationFailure.create({
     type: error.code,
     message: error.message,

@@ -1,0 +1,53 @@
+import type { EventBody, SessionEvent } from '../../src/contracts/events';
+import { openCalls, toModelMessages } from '../../src/domain/transcript';
+
+const logged = (...bodies: EventBody[]): SessionEvent[] =>
+  bodies.map((body, index) => ({ seq: index + 1, at: '2026-01-01T00:00:00.000Z', ...body }));
+const asked = (turnId: string, text: string): EventBody => ({ type: 'turn.started', turnId, text });
+const said = (turnId: string, step: number, text: string): EventBody => ({ type: 'message.completed', turnId, step, text, stopReason: 'end_turn' });
+const wanted = (callId: string): EventBody => ({ type: 'tool.requested', turnId: 't1', step: 1, callId, tool: 'calculator', input: { expression: callId } });
+const got = (callId: string): EventBody => ({ type: 'tool.completed', turnId: 't1', step: 1, callId, tool: 'calculator', output: { result: 4 } });
+const failed = (callId: string): EventBody => ({ type: 'tool.failed', turnId: 't1', step: 1, callId, tool: 'calculator', code: 'tool/failed', message: 'no' });
+
+it('gives every tool request its result, in messages that alternate', () => {
+  const messages = toModelMessages(logged(asked('t1', 'both'), said('t1', 1, 'One moment.'), wanted('a'), wanted('b'), failed('b'), got('a'), said('t1', 2, 'Done.')));
+  expect(messages).toEqual([
+    { role: 'user', content: [{ text: 'both' }] },
+    {
+      role: 'assistant',
+      content: [
+        { text: 'One moment.' },
+        { toolUse: { callId: 'a', name: 'calculator', input: { expression: 'a' } } },
+        { toolUse: { callId: 'b', name: 'calculator', input: { expression: 'b' } } },
+      ],
+    },
+    {
+      role: 'user',
+      content: [
+        { toolResult: { callId: 'b', output: { error: 'no', code: 'tool/failed' }, isError: true } },
+        { toolResult: { callId: 'a', output: { result: 4 }, isError: false } },
+      ],
+    },
+    { role: 'assistant', content: [{ text: 'Done.' }] },
+  ]);
+});
+
+it('joins messages of the user that had no answer', () => {
+  expect(toModelMessages(logged(asked('t1', 'hello?'), asked('t2', 'are you there?')))).toEqual([
+    { role: 'user', content: [{ text: 'hello?' }, { text: 'are you there?' }] },
+  ]);
+});
+
+it('begins with the user even when the history was cut in the middle of a turn', () => {
+  expect(toModelMessages(logged(said('t0', 2, 'the end of something'), asked('t1', 'next')))).toEqual([{ role: 'user', content: [{ text: 'next' }] }]);
+});
+
+it('cuts a tool result that would fill the context, and says so', () => {
+  const [, , result] = toModelMessages(logged(asked('t1', 'x'), wanted('a'), { ...got('a'), output: 'y'.repeat(100_000) } as EventBody));
+  expect(result).toMatchObject({ content: [{ toolResult: { output: { characters: 100_002 } } }] });
+  expect(JSON.stringify(result).length).toBeLessThan(60_000);
+});
+
+it('finds the calls that still wait for a result', () => {
+  expect(openCalls(logged(asked('t1', 'x'), wanted('a'), wanted('b'), got('a'))).map(({ callId }) => callId)).toEqual(['b']);
+});
