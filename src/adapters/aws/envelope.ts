@@ -1,0 +1,120 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
+import { LRUCache } from 'lru-cache';
+import type { CipherContext } from '../../ports/cipher';
+
+/**
+ * Envelope encryption under one KMS key, see docs/decisions/0005-envelope-encryption.md.
+ *
+ * Sealed bytes: version (1 byte, 1) · length of the wrapped key (2 bytes, big endian) · wrapped data key · IV (12) ·
+ * AES-256-GCM ciphertext · tag (16). Version, wrapped key and context are authenticated with it.
+ */
+export interface Envelope {
+  seal(context: CipherContext, plaintext: Uint8Array): Promise<Uint8Array>;
+  /** @throws Error when the context differs or a byte was changed. */
+  open(context: CipherContext, sealed: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface EnvelopeSettings {
+  readonly kms: KMSClient;
+  /** Id, ARN or alias. */
+  readonly keyId: string;
+  /** Encryption context of the data keys: KMS logs it, and refuses to unwrap under another. */
+  readonly keyContext: CipherContext;
+}
+
+interface DataKey {
+  readonly plain: Buffer;
+  readonly wrapped: Buffer;
+  uses: number;
+}
+
+const algorithm = 'aes-256-gcm';
+const version = 1;
+const ivBytes = 12;
+const tagBytes = 16;
+const headBytes = 3;
+/** A data key lives in memory at most this long: a KMS key that is disabled stops working after it everywhere. */
+const dataKeyMaxAgeMs = 5 * 60_000;
+/** Far below the 2^32 messages that are safe for random IVs under one key. */
+const dataKeyMaxUses = 1 << 20;
+
+const headerOf = (wrapped: Buffer): Buffer => {
+  const head = Buffer.alloc(headBytes);
+  head.writeUInt8(version, 0);
+  head.writeUInt16BE(wrapped.length, 1);
+  return Buffer.concat([head, wrapped]);
+};
+
+/** The order in which a context was written does not matter. */
+const contextBytes = (context: CipherContext): Buffer =>
+  Buffer.from(JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))));
+
+function parse(sealed: Uint8Array) {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const wrappedEnd = bytes.length < headBytes ? Infinity : headBytes + bytes.readUInt16BE(1);
+  if (bytes[0] !== version || bytes.length < wrappedEnd + ivBytes + tagBytes) throw new Error('Not sealed by Tenure, or cut short.');
+  return {
+    header: bytes.subarray(0, wrappedEnd),
+    wrapped: bytes.subarray(headBytes, wrappedEnd),
+    iv: bytes.subarray(wrappedEnd, wrappedEnd + ivBytes),
+    ciphertext: bytes.subarray(wrappedEnd + ivBytes, -tagBytes),
+    tag: bytes.subarray(-tagBytes),
+  };
+}
+
+function required(bytes: Uint8Array | undefined): Buffer {
+  if (!bytes) throw new Error('KMS answered without a key.');
+  return Buffer.from(bytes);
+}
+
+/** Data keys are kept for a while, so that most calls cost microseconds and no request. */
+export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): Envelope {
+  const EncryptionContext = { ...keyContext };
+
+  // One entry. A cache all the same: it knows about age, and asks once however many wait.
+  const sealing = new LRUCache<'current', DataKey>({
+    max: 1,
+    ttl: dataKeyMaxAgeMs,
+    async fetchMethod() {
+      const made = await kms.send(new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext }));
+      const key = { plain: required(made.Plaintext), wrapped: required(made.CiphertextBlob), uses: 0 };
+      opening.set(key.wrapped.toString('base64'), key.plain);
+      return key;
+    },
+  });
+
+  const opening = new LRUCache<string, Buffer>({
+    max: 1_000,
+    ttl: dataKeyMaxAgeMs,
+    async fetchMethod(wrapped) {
+      const CiphertextBlob = Buffer.from(wrapped, 'base64');
+      return required((await kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext }))).Plaintext);
+    },
+  });
+
+  async function sealingKey(): Promise<DataKey> {
+    const key = await sealing.forceFetch('current');
+    if (++key.uses >= dataKeyMaxUses) sealing.delete('current');
+    return key;
+  }
+
+  return {
+    async seal(context, plaintext) {
+      const { plain, wrapped } = await sealingKey();
+      const header = headerOf(wrapped);
+      const iv = randomBytes(ivBytes);
+      const cipher = createCipheriv(algorithm, plain, iv).setAAD(Buffer.concat([header, contextBytes(context)]));
+      return Buffer.concat([header, iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+    },
+
+    async open(context, sealed) {
+      const { header, wrapped, iv, ciphertext, tag } = parse(sealed);
+      const plain = await opening.forceFetch(wrapped.toString('base64'));
+      const decipher = createDecipheriv(algorithm, plain, iv, { authTagLength: tagBytes })
+        .setAAD(Buffer.concat([header, contextBytes(context)]))
+        .setAuthTag(tag);
+      return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+    },
+  };
+}

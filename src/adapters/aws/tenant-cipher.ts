@@ -1,0 +1,19 @@
+import { LRUCache } from 'lru-cache';
+import { tenantResources } from '../../contracts/names';
+import type { TenantCipher } from '../../ports/cipher';
+import { createEnvelope, type Envelope } from './envelope';
+import type { TenantAccess } from './tenant-access';
+
+/** Envelope encryption under `alias/tenant-{id}-key`, with the credentials of the tenant's role. */
+export function createTenantCipher({ access }: { access: TenantAccess }): TenantCipher {
+  const envelopes = new LRUCache<string, Envelope>({
+    max: 1_000,
+    memoMethod: (tenantId) =>
+      createEnvelope({ kms: access.clients(tenantId).kms, keyId: tenantResources(tenantId).keyAlias, keyContext: { tenant: tenantId } }),
+  });
+  // The tenant is in the data key's context already; here too, so that the ciphertext names all it belongs to.
+  return {
+    seal: (tenantId, context, plaintext) => envelopes.memo(tenantId).seal({ ...context, tenant: tenantId }, plaintext),
+    open: (tenantId, context, sealed) => envelopes.memo(tenantId).open({ ...context, tenant: tenantId }, sealed),
+  };
+}
