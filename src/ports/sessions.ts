@@ -20,6 +20,8 @@ export interface Sessions {
   cancel(session: SessionRef, turnId?: string): Promise<void>;
   /** Finishes the running turn, then closes. Fine when closed or never started. */
   close(session: SessionRef): Promise<void>;
+  /** Ends it at once, in the middle of whatever it does and without a trace in its log: when its data are about to go. Fine when it has ended. */
+  terminate(session: SessionRef): Promise<void>;
   /** `idle` with head 0 when no message was sent yet. */
   status(session: SessionRef): Promise<SessionStatus>;
   /** Ids of the tenant's sessions whose workflow runs. */

@@ -58,6 +58,10 @@ export function createSessions(client: Client): Sessions {
       await unlessMissing(() => calling(() => handleOf(session).signal(closeSession)));
     },
 
+    async terminate(session) {
+      await unlessMissing(() => calling(() => handleOf(session).terminate('its tenant leaves')));
+    },
+
     async status(session): Promise<SessionStatus> {
       const description = await unlessMissing(() => calling(() => handleOf(session).describe()));
       if (!description) return { state: 'idle', head: 0, turnCount: 0, queuedTurns: 0 };
