@@ -1,0 +1,21 @@
+import { type AgentDeps, createAgentActivities } from './agent';
+import { createBackupActivities } from './backups';
+import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
+import { createRegistryActivities, type RegistryDeps } from './registry';
+import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
+import type { Backups } from '../../ports/backups';
+
+export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, LifecycleSessionDeps {
+  readonly backups: Backups;
+}
+
+/** What onboarding and offboarding run on the lifecycle queue. All of it is idempotent. */
+export const createLifecycleActivities = (deps: LifecycleDeps) => ({
+  ...createRegistryActivities(deps),
+  ...createInfrastructureActivities(deps),
+  ...createAgentActivities(deps),
+  ...createSessionLifecycleActivities(deps),
+  ...createBackupActivities(deps),
+});
+
+export type LifecycleActivities = ReturnType<typeof createLifecycleActivities>;

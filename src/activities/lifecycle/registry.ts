@@ -1,0 +1,76 @@
+import { DomainError } from '../../contracts/errors';
+import type { RequestRate, TenantRecord, TenantStatus, Tier } from '../../contracts/tenant';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+
+interface OfOperation {
+  readonly tenantId: string;
+  readonly operationId: string;
+}
+
+export interface ReserveInput extends OfOperation {
+  readonly displayName: string;
+  readonly tier: Tier;
+  readonly rate?: RequestRate;
+}
+
+/** Statuses a tenant can leave from, and returns to when leaving is called off. */
+export type LeavingStatus = Extract<TenantStatus, 'active' | 'suspended'>;
+
+export interface RegistryDeps {
+  readonly registry: TenantRegistry;
+  /** Age at which every process has read the registry anew. */
+  readonly tenantCacheMs: number;
+}
+
+/** The tenant's entry in the registry, through its whole life. */
+export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDeps) => ({
+  /** @throws DomainError `tenant/exists` (not retried). */
+  async reserveTenant({ tenantId, operationId, displayName, tier, rate }: ReserveInput): Promise<void> {
+    await registry.reserve({ tenantId, operationId, displayName, tier, ...(rate && { rate }) });
+  },
+
+  /** Gives the id back; leaves a tenant alone that another operation owns. */
+  async releaseTenant({ tenantId, operationId }: OfOperation): Promise<void> {
+    await registry.release(tenantId, operationId);
+  },
+
+  async activateTenant({ tenantId, operationId }: OfOperation): Promise<void> {
+    await registry.transition({ tenantId, from: ['provisioning'], to: 'active', operationId });
+  },
+
+  /**
+   * What a tenant is before it leaves. Its own activity, so that the answer survives: once blocked, nobody knows.
+   * @throws DomainError `tenant/not-found` (also once deleted), `tenant/busy`.
+   */
+  async statusBeforeLeaving({ tenantId }: OfOperation): Promise<LeavingStatus> {
+    const tenant = await registry.get(tenantId);
+    if (!tenant || tenant.status === 'deleted') throw new DomainError('tenant/not-found', `There is no tenant "${tenantId}".`);
+    if (tenant.status === 'active' || tenant.status === 'suspended') return tenant.status;
+    throw new DomainError('tenant/busy', `The tenant is ${tenant.status}: it can be offboarded when it is active or suspended.`);
+  },
+
+  /**
+   * Refuses new work from now on.
+   * @returns how long to wait until every process has heard of it.
+   * @throws DomainError `tenant/busy` when the status is no longer `from`.
+   */
+  async blockTenant({ tenantId, operationId, from }: OfOperation & { from: LeavingStatus }): Promise<{ heardAfterMs: number }> {
+    await registry.transition({ tenantId, from: [from], to: 'offboarding', operationId });
+    return { heardAfterMs: tenantCacheMs };
+  },
+
+  /** Lets the tenant work again, if this operation is what blocked it. */
+  async unblockTenant({ tenantId, operationId, to }: OfOperation & { to: LeavingStatus }): Promise<void> {
+    const tenant = await registry.get(tenantId);
+    if (!tenant || !isBlockedBy(tenant, operationId)) return;
+    await registry.transition({ tenantId, from: ['offboarding'], to, operationId });
+  },
+
+  /** The entry stays, so that nobody gets the id again. */
+  async buryTenant({ tenantId, operationId }: OfOperation): Promise<void> {
+    await registry.transition({ tenantId, from: ['offboarding'], to: 'deleted', operationId });
+  },
+});
+
+const isBlockedBy = (tenant: TenantRecord, operationId: string): boolean =>
+  tenant.status === 'offboarding' && tenant.operationId === operationId;

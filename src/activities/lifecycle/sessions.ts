@@ -1,0 +1,102 @@
+import { Context } from '@temporalio/activity';
+import { DomainError } from '../../contracts/errors';
+import type { SessionEvent } from '../../contracts/events';
+import { derivedId } from '../../contracts/ids';
+import type { SessionRef } from '../../contracts/session';
+import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { Sessions } from '../../ports/sessions';
+
+export interface LifecycleSessionDeps {
+  readonly sessionWorkflows: Sessions;
+  readonly sessions: SessionDirectory;
+  readonly log: SessionLog;
+  readonly messages: SessionMessages;
+}
+
+const smokeUser = 'smoke';
+const smokeText = 'This is a test of the connection. Answer with one word.';
+const longestPollMs = 1_000;
+/** How long a session may take to end after its turns were cancelled, before its workflow is. */
+const cancelGraceMs = 30_000;
+/** Temporal's list of running workflows lags behind: a session is gone when it is not in it twice. */
+const quietLooks = 2;
+
+/** Sessions as the lifecycle of a tenant sees them: proof that it works, and work to be ended before it leaves. */
+export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => ({
+  /**
+   * Holds one turn through the tenant's own queue, as a user would, and closes the session.
+   * @throws DomainError `turn/failed` with what came of the turn instead of an answer.
+   */
+  async holdSmokeTurn({ tenantId, operationId }: { tenantId: string; operationId: string }): Promise<void> {
+    const session = { tenantId, sessionId: derivedId('session', operationId, smokeUser) };
+    const turnId = derivedId('turn', operationId, smokeUser);
+    await deps.sessions.create({ ...session, userId: smokeUser, createdAt: new Date().toISOString() });
+    await deps.messages.put(session, { turnId, userId: smokeUser, text: smokeText });
+    const { after } = await deps.sessionWorkflows.submit(session, { turnId, userId: smokeUser, onBusy: 'enqueue' });
+    const { outcome, message } = await endOfTurn(deps.log, session, { turnId, after });
+    if (outcome !== 'completed') throw new DomainError('turn/failed', `The first conversation was not answered (${outcome}): ${message ?? 'no reason given'}`);
+    await deps.sessionWorkflows.close(session);
+  },
+
+  /**
+   * Ends the tenant's sessions and returns when none runs: each is asked to close after its turn; at `cancelTurnsAt`
+   * running turns are cancelled; a session that still does not end half a minute later is terminated.
+   *
+   * @param input - `cancelTurnsAt` is an ISO time; a retry keeps to it.
+   */
+  async drainSessions({ tenantId, cancelTurnsAt }: { tenantId: string; cancelTurnsAt: string }): Promise<void> {
+    const cancelAtMs = Date.parse(cancelTurnsAt);
+    const pause = pauses();
+    for (let quiet = 0; quiet < quietLooks; ) {
+      const ended = await endRunning(deps.sessionWorkflows, tenantId, stageAt(Date.now(), cancelAtMs));
+      quiet = ended === 0 ? quiet + 1 : 0;
+      await pause();
+    }
+  },
+
+  /** Ends what the smoke turn may have left, at once: what it would write is about to be deleted. */
+  async terminateSessions({ tenantId }: { tenantId: string }): Promise<void> {
+    await endRunning(deps.sessionWorkflows, tenantId, 'terminate');
+  },
+});
+
+type Stage = 'close' | 'cancel' | 'terminate';
+
+function stageAt(nowMs: number, cancelAtMs: number): Stage {
+  if (nowMs < cancelAtMs) return 'close';
+  return nowMs < cancelAtMs + cancelGraceMs ? 'cancel' : 'terminate';
+}
+
+/** @returns how many sessions ran. */
+async function endRunning(workflows: Sessions, tenantId: string, stage: Stage): Promise<number> {
+  let running = 0;
+  for await (const session of workflows.running(tenantId)) {
+    running += 1;
+    if (stage === 'terminate') await workflows.terminate(session);
+    else {
+      await workflows.close(session);
+      if (stage === 'cancel') await workflows.cancel(session);
+    }
+  }
+  return running;
+}
+
+async function endOfTurn(log: SessionLog, session: SessionRef, { turnId, after }: { turnId: string; after: number }) {
+  const pause = pauses();
+  for (let cursor = after; ; ) {
+    const events = await log.read(session, { after: cursor });
+    const end = events.find((event): event is SessionEvent & { type: 'turn.completed' } => event.type === 'turn.completed' && event.turnId === turnId);
+    if (end) return end;
+    cursor = events.at(-1)?.seq ?? cursor;
+    await pause();
+  }
+}
+
+/** Pauses that grow to a second; cancelling the activity ends them with CancelledFailure. */
+function pauses(): () => Promise<void> {
+  let pauseMs = 50;
+  return async () => {
+    await Context.current().sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.5, longestPollMs);
+  };
+}
