@@ -1,1 +1,3 @@
+export { onboarding } from './onboarding';
+export { offboarding } from './offboarding';
 export { session } from './session';

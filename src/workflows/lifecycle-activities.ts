@@ -1,0 +1,74 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { HandshakeActivities } from '../activities/handshake';
+import type { LifecycleActivities } from '../activities/lifecycle';
+import { taskQueues } from '../contracts/names';
+
+/** Every activity beats each second: five missed beats mean that its worker died, and another takes over. */
+const heartbeatTimeout = '5 seconds';
+
+/** Undoing must not race with the step it undoes: a cancelled step is waited for. */
+const base: ActivityOptions = {
+  heartbeatTimeout,
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+};
+
+/** A few calls. A service that stays away for a quarter of an hour ends the operation. */
+const quick: ActivityOptions = { ...base, startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: '15 minutes' };
+/** CloudFormation takes minutes, sometimes many; the wait outlives the worker that began it. */
+const build: ActivityOptions = { ...base, startToCloseTimeout: '30 minutes', scheduleToCloseTimeout: '1 hour' };
+/** As much data as a tenant has. */
+const copy: ActivityOptions = { ...base, startToCloseTimeout: '6 hours', scheduleToCloseTimeout: '1 day' };
+
+/** One attempt: the workflow itself tries again, and shows every failure on the way. */
+const oneAttempt = { retry: { maximumAttempts: 1 } } as const;
+const quickOnce: ActivityOptions = { ...base, ...oneAttempt, startToCloseTimeout: '1 minute' };
+const buildOnce: ActivityOptions = { ...base, ...oneAttempt, startToCloseTimeout: '30 minutes' };
+
+/** Steps forward. A failure that trying again cannot mend ends the operation, and is undone. */
+export const { reserveTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Reserve the id in the registry' });
+export const { createInfrastructure } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Create the CloudFormation stack' });
+export const { createMemory } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Create the AgentCore memory' });
+export const { putConfig } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Write the agent configuration to SSM' });
+export const { createAdministrator } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Create the administrator in the user pool' });
+export const { activateTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Activate the tenant' });
+export const { holdSmokeTurn } = proxyActivities<LifecycleActivities>({
+  ...base,
+  startToCloseTimeout: '3 minutes',
+  scheduleToCloseTimeout: '5 minutes',
+  // The session has tried what trying again can mend: the turn has failed for good, and a retry would find it so.
+  retry: { ...base.retry, nonRetryableErrorTypes: ['turn/failed'] },
+  summary: 'Hold one turn as a user would',
+});
+export const { statusBeforeLeaving, blockTenant } = proxyActivities<LifecycleActivities>({
+  ...quick,
+  // The caller waits for the answer, and decides whether to come back.
+  retry: { ...base.retry, nonRetryableErrorTypes: ['tenant/busy'] },
+  summary: 'Block new work in the registry',
+});
+/** It ends its sessions by its own clock; as long as it beats, it works. */
+export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
+export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
+export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the backup back, compare counts and hashes' });
+
+/** Steps back, and deletion: tried until they succeed. */
+export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Give the id back' });
+export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Let the tenant work again' });
+export const { terminateSessions } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'End sessions of the first conversation' });
+export const { deleteConfig } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Delete the agent configuration' });
+export const { deleteMemory } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Delete the AgentCore memory' });
+export const { emptyBucket } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Empty the bucket' });
+export const { deleteInfrastructure } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Delete the CloudFormation stack' });
+export const { scheduleKeyDeletion } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Schedule the deletion of the key' });
+export const { checkNothingRemains } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Look for what is left' });
+export const { buryTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Keep the id from reuse' });
+
+/** On the tenant's own queue. A queue nobody polls waits for ever: a minute is enough for a worker to find its tenant. */
+export const handshakeWith = (tenantId: string): HandshakeActivities['handshake'] =>
+  proxyActivities<HandshakeActivities>({
+    ...base,
+    taskQueue: taskQueues.tenant(tenantId),
+    startToCloseTimeout: '10 seconds',
+    scheduleToCloseTimeout: '60 seconds',
+    summary: `A worker answers on ${taskQueues.tenant(tenantId)}`,
+  }).handshake;

@@ -1,0 +1,74 @@
+import { sleep } from '@temporalio/workflow';
+import type { LeavingStatus } from '../activities/lifecycle/registry';
+import { backupIds } from '../contracts/names';
+import type { Operation } from '../contracts/operation';
+import {
+  blockTenant,
+  buryTenant,
+  checkNothingRemains,
+  deleteConfig,
+  deleteInfrastructure,
+  deleteMemory,
+  drainSessions,
+  emptyBucket,
+  scheduleKeyDeletion,
+  statusBeforeLeaving,
+  takeBackup,
+  unblockTenant,
+  verifyBackup,
+} from './lifecycle-activities';
+import type { OffboardingInput } from './operation-definitions';
+import { OperationRun } from './progress';
+
+/**
+ * Lets a tenant go. Until deletion begins, a failure or a cancellation makes the tenant what it was (its backup is
+ * kept, its sessions stay closed); from then on there is only forward. See docs/decisions/0007-lifecycle-saga.md.
+ */
+export async function offboarding(input: OffboardingInput): Promise<Operation> {
+  const run = new OperationRun('offboarding', input);
+  return run.conduct(async () => {
+    await prepare(run, input);
+    await run.irrevocably(() => destroy(run, { tenantId: input.request.tenantId, operationId: input.operationId }));
+  });
+}
+
+type Offboarding = OperationRun<'offboarding'>;
+
+async function prepare(run: Offboarding, { operationId, request }: OffboardingInput): Promise<void> {
+  const { tenantId, drainSeconds, graceSeconds } = request;
+  const tenant = { tenantId, operationId };
+  let before: LeavingStatus | undefined;
+
+  const heardAfterMs = await run.step(
+    'block',
+    async () => {
+      before = await statusBeforeLeaving(tenant);
+      return (await blockTenant({ ...tenant, from: before })).heardAfterMs;
+    },
+    async () => {
+      if (before) await unblockTenant({ ...tenant, to: before });
+    },
+  );
+  await run.step('drain', async () => {
+    const cancelTurnsAt = new Date(Date.now() + heardAfterMs + drainSeconds * 1_000).toISOString();
+    await sleep(heardAfterMs);
+    await drainSessions({ tenantId, cancelTurnsAt });
+  });
+  const backup = { tenantId, backupId: backupIds.ofOperation(operationId) };
+  await run.step('backup', () => takeBackup(backup));
+  await run.step('verify_backup', () => verifyBackup(backup));
+  run.noteBackup(backup.backupId);
+  if (graceSeconds > 0) await run.step('grace_period', () => sleep(graceSeconds * 1_000));
+  else run.skip('grace_period');
+}
+
+/** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
+async function destroy(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
+  await run.insist('delete_memory', () => deleteMemory(tenant));
+  await run.insist('delete_config', () => deleteConfig(tenant));
+  await run.insist('empty_bucket', () => emptyBucket(tenant));
+  await run.insist('delete_infrastructure', () => deleteInfrastructure(tenant));
+  await run.insist('schedule_key_deletion', () => scheduleKeyDeletion(tenant));
+  await run.insist('check_remains', () => checkNothingRemains(tenant));
+  await run.insist('tombstone', () => buryTenant(tenant));
+}

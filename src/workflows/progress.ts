@@ -1,0 +1,173 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  rootCause,
+  setCurrentDetails,
+  setHandler,
+  TemporalFailure,
+  TimeoutFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { codeOf, type ErrorCode, errors, publicFailure } from '../contracts/errors';
+import type { OperationKind, StepName } from '../contracts/names';
+import type { Operation, OperationState, StepState } from '../contracts/operation';
+import * as domain from '../domain/operation';
+import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
+import { saga, type Undo } from './saga';
+import { listenForRetries } from './until-done';
+
+/**
+ * A running operation: carries its steps out as a saga, shows each to the API (query) and to operators (current
+ * details), and answers those who wait for it or cancel it.
+ */
+export class OperationRun<Kind extends OperationKind> {
+  private operation: Operation;
+  private isIrrevocable = false;
+  private register: (undo: Undo<StepName<Kind>>) => void = () => undefined;
+  private readonly workflowScope = CancellationScope.current();
+  private readonly scope = new CancellationScope();
+  private readonly untilDone = listenForRetries();
+
+  /** Call it before anything is awaited: it sets the workflow's handlers. */
+  constructor(kind: Kind, { operationId, request: { tenantId } }: { operationId: string; request: { tenantId: string } }) {
+    this.operation = domain.beginOperation({ operationId, kind, tenantId, at: now() });
+    setHandler(readOperation, () => this.operation);
+    setHandler(awaitAcceptance, () => this.accepted(), { validator: refuseOtherRequest });
+    setHandler(cancelOperation, () => this.cancel(), { validator: () => this.refuseLateCancel() });
+  }
+
+  /**
+   * Runs the body; whatever its steps did is undone when one fails or the operation is cancelled.
+   * @returns the operation, also when it was cancelled by update.
+   * @throws ApplicationFailure with the failed step's code, CancelledFailure when the workflow itself was cancelled.
+   */
+  async conduct(body: () => Promise<void>): Promise<Operation> {
+    try {
+      await this.scope.run(() =>
+        saga<StepName<Kind>>(
+          (register) => {
+            this.register = register;
+            return body();
+          },
+          { begin: (error) => this.beginUndoing(error), undo: (undo) => this.undo(undo) },
+        ),
+      );
+    } catch (error) {
+      if (!(error instanceof TemporalFailure)) throw error;
+      return await this.endUndone(error);
+    }
+    return this.end('completed');
+  }
+
+  /** Runs a step of the body. Its undo is registered first: a step that fails may still have taken effect. */
+  async step<T>(name: StepName<Kind>, run: () => Promise<T>, undo?: () => Promise<void>): Promise<T> {
+    if (undo) this.register({ step: name, run: undo });
+    this.advance(name, 'running');
+    try {
+      const result = await run();
+      this.advance(name, 'completed');
+      return result;
+    } catch (error) {
+      this.advance(name, 'failed', failureOf(error).message);
+      throw error;
+    }
+  }
+
+  /** Runs a step that can only go forward, until it succeeds. */
+  async insist(name: StepName<Kind>, attempt: () => Promise<unknown>): Promise<void> {
+    this.advance(name, 'running');
+    await this.untilDone(attempt, (error, isResting) => this.advance(name, isResting ? 'failed' : 'running', failureOf(error).message));
+    this.advance(name, 'completed');
+  }
+
+  skip(name: StepName<Kind>): void {
+    this.advance(name, 'skipped');
+  }
+
+  /** The point of no return: what follows cannot be cancelled. @throws CancelledFailure when it was cancelled before. */
+  async irrevocably(rest: () => Promise<void>): Promise<void> {
+    if (this.scope.consideredCancelled) throw new CancelledFailure('Cancelled before the point of no return');
+    this.isIrrevocable = true;
+    await CancellationScope.nonCancellable(rest);
+  }
+
+  noteBackup(backupId: string): void {
+    this.operation = { ...this.operation, backupId };
+  }
+
+  private async accepted(): Promise<Operation> {
+    await condition(() => domain.isAnswerable(this.operation));
+    const refusal = domain.refusalOf(this.operation);
+    if (refusal) throw ApplicationFailure.nonRetryable(refusal.message, refusal.code);
+    return this.operation;
+  }
+
+  private cancel(): Operation {
+    this.scope.cancel();
+    return this.operation;
+  }
+
+  /** Cancelling again is fine. */
+  private refuseLateCancel(): void {
+    if (this.scope.consideredCancelled) return;
+    if (this.isIrrevocable || this.operation.state !== 'running')
+      refuse('operation/not-cancellable', 'It is too late: what was begun can no longer be taken back, or is being taken back already.');
+  }
+
+  private beginUndoing(error: unknown): void {
+    this.show(domain.beginUndoing(this.operation, this.scope.consideredCancelled ? undefined : failureOf(error)));
+  }
+
+  private async undo({ step, run }: Undo<StepName<Kind>>): Promise<void> {
+    this.advance(step, 'undoing');
+    await this.untilDone(run, (error, isResting) => this.advance(step, isResting ? 'undo_failed' : 'undoing', failureOf(error).message));
+    this.advance(step, 'undone');
+  }
+
+  private async endUndone(error: TemporalFailure): Promise<Operation> {
+    const ended = await this.end(this.scope.consideredCancelled ? 'cancelled' : 'undone');
+    if (this.workflowScope.consideredCancelled) throw new CancelledFailure('Cancelled; what had been done is undone');
+    if (ended.error) throw ApplicationFailure.create({ type: ended.error.code, message: ended.error.message, nonRetryable: true, cause: error });
+    return ended;
+  }
+
+  private async end(state: OperationState): Promise<Operation> {
+    this.show(domain.conclude(this.operation, state, now()));
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    return this.operation;
+  }
+
+  private advance(step: StepName<Kind>, state: StepState, error?: string): void {
+    this.show(domain.advance(this.operation, { step, state, at: now(), ...(error !== undefined && { error }) }));
+  }
+
+  private show(operation: Operation): void {
+    this.operation = operation;
+    setCurrentDetails(domain.toMarkdown(operation));
+  }
+}
+
+/** Deterministic: a workflow's clock is the history's. */
+const now = (): string => new Date().toISOString();
+
+/** Operators read this: a failure nobody expected shows its own words. */
+function failureOf(error: unknown): { code: ErrorCode; message: string } {
+  if (codeOf(error)) return publicFailure(error, 'internal/bug');
+  if (isCancellation(error)) return { code: 'internal/bug', message: 'Cancelled' };
+  if (error instanceof Error && error.cause instanceof TimeoutFailure)
+    return { code: 'dependency/unavailable', message: 'It was not done in time.' };
+  return { code: 'internal/bug', message: rootCause(error) ?? errors['internal/bug'].title };
+}
+
+function refuseOtherRequest({ requestDigest }: { requestDigest: string }): void {
+  if (workflowInfo().memo?.['requestDigest'] !== requestDigest)
+    refuse('idempotency/key-reused', 'This operation was started with another request: use a new Idempotency-Key.');
+}
+
+function refuse(code: ErrorCode, message: string): never {
+  throw ApplicationFailure.nonRetryable(message, code);
+}
