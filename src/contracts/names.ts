@@ -81,6 +81,8 @@ export const platformResources = {
   registryTable: 'tenant-registry',
   operatorPool: 'tenure-operators-pool',
   operatorPoolClient: 'tenure-operators-client',
+  /** Where the operators' pool and client are, written by the bootstrap. */
+  operatorsParameter: '/app/platform/operators',
   backupKeyAlias: 'alias/tenure-backup-key',
   /** The account keeps the name unique among all AWS customers. */
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { BedrockAgentCoreClient } from '@aws-sdk/client-bedrock-agentcore';
 import { BedrockAgentCoreControlClient } from '@aws-sdk/client-bedrock-agentcore-control';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
@@ -71,6 +72,7 @@ export const createPlatformClients = (settings: AwsSettings) => {
     ...clientsOf(settings),
     sts: translatingFailures(new STSClient(defaults)),
     cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
+    logs: translatingFailures(new CloudWatchLogsClient(defaults)),
     cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),
     agentCoreControl: translatingFailures(new BedrockAgentCoreControlClient(defaults)),
   };

@@ -1,0 +1,61 @@
+import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import { LRUCache } from 'lru-cache';
+import { codeOf, DomainError } from '../../contracts/errors';
+import { tenantResources } from '../../contracts/names';
+import { AgentConfig } from '../../contracts/tenant';
+import type { AgentConfigs } from '../../ports/agent-configs';
+import { isAwsError } from './failures';
+import type { TenantAccess } from './tenant-access';
+
+/** What SSM's advanced tier takes. */
+const maxParameterBytes = 8_192;
+/** Every turn reads it; a change made by another process is seen after this. */
+const cacheMs = 2_000;
+
+interface Dependencies {
+  readonly access: TenantAccess;
+  /** The platform's own client: the tenant's role may be gone when its parameters are deleted. */
+  readonly ssm: SSMClient;
+}
+
+/** The tenant's agent as one SecureString under the tenant's key. */
+export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs {
+  async function read(tenantId: string): Promise<AgentConfig> {
+    try {
+      const { Parameter } = await access
+        .clients(tenantId)
+        .ssm.send(new GetParameterCommand({ Name: tenantResources(tenantId).agentParameter, WithDecryption: true }));
+      return AgentConfig.parse(JSON.parse(Parameter?.Value ?? ''));
+    } catch (error) {
+      if (codeOf(error)) throw error;
+      throw new DomainError('config/unreadable', `The configuration of tenant ${tenantId} cannot be read.`, { cause: error });
+    }
+  }
+
+  const cache = new LRUCache<string, AgentConfig>({ max: 1_000, ttl: cacheMs, fetchMethod: read });
+
+  return {
+    get: (tenantId) => cache.forceFetch(tenantId),
+
+    async put(tenantId, config) {
+      const Value = JSON.stringify(AgentConfig.parse(config));
+      const bytes = Buffer.byteLength(Value);
+      if (bytes > maxParameterBytes)
+        throw new DomainError('config/invalid', `The configuration takes ${bytes} bytes; ${maxParameterBytes} are allowed. Shorten the system prompt.`);
+      const { agentParameter, keyAlias } = tenantResources(tenantId);
+      await access
+        .clients(tenantId)
+        .ssm.send(new PutParameterCommand({ Name: agentParameter, Value, Type: 'SecureString', KeyId: keyAlias, Overwrite: true, Tier: 'Intelligent-Tiering' }));
+      cache.delete(tenantId);
+    },
+
+    async delete(tenantId) {
+      cache.delete(tenantId);
+      try {
+        await ssm.send(new DeleteParameterCommand({ Name: tenantResources(tenantId).agentParameter }));
+      } catch (error) {
+        if (!isAwsError(error, 'ParameterNotFound')) throw error;
+      }
+    },
+  };
+}

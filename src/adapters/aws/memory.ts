@@ -1,0 +1,85 @@
+import {
+  BatchCreateMemoryRecordsCommand,
+  type ListMemoryRecordsCommandInput,
+  type MemoryRecordSummary,
+  paginateListMemoryRecords,
+  RetrieveMemoryRecordsCommand,
+} from '@aws-sdk/client-bedrock-agentcore';
+import { memoryNamespaces } from '../../contracts/names';
+import type { Memory, MemoryFact } from '../../ports/memory';
+import type { TenantDirectory } from '../../ports/tenant-registry';
+import type { TenantAccess } from './tenant-access';
+import { requestIdKey } from './tenant-memories';
+
+const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary): MemoryFact => ({
+  factId: memoryRecordId ?? '',
+  text: content?.text ?? '',
+  createdAt: (createdAt ?? new Date(0)).toISOString(),
+});
+
+/** Long-term facts in the tenant's AgentCore memory, one namespace per user. */
+export function createMemory({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): Memory {
+  const memoryOf = async (tenantId: string) => ({
+    client: access.clients(tenantId).agentCore,
+    memoryId: (await directory.built(tenantId)).memoryId,
+  });
+
+  async function* list(tenantId: string, filter: Omit<ListMemoryRecordsCommandInput, 'memoryId'>): AsyncGenerator<MemoryRecordSummary> {
+    const { client, memoryId } = await memoryOf(tenantId);
+    for await (const page of paginateListMemoryRecords({ client, pageSize: 100 }, { memoryId, ...filter }))
+      yield* page.memoryRecordSummaries ?? [];
+  }
+
+  async function kept(tenantId: string, namespace: string, requestId: string): Promise<MemoryFact | undefined> {
+    const byRequest = { left: { metadataKey: requestIdKey }, operator: 'EQUALS_TO', right: { metadataValue: { stringValue: requestId } } } as const;
+    for await (const record of list(tenantId, { namespace, metadataFilters: [byRequest] })) return factOf(record);
+    return undefined;
+  }
+
+  return {
+    async remember({ tenantId, userId }, { requestId, text }) {
+      const namespace = memoryNamespaces.facts(userId);
+      // AgentCore knows a token for a short time only; the metadata stays.
+      const earlier = await kept(tenantId, namespace, requestId);
+      if (earlier) return earlier;
+      const { client, memoryId } = await memoryOf(tenantId);
+      const timestamp = new Date();
+      const metadata = { [requestIdKey]: { stringValue: requestId } };
+      const { successfulRecords, failedRecords } = await client.send(
+        new BatchCreateMemoryRecordsCommand({
+          memoryId,
+          clientToken: requestId,
+          records: [{ requestIdentifier: requestId, namespaces: [namespace], content: { text }, timestamp, metadata }],
+        }),
+      );
+      const factId = successfulRecords?.[0]?.memoryRecordId;
+      if (!factId) throw new Error(`AgentCore did not keep the fact: ${failedRecords?.[0]?.errorMessage ?? 'no reason given'}`);
+      return { factId, text, createdAt: timestamp.toISOString() };
+    },
+
+    async recall({ tenantId, userId }, { text, limit = 10 }) {
+      const { client, memoryId } = await memoryOf(tenantId);
+      const { memoryRecordSummaries } = await client.send(
+        new RetrieveMemoryRecordsCommand({
+          memoryId,
+          namespace: memoryNamespaces.facts(userId),
+          searchCriteria: { searchQuery: text, topK: limit },
+          maxResults: limit,
+        }),
+      );
+      return (memoryRecordSummaries ?? []).map(factOf);
+    },
+
+    async *all(tenantId) {
+      let found = false;
+      // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
+      for (const namespace of ['/users/', '/users/*']) {
+        if (found) return;
+        for await (const record of list(tenantId, { namespace })) {
+          found = true;
+          yield { ...factOf(record), namespace: record.namespaces?.[0] ?? '' };
+        }
+      }
+    },
+  };
+}
