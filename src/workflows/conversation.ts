@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import { publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
@@ -117,9 +117,8 @@ export class Conversation {
 
   private endAfter(error: unknown): domain.TurnEnd {
     if (isCancellation(error)) return { outcome: 'cancelled' };
-    const { current, limits } = this.state;
-    if (current && this.timeLeftMs(current.startedAtMs) <= 1)
-      return { outcome: 'timed_out', message: `The turn took longer than ${limits.maxTurnMs / 1_000} seconds.` };
+    const isOutOfTime = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_CLOSE';
+    if (isOutOfTime) return { outcome: 'timed_out', message: `The turn took longer than ${this.state.limits.maxTurnMs / 1_000} seconds.` };
     return { outcome: 'failed', ...publicFailure(error, 'turn/failed') };
   }
 

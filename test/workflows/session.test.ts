@@ -1,0 +1,255 @@
+import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Context } from '@temporalio/activity';
+import type { SessionActivities } from '../../src/activities/session';
+import { taskQueues, workflowIds } from '../../src/contracts/names';
+import { codeOf } from '../../src/contracts/errors';
+import type { OnBusy } from '../../src/contracts/session';
+import { turnsPerRun } from '../../src/domain/session';
+import { cancelTurn, closeSession, readSession, submitMessage } from '../../src/workflows/definitions';
+import type { session } from '../../src/workflows/session';
+import { withWorkers } from '../support/workflow';
+
+jest.setTimeout(60_000);
+
+const tenantId = 'acme';
+const userId = 'user-1';
+const limits = { maxSteps: 3, maxTurnMs: 600_000, historyTurns: 30 };
+
+/** What the tenant's queue did, in order; the log's head grows by two with each write. */
+class Script {
+  readonly done: string[] = [];
+  private head = 0;
+
+  constructor(private readonly overrides: Partial<SessionActivities> = {}) {}
+
+  write(line: string): { head: number } {
+    this.done.push(line);
+    this.head += 2;
+    return { head: this.head };
+  }
+
+  get activities(): SessionActivities {
+    return {
+      think: ({ turnId, step }) => Promise.resolve({ ...this.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits }),
+      useTool: ({ turnId, step, call }) => Promise.resolve(this.write(`tool ${turnId}/${step}/${call.callId}`)),
+      failTool: ({ call, code }) => Promise.resolve(this.write(`failTool ${call.callId} ${code}`)),
+      announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),
+      endTurn: ({ turnId, end }) => Promise.resolve(this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`)),
+      closeSession: () => Promise.resolve(this.write('close')),
+      ...this.overrides,
+    };
+  }
+}
+
+interface Conversation {
+  readonly env: TestWorkflowEnvironment;
+  readonly handle: WorkflowHandle<typeof session>;
+  send(turnId: string, options?: { userId?: string; onBusy?: OnBusy }): Promise<{ after: number }>;
+  close(): Promise<void>;
+}
+
+function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>): Promise<void> {
+  const workflowId = workflowIds.session(tenantId, 'ses-1');
+  return withWorkers(
+    {
+      workflowsPath: require.resolve('../../src/workflows/index'),
+      workflowQueue: taskQueues.sessions,
+      activities: { [taskQueues.tenant(tenantId)]: script.activities },
+    },
+    async (env) => {
+      const handle = await env.client.workflow.start<typeof session>('session', {
+        workflowId,
+        taskQueue: taskQueues.sessions,
+        args: [{ tenantId, sessionId: 'ses-1', userId }],
+      });
+      // A handle without run id: it follows the session as it continues as new.
+      const current = env.client.workflow.getHandle<typeof session>(workflowId);
+      await scenario({
+        env,
+        handle: current,
+        send: (turnId, options) =>
+          current.executeUpdate(submitMessage, { updateId: turnId, args: [{ turnId, userId, onBusy: 'enqueue', ...options }] }),
+        close: async () => {
+          await current.signal(closeSession);
+          await current.result();
+        },
+      });
+      return [handle.workflowId];
+    },
+  );
+}
+
+const refusal = (code: string) => (error: unknown) => {
+  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+  expect(codeOf(error)).toBe(code);
+};
+
+/** An activity that never answers, but hears that it is to stop. */
+async function cancelledWhileBeating(): Promise<never> {
+  const context = Context.current();
+  const beating = setInterval(() => context.heartbeat(), 200);
+  return context.cancelled.finally(() => clearInterval(beating));
+}
+
+/** Holds an activity until it is let go. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  return { open, reached, pass: () => (reach(), opened) };
+}
+
+it('answers, survives a day of silence, and closes', async () => {
+  const script = new Script();
+  await converse(script, async ({ env, send, close, handle }) => {
+    await send('turn-1');
+    await env.sleep('1 day');
+    expect(await handle.query(readSession)).toEqual({ state: 'idle', head: 2, turnCount: 1, queuedTurns: 0 });
+    expect(await send('turn-2')).toEqual({ after: 2 });
+    await close();
+  });
+  expect(script.done).toEqual(['think turn-1/1', 'think turn-2/1', 'close']);
+});
+
+it('runs the tools of one step side by side, and tells the model of one that failed for good', async () => {
+  const both = gate();
+  let waiting = 0;
+  const script: Script = new Script({
+    think: ({ turnId, step }) => {
+      const { head } = script.write(`think ${turnId}/${step}`);
+      const call = (callId: string) => ({ callId, tool: 'calculator', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 2 });
+      return Promise.resolve(step === 1 ? { head, calls: [call('a'), call('b')], limits } : { head, outcome: 'completed', calls: [], limits });
+    },
+    useTool: async ({ call }) => {
+      waiting += 1;
+      if (waiting === 2) both.open();
+      await both.pass();
+      if (call.callId === 'b') throw ApplicationFailure.retryable('the target is down', 'tool/failed');
+      return script.write(`tool ${call.callId} attempt ${Context.current().info.attempt}`);
+    },
+  });
+  await converse(script, async ({ send, close }) => {
+    await send('turn-1');
+    await close();
+  });
+  expect(script.done).toEqual(['think turn-1/1', 'tool a attempt 1', 'failTool b tool/failed', 'think turn-1/2', 'close']);
+});
+
+it('enqueues or rejects what comes while it works, and shows what waits', async () => {
+  const thinking = gate();
+  const script: Script = new Script({
+    think: async ({ turnId, step }) => {
+      if (turnId === 'turn-1') await thinking.pass();
+      return { ...script.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits };
+    },
+  });
+  await converse(script, async ({ env, send, close, handle }) => {
+    await send('turn-1');
+    await thinking.reached;
+    await send('turn-2', { onBusy: 'reject' }).then(fail, refusal('session/busy'));
+    await send('turn-3');
+    await send('turn-4');
+    expect(await handle.query(readSession)).toMatchObject({ state: 'running', queuedTurns: 2 });
+    thinking.open();
+    await env.sleep('1 minute');
+    await close();
+  });
+  expect(script.done.filter((line) => line.startsWith('think'))).toEqual(['think turn-1/1', 'think turn-3/1', 'think turn-4/1']);
+  expect(script.done.join()).toContain('announce');
+  expect(script.done.at(-1)).toBe('close');
+});
+
+it('takes a message once however often it is sent, also after it continued as new', async () => {
+  const script = new Script();
+  await converse(script, async ({ send, close }) => {
+    const turnIds = Array.from({ length: turnsPerRun + 5 }, (_, index) => `turn-${index}`);
+    for (const turnId of turnIds) await send(turnId);
+    for (const turnId of turnIds) await send(turnId);
+    await close();
+  });
+  const thoughts = script.done.filter((line) => line.startsWith('think'));
+  expect(thoughts).toHaveLength(turnsPerRun + 5);
+  expect(new Set(thoughts).size).toBe(thoughts.length);
+});
+
+it('refuses another user as if there were no session, and anyone once it closes', async () => {
+  const thinking = gate();
+  const script: Script = new Script({
+    think: async () => {
+      await thinking.pass();
+      return { ...script.write('think'), outcome: 'completed', calls: [], limits };
+    },
+  });
+  await converse(script, async ({ send, handle }) => {
+    await send('turn-1', { userId: 'user-2' }).then(fail, refusal('session/not-found'));
+    await send('turn-1');
+    await thinking.reached;
+    await handle.signal(closeSession);
+    await send('turn-2').then(fail, refusal('session/closed'));
+    thinking.open();
+    await handle.result();
+  });
+  expect(script.done).toEqual(['think', 'close']);
+});
+
+it('ends a turn with a name when the model fails for good or too long, runs out of steps, or out of time', async () => {
+  const script: Script = new Script({
+    think: async ({ turnId, step }) => {
+      if (turnId === 'slow' && step === 2) return cancelledWhileBeating();
+      if (turnId === 'refused') throw ApplicationFailure.nonRetryable('not like this', 'model/refused');
+      if (turnId === 'busy') throw ApplicationFailure.retryable('busy', 'model/throttled');
+      return { ...script.write(`think ${turnId}`), calls: [], limits: { ...limits, maxTurnMs: turnId === 'slow' ? 1_000 : limits.maxTurnMs } };
+    },
+  });
+  await converse(script, async ({ env, send, close }) => {
+    for (const turnId of ['refused', 'endless', 'busy', 'slow']) {
+      await send(turnId);
+      await env.sleep('20 minutes');
+    }
+    await close();
+  });
+  expect(script.done.filter((line) => line.startsWith('end'))).toEqual([
+    'end refused failed model/refused',
+    'end endless max_steps',
+    'end busy failed model/throttled',
+    'end slow timed_out',
+  ]);
+});
+
+it('stops the running activity when its turn is cancelled, and goes on with the next', async () => {
+  const thinking = gate();
+  const script: Script = new Script({
+    think: async ({ turnId, step }) => {
+      if (turnId === 'turn-2') return { ...script.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits };
+      void thinking.pass();
+      return cancelledWhileBeating().finally(() => script.write('stopped'));
+    },
+  });
+  await converse(script, async ({ send, handle, close }) => {
+    await send('turn-1');
+    await thinking.reached;
+    expect(await handle.executeUpdate(cancelTurn, { args: [{ turnId: 'no-such' }] })).toBe(false);
+    expect(await handle.executeUpdate(cancelTurn, { args: [{}] })).toBe(true);
+    await send('turn-2');
+    await close();
+  });
+  expect(script.done.filter((line) => !line.startsWith('announce')).slice(0, 2)).toEqual(['stopped', 'end turn-1 cancelled']);
+});
+
+it('closes in good order when an operator cancels the workflow', async () => {
+  const script = new Script();
+  await converse(script, async ({ env, send, handle }) => {
+    await send('turn-1');
+    await env.sleep('1 minute');
+    await handle.cancel();
+    await handle.result();
+  });
+  expect(script.done.at(-1)).toBe('close');
+});
+
+function fail(): never {
+  throw new Error('should have been refused');
+}
