@@ -1,5 +1,8 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Duration } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
+import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { searchAttributes } from '../../src/contracts/names';
 
 /** Activities by task queue: each queue gets a worker of its own, as in production. */
 export type ActivitiesByQueue = Readonly<Record<string, NonNullable<WorkerOptions['activities']>>>;
@@ -17,7 +20,7 @@ const logger = new DefaultLogger('ERROR');
 
 let isInstalled = false;
 function quietRuntime() {
-  if (!isInstalled) Runtime.install({ logger });
+  if (!isInstalled) Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } } });
   isInstalled = true;
 }
 
@@ -44,6 +47,10 @@ export async function withWorkers(
   const workflowBundle = await bundleOf(workflowsPath);
   const env = await timeSkippingServer();
   try {
+    await env.connection.operatorService.addSearchAttributes({
+      namespace: env.namespace ?? 'default',
+      searchAttributes: { [searchAttributes.tenantId]: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD },
+    });
     const queues = Object.entries({ [workflowQueue]: {}, ...activities });
     const workers = await Promise.all(
       queues.map(([taskQueue, ofQueue]) =>
@@ -51,6 +58,8 @@ export async function withWorkers(
           connection: env.nativeConnection,
           taskQueue,
           activities: ofQueue,
+          // Cancellations travel with heartbeats: do not hold them back.
+          maxHeartbeatThrottleInterval: '50 ms',
           ...(taskQueue === workflowQueue && { workflowBundle }),
           ...(interceptors && { interceptors }),
         }),
@@ -65,6 +74,15 @@ export async function withWorkers(
   } finally {
     await env.teardown();
   }
+}
+
+/** Lets time pass although an activity waits for a worker: by itself, the server skips none then. */
+export async function skipWhileWaiting(env: TestWorkflowEnvironment, duration: Duration): Promise<void> {
+  const { testService } = env.connection;
+  if (!testService) throw new Error('Only the time-skipping server skips time.');
+  await testService.unlockTimeSkipping({});
+  await env.sleep(duration);
+  await testService.lockTimeSkipping({});
 }
 
 function timeSkippingServer(): Promise<TestWorkflowEnvironment> {

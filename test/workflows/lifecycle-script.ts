@@ -1,0 +1,147 @@
+import { EventEmitter, once } from 'node:events';
+import { Context } from '@temporalio/activity';
+import type { HandshakeActivities } from '../../src/activities/handshake';
+import { activityInterceptor } from '../../src/activities/interceptor';
+import type { LifecycleActivities } from '../../src/activities/lifecycle';
+import { DomainError, type ErrorCode } from '../../src/contracts/errors';
+import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
+import { AgentConfig, type TenantInfrastructure } from '../../src/contracts/tenant';
+import type { OffboardingRequest, OnboardingRequest } from '../../src/ports/operations';
+import type { ActivitiesByQueue, WorkersInput } from '../support/workflow';
+
+export const tenantId = 'acme';
+const unique = '0123456789abcdefghjkmnpqrs';
+export const onboardingId = operationIds.of('onboarding', tenantId, unique);
+export const offboardingId = operationIds.of('offboarding', tenantId, unique);
+export const onboardingWorkflowId = workflowIds.operation(onboardingId);
+export const offboardingWorkflowId = workflowIds.operation(offboardingId);
+
+export const onboardingRequest: OnboardingRequest = {
+  tenantId,
+  displayName: 'Acme Inc.',
+  tier: 'standard',
+  administrator: { email: 'ann@acme.example' },
+  agent: AgentConfig.parse({}),
+};
+export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drainSeconds: 5 };
+
+const infrastructure: TenantInfrastructure = {
+  userPoolId: 'us-east-1_pool',
+  userPoolClientId: 'client',
+  keyArn: 'arn:aws:kms:us-east-1:000000000000:key/k',
+  roleArn: 'arn:aws:iam::000000000000:role/tenant-acme-access',
+  tableName: 'tenant-acme-data',
+  bucketName: 'tenant-acme-data-bucket',
+};
+
+export type ActivityName = keyof LifecycleActivities | keyof HandshakeActivities;
+type Act = () => Promise<void>;
+
+export const failure = (code: ErrorCode, message: string) => new DomainError(code, message);
+
+/** Activities that do nothing but note that they were called, unless the test says what happens instead. */
+export class LifecycleScript {
+  /** In the order they were begun, retries included. */
+  readonly calls: ActivityName[] = [];
+  private readonly planned = new Map<ActivityName, Act[]>();
+  private readonly emitter = new EventEmitter();
+
+  /** The next attempts of an activity fail, one for each error; then it succeeds. */
+  fail(name: ActivityName, ...failures: readonly Error[]): this {
+    this.plan(name, ...failures.map((error) => () => Promise.reject(error)));
+    return this;
+  }
+
+  /** The next attempt takes until it is cancelled. @returns a promise of its beginning. */
+  hang(name: ActivityName): Promise<unknown> {
+    const begun = once(this.emitter, name);
+    this.plan(name, () =>
+      beating(async () => {
+        this.emitter.emit(name);
+        await Context.current().cancelled;
+      }),
+    );
+    return begun;
+  }
+
+  /** The next attempt takes until it is let go. */
+  hold(name: ActivityName): { begun: Promise<unknown>; release: () => void } {
+    const begun = once(this.emitter, name);
+    const released = once(this.emitter, `release ${name}`);
+    this.plan(name, () =>
+      beating(async () => {
+        this.emitter.emit(name);
+        await released;
+      }),
+    );
+    return { begun, release: () => void this.emitter.emit(`release ${name}`) };
+  }
+
+  /** What the last calls were: everything after the given one. */
+  callsAfter(name: ActivityName): ActivityName[] {
+    return this.calls.slice(this.calls.lastIndexOf(name) + 1);
+  }
+
+  workers(): WorkersInput {
+    return {
+      workflowsPath: require.resolve('../../src/workflows/index'),
+      workflowQueue: taskQueues.lifecycle,
+      activities: this.activities(),
+      interceptors: { activity: [activityInterceptor] },
+    };
+  }
+
+  workersWithoutTenant(): WorkersInput {
+    return { ...this.workers(), activities: { [taskQueues.lifecycle]: this.activities()[taskQueues.lifecycle] ?? {} } };
+  }
+
+  private activities(): ActivitiesByQueue {
+    const does = (name: ActivityName) => () => this.act(name);
+    const lifecycle: LifecycleActivities = {
+      reserveTenant: does('reserveTenant'),
+      releaseTenant: does('releaseTenant'),
+      activateTenant: does('activateTenant'),
+      statusBeforeLeaving: () => this.act('statusBeforeLeaving').then(() => 'suspended'),
+      blockTenant: () => this.act('blockTenant').then(() => ({ heardAfterMs: 1_000 })),
+      unblockTenant: ({ to }) => this.act('unblockTenant').then(() => expect(to).toBe('suspended')),
+      buryTenant: does('buryTenant'),
+      createInfrastructure: () => this.act('createInfrastructure').then(() => infrastructure),
+      deleteInfrastructure: does('deleteInfrastructure'),
+      emptyBucket: does('emptyBucket'),
+      scheduleKeyDeletion: () => this.act('scheduleKeyDeletion').then(() => undefined),
+      checkNothingRemains: does('checkNothingRemains'),
+      createMemory: does('createMemory'),
+      deleteMemory: does('deleteMemory'),
+      putConfig: does('putConfig'),
+      deleteConfig: does('deleteConfig'),
+      createAdministrator: does('createAdministrator'),
+      holdSmokeTurn: does('holdSmokeTurn'),
+      drainSessions: does('drainSessions'),
+      terminateSessions: does('terminateSessions'),
+      takeBackup: does('takeBackup'),
+      verifyBackup: does('verifyBackup'),
+    };
+    const tenant: HandshakeActivities = { handshake: () => this.act('handshake').then(() => ({ taskQueue: taskQueues.tenant(tenantId) })) };
+    return { [taskQueues.lifecycle]: { ...lifecycle }, [taskQueues.tenant(tenantId)]: { ...tenant } };
+  }
+
+  private plan(name: ActivityName, ...acts: readonly Act[]): void {
+    this.planned.set(name, [...(this.planned.get(name) ?? []), ...acts]);
+  }
+
+  private act(name: ActivityName): Promise<void> {
+    this.calls.push(name);
+    return this.planned.get(name)?.shift()?.() ?? Promise.resolve();
+  }
+}
+
+/** Beats faster than the interceptor, so that a cancellation arrives at once. */
+async function beating(act: () => Promise<void>): Promise<void> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), 50);
+  try {
+    await act();
+  } finally {
+    clearInterval(timer);
+  }
+}

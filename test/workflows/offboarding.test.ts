@@ -1,0 +1,165 @@
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { createOperations } from '../../src/adapters/temporal/operations';
+import { backupIds } from '../../src/contracts/names';
+import type { Operation } from '../../src/contracts/operation';
+import type { OffboardingRequest } from '../../src/ports/operations';
+import { readOperation } from '../../src/workflows/operation-definitions';
+import { withWorkers } from '../support/workflow';
+import { failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId } from './lifecycle-script';
+
+const preparation = ['statusBeforeLeaving', 'blockTenant', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
+const deletion = [
+  'deleteMemory',
+  'deleteConfig',
+  'emptyBucket',
+  'deleteInfrastructure',
+  'scheduleKeyDeletion',
+  'checkNothingRemains',
+  'buryTenant',
+] as const;
+const week: OffboardingRequest = { ...offboardingRequest, graceSeconds: 7 * 86_400 };
+
+const offboarding = (script: LifecycleScript, scenario: (parts: ReturnType<typeof partsOf>) => Promise<void>) =>
+  withWorkers(script.workers(), async (env) => {
+    await scenario(partsOf(env));
+    return [offboardingWorkflowId];
+  });
+
+function partsOf(env: TestWorkflowEnvironment) {
+  const handle = env.client.workflow.getHandle(offboardingWorkflowId);
+  return {
+    env,
+    handle,
+    operations: createOperations(env.client),
+    result: () => handle.result() as Promise<Operation>,
+    ended: async () => {
+      await handle.result().catch(() => undefined);
+      return handle.query(readOperation);
+    },
+  };
+}
+
+const stepOf = (operation: Operation | undefined, name: string) => operation?.steps.find((step) => step.name === name);
+
+it('answers once the tenant is blocked, and ends with a tombstone', async () => {
+  const script = new LifecycleScript();
+  const draining = script.hold('drainSessions');
+  await offboarding(script, async ({ env, operations, result }) => {
+    const accepted = await operations.offboard(offboardingId, offboardingRequest);
+    expect(stepOf(accepted, 'block')).toMatchObject({ state: 'completed' });
+    await env.sleep('2 seconds');
+    draining.release();
+    const operation = await result();
+    expect(operation).toMatchObject({ state: 'completed', percent: 100, backupId: backupIds.ofOperation(offboardingId) });
+    expect(stepOf(operation, 'grace_period')).toMatchObject({ state: 'skipped' });
+    expect(script.calls).toEqual([...preparation, ...deletion]);
+  });
+});
+
+it('waits out a grace period of a week between the verified backup and deletion', async () => {
+  const script = new LifecycleScript();
+  await offboarding(script, async ({ env, operations, result }) => {
+    await operations.offboard(offboardingId, week);
+    await env.sleep('6 days');
+    expect(stepOf(await operations.get(offboardingId), 'grace_period')).toMatchObject({ state: 'running' });
+    expect(script.calls).toEqual(preparation);
+    await result();
+    expect(script.callsAfter('verifyBackup')).toEqual(deletion);
+  });
+});
+
+describe('taken back', () => {
+  it.each(['tenant/not-found', 'tenant/busy'] as const)('answers %s at once, and touches nothing', async (code) => {
+    const script = new LifecycleScript().fail('statusBeforeLeaving', failure(code, 'no'));
+    await offboarding(script, async ({ operations, ended }) => {
+      await expect(operations.offboard(offboardingId, offboardingRequest)).rejects.toMatchObject({ code });
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code } });
+      expect(script.calls).toEqual(['statusBeforeLeaving']);
+    });
+  });
+
+  it.each(preparation.slice(1))('makes the tenant what it was when %s fails', async (name) => {
+    const script = new LifecycleScript().fail(name, failure('backup/incomplete', 'a part is missing'));
+    await offboarding(script, async ({ operations, ended }) => {
+      await operations.offboard(offboardingId, offboardingRequest).catch(() => undefined);
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete', message: 'a part is missing' } });
+      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), 'unblockTenant']);
+    });
+  });
+
+  it.each(preparation.slice(2))('makes the tenant what it was when cancelled in %s', async (name) => {
+    const script = new LifecycleScript();
+    const begun = script.hang(name);
+    await offboarding(script, async ({ env, operations, result }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      await Promise.all([begun, env.sleep('2 seconds')]);
+      await operations.cancel(offboardingId);
+      expect(await result()).toMatchObject({ state: 'cancelled' });
+      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), 'unblockTenant']);
+    });
+  });
+
+  it('keeps the backup when cancelled in the grace period', async () => {
+    const script = new LifecycleScript();
+    await offboarding(script, async ({ env, operations, result }) => {
+      await operations.offboard(offboardingId, week);
+      await env.sleep('6 days');
+      await operations.cancel(offboardingId);
+      expect(await result()).toMatchObject({ state: 'cancelled', backupId: backupIds.ofOperation(offboardingId) });
+      expect(script.calls).toEqual([...preparation, 'unblockTenant']);
+    });
+  });
+
+  it('is tried until the tenant is what it was', async () => {
+    const script = new LifecycleScript()
+      .fail('verifyBackup', failure('backup/incomplete', 'no'))
+      .fail('unblockTenant', new Error('away'), new Error('away'));
+    await offboarding(script, async ({ operations, ended }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      expect(stepOf(await ended(), 'block')).toMatchObject({ state: 'undone' });
+      expect(script.callsAfter('verifyBackup')).toEqual(['unblockTenant', 'unblockTenant', 'unblockTenant']);
+    });
+  });
+});
+
+describe('once deletion has begun', () => {
+  it('refuses to be cancelled, by the API and by the Temporal UI', async () => {
+    const script = new LifecycleScript();
+    const deleting = script.hold('deleteMemory');
+    await offboarding(script, async ({ env, operations, handle, result }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      await Promise.all([deleting.begun, env.sleep('2 seconds')]);
+      await expect(operations.cancel(offboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await handle.cancel();
+      deleting.release();
+      expect(await result()).toMatchObject({ state: 'completed' });
+      expect(script.calls).toEqual([...preparation, ...deletion]);
+    });
+  });
+
+  it.each(deletion)('goes on when %s fails, even for good, and never back', async (name) => {
+    const script = new LifecycleScript().fail(name, new Error('away'), failure('infrastructure/failed', 'Still there: s3:tenant-acme-data-bucket'));
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      const operation = await result();
+      expect(operation.state).toBe('completed');
+      const expected = deletion.flatMap((step) => (step === name ? [step, step, step] : [step]));
+      expect(script.calls).toEqual([...preparation, ...expected]);
+    });
+  });
+
+  it('shows what is in the way, and tries once an hour', async () => {
+    const denied = failure('infrastructure/failed', 'AccessDenied');
+    const script = new LifecycleScript().fail('deleteInfrastructure', ...Array.from({ length: 11 }, () => denied));
+    await offboarding(script, async ({ env, operations, result }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      await env.sleep('30 minutes');
+      const stuck = await operations.get(offboardingId);
+      expect(stuck).toMatchObject({ state: 'running' });
+      expect(stepOf(stuck, 'delete_infrastructure')).toMatchObject({ state: 'failed', error: 'AccessDenied' });
+      expect(script.callsAfter('emptyBucket')).toHaveLength(10);
+      expect(await result()).toMatchObject({ state: 'completed' });
+      expect(script.callsAfter('emptyBucket').filter((name) => name === 'deleteInfrastructure')).toHaveLength(12);
+    });
+  });
+});

@@ -1,0 +1,275 @@
+import { setImmediate } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { createOperations } from '../../src/adapters/temporal/operations';
+import type { Operation } from '../../src/contracts/operation';
+import { readOperation, retryOperation } from '../../src/workflows/operation-definitions';
+import { skipWhileWaiting, withWorkers } from '../support/workflow';
+import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId } from './lifecycle-script';
+
+const steps = ['reserveTenant', 'createInfrastructure', 'createMemory', 'putConfig', 'createAdministrator', 'handshake', 'holdSmokeTurn', 'activateTenant'] as const;
+
+/** What must be undone, newest first, when an activity fails or is cancelled. */
+const undosOf: Record<(typeof steps)[number], readonly ActivityName[]> = {
+  reserveTenant: ['releaseTenant'],
+  createInfrastructure: ['emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  createMemory: ['deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  putConfig: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  createAdministrator: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  handshake: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  holdSmokeTurn: ['terminateSessions', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  activateTenant: ['terminateSessions', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+};
+
+/** Runs a scenario with an onboarding's parts at hand. */
+const onboarding = (script: LifecycleScript, scenario: (parts: ReturnType<typeof partsOf>) => Promise<void>) =>
+  withWorkers(script.workers(), async (env) => {
+    await scenario(partsOf(env));
+    return [onboardingWorkflowId];
+  });
+
+function partsOf(env: TestWorkflowEnvironment) {
+  const handle = env.client.workflow.getHandle(onboardingWorkflowId);
+  return {
+    env,
+    handle,
+    operations: createOperations(env.client),
+    result: () => handle.result() as Promise<Operation>,
+    /** Waits for the end, whatever it is, and reads the operation off the closed workflow. */
+    ended: async () => {
+      await handle.result().catch(() => undefined);
+      return handle.query(readOperation);
+    },
+  };
+}
+
+/** Waits until the workflow has asked for an activity that nobody takes. */
+async function scheduled(handle: WorkflowHandle, activity: string): Promise<void> {
+  for (;;) {
+    const { pendingActivities } = (await handle.describe()).raw;
+    if (pendingActivities?.some(({ activityType }) => activityType?.name === activity)) return;
+    await setImmediate();
+  }
+}
+
+const statesOf = ({ steps: all }: Operation) => all.map(({ state }) => state);
+
+it('answers once the id is reserved, and ends with an active tenant', async () => {
+  const script = new LifecycleScript();
+  const infrastructure = script.hold('createInfrastructure');
+  await onboarding(script, async ({ operations, result, env }) => {
+    const accepted = await operations.onboard(onboardingId, onboardingRequest);
+    expect(accepted).toMatchObject({ operationId: onboardingId, state: 'running', tenantId: 'acme' });
+    expect(accepted.steps[0]).toMatchObject({ name: 'reserve', state: 'completed' });
+    infrastructure.release();
+    const operation = await result();
+    expect(operation).toMatchObject({ state: 'completed', percent: 100 });
+    expect(new Set(statesOf(operation))).toEqual(new Set(['completed']));
+    expect(script.calls).toEqual(steps);
+    await expect(operations.get(onboardingId)).resolves.toEqual(operation);
+    await expect(env.client.workflow.getHandle(onboardingWorkflowId).describe()).resolves.toMatchObject({ status: { name: 'COMPLETED' } });
+  });
+});
+
+describe('taken back', () => {
+  it.each(steps)('undoes exactly what was done, newest first, when %s fails', async (step) => {
+    const script = new LifecycleScript().fail(step, failure('infrastructure/failed', 'no such thing'));
+    await onboarding(script, async ({ operations, handle, ended }) => {
+      const accepted = operations.onboard(onboardingId, onboardingRequest);
+      if (step === 'reserveTenant') await expect(accepted).rejects.toMatchObject({ code: 'infrastructure/failed' });
+      else await accepted;
+      const operation = await ended();
+      expect(script.calls).toEqual([...steps.slice(0, steps.indexOf(step) + 1), ...undosOf[step]]);
+      expect(operation).toMatchObject({ state: 'undone', percent: 0, error: { code: 'infrastructure/failed', message: 'no such thing' } });
+      expect(statesOf(operation)).not.toContain('pending');
+      await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'infrastructure/failed', message: 'no such thing' } });
+    });
+  });
+
+  it.each(steps.slice(0, -1))('undoes exactly what was done, newest first, when cancelled in %s', async (step) => {
+    const script = new LifecycleScript();
+    const begun = script.hang(step);
+    await onboarding(script, async ({ operations, result }) => {
+      const accepted = operations.onboard(onboardingId, onboardingRequest);
+      await begun;
+      await operations.cancel(onboardingId);
+      const operation = await result();
+      await expect(accepted).resolves.toMatchObject({ operationId: onboardingId });
+      expect(script.calls).toEqual([...steps.slice(0, steps.indexOf(step) + 1), ...undosOf[step]]);
+      expect(operation).toMatchObject({ state: 'cancelled', percent: 0 });
+      expect(operation).not.toHaveProperty('error');
+    });
+  });
+
+  it('is cancelled from the Temporal UI, too', async () => {
+    const script = new LifecycleScript();
+    const begun = script.hang('createInfrastructure');
+    await onboarding(script, async ({ operations, handle, ended }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await begun;
+      await handle.cancel();
+      expect(await ended()).toMatchObject({ state: 'cancelled' });
+      expect(script.callsAfter('createInfrastructure')).toEqual(undosOf.createInfrastructure);
+      await expect(handle.describe()).resolves.toMatchObject({ status: { name: 'CANCELLED' } });
+    });
+  });
+
+  it('undoes a step that took effect and failed all the same', async () => {
+    const script = new LifecycleScript().fail('createMemory', new Error('socket hang up'), failure('infrastructure/failed', 'it exists'));
+    await onboarding(script, async ({ operations, ended }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await ended();
+      expect(script.callsAfter('createMemory')).toEqual(undosOf.createMemory);
+    });
+  });
+
+  it('says so when no worker serves the tenant within a minute', async () => {
+    const script = new LifecycleScript();
+    await withWorkers(script.workersWithoutTenant(), async (env) => {
+      const { operations, ended, handle } = partsOf(env);
+      await operations.onboard(onboardingId, onboardingRequest);
+      await scheduled(handle, 'handshake');
+      await skipWhileWaiting(env, '1 minute');
+      expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
+      expect(script.callsAfter('createAdministrator')).toEqual(undosOf.handshake);
+      return [onboardingWorkflowId];
+    });
+  });
+});
+
+describe('an undo that fails', () => {
+  const outage = Array.from({ length: 3 }, () => new Error('AWS is away'));
+
+  it('is tried again until it is done, and only then the next', async () => {
+    const script = new LifecycleScript().fail('putConfig', failure('config/invalid', 'no')).fail('deleteMemory', ...outage);
+    await onboarding(script, async ({ operations, ended }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      expect(statesOf(await ended()).slice(0, 4)).toEqual(Array(4).fill('undone'));
+      expect(script.callsAfter('putConfig')).toEqual(['deleteConfig', ...Array<string>(4).fill('deleteMemory'), ...undosOf.createInfrastructure]);
+    });
+  });
+
+  it('is shown with its error while it is tried', async () => {
+    const script = new LifecycleScript().fail('createMemory', failure('infrastructure/failed', 'no')).fail('deleteMemory', ...outage);
+    const last = script.hold('deleteMemory');
+    await onboarding(script, async ({ env, operations, ended }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await Promise.all([last.begun, env.sleep('10 seconds')]);
+      const operation = await operations.get(onboardingId);
+      expect(operation).toMatchObject({ state: 'undoing', error: { code: 'infrastructure/failed' } });
+      expect(operation?.steps[2]).toMatchObject({ name: 'memory', state: 'undoing', error: 'AWS is away' });
+      last.release();
+      await ended();
+    });
+  });
+
+  it('is given up for an hour after ten attempts, and taken up again at the operator\'s word', async () => {
+    const script = new LifecycleScript()
+      .fail('createMemory', failure('infrastructure/failed', 'no'))
+      .fail('deleteMemory', ...Array.from({ length: 10 }, () => failure('infrastructure/failed', 'AccessDenied')));
+    await onboarding(script, async ({ env, handle, operations, ended }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await env.sleep('5 minutes');
+      expect((await operations.get(onboardingId))?.steps[2]).toMatchObject({ state: 'undo_failed', error: 'AccessDenied' });
+      expect(script.callsAfter('createMemory')).toEqual(Array(10).fill('deleteMemory'));
+      await handle.signal(retryOperation);
+      expect(await ended()).toMatchObject({ state: 'undone' });
+      expect(script.callsAfter('createMemory')).toEqual([...Array<string>(11).fill('deleteMemory'), ...undosOf.createInfrastructure]);
+    });
+  });
+});
+
+describe('asked again', () => {
+  it('joins the operation that runs, and answers as it did once it has ended', async () => {
+    const script = new LifecycleScript();
+    const infrastructure = script.hold('createInfrastructure');
+    await onboarding(script, async ({ operations, result }) => {
+      const [first, second] = await Promise.all([
+        operations.onboard(onboardingId, onboardingRequest),
+        operations.onboard(onboardingId, onboardingRequest),
+      ]);
+      expect([first.operationId, second.operationId]).toEqual([onboardingId, onboardingId]);
+      infrastructure.release();
+      const operation = await result();
+      await expect(operations.onboard(onboardingId, onboardingRequest)).resolves.toEqual(operation);
+      expect(script.calls).toEqual(steps);
+    });
+  });
+
+  it('refuses another request under the same id, running or ended', async () => {
+    const script = new LifecycleScript();
+    const infrastructure = script.hold('createInfrastructure');
+    const other = { ...onboardingRequest, displayName: 'Another' };
+    await onboarding(script, async ({ operations, result }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await expect(operations.onboard(onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      infrastructure.release();
+      await result();
+      await expect(operations.onboard(onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+    });
+  });
+
+  it('says again that the id is taken', async () => {
+    const script = new LifecycleScript().fail('reserveTenant', failure('tenant/exists', 'The id "acme" is taken.'));
+    await onboarding(script, async ({ operations, ended }) => {
+      const refused = { code: 'tenant/exists', message: 'The id "acme" is taken.' };
+      await expect(operations.onboard(onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+      await ended();
+      await expect(operations.onboard(onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+    });
+  });
+});
+
+describe('cancelling', () => {
+  it('is refused once the tenant is being activated', async () => {
+    const script = new LifecycleScript();
+    const activation = script.hold('activateTenant');
+    await onboarding(script, async ({ operations, result, handle }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await activation.begun;
+      await expect(operations.cancel(onboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await handle.cancel();
+      activation.release();
+      expect(await result()).toMatchObject({ state: 'completed' });
+      await expect(operations.cancel(onboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+    });
+  });
+
+  it('is the same twice, also after the end', async () => {
+    const script = new LifecycleScript();
+    const begun = script.hang('createMemory');
+    const undo = script.hold('deleteMemory');
+    await onboarding(script, async ({ operations, result }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await begun;
+      await operations.cancel(onboardingId);
+      await undo.begun;
+      await expect(operations.cancel(onboardingId)).resolves.toMatchObject({ state: 'undoing' });
+      undo.release();
+      await result();
+      await expect(operations.cancel(onboardingId)).resolves.toMatchObject({ state: 'cancelled' });
+    });
+  });
+
+  it('knows no operation that never was', async () => {
+    await onboarding(new LifecycleScript(), async ({ operations, result }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await result();
+      const unknown = onboardingId.replace('acme', 'globex');
+      await expect(operations.cancel(unknown)).rejects.toMatchObject({ code: 'operation/not-found' });
+      await expect(operations.get(unknown)).resolves.toBeUndefined();
+    });
+  });
+});
+
+it('shows operators what runs, in words', async () => {
+  await onboarding(new LifecycleScript(), async ({ operations, result, handle }) => {
+    await operations.onboard(onboardingId, onboardingRequest);
+    await result();
+    const details = await handle.query<string>('__temporal_workflow_metadata');
+    expect(JSON.stringify(details)).toContain('| 2 | Build the infrastructure | ✓ done');
+    const { events } = await handle.fetchHistory();
+    const summaries = events?.flatMap(({ userMetadata }) => (userMetadata?.summary?.data ? [Buffer.from(userMetadata.summary.data).toString()] : []));
+    expect(summaries).toEqual(expect.arrayContaining(['"Onboard acme (standard)"', '"Create the CloudFormation stack"']));
+  });
+});
