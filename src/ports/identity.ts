@@ -23,5 +23,6 @@ export interface TokenVerifier {
 
 export interface TokenIssuers {
   tenant(pool: { userPoolId: string; userPoolClientId: string }): TokenIssuer;
-  operators(): TokenIssuer;
+  /** @throws DomainError `dependency/unavailable` before the platform's bootstrap has run. */
+  operators(): Promise<TokenIssuer>;
 }

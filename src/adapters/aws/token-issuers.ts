@@ -1,4 +1,5 @@
 import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { platformResources } from '../../contracts/names';
@@ -21,7 +22,7 @@ export async function loadOperatorPool({ ssm }: { ssm: SSMClient }): Promise<Use
 }
 
 /** Issuers of Cognito pools; tokens name AWS as issuer wherever the keys come from. */
-export function createTokenIssuers({ settings, operatorPool }: { settings: AwsSettings; operatorPool: UserPool }): TokenIssuers {
+export function createTokenIssuers({ settings, ssm }: { settings: AwsSettings; ssm: SSMClient }): TokenIssuers {
   const issuerOf = ({ userPoolId, userPoolClientId }: UserPool): TokenIssuer => {
     const origin = `https://cognito-idp.${settings.region}.amazonaws.com`;
     return {
@@ -30,5 +31,7 @@ export function createTokenIssuers({ settings, operatorPool }: { settings: AwsSe
       clientId: userPoolClientId,
     };
   };
-  return { tenant: issuerOf, operators: () => issuerOf(operatorPool) };
+  // Read when first asked for: the process may start before the bootstrap has run.
+  const operators = new LRUCache<'pool', TokenIssuer>({ max: 1, fetchMethod: async () => issuerOf(await loadOperatorPool({ ssm })) });
+  return { tenant: issuerOf, operators: () => operators.forceFetch('pool') };
 }
