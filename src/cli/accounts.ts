@@ -1,0 +1,35 @@
+import { createPlatformClients } from '../adapters/aws/clients';
+import { createCognitoSignIn, randomPassword } from '../adapters/aws/cognito-sign-in';
+import { createTenantRegistry } from '../adapters/aws/tenant-registry';
+import { createTenantUsers } from '../adapters/aws/tenant-users';
+import { loadOperatorPool } from '../adapters/aws/token-issuers';
+import type { LocalSettings } from '../contracts/local-settings';
+import { groups } from '../contracts/names';
+
+/** Signs in at the local stack: as its operator, or as a user of a tenant made on the spot. */
+export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAccessKey }, operator }: Pick<LocalSettings, 'aws' | 'operator'>) {
+  // The SDK's clients find these by themselves, as they would in production.
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+  const aws = createPlatformClients({ region, endpoint });
+  const cognito = createCognitoSignIn(aws);
+  const registry = createTenantRegistry(aws);
+  const users = createTenantUsers(aws);
+
+  return {
+    async operatorToken(): Promise<string> {
+      return (await cognito.signIn(await loadOperatorPool(aws), operator)).accessToken;
+    },
+
+    /** Creates the user when there is none, and gives it a new password. @returns access and id token. */
+    async userTokens(tenantId: string, email: string, userGroups: readonly string[] = [groups.members]) {
+      const pool = (await registry.get(tenantId))?.infrastructure;
+      if (!pool) throw new Error(`There is no tenant "${tenantId}" yet: create it with "npx tenure tenant create ${tenantId}".`);
+      const password = randomPassword();
+      const { userId } = await users.create(pool.userPoolId, { email, groups: userGroups });
+      await cognito.setPassword(pool.userPoolId, { email, password });
+      return { userId, ...(await cognito.signIn(pool, { email, password })) };
+    },
+  };
+}
+
+export type LocalAccounts = ReturnType<typeof localAccounts>;
