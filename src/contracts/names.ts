@@ -93,8 +93,12 @@ export const groups = { operators: 'operators', administrators: 'administrators'
 
 /** Keys of the tenant's table `tenant-{id}-data`. Sequence numbers are padded so that they sort. */
 export const tableKeys = {
-  sessions: () => 'SESSIONS',
   session: (sessionId: string) => `SESSION#${sessionId}`,
+  record: () => 'RECORD',
+  /** Lists of sessions: the tenant's, and each user's own; sorted by time. */
+  sessions: () => 'SESSIONS',
+  sessionsOf: (userId: string) => `SESSIONS#${userId}`,
+  listed: (createdAt: string, sessionId: string) => `${createdAt}#${sessionId}`,
   events: (sessionId: string) => `EVENTS#${sessionId}`,
   batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
   messages: (sessionId: string) => `MESSAGES#${sessionId}`,
@@ -114,7 +118,7 @@ export const batchKeys = {
 
 /** Large event texts, in the tenant's bucket. */
 export const objectKeys = {
-  batch: (sessionId: string, batchKey: string) => `sessions/${sessionId}/${batchKey}`,
+  batch: (sessionId: string, batchKey: string, unique: string) => `sessions/${sessionId}/${batchKey}/${unique}`,
   backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
 } as const;
 

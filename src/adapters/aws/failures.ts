@@ -15,8 +15,13 @@ const throttlingNames = new Set([
   'TransactionInProgressException',
 ]);
 
+/** A transaction that met another one on the same item, or throttling; not one whose condition did not hold. */
+const isCollision = (reasons: readonly { Code?: string }[]): boolean =>
+  !reasons.some(({ Code }) => Code === 'ConditionalCheckFailed') && reasons.some(({ Code }) => Code === 'TransactionConflict' || Code === 'ThrottlingError');
+
 /** Connection failures, timeouts, throttling and server faults: trying again later can help. */
-function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number } }): boolean {
+function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number }; CancellationReasons?: { Code?: string }[] }): boolean {
+  if (error.CancellationReasons && isCollision(error.CancellationReasons)) return true;
   if (typeof error.code === 'string' && unreachableCodes.has(error.code)) return true;
   return error.name === 'TimeoutError' || throttlingNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
 }

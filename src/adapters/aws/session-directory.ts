@@ -1,0 +1,81 @@
+import { GetCommand, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { DomainError } from '../../contracts/errors';
+import { tableKeys, tenantResources } from '../../contracts/names';
+import { SessionRecord, type SessionRef } from '../../contracts/session';
+import type { SessionDirectory } from '../../ports/session-store';
+import { decodeCursor, encodeCursor } from './cursors';
+import { isAwsError } from './failures';
+import type { TenantAccess } from './tenant-access';
+
+/** Where a record stands: by its id, in the tenant's list, and in its user's list. */
+const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [
+  { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
+  { pk: tableKeys.sessions(), sk: tableKeys.listed(createdAt, sessionId) },
+  { pk: tableKeys.sessionsOf(userId), sk: tableKeys.listed(createdAt, sessionId) },
+];
+
+/** The sessions of a tenant in its table: a record by id, and a copy in each list, written in one transaction. */
+export function createSessionDirectory({ access }: { access: TenantAccess }): SessionDirectory {
+  async function get({ tenantId, sessionId }: SessionRef): Promise<SessionRecord | undefined> {
+    const { Item } = await access.clients(tenantId).table.send(
+      new GetCommand({
+        TableName: tenantResources(tenantId).table,
+        Key: { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
+        ConsistentRead: true,
+      }),
+    );
+    return Item && SessionRecord.parse(Item);
+  }
+
+  return {
+    get,
+
+    async create(record) {
+      const TableName = tenantResources(record.tenantId).table;
+      const puts = keysOf(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record }, ConditionExpression: 'attribute_not_exists(pk)' } }));
+      try {
+        await access.clients(record.tenantId).table.send(new TransactWriteCommand({ TransactItems: puts }));
+        return record;
+      } catch (error) {
+        if (!isAwsError(error, 'TransactionCanceledException')) throw error;
+        const first = await get(record);
+        if (first?.userId === record.userId) return first;
+        throw new DomainError('session/not-found', 'There is no such session.', { cause: error });
+      }
+    },
+
+    async list(tenantId, { userId, limit, cursor }) {
+      const pk = userId === undefined ? tableKeys.sessions() : tableKeys.sessionsOf(userId);
+      const page = await access.clients(tenantId).table.send(
+        new QueryCommand({
+          TableName: tenantResources(tenantId).table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': pk },
+          ScanIndexForward: false,
+          ConsistentRead: true,
+          Limit: limit,
+          // The partition is never the caller's to choose.
+          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor)['sk'], pk } }),
+        }),
+      );
+      return {
+        sessions: (page.Items ?? []).map((item) => SessionRecord.parse(item)),
+        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor({ sk: page.LastEvaluatedKey['sk'] as unknown }) }),
+      };
+    },
+
+    async close(session, closedAt) {
+      const record = await get(session);
+      if (!record || record.closedAt) return;
+      const updates = keysOf(record).map((Key) => ({
+        Update: {
+          TableName: tenantResources(session.tenantId).table,
+          Key,
+          UpdateExpression: 'SET closedAt = if_not_exists(closedAt, :at)',
+          ExpressionAttributeValues: { ':at': closedAt },
+        },
+      }));
+      await access.clients(session.tenantId).table.send(new TransactWriteCommand({ TransactItems: updates }));
+    },
+  };
+}

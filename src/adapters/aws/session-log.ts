@@ -1,0 +1,64 @@
+import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contracts/events';
+import { tableKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import type { TenantCipher } from '../../ports/cipher';
+import type { SessionLog } from '../../ports/session-store';
+import { type BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from './session-batches';
+import { createSessionTails } from './session-tails';
+import type { TenantAccess } from './tenant-access';
+
+const tailCacheBytes = 64 * 1_024 * 1_024;
+
+/** The log as batches chained by conditional writes, see docs/decisions/0003-session-log.md. */
+export function createSessionLog({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): SessionLog {
+  const table = createBatchTable({ access });
+  const bodies = createBatchBodies({ access, cipher });
+  const tails = createSessionTails({ maxBytes: tailCacheBytes });
+
+  function remembered(session: SessionRef, item: BatchItem, eventBodies: readonly EventBody[]): SessionEvent[] {
+    const events = eventBodies.map((body, index) => ({ seq: firstSeqOf(item) + index, at: item.at, ...body }));
+    // About what the texts and the objects around them take.
+    tails.add(session, { events, bytes: 2 * JSON.stringify(events).length + 200 * events.length });
+    return events;
+  }
+
+  const open = async (session: SessionRef, item: BatchItem) => remembered(session, item, await bodies.open(session, item));
+
+  /** @returns undefined when the place is taken. */
+  async function writeAt(session: SessionRef, first: number, batchKey: string, events: readonly EventBody[]): Promise<SessionEvent[] | undefined> {
+    const place = { sk: tableKeys.batch(first), batchKey };
+    const item = { ...place, count: events.length, at: new Date().toISOString(), ...(await bodies.seal(session, place, events)) };
+    return (await table.put(session, item)) ? remembered(session, item, events) : undefined;
+  }
+
+  return {
+    async append(session, { after, key, events }) {
+      if (events.length < 1 || events.length > maxBatchEvents) throw new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${events.length}.`);
+      for (let last = after; ; ) {
+        const written = await writeAt(session, last + 1, key, events);
+        if (written) return { events: written, head: last + written.length, repeated: false };
+        for await (const item of table.chain(session, { after: last, aligned: true })) {
+          if (item.batchKey === key) return { events: await open(session, item), head: lastSeqOf(item), repeated: true };
+          last = lastSeqOf(item);
+        }
+      }
+    },
+
+    async find(session, { after, key }) {
+      for await (const item of table.chain(session, { after, aligned: true })) if (item.batchKey === key) return open(session, item);
+      return undefined;
+    },
+
+    async read(session, { after, upTo = Infinity, limit = Infinity }) {
+      const known = Number.isFinite(upTo) ? tails.between(session, after, upTo) : undefined;
+      if (known) return limit < known.length ? known.slice(0, limit) : known;
+      const found: SessionEvent[] = [];
+      for await (const item of table.chain(session, { after, upTo: Number.isFinite(upTo) ? upTo : undefined, aligned: false })) {
+        const events = await open(session, item);
+        found.push(...events.filter(({ seq }) => seq > after && seq <= upTo));
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { DomainError } from '../../contracts/errors';
+import { tableKeys, tenantResources } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import type { TenantCipher } from '../../ports/cipher';
+import type { SessionMessages, StoredMessage } from '../../ports/session-store';
+import type { TenantAccess } from './tenant-access';
+
+const Content = z.object({ userId: z.string(), text: z.string() });
+
+/** Messages as they were sent, each one sealed item in the tenant's table, written once. */
+export function createSessionMessages({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): SessionMessages {
+  const contextOf = (sessionId: string, turnId: string) => ({ purpose: 'message', session: sessionId, turn: turnId });
+
+  async function get({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
+    const { Item } = await access.clients(tenantId).table.send(
+      new GetCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(sessionId), sk: turnId }, ConsistentRead: true }),
+    );
+    const sealed: unknown = Item?.['body'];
+    if (!(sealed instanceof Uint8Array)) throw new DomainError('turn/not-found', `There is no turn ${turnId} in this session.`);
+    const plain = await cipher.open(tenantId, contextOf(sessionId, turnId), sealed);
+    return { turnId, ...Content.parse(JSON.parse(Buffer.from(plain).toString('utf8'))) };
+  }
+
+  return {
+    get,
+
+    async put(session, { turnId, userId, text }) {
+      const { tenantId, sessionId } = session;
+      const body = await cipher.seal(tenantId, contextOf(sessionId, turnId), Buffer.from(JSON.stringify({ userId, text })));
+      try {
+        await access.clients(tenantId).table.send(
+          new PutCommand({
+            TableName: tenantResources(tenantId).table,
+            Item: { pk: tableKeys.messages(sessionId), sk: turnId, at: new Date().toISOString(), body },
+            ConditionExpression: 'attribute_not_exists(pk)',
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        const first = await get(session, turnId);
+        if (first.userId !== userId || first.text !== text)
+          throw new DomainError('idempotency/key-reused', 'This key was used for another message. Use a new one.', { cause: error });
+      }
+    },
+  };
+}
