@@ -26,6 +26,8 @@ export const errors = {
   'session/busy': { status: 409, title: 'The session is working on another message', retryable: true },
   'session/inbox-full': { status: 429, title: 'Too many messages wait in this session', retryable: true },
   'turn/not-found': { status: 404, title: 'Turn not found', retryable: false },
+  'turn/ended': { status: 409, title: 'The turn has ended', retryable: false },
+  'log/moved': { status: 409, title: 'The log has grown meanwhile', retryable: true },
   'turn/failed': { status: 502, title: 'The agent could not answer', retryable: true },
   'model/throttled': { status: 503, title: 'The model is busy', retryable: true },
   'model/unavailable': { status: 503, title: 'The model cannot be reached', retryable: true },

@@ -8,6 +8,10 @@ export interface AppendInput {
   readonly key: string;
   /** 1 to `maxBatchEvents`. */
   readonly events: readonly EventBody[];
+  /** Refuses to write behind any other batch: for a decision that rests on having read the log up to `after`. */
+  readonly onlyAtHead?: boolean;
+  /** Refuses to write behind the batch of this key: what this one belongs to is over. */
+  readonly notBehind?: string;
 }
 
 /**
@@ -16,7 +20,10 @@ export interface AppendInput {
  * See docs/decisions/0003-session-log.md.
  */
 export interface SessionLog {
-  /** @returns the events as they stand in the log, whether written now or by an earlier attempt. */
+  /**
+   * @returns the events as they stand in the log, whether written now or by an earlier attempt.
+   * @throws DomainError `log/moved` (`onlyAtHead`: read again, decide again), `turn/ended` (`notBehind`).
+   */
   append(session: SessionRef, batch: AppendInput): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }>;
   /** What an earlier attempt wrote under `key` after `after`, if anything. */
   find(session: SessionRef, batch: { after: number; key: string }): Promise<SessionEvent[] | undefined>;

@@ -1,9 +1,9 @@
-import type { EventBody, SessionEvent } from '../../contracts/events';
+import type { SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
-import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Toolbox } from './tools';
 
 export interface SessionStepDeps {
@@ -27,7 +27,7 @@ export interface TurnInput extends SessionRef {
 export async function record(
   { log, live }: Pick<SessionStepDeps, 'log' | 'live'>,
   { tenantId, sessionId }: SessionRef,
-  batch: { after: number; key: string; events: readonly EventBody[] },
+  batch: AppendInput,
 ): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }> {
   const session = { tenantId, sessionId };
   const written = await log.append(session, batch);

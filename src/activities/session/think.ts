@@ -46,7 +46,8 @@ export const createThink = (deps: SessionStepDeps) => ({
     const { events: history, opened } = await openStep(deps, input);
     const answer = await askModel(deps, input, agent, [...history, ...opened.events], opened.head);
     const events = eventsOf(answer, input, agent, deps);
-    const written = await record(deps, input, { after: opened.head, key, events });
+    // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
+    const written = await record(deps, input, { after: opened.head, key, events, notBehind: batchKeys.turnCompleted(turnId) });
     return thoughtFrom(written.events, agent, deps);
   },
 });

@@ -39,6 +39,8 @@ export const createTurnActivities = (deps: SessionStepDeps) => ({
     const written = await record(deps, session, {
       after: head,
       key: batchKeys.turnCompleted(turnId),
+      // A lost attempt may write its result just now: then this reads again.
+      onlyAtHead: true,
       events: [
         ...(isQueued ? [] : [{ type: 'turn.queued', turnId } as const]),
         ...openCalls(ofTurn).map(

@@ -40,7 +40,7 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
       record(deps, input, { after, key: batchKeys.toolStarted(turnId, step, call.callId), events: [toolEvent(input, { type: 'tool.started' })] }),
       runTool(deps, input),
     ]);
-    return record(deps, input, { after, key, events: [result] }).then(recorded);
+    return record(deps, input, { after, key, events: [result], notBehind: batchKeys.turnCompleted(turnId) }).then(recorded);
   },
 
   /** Writes that a call failed for good, unless its result made it into the log after all. */

@@ -1,3 +1,4 @@
+import { DomainError } from '../../contracts/errors';
 import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
@@ -32,13 +33,15 @@ export function createSessionLog({ access, cipher }: { access: TenantAccess; cip
   }
 
   return {
-    async append(session, { after, key, events }) {
+    async append(session, { after, key, events, onlyAtHead = false, notBehind }) {
       if (events.length < 1 || events.length > maxBatchEvents) throw new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${events.length}.`);
       for (let last = after; ; ) {
         const written = await writeAt(session, last + 1, key, events);
         if (written) return { events: written, head: last + written.length, repeated: false };
         for await (const item of table.chain(session, { after: last, aligned: true })) {
           if (item.batchKey === key) return { events: await open(session, item), head: lastSeqOf(item), repeated: true };
+          if (onlyAtHead) throw new DomainError('log/moved', 'Something else was written to the log meanwhile.');
+          if (item.batchKey === notBehind) throw new DomainError('turn/ended', 'The turn ended before this was written.');
           last = lastSeqOf(item);
         }
       }
