@@ -1,0 +1,18 @@
+/** One way to answer a turn, started as processes of its own and asked over HTTP. */
+export interface Arm {
+  readonly name: 'node' | 'bare' | 'tenure';
+  /** Opens a conversation; its `ask` resolves once the answer is there. */
+  openSession(): Promise<Conversation>;
+  /** Processes whose CPU time is ours to answer for; Temporal, AWS and Valkey are counted apart. */
+  readonly pids: () => readonly number[];
+  stop(): Promise<void>;
+}
+
+export interface Conversation {
+  ask(text: string): Promise<void>;
+  /** Id of the workflow behind it, if there is one. */
+  readonly workflowId: string | undefined;
+}
+
+/** What the user says in every arm: the model server answers it with one call of this tool, then with a sentence. */
+export const prompt = 'bench: what is 17*23?';

@@ -1,0 +1,27 @@
+import { condition, defineUpdate, proxyActivities, setHandler, workflowInfo, continueAsNew, allHandlersFinished } from '@temporalio/workflow';
+import type { ModelMessage } from '../../src/contracts/model';
+import type { TurnSteps } from './steps';
+
+const { callModel, runTool } = proxyActivities<TurnSteps>({ taskQueue: 'bare-tools', startToCloseTimeout: '1 minute', heartbeatTimeout: '10 seconds' });
+
+export const ask = defineUpdate<string, [string]>('ask');
+
+/** A conversation as Temporal's own samples would write it: the update waits for the turn, the texts are in the history. */
+export async function bare(): Promise<void> {
+  const inbox: { text: string; answer: (text: string) => void }[] = [];
+  setHandler(ask, (text) => new Promise<string>((answer) => inbox.push({ text, answer })));
+  for (let turns = 0; ; turns += 1) {
+    await condition(() => inbox.length > 0 || (turns >= 25 && workflowInfo().historyLength > 500));
+    const next = inbox.shift();
+    if (!next) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof bare>();
+      return;
+    }
+    const question: ModelMessage = { role: 'user', content: [{ text: next.text }] };
+    const wish = await callModel([question]);
+    const result = await runTool(wish);
+    const last = await callModel([question, wish, result]);
+    next.answer(last.content.flatMap((block) => ('text' in block ? [block.text] : [])).join(''));
+  }
+}

@@ -1,0 +1,59 @@
+import type { Client } from '@temporalio/client';
+import type { Arm, Conversation } from './arms/arm';
+import { prompt } from './arms/arm';
+import { quantile } from './measure';
+
+export interface HistoryCost {
+  readonly arm: Arm['name'];
+  readonly eventsPerTurn: number;
+  readonly bytesPerTurn: number;
+  /** Median milliseconds from the first event of a turn to each of its later ones, in order. */
+  readonly stages: readonly { readonly stage: string; readonly ms: number }[];
+}
+
+const turns = 20;
+
+/** What a turn leaves in Temporal, and where its time goes between the server's own timestamps. */
+export async function historyCost(arm: Arm, client: Client): Promise<HistoryCost | undefined> {
+  const conversation: Conversation = await arm.openSession();
+  if (conversation.workflowId === undefined) return undefined;
+  await conversation.ask(prompt);
+  const handle = client.workflow.getHandle(conversation.workflowId);
+  const before = await handle.describe();
+  for (let turn = 0; turn < turns; turn += 1) await conversation.ask(prompt);
+  const after = await handle.describe();
+  return {
+    arm: arm.name,
+    eventsPerTurn: (after.historyLength - before.historyLength) / turns,
+    bytesPerTurn: ((after.historySize ?? 0) - (before.historySize ?? 0)) / turns,
+    stages: await stagesOf(client, conversation.workflowId),
+  };
+}
+
+const eventTypes: Readonly<Record<number, string>> = {
+  5: 'workflow task scheduled',
+  6: 'workflow task started',
+  7: 'workflow task completed',
+  10: 'activity scheduled',
+  11: 'activity started',
+  12: 'activity completed',
+  41: 'update accepted',
+  43: 'update completed',
+};
+
+/** Turns are found by their updates; those of one shape are compared event by event. */
+async function stagesOf(client: Client, workflowId: string): Promise<{ stage: string; ms: number }[]> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  const timed = (events ?? []).map((event) => ({
+    type: eventTypes[event.eventType ?? 0] ?? String(event.eventType),
+    atMs: Number(event.eventTime?.seconds ?? 0) * 1_000 + (event.eventTime?.nanos ?? 0) / 1e6,
+  }));
+  const starts = timed.flatMap(({ type }, index) => (type === 'update accepted' ? [index] : []));
+  const slices = starts.map((start, turn) => timed.slice(start, starts[turn + 1]));
+  const shape = slices[Math.floor(slices.length / 2)]?.map(({ type }) => type).join();
+  const alike = slices.filter((slice) => slice.map(({ type }) => type).join() === shape);
+  return (alike[0] ?? []).slice(1).map(({ type }, index) => ({
+    stage: `${alike[0]?.[index]?.type ?? ''} → ${type}`,
+    ms: quantile(alike.map((slice) => (slice[index + 1]?.atMs ?? 0) - (slice[index]?.atMs ?? 0)), 0.5),
+  }));
+}

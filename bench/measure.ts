@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import type { Arm } from './arms/arm';
+import { prompt } from './arms/arm';
+
+export interface Sample {
+  readonly arm: Arm['name'];
+  readonly clients: number;
+  readonly turns: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly turnsPerSecond: number;
+  /** Of the arm's own processes. */
+  readonly cpuMsPerTurn: number;
+  /** Of what it runs on: Temporal, AWS, Valkey, the model. */
+  readonly serverCpuMsPerTurn: number;
+}
+
+export const quantile = (values: readonly number[], q: number): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+};
+
+/** Each client holds its own conversation and asks again as soon as it has its answer. */
+export async function measure(arm: Arm, clients: number, turns: number, serverPids: readonly number[]): Promise<Sample> {
+  const conversations = await Promise.all(Array.from({ length: clients }, () => arm.openSession()));
+  await Promise.all(conversations.map((conversation) => conversation.ask(prompt)));
+  const durationsMs: number[] = [];
+  let left = turns;
+  const [cpuBefore, serverCpuBefore] = await Promise.all([cpuMsOf(arm.pids()), cpuMsOf(serverPids)]);
+  const startedAt = performance.now();
+  await Promise.all(
+    conversations.map(async (conversation) => {
+      while (left-- > 0) {
+        const askedAt = performance.now();
+        await conversation.ask(prompt);
+        durationsMs.push(performance.now() - askedAt);
+      }
+    }),
+  );
+  const elapsedMs = performance.now() - startedAt;
+  const [cpuAfter, serverCpuAfter] = await Promise.all([cpuMsOf(arm.pids()), cpuMsOf(serverPids)]);
+  return {
+    arm: arm.name,
+    clients,
+    turns: durationsMs.length,
+    p50Ms: quantile(durationsMs, 0.5),
+    p99Ms: quantile(durationsMs, 0.99),
+    turnsPerSecond: (1_000 * durationsMs.length) / elapsedMs,
+    cpuMsPerTurn: (cpuAfter - cpuBefore) / durationsMs.length,
+    serverCpuMsPerTurn: (serverCpuAfter - serverCpuBefore) / durationsMs.length,
+  };
+}
+
+/** User and system time of processes, from Linux's /proc; 0 where there is none. */
+async function cpuMsOf(pids: readonly number[]): Promise<number> {
+  const clockTicksPerSecond = 100;
+  const ticks = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    }),
+  );
+  return (1_000 * ticks.reduce((sum, tick) => sum + tick, 0)) / clockTicksPerSecond;
+}

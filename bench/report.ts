@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import os from 'node:os';
+import { version as temporalVersion } from '@temporalio/client/package.json';
+import type { HistoryCost } from './history';
+import { quantile, type Sample } from './measure';
+
+export interface Results {
+  readonly machine: Record<string, string | number>;
+  readonly samples: readonly Sample[];
+  readonly histories: readonly HistoryCost[];
+}
+
+export const describeMachine = (): Results['machine'] => ({
+  date: new Date().toISOString(),
+  cpu: os.cpus()[0]?.model ?? 'unknown',
+  cores: os.cpus().length,
+  memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+  node: process.version,
+  temporalSdk: temporalVersion,
+  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+});
+
+const median = (values: readonly number[]) => quantile(values, 0.5);
+const spread = (values: readonly number[], digits: number) =>
+  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
+
+/** Figures of one arm and number of clients, one a repeat. */
+const figures = ({ samples }: Results, arm: string, clients: number, figure: keyof Omit<Sample, 'arm'>) =>
+  samples.filter((sample) => sample.arm === arm && sample.clients === clients).map((sample) => sample[figure]);
+
+/** Ratios are formed within each repeat, where both arms met the same machine. */
+function ratios(results: Results, clients: number, figure: keyof Omit<Sample, 'arm'>): number[] {
+  const bare = figures(results, 'bare', clients, figure);
+  return figures(results, 'tenure', clients, figure).map((value, repeat) => value / (bare[repeat] ?? Number.NaN));
+}
+
+export function toMarkdown(results: Results): string {
+  const clientCounts = [...new Set(results.samples.map(({ clients }) => clients))];
+  const arms = [...new Set(results.samples.map(({ arm }) => arm))];
+  const rows = clientCounts.flatMap((clients) =>
+    arms.map((arm) => {
+      const of = (figure: keyof Omit<Sample, 'arm'>, digits = 1) => spread(figures(results, arm, clients, figure), digits);
+      return `| ${clients} | ${arm} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} | ${of('cpuMsPerTurn')} | ${of('serverCpuMsPerTurn')} |`;
+    }),
+  );
+  const factors = clientCounts.map((clients) => {
+    const of = (figure: keyof Omit<Sample, 'arm'>) => spread(ratios(results, clients, figure), 2);
+    return `| ${clients} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} |`;
+  });
+  return [
+    `Machine: ${Object.entries(results.machine).map(([key, value]) => `${key} ${value}`).join(' · ')}`,
+    '',
+    '### Turns with one tool and a model that answers at once (W0)',
+    'Median of the repeats (smallest–largest).',
+    '',
+    '| clients | arm | p50 ms | p99 ms | turns/s | CPU ms/turn, own | CPU ms/turn, servers |',
+    '|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    '### F = Tenure / bare Temporal',
+    '| clients | p50 | p99 | turns/s |',
+    '|---|---|---|---|',
+    ...factors,
+    '',
+    '### What a turn leaves in history',
+    '| arm | events | bytes |',
+    '|---|---|---|',
+    ...results.histories.map(({ arm, eventsPerTurn, bytesPerTurn }) => `| ${arm} | ${eventsPerTurn.toFixed(1)} | ${bytesPerTurn.toFixed(0)} |`),
+    '',
+    '### Where a turn goes, by the server’s clock (one client, median ms)',
+    ...results.histories.flatMap(({ arm, stages }) => ['', `**${arm}**`, '', '| from → to | ms |', '|---|---|', ...stages.map(({ stage, ms }) => `| ${stage} | ${ms.toFixed(1)} |`)]),
+    '',
+  ].join('\n');
+}
+
+/** Bars of the median p50 by number of clients, as an SVG that a README can show. */
+export function toChart(results: Results): string {
+  const clientCounts = [...new Set(results.samples.map(({ clients }) => clients))];
+  const arms = [...new Set(results.samples.map(({ arm }) => arm))];
+  const colours: Record<string, string> = { node: '#9aa5b1', bare: '#5b7db1', tenure: '#1f9d6b' };
+  const bars = clientCounts.flatMap((clients, group) => arms.map((arm, index) => ({ clients, arm, group, index, ms: median(figures(results, arm, clients, 'p50Ms')) })));
+  const longestMs = Math.max(...bars.map(({ ms }) => ms));
+  const rowHeight = 22;
+  const groupHeight = (arms.length + 1) * rowHeight;
+  const lines = bars.map(({ clients, arm, group, index, ms }) => {
+    const y = 40 + group * groupHeight + index * rowHeight;
+    const width = Math.max(1, (ms / longestMs) * 420);
+    return [
+      index === 0 ? `<text x="10" y="${y - 4}" font-weight="bold">${clients} client${clients === 1 ? '' : 's'}</text>` : '',
+      `<text x="10" y="${y + 13}">${arm}</text><rect x="80" y="${y}" width="${width.toFixed(0)}" height="16" fill="${colours[arm] ?? '#888'}"/>`,
+      `<text x="${(88 + width).toFixed(0)}" y="${y + 13}">${ms.toFixed(1)} ms</text>`,
+    ].join('');
+  });
+  const height = 40 + clientCounts.length * groupHeight;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="620" height="${height}" font-family="sans-serif" font-size="12"><rect width="620" height="${height}" fill="white"/><text x="10" y="16" font-size="14">Time to answer, p50</text>${lines.join('')}</svg>\n`;
+}

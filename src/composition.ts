@@ -1,0 +1,70 @@
+import { createToolbox } from './activities/session/tools';
+import { createAgentConfigs } from './adapters/aws/agent-configs';
+import { createBackups } from './adapters/aws/backups';
+import { createBedrockModel } from './adapters/aws/bedrock-model';
+import { createPlatformClients } from './adapters/aws/clients';
+import { createMemory } from './adapters/aws/memory';
+import { createSessionDirectory } from './adapters/aws/session-directory';
+import { createSessionLog } from './adapters/aws/session-log';
+import { createSessionMessages } from './adapters/aws/session-messages';
+import { createTenantAccess } from './adapters/aws/tenant-access';
+import { createTenantCipher } from './adapters/aws/tenant-cipher';
+import { createTenantData } from './adapters/aws/tenant-data';
+import { createTenantDirectory } from './adapters/aws/tenant-directory';
+import { createTenantMemories } from './adapters/aws/tenant-memories';
+import { createTenantRegistry } from './adapters/aws/tenant-registry';
+import { createTenantStacks } from './adapters/aws/tenant-stacks';
+import { createTokenIssuers } from './adapters/aws/token-issuers';
+import { createTenantUsers } from './adapters/aws/tenant-users';
+import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
+import { createHttpCaller } from './adapters/http/http-caller';
+import { createTemporalClient } from './adapters/temporal/connection';
+import { createOperations } from './adapters/temporal/operations';
+import { createSessions } from './adapters/temporal/sessions';
+import { createLiveEvents } from './adapters/valkey/live-events';
+import { createRequestLimiter } from './adapters/valkey/request-limiter';
+import { createValkey } from './adapters/valkey/connection';
+import type { Config } from './config';
+import type { Logger } from './logging';
+
+/** Every adapter behind every port, wired once. Nothing is connected before it is used. */
+export function createAdapters(config: Config, logger: Logger) {
+  const aws = createPlatformClients(config.aws);
+  const registry = createTenantRegistry(aws);
+  const directory = createTenantDirectory({ registry, cacheMs: config.tenantCacheMs });
+  const access = createTenantAccess({ sts: aws.sts, settings: config.aws });
+  const cipher = createTenantCipher({ access });
+  const valkey = createValkey(config.valkey.url, logger);
+  const temporal = createTemporalClient(config.temporal);
+  const memory = createMemory({ access, directory });
+
+  return {
+    registry,
+    directory,
+    stacks: createTenantStacks(aws),
+    memories: createTenantMemories(aws),
+    configs: createAgentConfigs({ access, ssm: aws.ssm }),
+    users: createTenantUsers(aws),
+    data: createTenantData({ aws, registry }),
+    backups: createBackups({ aws, access, cipher, registry, memory }),
+    sessions: createSessionDirectory({ access }),
+    log: createSessionLog({ access, cipher }),
+    messages: createSessionMessages({ access, cipher }),
+    memory,
+    model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
+    toolbox: createToolbox({ memory, http: createHttpCaller() }),
+    issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
+    tokens: createTokenVerifier(),
+    live: createLiveEvents({ valkey, cipher, logger }),
+    limiter: createRequestLimiter(valkey),
+    sessionWorkflows: createSessions(temporal.client),
+    operations: createOperations(temporal.client),
+    tenantCacheMs: config.tenantCacheMs,
+    dependencies: [temporal.dependency, valkey.dependency],
+    async close(): Promise<void> {
+      await Promise.all([valkey.close(), temporal.close()]);
+    },
+  };
+}
+
+export type Adapters = ReturnType<typeof createAdapters>;

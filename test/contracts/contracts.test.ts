@@ -1,0 +1,67 @@
+import { cursorOf, parseCursor } from '../../src/contracts/events';
+import { codeOf, DomainError, errors, publicFailure } from '../../src/contracts/errors';
+import { derivedId, newId } from '../../src/contracts/ids';
+import { operationIdPattern, operationIds, sessionOfWorkflow, tenantOfOperation, tenantResources, workflowIds } from '../../src/contracts/names';
+import { AgentConfig, TenantId } from '../../src/contracts/tenant';
+import { SessionId } from '../../src/contracts/session';
+
+describe('names', () => {
+  it.each(['acme', 'a-b', 'x12', 'a'.repeat(32)])('takes %s as a tenant id', (id) => {
+    expect(TenantId.safeParse(id).success).toBe(true);
+  });
+
+  it.each(['', 'ab', 'Acme', '1abc', '-abc', 'a_b', 'a.b', 'a/b', 'a'.repeat(33), 'acme\n', 'äöü'])('refuses %j as a tenant id', (id) => {
+    expect(TenantId.safeParse(id).success).toBe(false);
+  });
+
+  it('derives only names AWS allows, from the longest id', () => {
+    const names = tenantResources('a'.repeat(32));
+    expect(names.bucket).toMatch(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/);
+    expect(names.role).toMatch(/^[\w+=,.@-]{1,64}$/);
+    expect(names.stack).toMatch(/^[A-Za-z][A-Za-z0-9-]{0,127}$/);
+    expect(tenantResources('a-b-c').memory).toMatch(/^[a-zA-Z][a-zA-Z0-9_]{0,47}$/);
+    expect(names.memory.length).toBeLessThanOrEqual(48);
+  });
+
+  it('finds tenant and session again in an id', () => {
+    expect(tenantOfOperation(operationIds.of('onboarding', 'a-b', newId('operation')))).toBe('a-b');
+    expect(operationIds.of('offboarding', 'a-b', derivedId('operation', 'x'))).toMatch(operationIdPattern);
+    expect(sessionOfWorkflow(workflowIds.session('a-b', 'ses-1'))).toBe('ses-1');
+    expect(sessionOfWorkflow('a-b/operations/onboarding_a-b_1')).toBeUndefined();
+  });
+});
+
+it('makes the same id of the same parts, and another of parts that only look the same', () => {
+  expect(derivedId('turn', 'a', 'b')).toBe(derivedId('turn', 'a', 'b'));
+  expect(derivedId('turn', 'a', 'b')).not.toBe(derivedId('turn', 'ab', ''));
+  expect(SessionId.safeParse(newId('session')).success).toBe(true);
+});
+
+it.each([
+  ['12', { seq: 12, n: 0 }],
+  ['12.7', { seq: 12, n: 7 }],
+  ['', undefined],
+  ['1.2.3', undefined],
+  ['-1', undefined],
+  ['1e3', undefined],
+])('reads the cursor %j', (text, cursor) => {
+  expect(parseCursor(text)).toEqual(cursor);
+});
+
+it('writes the cursor it reads', () => {
+  expect(cursorOf({ type: 'text.delta', turnId: 't', step: 1, afterSeq: 12, n: 7, text: 'x' })).toBe('12.7');
+  expect(cursorOf({ type: 'session.closed', seq: 3, at: '2026-01-01T00:00:00Z' })).toBe('3');
+});
+
+describe('errors', () => {
+  it('finds the code below whatever wraps it, and tells nothing of a bug', () => {
+    const wrapped = new Error('activity failed', { cause: new DomainError('model/throttled', 'The model is busy.') });
+    expect(codeOf(wrapped)).toBe('model/throttled');
+    expect(publicFailure(wrapped, 'turn/failed')).toEqual({ code: 'model/throttled', message: 'The model is busy.' });
+    expect(publicFailure(new TypeError('x is undefined at secret.ts'), 'turn/failed')).toEqual({ code: 'turn/failed', message: errors['turn/failed'].title });
+  });
+});
+
+it('gives an agent that was not configured everything it needs', () => {
+  expect(AgentConfig.parse({})).toMatchObject({ modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0', maxStepsPerTurn: 12, allowedOrigins: [] });
+});

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+
+jest.setTimeout(60_000);
+
+const directory = path.join(__dirname, 'histories');
+const files = readdirSync(directory).filter((file) => file.endsWith('.json'));
+const logger = new DefaultLogger('ERROR');
+let workflowBundle: WorkflowBundleWithSourceMap;
+
+beforeAll(async () => {
+  Runtime.install({ logger });
+  workflowBundle = await bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflows/index'), logger });
+});
+
+/** Each was written by a system that ran: what runs in production now must go on under today's code. */
+it.each(files)('replays %s', async (file) => {
+  const history: unknown = JSON.parse(readFileSync(path.join(directory, file), 'utf8'));
+  await Worker.runReplayHistory({ workflowBundle }, history, path.basename(file, '.json'));
+});
+
+it('has a history of each kind of workflow', () => {
+  for (const kind of ['session', 'onboarding', 'offboarding']) expect(files.some((file) => file.startsWith(kind))).toBe(true);
+});
