@@ -110,6 +110,19 @@ describe('taken back', () => {
     });
   });
 
+  it('holds when it was accepted, although the step at work succeeded', async () => {
+    const script = new LifecycleScript();
+    const verifying = script.hold('verifyBackup');
+    await offboarding(script, async ({ env, operations, result }) => {
+      await operations.offboard(offboardingId, offboardingRequest);
+      await Promise.all([verifying.begun, env.sleep('2 seconds')]);
+      await operations.cancel(offboardingId);
+      verifying.release();
+      expect(await result()).toMatchObject({ state: 'cancelled' });
+      expect(script.calls).toEqual([...preparation, 'unblockTenant']);
+    });
+  });
+
   it('is tried until the tenant is what it was', async () => {
     const script = new LifecycleScript()
       .fail('verifyBackup', failure('backup/incomplete', 'no'))

@@ -235,6 +235,19 @@ describe('cancelling', () => {
     });
   });
 
+  it('holds when it was accepted, although the step at work succeeded', async () => {
+    const script = new LifecycleScript();
+    const smokeTurn = script.hold('holdSmokeTurn');
+    await onboarding(script, async ({ operations, result }) => {
+      await operations.onboard(onboardingId, onboardingRequest);
+      await smokeTurn.begun;
+      await operations.cancel(onboardingId);
+      smokeTurn.release();
+      expect(await result()).toMatchObject({ state: 'cancelled' });
+      expect(script.callsAfter('holdSmokeTurn')).toEqual(undosOf.holdSmokeTurn);
+    });
+  });
+
   it('is the same twice, also after the end', async () => {
     const script = new LifecycleScript();
     const begun = script.hang('createMemory');
