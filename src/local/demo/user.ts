@@ -1,0 +1,60 @@
+import { ApiClient } from '../../cli/api-client';
+import { patiently } from '../../cli/operations';
+import { cursorOf, type LiveEntry, type SessionEvent } from '../../contracts/events';
+
+export interface Turn {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly entries: readonly LiveEntry[];
+  readonly answer: string;
+  readonly outcome: string;
+}
+
+/** An end user of a tenant, in front of the tenant's product. */
+export class User {
+  constructor(
+    private readonly api: ApiClient,
+    readonly tenantId: string,
+    readonly userId: string,
+    readonly token: string,
+  ) {}
+
+  /** Opens a session. */
+  async open(): Promise<string> {
+    const { sessionId } = await patiently(() =>
+      this.api.call<{ sessionId: string }>(`/api/v1/tenants/${this.tenantId}/sessions`, { method: 'POST', token: this.token, body: {} }),
+    );
+    return sessionId;
+  }
+
+  /**
+   * Sends a message and reads the stream until the agent has answered; reconnects with its cursor when the stream breaks.
+   * @param onText - hears each piece as it comes.
+   */
+  async ask(sessionId: string, text: string, onText: (text: string) => void = () => undefined): Promise<Turn> {
+    const path = `/api/v1/tenants/${this.tenantId}/sessions/${sessionId}`;
+    const { turnId, after } = await patiently(() =>
+      this.api.call<{ turnId: string; after: number }>(`${path}/messages`, { method: 'POST', token: this.token, body: { text } }),
+    );
+    const entries: LiveEntry[] = [];
+    const readOn = async (): Promise<Turn | undefined> => {
+      const last = entries.at(-1);
+      const cursor = last ? cursorOf(last) : String(after);
+      for await (const { data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
+        const entry = JSON.parse(data) as LiveEntry;
+        entries.push(entry);
+        if (entry.type === 'text.delta') onText(entry.text);
+        if (entry.type === 'turn.completed' && entry.turnId === turnId)
+          return { sessionId, turnId, entries, answer: answerOf(entries, turnId), outcome: entry.outcome };
+      }
+      return undefined;
+    };
+    for (;;) {
+      const turn = await patiently(readOn);
+      if (turn) return turn;
+    }
+  }
+}
+
+const answerOf = (entries: readonly LiveEntry[], turnId: string): string =>
+  entries.findLast((entry): entry is SessionEvent & { type: 'message.completed' } => entry.type === 'message.completed' && entry.turnId === turnId)?.text ?? '';

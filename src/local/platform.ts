@@ -1,0 +1,93 @@
+import { randomPassword } from '../adapters/aws/cognito-sign-in';
+import { bootstrapPlatform, createOperator } from '../bootstrap';
+import { loadConfig } from '../config';
+import type { LocalSettings } from '../contracts/local-settings';
+import path from 'node:path';
+import { freePorts } from './ports';
+import { projectRoot } from './python';
+import { Service } from './service';
+import { answers, type LocalStack, type StackOptions, startStack } from './stack';
+
+export interface PlatformOptions extends StackOptions {
+  readonly apiPort?: number;
+}
+
+export interface LocalPlatform {
+  readonly settings: LocalSettings;
+  readonly stack: LocalStack;
+  readonly services: LocalStack['services'] & Readonly<Record<'api' | 'worker', Service>>;
+  stop(): Promise<void>;
+}
+
+/** The local stack with the platform on it: set up, an operator, one api and one worker, each a process of its own. */
+export async function startPlatform(options: PlatformOptions): Promise<LocalPlatform> {
+  const apiPort = options.apiPort ?? (await freePorts(['api'])).api;
+  const stack = await startStack(options);
+  const api = apiService(stack, options, apiPort);
+  const worker = workerService(stack, options);
+  const stop = async () => {
+    await Promise.all([api.stop(), worker.stop()]);
+    await stack.stop();
+  };
+  try {
+    const operator = await setUp(stack);
+    await Promise.all([api.start(), worker.start()]);
+    options.onProgress('api and worker are up');
+    const settings = { ...connections(stack), pid: process.pid, apiUrl: `http://127.0.0.1:${apiPort}`, operator };
+    return { settings, stack, services: { ...stack.services, api, worker }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A new password at each start: the operator's old one was only in the file of the stack that ran before. */
+async function setUp({ env }: LocalStack): Promise<LocalSettings['operator']> {
+  Object.assign(process.env, env);
+  const config = loadConfig(env);
+  await bootstrapPlatform(config);
+  const operator = { email: 'operator@tenure.local', password: randomPassword() };
+  await createOperator(config, operator);
+  return operator;
+}
+
+const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUiUrl' | 'aws'> => ({
+  temporalUiUrl: urls.temporalUi,
+  aws: {
+    endpoint: urls.aws,
+    region: env['AWS_REGION'] ?? '',
+    accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
+    secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
+  },
+});
+
+function apiService(stack: LocalStack, { stateDir, restart }: StackOptions, port: number): Service {
+  return new Service(
+    {
+      name: 'api',
+      command: process.execPath,
+      args: [path.join(projectRoot, 'dist/api/main.js')],
+      env: { ...stack.env, HOST: '127.0.0.1', PORT: String(port) },
+      logFile: path.join(stateDir, 'logs/api.log'),
+      restart,
+      isReady: () => answers(`http://127.0.0.1:${port}/healthz`),
+    },
+    stack.leash,
+  );
+}
+
+/** A worker listens nowhere: that its process lives is all there is to see from outside. Onboarding asks it for more. */
+function workerService(stack: LocalStack, { stateDir, restart }: StackOptions): Service {
+  return new Service(
+    {
+      name: 'worker',
+      command: process.execPath,
+      args: [path.join(projectRoot, 'dist/worker.js')],
+      env: { ...stack.env },
+      logFile: path.join(stateDir, 'logs/worker.log'),
+      restart,
+      isReady: () => Promise.resolve(true),
+    },
+    stack.leash,
+  );
+}

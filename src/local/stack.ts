@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { searchAttributes } from '../contracts/names';
+import { freePorts } from './ports';
+import { installLocalTools, type LocalTools, projectRoot } from './python';
+import { type Leash, Service } from './service';
+
+export const stackPorts = ['temporal', 'temporalUi', 'aws', 'valkey', 'model'] as const;
+export type StackPorts = Record<(typeof stackPorts)[number], number>;
+
+export interface StackOptions {
+  /** Databases and logs. */
+  readonly stateDir: string;
+  readonly ports?: StackPorts;
+  /** Keeps what is in AWS over a restart; Temporal's database is in `stateDir` anyway. */
+  readonly keepsState: boolean;
+  /** Starts services again that die. */
+  readonly restart: boolean;
+  readonly onProgress: (line: string) => void;
+}
+
+export interface LocalStack {
+  /** What src/config.ts and the AWS SDK read. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly urls: { readonly temporalUi: string; readonly aws: string; readonly model: string };
+  readonly services: Readonly<Record<'temporal' | 'aws' | 'valkey' | 'model', Service>>;
+  readonly tools: LocalTools;
+  readonly leash: Leash;
+  stop(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+/** The emulator's root keys: they open nothing but it. */
+const rootKeys = { AWS_ACCESS_KEY_ID: 'AKIATENURELOCALSTACK', AWS_SECRET_ACCESS_KEY: 'local-stack-only' };
+
+/** Starts Temporal, the AWS emulator, Valkey and the model server. @throws Error that says what is missing. */
+export async function startStack(options: StackOptions): Promise<LocalStack> {
+  const { stateDir, onProgress } = options;
+  const tools = await installLocalTools(onProgress);
+  await mkdir(path.join(stateDir, 'logs'), { recursive: true });
+  const ports = options.ports ?? (await freePorts(stackPorts));
+  const leash = startLeash();
+  const services = {
+    temporal: temporalService(tools, ports, options, leash),
+    aws: awsService(tools, ports, options, leash),
+    valkey: valkeyService(tools, ports, options, leash),
+    model: modelService(ports, options, leash),
+  };
+  const all = Object.values(services);
+  // The emulator writes its state when it stops: it goes last, when nobody changes it any more.
+  const stop = async () => {
+    await Promise.all([services.temporal.stop(), services.valkey.stop(), services.model.stop()]);
+    await services.aws.stop();
+    leash.end();
+  };
+  try {
+    await Promise.all(all.map(async (service) => timed(service, onProgress)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { env: environment(ports), urls: urlsOf(ports), services, tools, leash, stop };
+}
+
+async function timed(service: Service, onProgress: (line: string) => void): Promise<void> {
+  const startedAtMs = performance.now();
+  await service.start();
+  onProgress(`${service.name} is up (${((performance.now() - startedAtMs) / 1_000).toFixed(1)} s)`);
+}
+
+const urlsOf = (ports: StackPorts) => ({
+  temporalUi: `http://${host}:${ports.temporalUi}`,
+  aws: `http://${host}:${ports.aws}`,
+  model: `http://${host}:${ports.model}`,
+});
+
+const environment = (ports: StackPorts): Record<string, string> => ({
+  ...rootKeys,
+  TEMPORAL_ADDRESS: `${host}:${ports.temporal}`,
+  TEMPORAL_NAMESPACE: 'default',
+  TEMPORAL_UI_URL: urlsOf(ports).temporalUi,
+  VALKEY_URL: `redis://${host}:${ports.valkey}`,
+  AWS_REGION: 'us-east-1',
+  AWS_ENDPOINT_URL: urlsOf(ports).aws,
+  AWS_ENDPOINT_URL_BEDROCK_RUNTIME: urlsOf(ports).model,
+  // It says at every start that a coming year's releases want a newer Node.js; the versions here are pinned.
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+});
+
+interface ServiceOptions extends Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart'> {}
+
+const logOf = ({ stateDir }: ServiceOptions, name: string) => path.join(stateDir, 'logs', `${name}.log`);
+
+function temporalService({ temporal }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+  const args = [
+    ...['server', 'start-dev', '--ip', host, '--port', String(ports.temporal), '--ui-port', String(ports.temporalUi)],
+    ...['--db-filename', path.join(options.stateDir, 'temporal.db'), '--log-level', 'warn'],
+    ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
+    ...['--search-attribute', `${searchAttributes.tenantId}=Keyword`],
+    // One shard's tasks are read 20 times a second by default: every activity would take 100 ms longer.
+    ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
+    ...['--dynamic-config-value', 'matching.enableFairness=true'],
+  ];
+  const spec = { name: 'temporal', command: temporal, args, env: {}, logFile: logOf(options, 'temporal'), restart: options.restart };
+  return new Service({ ...spec, isReady: () => listens(ports.temporal) }, leash);
+}
+
+function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+  const state = options.keepsState ? { PERSIST_STATE: '1', STATE_DIR: path.join(options.stateDir, 'aws') } : { PERSIST_STATE: '0' };
+  const env = { ...rootKeys, ...state, GATEWAY_PORT: String(ports.aws), BIND_HOST: host, AUTH: 'true', IOT_MTLS_ENABLED: 'false', LOG_LEVEL: 'WARNING' };
+  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart };
+  return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
+}
+
+function valkeyService({ valkey }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+  const args = ['--bind', host, '--port', String(ports.valkey), '--save', '', '--appendonly', 'no', '--dir', options.stateDir];
+  const spec = { name: 'valkey', command: valkey, args, env: {}, logFile: logOf(options, 'valkey'), restart: options.restart };
+  return new Service({ ...spec, isReady: () => listens(ports.valkey) }, leash);
+}
+
+function modelService(ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+  const args = [path.join(projectRoot, 'dist/local/model/main.js')];
+  const spec = { name: 'model', command: process.execPath, args, env: { PORT: String(ports.model), HOST: host }, logFile: logOf(options, 'model') };
+  return new Service({ ...spec, restart: options.restart, isReady: () => answers(`${urlsOf(ports).model}/_health`) }, leash);
+}
+
+/** Any answer at all will do. */
+export const answers = (url: string): Promise<boolean> => fetch(url, { signal: AbortSignal.timeout(1_000) }).then(({ ok }) => ok);
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host });
+    const settle = (isOpen: boolean) => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once('connect', () => settle(true)).once('error', () => settle(false));
+  });
+
+function startLeash(): Leash & { end(): void } {
+  const child = spawn(process.execPath, [path.join(projectRoot, 'dist/local/leash.js')], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  child.unref();
+  child.stdin.on('error', () => undefined);
+  return {
+    hold: (pid) => void child.stdin.write(`+${pid}\n`),
+    release: (pid) => void (child.stdin.writable && child.stdin.write(`-${pid}\n`)),
+    end: () => void child.stdin.end(),
+  };
+}

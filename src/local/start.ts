@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { localSettingsFile, LocalSettings } from '../contracts/local-settings';
+import { type LocalPlatform, startPlatform } from './platform';
+import { isTaken } from './ports';
+import { projectRoot } from './python';
+import type { StackPorts } from './stack';
+
+const stateDir = path.join(projectRoot, '.tenure/state');
+const settingsFile = path.join(projectRoot, localSettingsFile);
+/** There while the stack runs; the emulator's state is written only by a stop that takes it away. */
+const runningFile = path.join(stateDir, 'running');
+
+const portVariables = {
+  api: ['TENURE_API_PORT', 3000],
+  temporal: ['TENURE_TEMPORAL_PORT', 7233],
+  temporalUi: ['TENURE_TEMPORAL_UI_PORT', 8233],
+  aws: ['TENURE_AWS_PORT', 4566],
+  valkey: ['TENURE_VALKEY_PORT', 6379],
+  model: ['TENURE_MODEL_PORT', 8089],
+} as const satisfies Record<keyof StackPorts | 'api', readonly [string, number]>;
+
+/** Brings everything up in `.tenure/` and stays until it is told to stop. */
+async function main(): Promise<void> {
+  await refuseSecondStart();
+  await setAsideAfterUncleanStop();
+  const { api: apiPort, ...ports } = await choosePorts();
+  await mkdir(stateDir, { recursive: true });
+  await writeFile(runningFile, String(process.pid));
+  const platform = await startPlatform({ stateDir, ports, apiPort, keepsState: true, restart: true, onProgress: (line) => console.log(`  ${line}`) }).catch(
+    async (error: unknown) => {
+      await rm(runningFile, { force: true });
+      throw error;
+    },
+  );
+  stopOnSignal(platform);
+  await writeFile(settingsFile, JSON.stringify(platform.settings, null, 2));
+  await chmod(settingsFile, 0o600);
+  console.log(welcome(platform));
+}
+
+async function refuseSecondStart(): Promise<void> {
+  const text = await readFile(settingsFile, 'utf8').catch(() => undefined);
+  const running = text === undefined ? undefined : LocalSettings.safeParse(JSON.parse(text)).data;
+  if (running && isAlive(running.pid))
+    throw new Error(`Tenure runs already: process ${running.pid}, API ${running.apiUrl}. Stop it with Ctrl-C in its terminal, or: kill ${running.pid}`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** AWS is empty after a hard kill while Temporal remembers: together they would tell two stories. */
+async function setAsideAfterUncleanStop(): Promise<void> {
+  if (!existsSync(runningFile)) return;
+  const aside = `${stateDir}-unclean-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+  await rename(stateDir, aside);
+  console.log(`The last run was not stopped cleanly, and the AWS emulator lost its state. Starting over; the old state is in ${aside}`);
+}
+
+async function choosePorts(): Promise<StackPorts & { api: number }> {
+  const entries = await Promise.all(
+    Object.entries(portVariables).map(async ([name, [variable, usual]]) => {
+      const port = Number(process.env[variable] ?? usual);
+      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`${variable} must be a port, 1 to 65535; it is "${process.env[variable]}".`);
+      if (await isTaken(port)) throw new Error(`Port ${port} (${name}) is taken by another program. Stop that one, or choose another port: ${variable}=${port + 10_000} npm start`);
+      return [name, port] as const;
+    }),
+  );
+  return Object.fromEntries(entries) as StackPorts & { api: number };
+}
+
+/** Ctrl-C once stops in order; the emulator writes its state. */
+function stopOnSignal(platform: LocalPlatform): void {
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    console.log('\nstopping');
+    await platform.stop();
+    await rm(settingsFile, { force: true });
+    await rm(runningFile, { force: true });
+    console.log('stopped; the state is kept in .tenure/state');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      stopping ??= stop().finally(() => process.exit());
+    });
+}
+
+const welcome = ({ settings: { apiUrl, temporalUiUrl } }: LocalPlatform): string => `
+Tenure is up.
+
+  API          ${apiUrl}
+  OpenAPI      ${apiUrl}/openapi.json
+  Temporal UI  ${temporalUiUrl}
+
+Try, in another terminal:
+
+  npx tenure tenant create acme
+  npx tenure chat acme "Store my preference: color=blue"
+  npx tenure tenant offboard acme
+
+State is kept in .tenure/state. Ctrl-C stops everything.
+`;
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});
