@@ -17,12 +17,12 @@ import {
 import { translating, unlessMissing } from './errors';
 
 /** Longer than a healthy registry takes; a caller who is told 503 finds the same operation by repeating the request. */
-const answerWithinMs = 20_000;
+const answerMs = 10_000;
 
 const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
 
 /** Onboardings and offboardings, each a workflow on the lifecycle queue. */
-export function createOperations(client: Client): Operations {
+export function createOperations(client: Client, answerWithinMs = answerMs): Operations {
   const handleOf = (operationId: string) => client.workflow.getHandle(workflowIds.operation(operationId));
   const calling = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + answerWithinMs, call);
   const read = (operationId: string) => calling(() => handleOf(operationId).query(readOperation));
