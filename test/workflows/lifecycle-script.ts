@@ -1,13 +1,17 @@
 import { EventEmitter, once } from 'node:events';
 import { Context } from '@temporalio/activity';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { HandshakeActivities } from '../../src/activities/handshake';
 import { activityInterceptor } from '../../src/activities/interceptor';
 import type { LifecycleActivities } from '../../src/activities/lifecycle';
+import { createOperations } from '../../src/adapters/temporal/operations';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
+import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type TenantInfrastructure } from '../../src/contracts/tenant';
 import type { OffboardingRequest, OnboardingRequest } from '../../src/ports/operations';
-import type { ActivitiesByQueue, WorkersInput } from '../support/workflow';
+import { readOperation } from '../../src/workflows/operation-definitions';
+import { type ActivitiesByQueue, type WorkersInput, withWorkers } from '../support/workflow';
 
 export const tenantId = 'acme';
 const unique = '0123456789abcdefghjkmnpqrs';
@@ -133,6 +137,30 @@ export class LifecycleScript {
     this.calls.push(name);
     return this.planned.get(name)?.shift()?.() ?? Promise.resolve();
   }
+}
+
+/** Runs a scenario with an operation's parts at hand, and replays the operation. */
+export const withOperation = (workflowId: string, workers: WorkersInput, scenario: (parts: OperationParts) => Promise<void>): Promise<void> =>
+  withWorkers(workers, async (env) => {
+    await scenario(partsOf(env, workflowId));
+    return [workflowId];
+  });
+
+export type OperationParts = ReturnType<typeof partsOf>;
+
+function partsOf(env: TestWorkflowEnvironment, workflowId: string) {
+  const handle = env.client.workflow.getHandle(workflowId);
+  return {
+    env,
+    handle,
+    operations: createOperations(env.client),
+    result: () => handle.result() as Promise<Operation>,
+    /** Waits for the end, whatever it is, and reads the operation off the closed workflow. */
+    ended: async () => {
+      await handle.result().catch(() => undefined);
+      return handle.query(readOperation);
+    },
+  };
 }
 
 /** Beats faster than the interceptor, so that a cancellation arrives at once. */

@@ -1,11 +1,7 @@
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { createOperations } from '../../src/adapters/temporal/operations';
 import { backupIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { OffboardingRequest } from '../../src/ports/operations';
-import { readOperation } from '../../src/workflows/operation-definitions';
-import { withWorkers } from '../support/workflow';
-import { failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId } from './lifecycle-script';
+import { failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
 const preparation = ['statusBeforeLeaving', 'blockTenant', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
 const deletion = [
@@ -19,25 +15,8 @@ const deletion = [
 ] as const;
 const week: OffboardingRequest = { ...offboardingRequest, graceSeconds: 7 * 86_400 };
 
-const offboarding = (script: LifecycleScript, scenario: (parts: ReturnType<typeof partsOf>) => Promise<void>) =>
-  withWorkers(script.workers(), async (env) => {
-    await scenario(partsOf(env));
-    return [offboardingWorkflowId];
-  });
-
-function partsOf(env: TestWorkflowEnvironment) {
-  const handle = env.client.workflow.getHandle(offboardingWorkflowId);
-  return {
-    env,
-    handle,
-    operations: createOperations(env.client),
-    result: () => handle.result() as Promise<Operation>,
-    ended: async () => {
-      await handle.result().catch(() => undefined);
-      return handle.query(readOperation);
-    },
-  };
-}
+const offboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
+  withOperation(offboardingWorkflowId, script.workers(), scenario);
 
 const stepOf = (operation: Operation | undefined, name: string) => operation?.steps.find((step) => step.name === name);
 

@@ -1,11 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { createOperations } from '../../src/adapters/temporal/operations';
 import type { Operation } from '../../src/contracts/operation';
-import { readOperation, retryOperation } from '../../src/workflows/operation-definitions';
-import { skipWhileWaiting, withWorkers } from '../support/workflow';
-import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId } from './lifecycle-script';
+import { retryOperation } from '../../src/workflows/operation-definitions';
+import { skipWhileWaiting } from '../support/workflow';
+import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
 const steps = ['reserveTenant', 'createInfrastructure', 'createMemory', 'putConfig', 'createAdministrator', 'handshake', 'holdSmokeTurn', 'activateTenant'] as const;
 
@@ -21,27 +19,8 @@ const undosOf: Record<(typeof steps)[number], readonly ActivityName[]> = {
   activateTenant: ['terminateSessions', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
 };
 
-/** Runs a scenario with an onboarding's parts at hand. */
-const onboarding = (script: LifecycleScript, scenario: (parts: ReturnType<typeof partsOf>) => Promise<void>) =>
-  withWorkers(script.workers(), async (env) => {
-    await scenario(partsOf(env));
-    return [onboardingWorkflowId];
-  });
-
-function partsOf(env: TestWorkflowEnvironment) {
-  const handle = env.client.workflow.getHandle(onboardingWorkflowId);
-  return {
-    env,
-    handle,
-    operations: createOperations(env.client),
-    result: () => handle.result() as Promise<Operation>,
-    /** Waits for the end, whatever it is, and reads the operation off the closed workflow. */
-    ended: async () => {
-      await handle.result().catch(() => undefined);
-      return handle.query(readOperation);
-    },
-  };
-}
+const onboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
+  withOperation(onboardingWorkflowId, script.workers(), scenario);
 
 /** Waits until the workflow has asked for an activity that nobody takes. */
 async function scheduled(handle: WorkflowHandle, activity: string): Promise<void> {
@@ -125,14 +104,12 @@ describe('taken back', () => {
 
   it('says so when no worker serves the tenant within a minute', async () => {
     const script = new LifecycleScript();
-    await withWorkers(script.workersWithoutTenant(), async (env) => {
-      const { operations, ended, handle } = partsOf(env);
+    await withOperation(onboardingWorkflowId, script.workersWithoutTenant(), async ({ env, operations, ended, handle }) => {
       await operations.onboard(onboardingId, onboardingRequest);
       await scheduled(handle, 'handshake');
       await skipWhileWaiting(env, '1 minute');
       expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
       expect(script.callsAfter('createAdministrator')).toEqual(undosOf.handshake);
-      return [onboardingWorkflowId];
     });
   });
 });
