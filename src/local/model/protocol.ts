@@ -1,0 +1,76 @@
+import { z } from 'zod';
+
+/** The part of Converse's request that matters to a model. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html */
+const ToolUse = z.object({ toolUseId: z.string().min(1).max(64), name: z.string(), input: z.json() });
+const ToolResult = z.object({
+  toolUseId: z.string(),
+  content: z.array(z.object({ text: z.string().optional(), json: z.json().optional() })),
+  status: z.enum(['success', 'error']).optional(),
+});
+const ContentBlock = z.object({ text: z.string().optional(), toolUse: ToolUse.optional(), toolResult: ToolResult.optional() });
+const Message = z.object({ role: z.enum(['user', 'assistant']), content: z.array(ContentBlock).min(1) });
+export type Message = z.infer<typeof Message>;
+
+export const ConverseRequest = z.object({
+  messages: z.array(Message).min(1),
+  system: z.array(z.object({ text: z.string().optional() })).optional(),
+  inferenceConfig: z.object({ maxTokens: z.number().int().min(1).optional(), stopSequences: z.array(z.string()).optional() }).optional(),
+  toolConfig: z
+    .object({ tools: z.array(z.object({ toolSpec: z.object({ name: z.string(), description: z.string().optional(), inputSchema: z.object({ json: z.json() }) }) })).min(1) })
+    .optional(),
+  requestMetadata: z.record(z.string(), z.string()).optional(),
+});
+export type ConverseRequest = z.infer<typeof ConverseRequest>;
+
+export interface WantedCall {
+  readonly name: string;
+  readonly input?: z.core.util.JSONType;
+  /** Sent as it is, in place of `input`: for input that is not JSON. */
+  readonly rawInput?: string;
+}
+
+/** What the model answers. */
+export interface Reply {
+  readonly text: string;
+  readonly calls: readonly WantedCall[];
+  readonly stopReason: string;
+  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number };
+}
+
+/** How an answer goes wrong. `after` counts words that were streamed before. */
+export type Failure =
+  | { readonly kind: 'throttling' | 'unavailable' | 'validation' | 'internal' }
+  | { readonly kind: 'stream-error' | 'disconnect'; readonly after: number };
+
+export const toolResultsOf = (message: Message | undefined) => message?.content.flatMap(({ toolResult }) => toolResult ?? []) ?? [];
+
+export const textOf = (message: Message | undefined): string => message?.content.flatMap(({ text }) => text ?? []).join('\n') ?? '';
+
+const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
+
+/** What Bedrock would refuse, in its words; undefined when nothing. */
+export function problemWith({ messages, toolConfig }: ConverseRequest): string | undefined {
+  if (messages[0]?.role !== 'user') return 'A conversation must start with a user message.';
+  for (const [index, message] of messages.entries()) {
+    const previous = messages[index - 1];
+    if (previous?.role === message.role) return 'messages: roles must alternate between "user" and "assistant".';
+    const problem = pairingProblem(previous, message) ?? (index === messages.length - 1 ? pairingProblem(message, undefined) : undefined);
+    if (problem) return problem;
+  }
+  const usesTools = messages.some(({ content }) => content.some(({ toolUse, toolResult }) => toolUse ?? toolResult));
+  if (usesTools && !toolConfig) return 'The toolConfig field must be defined when using toolUse and toolResult content blocks.';
+  const badName = toolConfig?.tools.find(({ toolSpec }) => !toolNamePattern.test(toolSpec.name));
+  return badName && `Value '${badName.toolSpec.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+}
+
+/** Every toolUse has its toolResult in the next message, and no result comes without one. */
+function pairingProblem(previous: Message | undefined, next: Message | undefined): string | undefined {
+  const wanted = previous?.content.flatMap(({ toolUse }) => toolUse?.toolUseId ?? []) ?? [];
+  const given = toolResultsOf(next).map(({ toolUseId }) => toolUseId);
+  if (new Set(wanted).size !== wanted.length) return '`tool_use` ids must be unique.';
+  const missing = wanted.filter((id) => !given.includes(id));
+  if (missing.length > 0) return `Expected toolResult blocks at messages for the following Ids: ${missing.join(', ')}`;
+  const unasked = given.filter((id) => !wanted.includes(id));
+  if (unasked.length > 0 || given.length > wanted.length) return 'The number of toolResult blocks exceeds the number of toolUse blocks of previous turn.';
+  return undefined;
+}

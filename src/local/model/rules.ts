@@ -1,0 +1,76 @@
+import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, type WantedCall } from './protocol';
+
+/**
+ * A small assistant that follows rules instead of a model: enough to try every part of the platform, and the same answer
+ * to the same question each time.
+ */
+export function replyByRules({ messages, toolConfig }: ConverseRequest): Reply {
+  const last = messages.at(-1);
+  const offered = new Set(toolConfig?.tools.map(({ toolSpec }) => toolSpec.name));
+  if (toolResultsOf(last).length > 0) return say(answerFrom(messages));
+  const calls = wishes(textOf(last)).filter(({ name }) => offered.has(name));
+  if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
+  return say(smallTalk(textOf(last), [...offered]));
+}
+
+const say = (text: string): Reply => ({ text, calls: [], stopReason: 'end_turn' });
+
+/** The tools a question calls for; several when it asks several things. */
+function wishes(text: string): WantedCall[] {
+  const url = /(https?:\/\/[^\s"'<>]+[^\s"'<>.,!?])/i.exec(text)?.[1];
+  if (url !== undefined) {
+    const isOrder = /\border\b|\bPOST\b/i.test(text);
+    return [{ name: 'http_request', input: isOrder ? { method: 'POST', url, body: { request: text } } : { method: 'GET', url } }];
+  }
+  const fact = /(?:store|remember|save|note)(?: that)?(?: my)?(?: preference)?s?\s*:?\s+(.+)$/is.exec(text)?.[1];
+  if (fact !== undefined && !text.trim().endsWith('?')) return [{ name: 'remember', input: { fact: fact.trim() } }];
+  const calls: WantedCall[] = [];
+  if (/\bmy\b.*\b(preferences?|favou?rite|name|colou?r)\b|\bdo you (know|remember)\b/i.test(text)) calls.push({ name: 'recall', input: { query: text.trim() } });
+  if (/\b(what time|the time|date today|what day)\b/i.test(text)) calls.push({ name: 'current_time', input: zoneIn(text) });
+  const expression = expressionIn(text);
+  if (expression !== undefined) calls.push({ name: 'calculator', input: { expression } });
+  return calls;
+}
+
+const zoneIn = (text: string): { timeZone?: string } => {
+  const zone = /\b([A-Z][A-Za-z]+\/[A-Z][A-Za-z_]+)\b/.exec(text)?.[1];
+  return zone === undefined ? {} : { timeZone: zone };
+};
+
+const expressionIn = (text: string): string | undefined => /(?:[\d(][\d\s().]*[-+*/^%]\s*)+[\d().]*\d\)?/.exec(text)?.[0].trim();
+
+/** Puts the results of the last step into words. */
+function answerFrom(messages: readonly Message[]): string {
+  const calls = new Map(messages.at(-2)?.content.flatMap(({ toolUse }) => (toolUse ? [[toolUse.toolUseId, toolUse.name] as const] : [])));
+  return toolResultsOf(messages.at(-1))
+    .map(({ toolUseId, content, status }) => {
+      const output = (content[0]?.json ?? content[0]?.text ?? {}) as Record<string, unknown>;
+      const name = calls.get(toolUseId) ?? '';
+      return status === 'error' ? `I could not use ${name}: ${String(output['error'] ?? JSON.stringify(output))}` : sentence(name, output);
+    })
+    .join(' ');
+}
+
+function sentence(tool: string, output: Record<string, unknown>): string {
+  switch (tool) {
+    case 'remember':
+      return `Done. I will remember this for you: ${String(output['remembered'])}.`;
+    case 'recall': {
+      const facts = (output['facts'] as { fact: string }[] | undefined) ?? [];
+      return facts.length === 0 ? 'I do not know that: you have not told me yet.' : `This is what you told me: ${facts.map(({ fact }) => fact).join('; ')}.`;
+    }
+    case 'current_time':
+      return `It is ${String(output['local'])}.`;
+    case 'calculator':
+      return `${String(output['expression'])} is ${String(output['result'])}.`;
+    case 'http_request':
+      return `The address answered ${String(output['status'])}: ${String(output['body'])}`;
+    default:
+      return `${tool} says: ${JSON.stringify(output)}`;
+  }
+}
+
+const smallTalk = (text: string, tools: readonly string[]): string =>
+  /\bone word\b/i.test(text)
+    ? 'Ready.'
+    : `I am the local model: I follow simple rules. ${tools.length > 0 ? `I can use ${tools.join(', ')}. ` : ''}Try "Store my preference: color=blue", or "What is 17*23?".`;
