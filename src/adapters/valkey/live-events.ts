@@ -1,0 +1,140 @@
+import { EventEmitter, once } from 'node:events';
+import { cursorOf, type LiveEntry } from '../../contracts/events';
+import { valkeyKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import type { Logger } from '../../logging';
+import type { TenantCipher } from '../../ports/cipher';
+import type { LiveEvents, LiveSubscription } from '../../ports/live-events';
+import { calling, type Valkey } from './connection';
+
+/** About a long answer's worth of deltas. */
+const maxRetained = 2_000;
+const retainSeconds = 3_600;
+/** What a reader that does not read may hold up; it finds the rest in the log. */
+const maxBuffered = 5_000;
+const cipherContext = { purpose: 'live' };
+
+interface Dependencies {
+  readonly valkey: Valkey;
+  readonly cipher: TenantCipher;
+  readonly logger: Logger;
+}
+
+/** Live entries through Valkey, sealed under the tenant's key: a stream keeps them for readers to come, a channel wakes those there. */
+export function createLiveEvents({ valkey, cipher, logger }: Dependencies): LiveEvents {
+  const sealing = new Map<string, Promise<void>>();
+  const channels = new Channels(valkey);
+
+  const seal = async ({ tenantId }: SessionRef, entry: LiveEntry) =>
+    Buffer.from(await cipher.seal(tenantId, cipherContext, Buffer.from(JSON.stringify(entry))));
+  const open = async ({ tenantId }: SessionRef, sealed: Buffer) =>
+    JSON.parse(Buffer.from(await cipher.open(tenantId, cipherContext, sealed)).toString('utf8')) as LiveEntry;
+
+  async function send(session: SessionRef, entries: readonly LiveEntry[]): Promise<void> {
+    const key = valkeyKeys.live(session.tenantId, session.sessionId);
+    const pipeline = valkey.commands.pipeline();
+    for (const entry of entries) {
+      const sealed = await seal(session, entry);
+      pipeline.xadd(key, 'MAXLEN', '~', maxRetained, '*', 'entry', sealed).publish(key, sealed);
+    }
+    await pipeline.expire(key, retainSeconds).exec();
+  }
+
+  return {
+    publish(session, entries) {
+      if (entries.length === 0) return;
+      const key = valkeyKeys.live(session.tenantId, session.sessionId);
+      // One after the other: sealing may take longer for the first than for the second.
+      const sent = (sealing.get(key) ?? Promise.resolve())
+        .then(() => send(session, entries))
+        .catch((error: unknown) => logger.debug({ err: error, ...session }, 'live entries were not published; readers find them in the log'));
+      sealing.set(key, sent);
+      void sent.then(() => sealing.get(key) === sent && sealing.delete(key));
+    },
+
+    async follow(session) {
+      const key = valkeyKeys.live(session.tenantId, session.sessionId);
+      const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
+      return calling(async () => {
+        await channels.join(key, subscription);
+        try {
+          const kept = await valkey.commands.xrangeBuffer(key, '-', '+');
+          subscription.retained = await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))));
+        } catch (error) {
+          subscription.close();
+          throw error;
+        }
+        return subscription;
+      });
+    },
+  };
+}
+
+/** The channels this process listens to, over one connection, each once however many read it. */
+class Channels {
+  private readonly readers = new Map<string, Set<Subscription>>();
+  private isListening = false;
+
+  constructor(private readonly valkey: Valkey) {}
+
+  async join(channel: string, reader: Subscription): Promise<void> {
+    this.listen();
+    const readers = this.readers.get(channel) ?? new Set();
+    this.readers.set(channel, readers.add(reader));
+    if (!this.valkey.subscriber().status.match(/^(ready|connect)/)) throw new Error('not connected');
+    await this.valkey.subscriber().subscribe(channel);
+  }
+
+  leave(channel: string, reader: Subscription): void {
+    const readers = this.readers.get(channel);
+    if (!readers?.delete(reader) || readers.size > 0) return;
+    this.readers.delete(channel);
+    this.valkey.subscriber().unsubscribe(channel).catch(() => undefined);
+  }
+
+  private listen(): void {
+    if (this.isListening) return;
+    this.isListening = true;
+    this.valkey.subscriber().on('messageBuffer', (channel: Buffer, message: Buffer) => {
+      for (const reader of this.readers.get(channel.toString()) ?? []) reader.take(message);
+    });
+  }
+}
+
+class Subscription implements LiveSubscription {
+  retained: readonly LiveEntry[] = [];
+  private buffer: LiveEntry[] = [];
+  private opening = Promise.resolve();
+  private readonly arrivals = new EventEmitter();
+
+  constructor(
+    private readonly open: (sealed: Buffer) => Promise<LiveEntry>,
+    private readonly onClose: () => void,
+  ) {}
+
+  /** Kept in the order in which they came, however long each takes to open. */
+  take(sealed: Buffer): void {
+    const opened = this.open(sealed);
+    this.opening = this.opening
+      .then(async () => {
+        this.buffer.push(await opened);
+        if (this.buffer.length > maxBuffered) this.buffer.shift();
+        this.arrivals.emit('entry');
+      })
+      .catch(() => undefined);
+    opened.catch(() => undefined);
+  }
+
+  async next(waitMs: number): Promise<readonly LiveEntry[]> {
+    if (this.buffer.length === 0) {
+      const signal = AbortSignal.timeout(waitMs);
+      await once(this.arrivals, 'entry', { signal }).catch(() => undefined);
+    }
+    const told = new Set(this.retained.map(cursorOf));
+    return this.buffer.splice(0).filter((entry) => !told.has(cursorOf(entry)));
+  }
+
+  close(): void {
+    this.onClose();
+  }
+}
