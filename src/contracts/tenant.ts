@@ -49,7 +49,7 @@ export const TenantRecord = z.object({
 export type TenantRecord = z.infer<typeof TenantRecord>;
 
 /** A tenant that can work: everything it needs is there. */
-export type ServedTenant = TenantRecord & Required<Pick<TenantRecord, 'infrastructure' | 'memoryId'>>;
+export type ServedTenant = TenantRecord & { readonly infrastructure: TenantInfrastructure; readonly memoryId: string };
 
 /** The agent of a tenant, kept as one SecureString under /app/tenant/{id}/agent. */
 export const AgentConfig = z.object({

@@ -1,0 +1,57 @@
+import type { Request } from 'express';
+import { codeOf, DomainError } from '../contracts/errors';
+import { TenantId, type ServedTenant } from '../contracts/tenant';
+import { permissionsOf } from '../domain/permissions';
+import type { TokenIssuer, TokenIssuers, TokenVerifier } from '../ports/identity';
+import type { TenantDirectory } from '../ports/tenant-registry';
+import type { Caller } from './route';
+
+export interface AuthenticationDeps {
+  readonly directory: TenantDirectory;
+  readonly issuers: TokenIssuers;
+  readonly tokens: TokenVerifier;
+}
+
+/** A stranger learns nothing: a tenant that does not exist refuses a token with the same words as one that did not issue it. */
+const notValidHere = () => new DomainError('auth/unauthenticated', 'The access token was refused: it is not valid here. Sign in again.');
+
+/** @throws DomainError `auth/unauthenticated` */
+export async function authenticateOperator({ issuers, tokens }: AuthenticationDeps, request: Request): Promise<Caller> {
+  return callerOf('operator', await tokens.verify(bearerToken(request), await issuers.operators()));
+}
+
+/**
+ * The issuer comes from the registry entry of the tenant the request names, never from the token.
+ * @throws DomainError `auth/unauthenticated`; to the tenant's own users `tenant/not-active` when it does not work now.
+ */
+export async function authenticateTenantUser(
+  { directory, issuers, tokens }: AuthenticationDeps,
+  request: Request,
+  named: unknown,
+): Promise<{ caller: Caller; tenant: ServedTenant }> {
+  const token = bearerToken(request);
+  const tenantId = TenantId.safeParse(named);
+  if (!tenantId.success) throw notValidHere();
+  const verified = await tokens.verify(token, await issuerOf({ directory, issuers }, tenantId.data));
+  return { caller: callerOf('tenant', verified), tenant: await directory.served(tenantId.data) };
+}
+
+async function issuerOf({ directory, issuers }: Pick<AuthenticationDeps, 'directory' | 'issuers'>, tenantId: string): Promise<TokenIssuer> {
+  try {
+    return issuers.tenant((await directory.built(tenantId)).infrastructure);
+  } catch (error) {
+    if (codeOf(error) === 'tenant/not-found' || codeOf(error) === 'tenant/not-active') throw notValidHere();
+    throw error;
+  }
+}
+
+const callerOf = (realm: 'tenant' | 'operator', { userId, groups }: { userId: string; groups: readonly string[] }): Caller => ({
+  userId,
+  permissions: permissionsOf(realm, groups),
+});
+
+function bearerToken(request: Request): string {
+  const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(request.get('authorization') ?? '') ?? [];
+  if (token === undefined) throw new DomainError('auth/unauthenticated', 'Send an access token: "Authorization: Bearer …".');
+  return token;
+}

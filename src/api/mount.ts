@@ -1,0 +1,84 @@
+import type { Express, Request, Response } from 'express';
+import { DomainError } from '../contracts/errors';
+import type { ServedTenant } from '../contracts/tenant';
+import type { RequestLimiter } from '../ports/request-limiter';
+import { authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
+import { limitRate } from './rate-limit';
+import { contextOf, type RequestContext } from './request-context';
+import { createRequestParser } from './request-parser';
+import type { Caller, Reply, Route } from './route';
+import { sendEvents } from './server-sent-events';
+
+export interface MountDeps extends AuthenticationDeps {
+  readonly limiter: RequestLimiter;
+  readonly maxBodyBytes: number;
+}
+
+/** The one way in, for every route: authenticate → limit → authorize → parse → handle → check the reply. */
+export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
+  const parse = createRequestParser(deps);
+  for (const route of routes)
+    app[route.method](expressPath(route), async (request, response) => {
+      const context = contextOf(response);
+      const admitted = await admit(route, request, response, deps);
+      const parsed = await parse(route, request, response);
+      const reply = await route.handle({
+        ...admitted,
+        ...parsed,
+        header: (name) => request.get(name),
+        wantsEvents: route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream',
+        signal: context.signal,
+        logger: context.logger,
+      });
+      await answer(route, reply, response, context);
+    });
+  refuseOtherMethods(app, routes);
+}
+
+const expressPath = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+const nobody: Caller = { userId: '', permissions: new Set() };
+
+async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<{ caller: Caller; tenant?: ServedTenant }> {
+  if (route.access === 'public') return { caller: nobody };
+  const { realm, permission, tenantOf = ({ params }) => params['tenantId'] } = route.access;
+  if (realm === 'operator') {
+    const caller = await authenticateOperator(deps, request);
+    authorize(caller, permission);
+    return { caller };
+  }
+  const { caller, tenant } = await authenticateTenantUser(deps, request, tenantOf(request));
+  note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
+  // Behind the token: whoever has none must not empty the tenant's bucket.
+  await limitRate(deps.limiter, tenant, response);
+  authorize(caller, permission);
+  return { caller, tenant };
+}
+
+function note(context: RequestContext, subject: { tenantId: string; sessionId: unknown }): void {
+  context.logger = context.logger.child(subject);
+}
+
+function authorize({ permissions }: Caller, permission: Exclude<Route['access'], 'public'>['permission']): void {
+  if (!permissions.has(permission)) throw new DomainError('auth/forbidden', `This needs the permission ${permission}.`);
+}
+
+async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
+  if ('events' in reply) return sendEvents(response, reply.events, context);
+  if (!('body' in reply)) return void response.status(reply.status).end();
+  const body = route.response.parse(reply.body);
+  response
+    .status(reply.status ?? route.status)
+    .set(reply.headers ?? {})
+    .json(body);
+}
+
+function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
+  for (const [path, known] of Map.groupBy(routes, expressPath)) {
+    const methods = known.map(({ method }) => method.toUpperCase()).join(', ');
+    app.all(path, (_request, response) => {
+      response.setHeader('Allow', methods);
+      throw new DomainError('request/method-not-allowed', `This address answers ${methods}.`);
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import type { Request } from 'express';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { LiveEntry } from '../contracts/events';
+import type { ServedTenant } from '../contracts/tenant';
+import type { Permission } from '../domain/permissions';
+
+/** Who calls, as the token says. */
+export interface Caller {
+  /** Cognito `sub`. */
+  readonly userId: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+export interface RouteInput<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly idempotencyKey: string | undefined;
+  readonly header: (name: string) => string | undefined;
+  /** Whether the caller would rather have server-sent events. */
+  readonly wantsEvents: boolean;
+  /** Aborted when the caller has gone away, or the process is about to stop. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+/** What a stream sends; `idle` when nothing has come for about a second. */
+export type StreamEntry = LiveEntry | Accepted | 'idle';
+
+/** A message was taken: the first thing a caller hears who sends one and reads the answer in the same request. */
+export interface Accepted {
+  readonly type: 'turn.accepted';
+  readonly sessionId: string;
+  readonly turnId: string;
+  /** Cursor behind which the turn's events come. */
+  readonly after: string;
+  readonly eventsUrl: string;
+}
+
+export type Reply<Body> =
+  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
+  | { readonly events: AsyncIterable<StreamEntry> }
+  | { readonly status: 204 };
+
+interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** Parameters in braces, as in OpenAPI: `/api/v1/tenants/{tenantId}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly response: Response;
+  /** Of an ordinary answer. */
+  readonly status: number;
+  /** Other statuses it may answer with, and when. Those with a body have the same schema. */
+  readonly otherStatuses?: Readonly<Record<number, string>>;
+  /** Whether it can answer with server-sent events. */
+  readonly streams?: boolean;
+  /** Whether an Idempotency-Key makes a repetition find what the first request made. */
+  readonly idempotent?: boolean;
+  /** Headers it needs, by name, and what they hold. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Access {
+  /** The token's pool: the tenant's that the request names, or the operators'. */
+  readonly realm: 'tenant' | 'operator';
+  readonly permission: Permission;
+  /** Where the request names its tenant. Default: the path's `tenantId`. */
+  readonly tenantOf?: (request: Request) => unknown;
+}
+
+type Handler<Realm, Params, Query, Body, Response> = (
+  input: RouteInput<Params, Query, Body> & (Realm extends 'tenant' ? { readonly tenant: ServedTenant } : unknown),
+) => Promise<Reply<Response>>;
+
+/** A route with its types erased, as mount() carries it out and OpenAPI describes it. */
+export interface Route extends RouteDefinition<z.ZodType, z.ZodType, z.ZodType, z.ZodType> {
+  readonly access: Access | 'public';
+  readonly handle: (input: RouteInput<unknown, unknown, unknown> & { readonly tenant?: ServedTenant }) => Promise<Reply<unknown>>;
+}
+
+/** A route of a tenant's users. */
+export function tenantRoute<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
+  definition: RouteDefinition<P, Q, B, R> &
+    Omit<Access, 'realm'> & { handle: Handler<'tenant', z.output<P>, z.output<Q>, z.output<B>, z.input<R>> },
+): Route {
+  const { permission, tenantOf, handle, ...rest } = definition;
+  // mount() calls it only with what these very schemas made of the request.
+  return { ...rest, access: { realm: 'tenant', permission, ...(tenantOf && { tenantOf }) }, handle: handle as unknown as Route['handle'] };
+}
+
+/** A route of the platform's operators. */
+export function operatorRoute<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
+  definition: RouteDefinition<P, Q, B, R> & {
+    permission: Permission;
+    handle: Handler<'operator', z.output<P>, z.output<Q>, z.output<B>, z.input<R>>;
+  },
+): Route {
+  const { permission, handle, ...rest } = definition;
+  return { ...rest, access: { realm: 'operator', permission }, handle: handle as unknown as Route['handle'] };
+}
+
+/** A route anybody may call. */
+export function publicRoute<R extends z.ZodType>(
+  definition: RouteDefinition<z.ZodType, z.ZodType, z.ZodType, R> & { handle: () => Promise<Reply<z.input<R>>> },
+): Route {
+  return { ...definition, access: 'public' };
+}

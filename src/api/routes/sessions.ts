@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { derivedId, newId } from '../../contracts/ids';
+import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
+import { TenantId } from '../../contracts/tenant';
+import type { SessionDirectory } from '../../ports/session-store';
+import type { Sessions } from '../../ports/sessions';
+import type { Conversations } from '../conversations';
+import { tenantRoute, type Route } from '../route';
+import { Page, pageOf } from './paging';
+
+const TenantPath = z.object({ tenantId: TenantId });
+export const SessionPath = TenantPath.extend({ sessionId: SessionId });
+
+const Message = z.strictObject({ text: z.string().trim().min(1).max(maxMessageCharacters), onBusy: OnBusy.default('enqueue') });
+
+const SessionWithStatus = SessionRecord.extend({
+  status: z.object({
+    state: z.enum(['idle', 'running', 'closing', 'closed']),
+    head: z.number().int(),
+    turnCount: z.number().int(),
+    queuedTurns: z.number().int(),
+  }),
+});
+
+const Accepted = z.object({ turnId: z.string(), after: z.number().int(), eventsUrl: z.string() });
+const Nothing = z.object({});
+
+export interface SessionRoutesDeps {
+  readonly conversations: Conversations;
+  readonly sessions: SessionDirectory;
+  readonly sessionWorkflows: Sessions;
+}
+
+export const eventsUrl = (tenantId: string, sessionId: string, after: number): string =>
+  `/api/v1/tenants/${tenantId}/sessions/${sessionId}/events?after=${after}`;
+
+export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), ...conversationRoutes(deps)];
+
+const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/:tenantId/sessions',
+    summary: 'Open a session',
+    permission: 'write:session',
+    params: TenantPath,
+    body: z.strictObject({}),
+    response: SessionRecord,
+    status: 201,
+    async handle({ params: { tenantId }, caller, idempotencyKey }) {
+      const sessionId = idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey);
+      const record = await conversations.open({ tenantId, sessionId }, caller);
+      return { headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: record };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/:tenantId/sessions',
+    summary: 'List your sessions, newest first; an administrator sees those of all users',
+    permission: 'read:session',
+    params: TenantPath,
+    query: Page,
+    response: pageOf(SessionRecord),
+    status: 200,
+    async handle({ params: { tenantId }, query: { limit, cursor }, caller }) {
+      const ownOnly = !caller.permissions.has('read:any-session');
+      const page = { limit, ...(cursor !== undefined && { cursor }), ...(ownOnly && { userId: caller.userId }) };
+      const { sessions: data, nextCursor } = await sessions.list(tenantId, page);
+      return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/:tenantId/sessions/:sessionId',
+    summary: 'Show a session and what it does now',
+    permission: 'read:session',
+    params: SessionPath,
+    response: SessionWithStatus,
+    status: 200,
+    async handle({ params, caller }) {
+      await conversations.mustRead(params, caller);
+      const [record, status] = await Promise.all([conversations.record(params), sessionWorkflows.status(params)]);
+      return { body: { ...record, status } };
+    },
+  }),
+];
+
+const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/messages',
+    summary: 'Send a message; its turn runs after those before it',
+    permission: 'invoke:agent',
+    params: SessionPath,
+    body: Message,
+    response: Accepted,
+    status: 202,
+    async handle({ params, body, caller, idempotencyKey }) {
+      const { turnId, after } = await conversations.say(params, caller, { ...body, idempotencyKey });
+      return { body: { turnId, after, eventsUrl: eventsUrl(params.tenantId, params.sessionId, after) } };
+    },
+  }),
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/cancel',
+    summary: 'Stop the running turn, or the one named',
+    permission: 'write:session',
+    params: SessionPath,
+    body: z.strictObject({ turnId: z.string().min(1).max(64).optional() }),
+    response: Nothing,
+    status: 202,
+    async handle({ params, body: { turnId }, caller }) {
+      await conversations.mustOwn(params, caller);
+      await sessionWorkflows.cancel(params, turnId);
+      return { body: {} };
+    },
+  }),
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/close',
+    summary: 'Close a session after its running turn',
+    permission: 'write:session',
+    params: SessionPath,
+    body: z.strictObject({}),
+    response: Nothing,
+    status: 202,
+    async handle({ params, caller }) {
+      await conversations.mustOwn(params, caller);
+      await sessionWorkflows.close(params);
+      return { body: {} };
+    },
+  }),
+];

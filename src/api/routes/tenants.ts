@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { derivedId, newId } from '../../contracts/ids';
+import { operationIds, type OperationKind } from '../../contracts/names';
+import { Operation } from '../../contracts/operation';
+import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, Tier } from '../../contracts/tenant';
+import { DomainError } from '../../contracts/errors';
+import type { Operations } from '../../ports/operations';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+import { checkTools } from '../agent-tools';
+import { type Reply, operatorRoute, type Route } from '../route';
+import { Page, pageOf } from './paging';
+
+const CreateTenant = z.strictObject({
+  tenantId: TenantId,
+  displayName: z.string().min(1).max(200).optional(),
+  tier: Tier.default('standard'),
+  rate: RequestRate.optional(),
+  administrator: Administrator,
+  agent: AgentConfig.prefault({}),
+});
+
+const secondsPerDay = 86_400;
+
+const Offboard = z.strictObject({
+  graceSeconds: z.coerce.number().int().min(0).max(90 * secondsPerDay).default(7 * secondsPerDay),
+  drainSeconds: z.coerce.number().int().min(0).max(secondsPerDay).default(300),
+});
+
+const TenantPath = z.object({ tenantId: TenantId });
+
+export interface TenantRoutesDeps {
+  readonly registry: TenantRegistry;
+  readonly operations: Operations;
+  readonly toolNames: readonly string[];
+}
+
+/** A repeated request with its key finds the operation it started. */
+const operationIdFor = (kind: OperationKind, tenantId: string, key: string | undefined) =>
+  operationIds.of(kind, tenantId, key === undefined ? newId('operation') : derivedId('operation', kind, tenantId, key));
+
+const accepted = (operation: Operation): Reply<Operation> => ({ headers: { location: `/api/v1/operations/${operation.operationId}` }, body: operation });
+
+export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDeps): Route[] => [
+  operatorRoute({
+    method: 'post',
+    path: '/api/v1/tenants',
+    summary: 'Onboard a tenant',
+    permission: 'write:tenant',
+    body: CreateTenant,
+    response: Operation,
+    status: 202,
+    async handle({ body, idempotencyKey }) {
+      checkTools(body.agent, toolNames);
+      const { displayName = body.tenantId, rate, ...request } = body;
+      const operationId = operationIdFor('onboarding', body.tenantId, idempotencyKey);
+      return accepted(await operations.onboard(operationId, { ...request, displayName, ...(rate && { rate }) }));
+    },
+  }),
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/tenants',
+    summary: 'List tenants',
+    permission: 'read:tenant',
+    query: Page,
+    response: pageOf(TenantRecord),
+    status: 200,
+    async handle({ query: { limit, cursor } }) {
+      const { tenants, nextCursor } = await registry.list({ limit, ...(cursor !== undefined && { cursor }) });
+      return { body: { data: tenants, ...(nextCursor !== undefined && { nextCursor }) } };
+    },
+  }),
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/tenants/:tenantId',
+    summary: 'Show a tenant',
+    permission: 'read:tenant',
+    params: TenantPath,
+    response: TenantRecord,
+    status: 200,
+    async handle({ params: { tenantId } }) {
+      const tenant = await registry.get(tenantId);
+      if (!tenant) throw new DomainError('tenant/not-found', `There is no tenant ${tenantId}.`);
+      return { body: tenant };
+    },
+  }),
+  operatorRoute({
+    method: 'delete',
+    path: '/api/v1/tenants/:tenantId',
+    summary: 'Offboard a tenant: back it up, verify the backup, wait, delete everything',
+    permission: 'write:tenant',
+    params: TenantPath,
+    query: Offboard,
+    response: Operation,
+    status: 202,
+    async handle({ params: { tenantId }, query, idempotencyKey }) {
+      return accepted(await operations.offboard(operationIdFor('offboarding', tenantId, idempotencyKey), { tenantId, ...query }));
+    },
+  }),
+];

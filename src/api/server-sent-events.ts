@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import type { Response } from 'express';
+import { cursorOf } from '../contracts/events';
+import { logFailure, problemOf } from './problem';
+import type { RequestContext } from './request-context';
+import type { StreamEntry } from './route';
+
+/** Proxies close what is silent for longer. */
+const heartbeatMs = 15_000;
+/** How long a client waits before it reconnects by itself. */
+const reconnectMs = 1_000;
+
+/**
+ * Writes entries as server-sent events whose id is their cursor, no faster than the reader reads; comments keep a quiet
+ * connection open. A failure before the first entry is answered as any other; a later one ends the stream with an
+ * event `problem`, and the client goes on from its cursor.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export async function sendEvents(response: Response, entries: AsyncIterable<StreamEntry>, { signal, logger, requestId }: RequestContext): Promise<void> {
+  const iterator = entries[Symbol.asyncIterator]();
+  const write = async (text: string): Promise<void> => {
+    if (!response.write(text) && !signal.aborted) await once(response, 'drain', { signal });
+  };
+  try {
+    let next = await iterator.next();
+    begin(response);
+    for (let lastWriteAtMs = Date.now(); next.done !== true && !signal.aborted; next = await iterator.next()) {
+      if (next.value === 'idle' && Date.now() - lastWriteAtMs < heartbeatMs) continue;
+      await write(next.value === 'idle' ? ': still here\n\n' : eventOf(next.value));
+      lastWriteAtMs = Date.now();
+    }
+  } catch (error) {
+    if (!response.headersSent) throw error;
+    if (!signal.aborted) {
+      const { problem } = problemOf(error, requestId);
+      logFailure(logger, error, problem);
+      response.write(`event: problem\ndata: ${JSON.stringify(problem)}\n\n`);
+    }
+  } finally {
+    await iterator.return?.();
+  }
+  response.end();
+}
+
+function begin(response: Response): void {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-store',
+    // Nginx would hold the stream back to fill its buffer.
+    'X-Accel-Buffering': 'no',
+  });
+  response.write(`retry: ${reconnectMs}\n\n`);
+}
+
+const eventOf = (entry: Exclude<StreamEntry, 'idle'>): string =>
+  `id: ${entry.type === 'turn.accepted' ? entry.after : cursorOf(entry)}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`;

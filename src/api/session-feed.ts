@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LiveEntry, SessionEvent } from '../contracts/events';
+import type { SessionRef } from '../contracts/session';
+import type { LiveEvents, LiveSubscription } from '../ports/live-events';
+import type { SessionLog } from '../ports/session-store';
+
+const quietMs = 1_000;
+const pageEvents = 200;
+
+export interface FeedInput {
+  readonly session: SessionRef;
+  /** Where the reader stands: after event `seq`, and after delta `n` of what follows it. */
+  readonly cursor: { readonly seq: number; readonly n: number };
+  readonly log: SessionLog;
+  readonly live: LiveEvents;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A session from a cursor on: every durable event once and in order, and the deltas of the running step in between. The
+ * live path may lose, repeat and swap entries; the log may not, so whatever does not follow makes us read the log. Ends
+ * after `session.closed`, or when the signal aborts. Yields `idle` when nothing came for a second.
+ */
+export async function* sessionFeed(input: FeedInput): AsyncGenerator<LiveEntry | 'idle'> {
+  const feed = new Feed(input);
+  try {
+    yield* feed.entries();
+  } finally {
+    feed.close();
+  }
+}
+
+class Feed {
+  private seq: number;
+  private n: number;
+  private isOver = false;
+  private subscription: LiveSubscription | undefined;
+
+  constructor(private readonly input: FeedInput) {
+    ({ seq: this.seq, n: this.n } = input.cursor);
+  }
+
+  async *entries(): AsyncGenerator<LiveEntry | 'idle'> {
+    while (!this.isDone) {
+      // Listen first, then read: what is written in between comes twice rather than never.
+      const retained = await this.listen();
+      yield* this.catchUp();
+      yield* this.passAll(retained);
+      for (let fresh = await this.nextLive(); fresh.length > 0; fresh = await this.nextLive()) yield* this.passAll(fresh);
+      if (!this.isDone) yield 'idle';
+    }
+  }
+
+  private get isDone(): boolean {
+    return this.isOver || this.input.signal.aborted;
+  }
+
+  close(): void {
+    this.subscription?.close();
+  }
+
+  /** @returns what was published before we listened; nothing when we listened already, or cannot. */
+  private async listen(): Promise<readonly LiveEntry[]> {
+    if (this.subscription) return [];
+    const { live, session } = this.input;
+    this.subscription = await live.follow(session).catch(() => undefined);
+    return this.subscription?.retained ?? [];
+  }
+
+  private async nextLive(): Promise<readonly LiveEntry[]> {
+    if (this.isDone) return [];
+    if (this.subscription) return this.subscription.next(quietMs);
+    await delay(quietMs, undefined, { signal: this.input.signal }).catch(() => undefined);
+    return [];
+  }
+
+  private async *catchUp(): AsyncGenerator<SessionEvent> {
+    const { log, session } = this.input;
+    for (;;) {
+      const events = await log.read(session, { after: this.seq, limit: pageEvents });
+      for (const event of events) yield this.durable(event);
+      if (events.length < pageEvents) return;
+    }
+  }
+
+  private async *passAll(entries: readonly LiveEntry[]): AsyncGenerator<LiveEntry> {
+    for (const entry of entries) yield* this.pass(entry);
+  }
+
+  private async *pass(entry: LiveEntry): AsyncGenerator<LiveEntry> {
+    const follows = entry.type === 'text.delta' ? entry.afterSeq : entry.seq - 1;
+    if (follows > this.seq) yield* this.catchUp();
+    if (follows !== this.seq || this.isOver) return;
+    if (entry.type !== 'text.delta') yield this.durable(entry);
+    else if (entry.n === this.n + 1) {
+      this.n = entry.n;
+      yield entry;
+    }
+  }
+
+  private durable(event: SessionEvent): SessionEvent {
+    this.seq = event.seq;
+    this.n = 0;
+    this.isOver ||= event.type === 'session.closed';
+    return event;
+  }
+}

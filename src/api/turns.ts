@@ -1,0 +1,54 @@
+import { DomainError, errors, isErrorCode } from '../contracts/errors';
+import type { LiveEntry, SessionEvent, Usage } from '../contracts/events';
+import type { SessionRef, TurnOutcome } from '../contracts/session';
+import type { LiveEvents } from '../ports/live-events';
+import type { SessionLog } from '../ports/session-store';
+import type { Said } from './conversations';
+import { sessionFeed } from './session-feed';
+
+export interface TurnAnswer {
+  readonly answer: string;
+  readonly outcome: TurnOutcome;
+  readonly usage: Usage;
+}
+
+export interface TurnsDeps {
+  readonly log: SessionLog;
+  readonly live: LiveEvents;
+}
+
+/** The entries of one turn as they come, its `turn.completed` the last. */
+export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<SessionRef, 'tenantId'>, { sessionId, turnId, after }: Said, signal: AbortSignal): AsyncGenerator<LiveEntry | 'idle'> {
+  for await (const entry of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, log, live, signal })) {
+    if (entry !== 'idle' && 'turnId' in entry && entry.turnId !== turnId) continue;
+    yield entry;
+    if (entry !== 'idle' && entry.type === 'turn.completed') return;
+  }
+}
+
+/**
+ * Waits for the answer.
+ * @returns undefined when the turn goes on after `timeoutMs`, or the caller has gone.
+ * @throws DomainError with the code the turn failed with.
+ */
+export async function answerOf(deps: TurnsDeps, session: Pick<SessionRef, 'tenantId'>, said: Said, waiting: { signal: AbortSignal; timeoutMs: number }): Promise<TurnAnswer | undefined> {
+  const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(waiting.timeoutMs)]);
+  const usage = { inputTokens: 0, outputTokens: 0 };
+  let answer = '';
+  for await (const entry of followTurn(deps, session, said, signal)) {
+    if (entry === 'idle') continue;
+    if (entry.type === 'message.completed' && entry.text !== '') answer = entry.text;
+    if (entry.type === 'usage.recorded') {
+      usage.inputTokens += entry.usage.inputTokens;
+      usage.outputTokens += entry.usage.outputTokens;
+    }
+    if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, usage };
+  }
+  return undefined;
+}
+
+function answerOrThrow({ outcome, code, message }: SessionEvent & { type: 'turn.completed' }, answer: string): string {
+  if (outcome !== 'failed' && outcome !== 'timed_out') return answer;
+  const known = isErrorCode(code) ? code : 'turn/failed';
+  throw new DomainError(known, message ?? errors[known].title);
+}
