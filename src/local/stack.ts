@@ -108,7 +108,10 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
 }
 
 function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
-  const state = options.keepsState ? { PERSIST_STATE: '1', STATE_DIR: path.join(options.stateDir, 'aws') } : { PERSIST_STATE: '0' };
+  const directory = path.join(options.stateDir, 'aws');
+  const keeps = options.keepsState ? '1' : '0';
+  // Pools' signing keys go to STATE_DIR in any case: left out, all stacks of the machine would share one folder.
+  const state = { STATE_DIR: directory, PERSIST_STATE: keeps, S3_PERSIST: keeps, S3_DATA_DIR: path.join(directory, 's3') };
   const env = { ...rootKeys, ...state, GATEWAY_PORT: String(ports.aws), BIND_HOST: host, AUTH: 'true', IOT_MTLS_ENABLED: 'false', LOG_LEVEL: 'WARNING' };
   const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart };
   return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
