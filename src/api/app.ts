@@ -2,11 +2,11 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { z } from 'zod';
 import { DomainError } from '../contracts/errors';
-import { newId } from '../contracts/ids';
 import { createConversations, type ConversationDeps } from './conversations';
 import { mount, type MountDeps } from './mount';
 import { openApiDocument } from './openapi';
 import { problemHandler } from './problem';
+import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { configRoutes } from './routes/config';
@@ -19,11 +19,12 @@ import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
 type WithoutConversations<Deps> = Omit<Deps, 'conversations'>;
 
 export type AppDeps = MountDeps &
+  RequestContextDeps &
   ConversationDeps &
   TenantRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   Parameters<typeof configRoutes>[0] &
-  Parameters<typeof healthRoutes>[0] & { readonly maxBodyBytes: number; readonly version: string };
+  Parameters<typeof healthRoutes>[0] & { readonly version: string };
 
 /** All routes: what is mounted is what OpenAPI tells and what the tests go through. */
 export function allRoutes(deps: AppDeps): Route[] {
@@ -54,27 +55,11 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(helmet());
-  app.use((request, response, next) => {
-    const requestId = newId('request');
-    response.locals['requestId'] = requestId;
-    response.setHeader('x-request-id', requestId);
-    const startedAtMs = performance.now();
-    response.once('close', () => {
-      const { method, path } = request;
-      deps.logger.info({ requestId, method, path, status: response.statusCode, durationMs: Math.round(performance.now() - startedAtMs) }, 'request');
-    });
-    next();
-  });
-  app.use((request, _response, next) => {
-    const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined;
-    if (hasBody && !request.is('application/json')) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
-    next();
-  });
-  app.use(express.json({ limit: deps.maxBodyBytes }));
+  app.use(requestContext(deps));
   mount(app, allRoutes(deps), deps);
   app.use(() => {
     throw new DomainError('request/not-found', 'There is nothing at this address. See /openapi.json.');
   });
-  app.use(problemHandler(deps.logger));
+  app.use(problemHandler);
   return app;
 }

@@ -38,6 +38,13 @@ export function createConversations({ sessions, messages, sessionWorkflows }: Co
     if ((await ownerOf(session)) !== caller.userId) throw notFound();
   }
 
+  /** Opens a session, or finds the caller's own under this id. */
+  async function open(session: SessionRef, caller: Caller): Promise<SessionRecord> {
+    const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString() });
+    owners.set(keyOf(session), record.userId);
+    return record;
+  }
+
   return {
     mustOwn,
 
@@ -53,11 +60,11 @@ export function createConversations({ sessions, messages, sessionWorkflows }: Co
       return record;
     },
 
-    /** Opens a session, or finds the caller's own under this id. */
-    async open(session: SessionRef, caller: Caller): Promise<SessionRecord> {
-      const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString() });
-      owners.set(keyOf(session), record.userId);
-      return record;
+    open,
+
+    /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */
+    async openUnlessThere(session: SessionRef, caller: Caller): Promise<void> {
+      if ((await ownerOf(session)) === undefined) await open(session, caller);
     },
 
     /** The same Idempotency-Key in the same session is the same turn. */

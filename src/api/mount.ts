@@ -37,11 +37,13 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
 
 const expressPath = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
+const tenantInPath = ({ params }: Request): unknown => params['tenantId'];
+
 const nobody: Caller = { userId: '', permissions: new Set() };
 
 async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<{ caller: Caller; tenant?: ServedTenant }> {
   if (route.access === 'public') return { caller: nobody };
-  const { realm, permission, tenantOf = ({ params }) => params['tenantId'] } = route.access;
+  const { realm, permission, tenantOf = tenantInPath } = route.access;
   if (realm === 'operator') {
     const caller = await authenticateOperator(deps, request);
     authorize(caller, permission);
@@ -64,18 +66,18 @@ function authorize({ permissions }: Caller, permission: Exclude<Route['access'],
 }
 
 async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
-  if ('events' in reply) return sendEvents(response, reply.events, context);
-  if (!('body' in reply)) return void response.status(reply.status).end();
-  const body = route.response.parse(reply.body);
-  response
-    .status(reply.status ?? route.status)
-    .set(reply.headers ?? {})
-    .json(body);
+  if ('headers' in reply) response.set(reply.headers);
+  if ('events' in reply) await sendEvents(response, reply.events, context);
+  else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
+  else response.status(reply.status).end();
 }
 
 function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
-  for (const [path, known] of Map.groupBy(routes, expressPath)) {
-    const methods = known.map(({ method }) => method.toUpperCase()).join(', ');
+  for (const path of new Set(routes.map(expressPath))) {
+    const methods = routes
+      .filter((route) => expressPath(route) === path)
+      .map(({ method }) => method.toUpperCase())
+      .join(', ');
     app.all(path, (_request, response) => {
       response.setHeader('Allow', methods);
       throw new DomainError('request/method-not-allowed', `This address answers ${methods}.`);

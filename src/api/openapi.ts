@@ -1,20 +1,28 @@
 import { z } from 'zod';
 import { errors } from '../contracts/errors';
+import { Operation } from '../contracts/operation';
+import { SessionEvent } from '../contracts/events';
+import { SessionRecord } from '../contracts/session';
+import { AgentConfig, TenantRecord } from '../contracts/tenant';
 import { Problem } from './problem';
 import type { Route } from './route';
 
-const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
-};
+type Json = Record<string, unknown>;
+
+/** Schemas that get a name of their own in the document; the others stand where they are used. */
+const named = z.registry<{ id: string }>();
+named.add(Problem, { id: 'Problem' });
+named.add(Operation, { id: 'Operation' });
+named.add(TenantRecord, { id: 'Tenant' });
+named.add(SessionRecord, { id: 'Session' });
+named.add(SessionEvent, { id: 'SessionEvent' });
+named.add(AgentConfig, { id: 'AgentConfig' });
 
 /** OpenAPI 3.1, made from the routes themselves. @see https://spec.openapis.org/oas/v3.1.1.html */
-export function openApiDocument(routes: readonly Route[], version: string): Record<string, unknown> {
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method]: operation(route) };
-  }
+export function openApiDocument(routes: readonly Route[], version: string): Json {
+  const schemas = new Schemas();
+  const paths: Record<string, Json> = {};
+  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route, schemas) };
   return {
     openapi: '3.1.0',
     info: {
@@ -25,42 +33,98 @@ export function openApiDocument(routes: readonly Route[], version: string): Reco
     },
     paths,
     components: {
-      schemas: { Problem: schemaOf(Problem, 'output') },
+      schemas: schemas.components,
+      responses: { Problem: problemResponse(schemas) },
       securitySchemes: {
-        tenant: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "Access token of the tenant's own Cognito pool" },
-        operator: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "Access token of the operators' Cognito pool" },
+        tenant: bearer("Access token of the tenant's own Cognito pool"),
+        operator: bearer("Access token of the operators' Cognito pool"),
       },
     },
   };
 }
 
-function operation(route: Route): Record<string, unknown> {
+const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description });
+
+const problemResponse = (schemas: Schemas) => ({
+  description: `A problem (RFC 9457). Its code is one of: ${Object.keys(errors).join(', ')}`,
+  content: { 'application/problem+json': { schema: schemas.of(Problem, 'output') } },
+});
+
+function operationOf(route: Route, schemas: Schemas): Json {
+  const { access, method, path, summary, body } = route;
   return {
-    operationId: `${route.method}${route.path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_match, letter: string) => letter.toUpperCase())}`,
-    summary: route.summary,
-    security: route.access === 'public' ? [] : [{ [route.access.realm]: [] }],
-    ...(route.access !== 'public' && { 'x-permission': route.access.permission }),
-    parameters: [...parameters('path', route.params), ...parameters('query', route.query), ...headerParameters(route)],
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }),
-    responses: {
-      [route.status]: { description: route.summary, content: content(route) },
-      default: { description: `A problem; its code is one of ${Object.keys(errors).join(', ')}`, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
-    },
+    operationId: `${method}${path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_match, letter: string) => letter.toUpperCase()).replace(/\W+$/, '')}`,
+    summary,
+    security: access === 'public' ? [] : [{ [access.realm]: [] }],
+    ...(access !== 'public' && { description: `Needs the permission \`${access.permission}\`.` }),
+    parameters: [...parametersOf('path', route, schemas), ...parametersOf('query', route, schemas), ...headersOf(route)],
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
+    responses: responsesOf(route, schemas),
   };
 }
 
-const content = ({ response, streams }: Route) => ({
-  'application/json': { schema: schemaOf(response, 'output') },
-  ...(streams && { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id is the cursor' } } }),
-});
-
-function parameters(place: 'path' | 'query', schema: z.ZodType | undefined): object[] {
-  if (!schema) return [];
-  const { properties = {}, required = [] } = schemaOf(schema, 'input') as { properties?: Record<string, object>; required?: string[] };
-  return Object.entries(properties).map(([name, property]) => ({ name, in: place, required: place === 'path' || required.includes(name), schema: property }));
+function responsesOf({ status, summary, response, streams, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  const json = { 'application/json': { schema: schemas.of(response, 'output') } };
+  const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
+  const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, { description, ...(other !== '204' && { content: json }) }]);
+  return {
+    [status]: { description: summary, content: { ...json, ...(streams && events) } },
+    ...Object.fromEntries(others),
+    default: { $ref: '#/components/responses/Problem' },
+  };
 }
 
-const headerParameters = ({ method, access }: Route): object[] =>
-  method === 'get' || access === 'public'
-    ? []
-    : [{ name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 255 }, description: 'The same key is the same request, however often it is sent' }];
+function parametersOf(place: 'path' | 'query', route: Route, schemas: Schemas): Json[] {
+  const schema = place === 'path' ? route.params : route.query;
+  const { properties = {}, required = [] } = (schema ? schemas.of(schema, 'input') : {}) as { properties?: Record<string, Json>; required?: string[] };
+  return Object.entries(properties).map(([name, property]) => ({ name, in: place, required: required.includes(name), schema: property }));
+}
+
+function headersOf({ idempotent, headers = {} }: Route): Json[] {
+  const needed = Object.entries(headers).map(([name, description]) => ({ name, in: 'header', required: true, schema: { type: 'string' }, description }));
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    description: 'A request repeated with its key finds what it made the first time',
+  };
+  return idempotent ? [...needed, key] : needed;
+}
+
+const definitions = '#/$defs/';
+
+/** JSON Schemas of zod's; what zod refers to by name moves into the document's components. */
+class Schemas {
+  readonly components: Record<string, Json> = {};
+
+  of(schema: z.ZodType, io: 'input' | 'output'): Json {
+    const made = z.toJSONSchema(schema, {
+      io,
+      metadata: named,
+      // Answers may gain properties: clients must not rely on there being no others.
+      override({ jsonSchema }) {
+        if (io === 'output') delete jsonSchema.additionalProperties;
+      },
+    });
+    const { $defs = {}, ...root } = made as { $defs?: Record<string, Json> } & Json;
+    delete root['$schema'];
+    const names = new Map(Object.keys($defs).map((name) => [name, this.nameOf(name, io)]));
+    for (const [name, definition] of Object.entries($defs)) this.components[names.get(name) ?? name] = moved(definition, names);
+    return moved(root, names);
+  }
+
+  /** What a request may leave out an answer has: a schema used both ways has two names. Zod's own `__schema0` is only unique here. */
+  private nameOf(name: string, io: 'input' | 'output'): string {
+    if (name.startsWith('__')) return `Anonymous${Object.keys(this.components).length}${name.replace('__schema', '_')}`;
+    return io === 'input' ? `${name}Input` : name;
+  }
+}
+
+/** The same schema, its references led to where the definitions went. */
+const moved = (schema: Json, names: ReadonlyMap<string, string>): Json =>
+  JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
+    key === '$ref' && typeof value === 'string' && value.startsWith(definitions)
+      ? `#/components/schemas/${names.get(value.slice(definitions.length)) ?? ''}`
+      : value,
+  ) as Json;

@@ -10,15 +10,19 @@ export interface RequestContext {
   readonly signal: AbortSignal;
 }
 
+export interface RequestContextDeps {
+  readonly logger: Logger;
+  /** Aborted when the process is about to stop: ends streams, and the wait of who waits for an answer. */
+  readonly stopping: AbortSignal;
+}
+
 /** What the first handler of the app noted for all that follow. */
 export const contextOf = (response: Response): RequestContext => response.locals['context'] as RequestContext;
 
 /**
  * Gives each request its id, its logger and its signal.
- *
- * @param stopping - ends what would otherwise stay open for long: streams, and callers who wait for an answer.
  */
-export function requestContext({ logger, stopping }: { logger: Logger; stopping: AbortSignal }): RequestHandler {
+export function requestContext({ logger, stopping }: RequestContextDeps): RequestHandler {
   // By hand: AbortSignal.any leaks on Node.js 20 when one of its signals lives as long as the process.
   const open = new Set<AbortController>();
   stopping.addEventListener('abort', () => open.forEach((controller) => controller.abort()));

@@ -26,22 +26,10 @@ export interface RouteInput<Params, Query, Body> {
   readonly logger: Logger;
 }
 
-/** What a stream sends; `idle` when nothing has come for about a second. */
-export type StreamEntry = LiveEntry | Accepted | 'idle';
-
-/** A message was taken: the first thing a caller hears who sends one and reads the answer in the same request. */
-export interface Accepted {
-  readonly type: 'turn.accepted';
-  readonly sessionId: string;
-  readonly turnId: string;
-  /** Cursor behind which the turn's events come. */
-  readonly after: string;
-  readonly eventsUrl: string;
-}
-
 export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
-  | { readonly events: AsyncIterable<StreamEntry> }
+  /** Server-sent events; `idle` when nothing has come for about a second. */
+  | { readonly events: AsyncIterable<LiveEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
-import { cursorOf } from '../contracts/events';
+import { cursorOf, type LiveEntry } from '../contracts/events';
 import { logFailure, problemOf } from './problem';
 import type { RequestContext } from './request-context';
-import type { StreamEntry } from './route';
 
 /** Proxies close what is silent for longer. */
 const heartbeatMs = 15_000;
@@ -17,7 +16,7 @@ const reconnectMs = 1_000;
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export async function sendEvents(response: Response, entries: AsyncIterable<StreamEntry>, { signal, logger, requestId }: RequestContext): Promise<void> {
+export async function sendEvents(response: Response, entries: AsyncIterable<LiveEntry | 'idle'>, { signal, logger, requestId }: RequestContext): Promise<void> {
   const iterator = entries[Symbol.asyncIterator]();
   const write = async (text: string): Promise<void> => {
     if (!response.write(text) && !signal.aborted) await once(response, 'drain', { signal });
@@ -53,5 +52,4 @@ function begin(response: Response): void {
   response.write(`retry: ${reconnectMs}\n\n`);
 }
 
-const eventOf = (entry: Exclude<StreamEntry, 'idle'>): string =>
-  `id: ${entry.type === 'turn.accepted' ? entry.after : cursorOf(entry)}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`;
+const eventOf = (entry: LiveEntry): string => `id: ${cursorOf(entry)}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`;

@@ -1,8 +1,7 @@
-import type { Request } from 'express';
 import { z } from 'zod';
 import { Usage } from '../../contracts/events';
 import { derivedId, newId } from '../../contracts/ids';
-import { maxMessageCharacters, OnBusy, SessionId, turnOutcomes } from '../../contracts/session';
+import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Conversations } from '../conversations';
@@ -37,30 +36,36 @@ const runtimeSessionHeader = 'x-amzn-bedrock-agentcore-runtime-session-id';
 export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
   tenantRoute({
     method: 'post',
-    path: '/api/v1/tenant/:tenantId/agent',
+    path: '/api/v1/tenant/{tenantId}/agent',
+    idempotent: true,
     summary: "Ask the tenant's agent: opens a session or goes on with one; answers as JSON, or as it is written with Accept: text/event-stream",
     permission: 'invoke:agent',
     params: z.object({ tenantId: TenantId }),
     body: Ask,
     response: Answer,
     status: 200,
+    otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
     streams: true,
     handle: (input) => converse(deps, input, { ...input.body, sessionId: input.body.session_id, onBusy: input.body.on_busy }),
   }),
   tenantRoute({
     method: 'post',
     path: '/invocations',
+    idempotent: true,
     summary: "AgentCore Runtime's contract: one prompt in, the answer out",
     permission: 'invoke:agent',
-    tenantOf: (request: Request) => (request.body as { tenant_id?: unknown } | undefined)?.tenant_id,
+    headers: { [runtimeSessionHeader]: '`{tenant}_{session}`; the session is opened when there is none' },
+    tenantOf: (request) => runtimeSessionOf(request.get(runtimeSessionHeader)).tenantId,
     body: Invocation,
     response: Answer,
     status: 200,
+    otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
     streams: true,
     async handle(input) {
-      const { prompt, user_id: userId } = input.body;
+      const { prompt, tenant_id: tenantId, user_id: userId } = input.body;
+      if (tenantId !== input.tenant.tenantId) throw new InvalidRequest([{ path: 'body.tenant_id', message: 'this is not the tenant of the session' }]);
       if (userId !== undefined && userId !== input.caller.userId) throw new DomainError('auth/forbidden', 'user_id is another user than the token says.');
-      const sessionId = sessionFrom(input.header(runtimeSessionHeader), input.tenant.tenantId);
+      const { sessionId } = runtimeSessionOf(input.header(runtimeSessionHeader));
       return converse(deps, input, { prompt, sessionId, onBusy: 'enqueue' });
     },
   }),
@@ -81,7 +86,7 @@ async function converse(
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
   const sessionId = ask.sessionId ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey));
-  await conversations.open({ tenantId, sessionId }, caller);
+  await conversations.openUnlessThere({ tenantId, sessionId }, caller);
   const said = await conversations.say({ tenantId, sessionId }, caller, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
@@ -91,10 +96,13 @@ async function converse(
   return { status: 202, headers: { ...headers, location: place.eventsUrl }, body: { ...place, outcome: 'running' } };
 }
 
-/** AgentCore's session id is `{tenant}_{session}`: neither part holds an underscore. */
-function sessionFrom(header: string | undefined, tenantId: string): string | undefined {
-  if (header === undefined) return undefined;
-  const sessionId = header.startsWith(`${tenantId}_`) ? SessionId.safeParse(header.slice(tenantId.length + 1)) : undefined;
-  if (!sessionId?.success) throw new InvalidRequest('header', [{ path: runtimeSessionHeader, message: `a session id here is ${tenantId}_ and 1-64 letters, digits and -` }]);
-  return sessionId.data;
+/**
+ * AgentCore's session id is `{tenant}_{session}`: neither part holds an underscore. It names the tenant before anything
+ * else is read, so that a body is only parsed for who may send one.
+ */
+function runtimeSessionOf(header: string | undefined): SessionRef {
+  const [tenantId, sessionId] = header?.split('_', 2) ?? [];
+  const session = z.object({ tenantId: TenantId, sessionId: SessionId }).safeParse({ tenantId, sessionId });
+  if (session.success && header === `${session.data.tenantId}_${session.data.sessionId}`) return session.data;
+  throw new InvalidRequest([{ path: `header.${runtimeSessionHeader}`, message: 'must be {tenant}_{session}, the session 1-64 letters, digits and -' }]);
 }

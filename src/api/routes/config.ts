@@ -9,7 +9,7 @@ const TenantPath = z.object({ tenantId: TenantId });
 export const configRoutes = ({ configs, toolNames }: { readonly configs: AgentConfigs; readonly toolNames: readonly string[] }): Route[] => [
   tenantRoute({
     method: 'get',
-    path: '/api/v1/tenants/:tenantId/config',
+    path: '/api/v1/tenants/{tenantId}/config',
     summary: "Show the tenant's agent",
     permission: 'read:config',
     params: TenantPath,
@@ -19,7 +19,7 @@ export const configRoutes = ({ configs, toolNames }: { readonly configs: AgentCo
   }),
   tenantRoute({
     method: 'put',
-    path: '/api/v1/tenants/:tenantId/config',
+    path: '/api/v1/tenants/{tenantId}/config',
     summary: "Replace the tenant's agent; running turns finish as they began",
     permission: 'write:config',
     params: TenantPath,

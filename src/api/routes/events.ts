@@ -20,13 +20,14 @@ export interface EventRoutesDeps {
 export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Route[] => [
   tenantRoute({
     method: 'get',
-    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/events',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/events',
     summary: 'Read the log of a session from a cursor on: a page, or with Accept: text/event-stream as it grows',
     permission: 'read:session',
     params: SessionPath,
     query: Range,
     response: pageOf(SessionEvent),
     status: 200,
+    otherStatuses: { 204: 'The session is closed and nothing comes after the cursor (only as a stream)' },
     streams: true,
     async handle({ params, query: { after, limit }, caller, header, wantsEvents, signal }) {
       await conversations.mustRead(params, caller);
@@ -47,6 +48,6 @@ export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Rout
 
 function cursorFrom(text: string | undefined): { seq: number; n: number } {
   const cursor = parseCursor(text ?? '0');
-  if (!cursor) throw new InvalidRequest('query', [{ path: 'after', message: 'a cursor is the id of an event, such as 12 or 12.7' }]);
+  if (!cursor) throw new InvalidRequest([{ path: 'query.after', message: 'a cursor is the id of an event, such as 12 or 12.7' }]);
   return cursor;
 }

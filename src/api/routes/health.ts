@@ -29,9 +29,10 @@ export const healthRoutes = ({ dependencies }: { readonly dependencies: readonly
     publicRoute({
       method: 'get',
       path: '/readyz',
-      summary: 'Whether all that requests need answers; 503 when not',
+      summary: 'Whether everything that requests need answers',
       response: Readiness,
       status: 200,
+      otherStatuses: { 503: 'Something is not there; the answer says what' },
       async handle() {
         const checked = await Promise.all(dependencies.map(async ({ name }) => [name, await states.forceFetch(name)] as const));
         const ready = checked.every(([, state]) => state === 'ok');

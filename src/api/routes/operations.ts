@@ -10,7 +10,7 @@ const OperationPath = z.object({ operationId: z.string().regex(operationIdPatter
 export const operationRoutes = ({ operations }: { readonly operations: Operations }): Route[] => [
   operatorRoute({
     method: 'get',
-    path: '/api/v1/operations/:operationId',
+    path: '/api/v1/operations/{operationId}',
     summary: 'Show an onboarding or offboarding, step by step',
     permission: 'read:operation',
     params: OperationPath,
@@ -24,7 +24,7 @@ export const operationRoutes = ({ operations }: { readonly operations: Operation
   }),
   operatorRoute({
     method: 'post',
-    path: '/api/v1/operations/:operationId/cancel',
+    path: '/api/v1/operations/{operationId}/cancel',
     summary: 'Cancel an operation and undo what it did',
     permission: 'write:operation',
     params: OperationPath,

@@ -39,7 +39,8 @@ export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directory
 const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionRoutesDeps): Route[] => [
   tenantRoute({
     method: 'post',
-    path: '/api/v1/tenants/:tenantId/sessions',
+    path: '/api/v1/tenants/{tenantId}/sessions',
+    idempotent: true,
     summary: 'Open a session',
     permission: 'write:session',
     params: TenantPath,
@@ -54,7 +55,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
   }),
   tenantRoute({
     method: 'get',
-    path: '/api/v1/tenants/:tenantId/sessions',
+    path: '/api/v1/tenants/{tenantId}/sessions',
     summary: 'List your sessions, newest first; an administrator sees those of all users',
     permission: 'read:session',
     params: TenantPath,
@@ -70,7 +71,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
   }),
   tenantRoute({
     method: 'get',
-    path: '/api/v1/tenants/:tenantId/sessions/:sessionId',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}',
     summary: 'Show a session and what it does now',
     permission: 'read:session',
     params: SessionPath,
@@ -79,7 +80,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     async handle({ params, caller }) {
       await conversations.mustRead(params, caller);
       const [record, status] = await Promise.all([conversations.record(params), sessionWorkflows.status(params)]);
-      return { body: { ...record, status } };
+      return { body: { ...record, status: record.closedAt === undefined ? status : { ...status, state: 'closed' as const } } };
     },
   }),
 ];
@@ -87,7 +88,8 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
 const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDeps): Route[] => [
   tenantRoute({
     method: 'post',
-    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/messages',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/messages',
+    idempotent: true,
     summary: 'Send a message; its turn runs after those before it',
     permission: 'invoke:agent',
     params: SessionPath,
@@ -101,7 +103,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
   }),
   tenantRoute({
     method: 'post',
-    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/cancel',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel',
     summary: 'Stop the running turn, or the one named',
     permission: 'write:session',
     params: SessionPath,
@@ -116,7 +118,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
   }),
   tenantRoute({
     method: 'post',
-    path: '/api/v1/tenants/:tenantId/sessions/:sessionId/close',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/close',
     summary: 'Close a session after its running turn',
     permission: 'write:session',
     params: SessionPath,

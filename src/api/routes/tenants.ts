@@ -44,6 +44,7 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
   operatorRoute({
     method: 'post',
     path: '/api/v1/tenants',
+    idempotent: true,
     summary: 'Onboard a tenant',
     permission: 'write:tenant',
     body: CreateTenant,
@@ -71,7 +72,7 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
   }),
   operatorRoute({
     method: 'get',
-    path: '/api/v1/tenants/:tenantId',
+    path: '/api/v1/tenants/{tenantId}',
     summary: 'Show a tenant',
     permission: 'read:tenant',
     params: TenantPath,
@@ -85,7 +86,8 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
   }),
   operatorRoute({
     method: 'delete',
-    path: '/api/v1/tenants/:tenantId',
+    path: '/api/v1/tenants/{tenantId}',
+    idempotent: true,
     summary: 'Offboard a tenant: back it up, verify the backup, wait, delete everything',
     permission: 'write:tenant',
     params: TenantPath,
