@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { createPlatformClients } from '../../src/adapters/aws/clients';
+import { createCognitoSignIn, randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { createTenantUsers } from '../../src/adapters/aws/tenant-users';
+import { loadOperatorPool } from '../../src/adapters/aws/token-issuers';
+import { createOperator } from '../../src/bootstrap';
+import { loadConfig } from '../../src/config';
+import { AgentConfig, type RequestRate, type ServedTenant } from '../../src/contracts/tenant';
+import { configs, registry, standingTenant } from '../adapters/aws/tenants';
+
+const config = loadConfig();
+const aws = createPlatformClients(config.aws);
+const cognito = createCognitoSignIn(aws);
+const users = createTenantUsers(aws);
+
+export interface Account {
+  readonly userId: string;
+  readonly accessToken: string;
+  readonly idToken: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** A tenant that can serve, with an agent; its rate is out of the way unless it is what is tested. */
+export async function newTenant(rate: RequestRate = { requestsPerMinute: 1_000_000, burst: 1_000_000 }): Promise<ServedTenant> {
+  const tenant = await standingTenant();
+  await Promise.all([registry.update(tenant.tenantId, { rate }), configs.put(tenant.tenantId, AgentConfig.parse({}))]);
+  return tenant;
+}
+
+/** A user of the tenant's own pool, signed in as a browser would. */
+export async function signUp({ infrastructure: pool }: ServedTenant, groups: readonly string[]): Promise<Account> {
+  const login = { email: `${randomUUID()}@example.com`, password: randomPassword() };
+  const { userId } = await users.create(pool.userPoolId, { email: login.email, groups });
+  await cognito.setPassword(pool.userPoolId, login);
+  return { userId, ...login, ...(await cognito.signIn(pool, login)) };
+}
+
+/** A platform operator, signed in. */
+export async function signUpOperator(): Promise<Account> {
+  const login = { email: `${randomUUID()}@example.com`, password: randomPassword() };
+  await createOperator(config, login);
+  return { userId: '', ...login, ...(await cognito.signIn(await loadOperatorPool(aws), login)) };
+}

@@ -1,0 +1,101 @@
+import { errors } from '../../src/contracts/errors';
+import { groups } from '../../src/contracts/names';
+import type { ServedTenant } from '../../src/contracts/tenant';
+import { type Account, newTenant, signUp, signUpOperator } from './accounts';
+import { declaredRoutes, requestTo, titleOf } from './requests';
+import { type RunningApi, startApi } from './running-api';
+
+const maxBodyBytes = 4_096;
+
+let api: RunningApi;
+let tenant: ServedTenant;
+let user: Account;
+let operator: Account;
+
+beforeAll(async () => {
+  api = await startApi({ maxBodyBytes });
+  [tenant, operator] = await Promise.all([newTenant(), signUpOperator()]);
+  user = await signUp(tenant, [groups.administrators]);
+});
+afterAll(() => api.stop());
+
+const tokenFor = ({ access }: (typeof declaredRoutes)[number]) => (access !== 'public' && access.realm === 'operator' ? operator.accessToken : user.accessToken);
+const withBody = declaredRoutes.flatMap((route) => (route.body ? [[titleOf(route), route] as const] : []));
+
+describe.each(withBody)('%s', (_title, route) => {
+  const post = (body: unknown, headers: Record<string, string> = {}) => {
+    const { path, request } = requestTo(route, tenant.tenantId);
+    return api.send(path, { ...request, token: tokenFor(route), body, headers: { ...request.headers, ...headers } });
+  };
+
+  it.each(['{"a":', 'null', '"text"', '17', Buffer.from([0x7b, 0xff, 0xfe])])('refuses a body that is no JSON object: %p', async (body) => {
+    expect((await post(body)).body).toMatchObject({ status: 400, code: 'request/malformed', retryable: false });
+  });
+
+  it('refuses a body of another shape, and says where it is wrong', async () => {
+    const { body } = await post({ tools: 17, nonsense: true, prompt: 17, text: [], turnId: '', session_id: '_' });
+    expect(body).toMatchObject({ status: 400, code: 'request/malformed' });
+    expect(body.errors).not.toHaveLength(0);
+    for (const { path } of body.errors ?? []) expect(path).toMatch(/^body/);
+  });
+
+  it('refuses a body over the limit, and says what it is', async () => {
+    const { body } = await post({ text: 'x'.repeat(maxBodyBytes) });
+    expect(body).toMatchObject({ status: 413, code: 'request/too-large', detail: `The body may have ${maxBodyBytes} bytes.` });
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1'])('refuses a body sent as %s', async (type) => {
+    expect((await post('{}', { 'content-type': type })).body).toMatchObject({ status: 415, code: 'request/unsupported-media-type' });
+  });
+
+  it('refuses an Idempotency-Key over 255 characters', async () => {
+    const { request } = requestTo(route, tenant.tenantId);
+    const { body } = await post(request.body, { 'idempotency-key': 'x'.repeat(256) });
+    expect(body).toMatchObject({ status: 400, errors: [{ path: 'Idempotency-Key' }] });
+  });
+});
+
+it.each([
+  ['session', () => `/api/v1/tenants/${tenant.tenantId}/sessions/a_b`, () => user],
+  ['session, too long', () => `/api/v1/tenants/${tenant.tenantId}/sessions/${'x'.repeat(65)}`, () => user],
+  ['escape', () => `/api/v1/tenants/${tenant.tenantId}/sessions/%zz`, () => user],
+  ['tenant', () => '/api/v1/tenants/Not_A_Tenant', () => operator],
+  ['operation', () => '/api/v1/operations/onboarding_x', () => operator],
+  ['page size', () => `/api/v1/tenants/${tenant.tenantId}/sessions?limit=0`, () => user],
+  ['page cursor', () => `/api/v1/tenants/${tenant.tenantId}/sessions?cursor=nonsense`, () => user],
+])('refuses a malformed %s', async (_what, path, account) => {
+  expect((await api.send(path(), { token: account().accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
+});
+
+it.each(['/', '/api', '/api/v2/tenants', '/api/v1/tenants/acme/nothing'])('answers 404 at %s', async (path) => {
+  expect((await api.send(path)).body).toMatchObject({ status: 404, code: 'request/not-found' });
+});
+
+it('answers 405 with the methods there are', async () => {
+  const { body, headers } = await api.send('/api/v1/tenants', { method: 'PUT' });
+  expect([body.code, headers.get('allow')]).toEqual(['request/method-not-allowed', 'POST, GET']);
+});
+
+describe('every answer', () => {
+  it('names its request, and is a problem by RFC 9457 when it is none of success', async () => {
+    const { headers, body } = await api.send('/nothing');
+    expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    expect(body).toEqual({
+      type: 'urn:tenure:error:request/not-found',
+      title: errors['request/not-found'].title,
+      status: 404,
+      detail: 'There is nothing at this address. See /openapi.json.',
+      code: 'request/not-found',
+      requestId: headers.get('x-request-id'),
+      retryable: false,
+    });
+  });
+
+  it('tells nothing of a bug', async () => {
+    const broken = await startApi({ registry: { list: () => Promise.reject(new Error('secret of the house')) } as never });
+    const { status, body } = await broken.send('/api/v1/tenants', { token: operator.accessToken });
+    await broken.stop();
+    expect([status, body.code]).toEqual([500, 'internal/bug']);
+    expect(JSON.stringify(body)).not.toContain('secret');
+  });
+});

@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { openApiDocument } from '../../src/api/openapi';
+import { declaredRoutes } from './requests';
+
+const document = openApiDocument(declaredRoutes, '1.2.3');
+const paths = document['paths'] as Record<string, Record<string, { operationId: string }>>;
+
+/** The validator is published as an ES module, which jest does not load: it runs as its own program. */
+it('is valid OpenAPI 3.1', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'tenure-openapi-'));
+  const file = path.join(directory, 'openapi.json');
+  await writeFile(file, JSON.stringify(document));
+  const program = path.resolve('node_modules/@seriousme/openapi-schema-validator/bin/validate-api-cli.js');
+  await expect(promisify(execFile)(process.execPath, [program, file])).resolves.toBeDefined();
+  await rm(directory, { recursive: true });
+});
+
+it('names every operation once', () => {
+  const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
+  expect(new Set(ids).size).toBe(declaredRoutes.length);
+  expect(ids.every((id) => /^[a-zA-Z0-9]+$/.test(id))).toBe(true);
+});
+
+it('leads every reference somewhere', () => {
+  const { schemas, responses } = document['components'] as Record<'schemas' | 'responses', object>;
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(schemas|responses)\/([^"]+)"/g)];
+  expect(references.length).toBeGreaterThan(10);
+  for (const [, kind, name] of references) expect(Object.keys(kind === 'schemas' ? schemas : responses)).toContain(name);
+  expect(JSON.stringify(document)).not.toContain('$defs');
+});

@@ -1,0 +1,35 @@
+import { allRoutes, type AppDeps } from '../../src/api/app';
+import type { Route } from '../../src/api/route';
+import type { ApiRequest } from './running-api';
+
+/** All routes there are, before anything runs: nothing is asked of what they are made of until one is called. */
+export const declaredRoutes: readonly Route[] = allRoutes({ dependencies: [], version: '0.0.0' } as unknown as AppDeps);
+
+/** A request each route would take, by its OpenAPI path and method: a new route must be added here to pass. */
+const bodies: Readonly<Record<string, object>> = {
+  'post /api/v1/tenants': { tenantId: 'never-made', administrator: { email: 'admin@example.com' } },
+  'post /api/v1/operations/{operationId}/cancel': {},
+  'post /api/v1/tenants/{tenantId}/sessions': {},
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
+  'post /api/v1/tenant/{tenantId}/agent': { prompt: 'Hello' },
+  'put /api/v1/tenants/{tenantId}/config': {},
+};
+
+export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
+
+const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
+const missingSession = 'ses-missing';
+
+/** The path and request of a route, about a tenant; it names a session and an operation that do not exist. */
+export function requestTo(route: Route, tenantId: string): { path: string; request: ApiRequest } {
+  const values: Record<string, string> = { tenantId, sessionId: missingSession, operationId: operationId(tenantId) };
+  const headers: Record<string, string> = {};
+  for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${missingSession}`;
+  const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];
+  return {
+    path: route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => values[name] ?? ''),
+    request: { method: route.method, headers, ...(route.body && { body }) },
+  };
+}
