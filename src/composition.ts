@@ -33,7 +33,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const registry = createTenantRegistry(aws);
   const directory = createTenantDirectory({ registry, cacheMs: config.tenantCacheMs });
   const access = createTenantAccess({ sts: aws.sts, settings: config.aws });
-  const cipher = createTenantCipher({ access });
+  const cipher = createTenantCipher({ access, directory });
   const valkey = createValkey(config.valkey.url, logger);
   const temporal = createTemporalClient(config.temporal);
   const memory = createMemory({ access, directory });

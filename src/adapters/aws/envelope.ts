@@ -17,8 +17,8 @@ export interface Envelope {
 
 export interface EnvelopeSettings {
   readonly kms: KMSClient;
-  /** Id, ARN or alias. */
-  readonly keyId: string;
+  /** Id, ARN or alias of the key; asked for whenever a data key is made or unwrapped. */
+  readonly keyId: () => Promise<string>;
   /** Encryption context of the data keys: KMS logs it, and refuses to unwrap under another. */
   readonly keyContext: CipherContext;
 }
@@ -77,7 +77,7 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
     max: 1,
     ttl: dataKeyMaxAgeMs,
     async fetchMethod() {
-      const made = await kms.send(new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext }));
+      const made = await kms.send(new GenerateDataKeyCommand({ KeyId: await keyId(), KeySpec: 'AES_256', EncryptionContext }));
       const key = { plain: required(made.Plaintext), wrapped: required(made.CiphertextBlob), uses: 0 };
       opening.set(key.wrapped.toString('base64'), key.plain);
       return key;
@@ -89,7 +89,7 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
     ttl: dataKeyMaxAgeMs,
     async fetchMethod(wrapped) {
       const CiphertextBlob = Buffer.from(wrapped, 'base64');
-      return required((await kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext }))).Plaintext);
+      return required((await kms.send(new DecryptCommand({ KeyId: await keyId(), CiphertextBlob, EncryptionContext }))).Plaintext);
     },
   });
 
