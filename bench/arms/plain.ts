@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import type { Arm } from './arm';
+import { type BenchProcess, startScript } from './processes';
+
+/** The same steps in one process, without anything that would survive it. */
+export const startNodeArm = async (env: Readonly<Record<string, string>>): Promise<Arm> => armOf('node', [await startScript('node-api', env)], () => undefined);
+
+/** The same steps as a Temporal sample would run them: no tenancy, no store, no encryption. */
+export async function startBareArm(env: Readonly<Record<string, string>>): Promise<Arm> {
+  const worker = await startScript('bare-worker', env);
+  return armOf('bare', [await startScript('bare-api', env), worker], (id) => `bare-${id}`);
+}
+
+function armOf(name: Arm['name'], processes: readonly [BenchProcess, ...BenchProcess[]], workflowIdOf: (id: string) => string | undefined): Arm {
+  return {
+    name,
+    pids: () => processes.map(({ pid }) => pid),
+    openSession() {
+      const id = randomUUID();
+      return Promise.resolve({
+        workflowId: workflowIdOf(id),
+        async ask(text) {
+          const response = await fetch(`http://127.0.0.1:${processes[0].port}/sessions/${id}`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ text }),
+          });
+          const { answer } = (await response.json()) as { answer?: unknown };
+          if (!response.ok || !answer) throw new Error(`${name}: ${response.status}`);
+        },
+      });
+    },
+    async stop() {
+      await Promise.all(processes.map((process) => process.stop()));
+    },
+  };
+}
