@@ -1,0 +1,314 @@
+import { randomUUID } from 'node:crypto';
+import { modelControl } from '../../src/local/model/control';
+import type { SessionEvent } from '../../src/contracts/events';
+import { groups } from '../../src/contracts/names';
+import type { SessionRecord } from '../../src/contracts/session';
+import type { ServedTenant } from '../../src/contracts/tenant';
+import { type Account, newTenant, signUp } from './accounts';
+import { isTurnEnd, readEvents, readUntil } from './events';
+import { type ApiRequest, type RunningApi, startApi } from './running-api';
+import { startWorkers } from './workers';
+
+interface AgentAnswer {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly answer: string;
+  readonly outcome: string;
+  readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
+  readonly eventsUrl: string;
+}
+interface Taken {
+  readonly turnId: string;
+  readonly after: number;
+  readonly eventsUrl: string;
+}
+
+const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
+
+let api: RunningApi;
+let impatient: RunningApi;
+let stopWorkers: () => Promise<void>;
+let tenant: ServedTenant;
+let alice: Account;
+let bob: Account;
+let administrator: Account;
+
+beforeAll(async () => {
+  [api, impatient, tenant] = await Promise.all([startApi(), startApi({ answerTimeoutMs: 100 }), newTenant()]);
+  [alice, bob, administrator] = await Promise.all([
+    signUp(tenant, [groups.members]),
+    signUp(tenant, [groups.members]),
+    signUp(tenant, [groups.administrators]),
+  ]);
+  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+}, 120_000);
+afterAll(async () => {
+  await stopWorkers();
+  await Promise.all([api.stop(), impatient.stop()]);
+});
+
+const post = (body: object, headers: Record<string, string> = {}): ApiRequest => ({ method: 'POST', token: alice.accessToken, body, headers });
+const agentPath = () => `/api/v1/tenant/${tenant.tenantId}/agent`;
+const sessionsPath = () => `/api/v1/tenants/${tenant.tenantId}/sessions`;
+const ask = (body: object, headers?: Record<string, string>) => api.send<AgentAnswer & { code?: string }>(agentPath(), post(body, headers));
+
+async function openSession(): Promise<string> {
+  const { body } = await api.send<SessionRecord>(sessionsPath(), post({}));
+  return `${sessionsPath()}/${body.sessionId}`;
+}
+const say = async (session: string, text: string) => (await api.send<Taken>(`${session}/messages`, post({ text }))).body;
+const follow = (path: string, headers: Record<string, string> = {}) => readEvents(api.url + path, { token: alice.accessToken, headers });
+
+/** A message the model begins to answer, and goes on with when told. */
+async function heldPrompt(): Promise<{ text: string; release: () => Promise<unknown> }> {
+  const text = `hold ${randomUUID()}`;
+  await model.script({ match: text, steps: [{ say: 'one two three four', holdAfter: 2 }] });
+  return { text, release: () => model.release(text) };
+}
+
+describe('the agent endpoint', () => {
+  it('answers as JSON', async () => {
+    const { status, headers, body } = await ask({ prompt: 'What is 17*23?' });
+    expect({ status, body }).toMatchObject({ status: 200, body: { outcome: 'completed' } });
+    expect(body.answer).toContain('391');
+    expect(body.usage.inputTokens).toBeGreaterThan(0);
+    expect(headers.get('x-session-id')).toBe(body.sessionId);
+  });
+
+  it('streams the turn to its end, each event with its cursor', async () => {
+    const received = await readUntil(readEvents(api.url + agentPath(), post({ prompt: 'What is 6*7?' })), () => false);
+    const types = received.map(({ entry }) => entry.type);
+    expect(types).toEqual(expect.arrayContaining(['turn.started', 'text.delta', 'tool.completed', 'message.completed', 'usage.recorded']));
+    expect(types.at(-1)).toBe('turn.completed');
+    for (const { id, entry } of received) expect(id).toBe(entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+  });
+
+  it('goes on with a session', async () => {
+    const { body: first } = await ask({ prompt: 'What is 6*7?' });
+    const { body: second } = await ask({ prompt: 'What is 6*8?', session_id: first.sessionId });
+    expect(second).toMatchObject({ sessionId: first.sessionId, outcome: 'completed' });
+    expect(second.turnId).not.toBe(first.turnId);
+  });
+
+  it('gives a repeated request the first answer, and refuses another under its key', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const { body: first } = await ask({ prompt: 'What is 6*7?' }, key);
+    const { body: again } = await ask({ prompt: 'What is 6*7?' }, key);
+    expect(again).toEqual(first);
+    const { status, body: other } = await ask({ prompt: 'What is 6*8?' }, key);
+    expect([status, other.code]).toEqual([422, 'idempotency/key-reused']);
+  });
+
+  it("answers a turn that failed with the turn's own problem", async () => {
+    const prompt = `refuse ${randomUUID()}`;
+    await model.script({ match: prompt, steps: [{ fail: { kind: 'validation' } }] });
+    const { status, body } = await ask({ prompt });
+    expect([status, body.code]).toEqual([502, 'model/refused']);
+  });
+
+  it('says where to read on when the answer takes long', async () => {
+    const { text, release } = await heldPrompt();
+    const { status, headers, body } = await impatient.send<AgentAnswer>(agentPath(), post({ prompt: text }));
+    expect([status, body.outcome, headers.get('location')]).toEqual([202, 'running', body.eventsUrl]);
+    await release();
+    const received = await readUntil(follow(body.eventsUrl), isTurnEnd);
+    expect(received.at(-1)?.entry).toMatchObject({ turnId: body.turnId, outcome: 'completed' });
+  });
+
+  it('refuses a message to a busy session when asked to', async () => {
+    const { text, release } = await heldPrompt();
+    const { body: running } = await impatient.send<AgentAnswer>(agentPath(), post({ prompt: text }));
+    const { status, body } = await ask({ prompt: 'And now?', session_id: running.sessionId, on_busy: 'reject' });
+    await release();
+    expect([status, body.code]).toEqual([409, 'session/busy']);
+  });
+});
+
+describe('the events of a session', () => {
+  it('come in pages, without a gap', async () => {
+    const session = await openSession();
+    const { eventsUrl } = await say(session, 'What is 6*7?');
+    const streamed = (await readUntil(follow(eventsUrl), isTurnEnd)).flatMap(({ entry }) => (entry.type === 'text.delta' ? [] : [entry]));
+    const paged: SessionEvent[] = [];
+    for (let after: string | undefined = '0'; after !== undefined; ) {
+      const page: { data: SessionEvent[]; nextCursor?: string } = (
+        await api.send<{ data: SessionEvent[]; nextCursor?: string }>(`${session}/events?limit=3&after=${after}`, { token: alice.accessToken })
+      ).body;
+      paged.push(...page.data);
+      after = page.nextCursor;
+    }
+    expect(paged).toEqual(streamed);
+    expect(paged.map(({ seq }) => seq)).toEqual(paged.map((_, index) => index + 1));
+  });
+
+  it('go on from any cursor, by header or address, without loss or repetition', async () => {
+    const session = await openSession();
+    const { eventsUrl } = await say(session, 'What is 6*7?');
+    const durable = (await readUntil(follow(eventsUrl), isTurnEnd)).filter(({ entry }) => entry.type !== 'text.delta');
+    for (const [index, { id = '' }] of durable.slice(0, -1).entries()) {
+      const byHeader = await readUntil(follow(`${session}/events?after=0`, { 'last-event-id': id }), isTurnEnd);
+      const byAddress = await readUntil(follow(`${session}/events?after=${id}`), isTurnEnd);
+      for (const rest of [byHeader, byAddress]) expect(rest.filter(({ entry }) => entry.type !== 'text.delta')).toEqual(durable.slice(index + 1));
+    }
+  });
+
+  it('leave the turn alone when the reader goes away', async () => {
+    const session = await openSession();
+    const { text, release } = await heldPrompt();
+    const { eventsUrl } = await say(session, text);
+    await readUntil(follow(eventsUrl), ({ type }) => type === 'text.delta');
+    await release();
+    expect((await readUntil(follow(eventsUrl), isTurnEnd)).at(-1)?.entry).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('end when the process is about to stop', async () => {
+    const stopping = new AbortController();
+    const leaving = await startApi({ stopping: stopping.signal });
+    const session = await openSession();
+    const { eventsUrl } = await say(session, 'What is 6*7?');
+    const received = [];
+    for await (const event of readEvents(leaving.url + eventsUrl, { token: alice.accessToken })) {
+      received.push(event);
+      if (isTurnEnd(event.entry)) stopping.abort();
+    }
+    expect(received.at(-1)?.entry.type).toBe('turn.completed');
+    await leaving.stop();
+  });
+
+  it('are refused from a cursor that is none', async () => {
+    const session = await openSession();
+    expect((await api.send(`${session}/events?after=yesterday`, { token: alice.accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
+  });
+});
+
+describe('a session', () => {
+  it('is opened once under one Idempotency-Key', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const [first, again] = [await api.send<SessionRecord>(sessionsPath(), post({}, key)), await api.send<SessionRecord>(sessionsPath(), post({}, key))];
+    expect(again.body).toEqual(first.body);
+    expect([first.status, first.headers.get('location')]).toEqual([201, `${sessionsPath()}/${first.body.sessionId}`]);
+  });
+
+  it('takes a message once under one Idempotency-Key, and no other under it', async () => {
+    const session = await openSession();
+    const key = { 'idempotency-key': randomUUID() };
+    const send = (text: string) => api.send<Taken & { code?: string }>(`${session}/messages`, post({ text }, key));
+    const [first, again, other] = [await send('What is 6*7?'), await send('What is 6*7?'), await send('What is 6*8?')];
+    expect(again.body).toEqual(first.body);
+    expect(other.body.code).toBe('idempotency/key-reused');
+    await readUntil(follow(first.body.eventsUrl), isTurnEnd);
+  });
+
+  it('stops its turn when it is cancelled', async () => {
+    const session = await openSession();
+    const { text, release } = await heldPrompt();
+    const { eventsUrl, turnId } = await say(session, text);
+    await readUntil(follow(eventsUrl), ({ type }) => type === 'text.delta');
+    expect((await api.send(`${session}/cancel`, post({ turnId }))).status).toBe(202);
+    expect((await readUntil(follow(eventsUrl), isTurnEnd)).at(-1)?.entry).toMatchObject({ turnId, outcome: 'cancelled' });
+    await release();
+  });
+
+  it('closes: no further message, its end in the log, and nothing to wait for', async () => {
+    const session = await openSession();
+    await say(session, 'What is 6*7?');
+    expect((await api.send(`${session}/close`, post({}))).status).toBe(202);
+    const received = await readUntil(follow(`${session}/events`), () => false);
+    expect(received.at(-1)?.entry.type).toBe('session.closed');
+    const token = alice.accessToken;
+    const after = await api.send(`${session}/events?after=${received.at(-1)?.id ?? ''}`, { token, headers: { accept: 'text/event-stream' } });
+    expect(after.status).toBe(204);
+    expect((await api.send(`${session}/messages`, post({ text: 'Hello?' }))).body).toMatchObject({ status: 409, code: 'session/closed' });
+    expect((await api.send(session, { token })).body).toMatchObject({ status: { state: 'closed', turnCount: 1 } });
+  });
+
+  it('is listed to its owner and to administrators', async () => {
+    const session = await openSession();
+    const listed = async ({ accessToken: token }: Account) => {
+      const { body } = await api.send<{ data: SessionRecord[] }>(`${sessionsPath()}?limit=200`, { token });
+      return body.data.some(({ sessionId }) => session.endsWith(sessionId));
+    };
+    expect([await listed(alice), await listed(bob), await listed(administrator)]).toEqual([true, false, true]);
+  });
+});
+
+describe("another user's session", () => {
+  const requests: [what: string, suffix: string, request: ApiRequest][] = [
+    ['show', '', {}],
+    ['events', '/events', {}],
+    ['stream', '/events', { headers: { accept: 'text/event-stream' } }],
+    ['message', '/messages', { method: 'POST', body: { text: 'Hello' } }],
+    ['cancel', '/cancel', { method: 'POST', body: {} }],
+    ['close', '/close', { method: 'POST', body: {} }],
+  ];
+
+  /** Guarantees that a user cannot even learn which sessions others have. */
+  it.each(requests)('answers %s exactly like a missing one', async (_what, suffix, request) => {
+    const session = await openSession();
+    const foreign = await api.send(session + suffix, { ...request, token: bob.accessToken });
+    const missing = await api.send(`${sessionsPath()}/ses-missing${suffix}`, { ...request, token: bob.accessToken });
+    expect([foreign.status, foreign.body.code]).toEqual([404, 'session/not-found']);
+    expect({ ...foreign.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
+  });
+
+  it.each([
+    ['the agent endpoint', () => agentPath(), (sessionId: string) => ({ body: { prompt: 'Hello', session_id: sessionId } })],
+    [
+      'the runtime contract',
+      () => '/invocations',
+      (sessionId: string) => ({
+        body: { prompt: 'Hello', tenant_id: tenant.tenantId },
+        headers: { 'x-amzn-bedrock-agentcore-runtime-session-id': `${tenant.tenantId}_${sessionId}` },
+      }),
+    ],
+  ])('cannot be entered through %s', async (_what, path, request) => {
+    const sessionId = (await openSession()).split('/').at(-1) ?? '';
+    const { body } = await api.send(path(), { method: 'POST', token: bob.accessToken, ...request(sessionId) });
+    expect(body).toMatchObject({ status: 404, code: 'session/not-found' });
+  });
+
+  it('is read, but not written, by an administrator', async () => {
+    const session = await openSession();
+    const token = administrator.accessToken;
+    expect((await api.send(session, { token })).status).toBe(200);
+    expect((await api.send(`${session}/messages`, { method: 'POST', token, body: { text: 'Hello' } })).status).toBe(404);
+  });
+});
+
+describe("AgentCore Runtime's contract", () => {
+  const invoke = (body: object, session = `${tenant.tenantId}_${randomUUID()}`) =>
+    api.send<AgentAnswer & { code?: string }>('/invocations', post({ tenant_id: tenant.tenantId, ...body }, { 'x-amzn-bedrock-agentcore-runtime-session-id': session }));
+
+  it('answers a prompt in the session of its header', async () => {
+    const sessionId = randomUUID();
+    const { status, body } = await invoke({ prompt: 'What is 6*7?', user_id: alice.userId }, `${tenant.tenantId}_${sessionId}`);
+    expect({ status, body }).toMatchObject({ status: 200, body: { sessionId, outcome: 'completed' } });
+    expect(body.answer).toContain('42');
+  });
+
+  it('streams', async () => {
+    const headers = { 'x-amzn-bedrock-agentcore-runtime-session-id': `${tenant.tenantId}_${randomUUID()}` };
+    const received = await readUntil(readEvents(`${api.url}/invocations`, post({ tenant_id: tenant.tenantId, prompt: 'Hello' }, headers)), () => false);
+    expect(received.at(-1)?.entry).toMatchObject({ type: 'turn.completed', outcome: 'completed' });
+  });
+
+  it('refuses another user than the token names', async () => {
+    const { status, body } = await invoke({ prompt: 'Hello', user_id: bob.userId });
+    expect([status, body.code]).toEqual([403, 'auth/forbidden']);
+  });
+
+  it('refuses a tenant that is not that of its session', async () => {
+    const { status, body } = await invoke({ prompt: 'Hello', tenant_id: 'another' });
+    expect([status, body.code]).toEqual([400, 'request/malformed']);
+  });
+
+  it.each(['', 'no-separator', 'acme_', 'acme_a_b'])('refuses the session header "%s"', async (session) => {
+    const { status, body } = await invoke({ prompt: 'Hello' }, session);
+    expect([status, body.code]).toEqual([400, 'request/malformed']);
+  });
+
+  it('is healthy', async () => {
+    const { status, body } = await api.send<{ status: string; time_of_last_update: number }>('/ping');
+    expect([status, body.status, Number.isInteger(body.time_of_last_update)]).toEqual([200, 'Healthy', true]);
+  });
+});

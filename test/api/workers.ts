@@ -1,0 +1,31 @@
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { activityInterceptor } from '../../src/activities/interceptor';
+import { createLifecycleActivities } from '../../src/activities/lifecycle';
+import { createTenantActivities } from '../../src/activities/tenant';
+import { connectionOptions } from '../../src/adapters/temporal/connection';
+import type { Adapters } from '../../src/composition';
+import { loadConfig } from '../../src/config';
+import { taskQueues } from '../../src/contracts/names';
+import { bundleWorkflows } from '../../src/workflows/bundle';
+
+const logger = new DefaultLogger('ERROR');
+
+/** The workers of src/worker.ts in this process, for these tenants. @returns how to stop them. */
+export async function startWorkers(adapters: Adapters, tenantIds: readonly string[]): Promise<() => Promise<void>> {
+  Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } } });
+  const connection = await NativeConnection.connect(connectionOptions(loadConfig().temporal));
+  const workflowBundle = { code: await bundleWorkflows(require.resolve('../../src/workflows')) };
+  const base = { connection, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
+  const tenantActivities = createTenantActivities(adapters);
+  const workers = await Promise.all([
+    Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.sessions }),
+    Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.lifecycle, activities: createLifecycleActivities(adapters) }),
+    ...tenantIds.map((tenantId) => Worker.create({ ...base, taskQueue: taskQueues.tenant(tenantId), activities: tenantActivities })),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  return async () => {
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+    await connection.close();
+  };
+}
