@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdapters } from '../composition';
 import { loadConfig } from '../config';
@@ -7,8 +7,8 @@ import { createLogger } from '../logging';
 import { version } from '../../package.json';
 import { createApp } from './app';
 
-/** Open requests get this long to finish. */
-const stopWithinMs = 5_000;
+/** Open requests get this long to finish; the process has ended a second later. */
+const stopWithinMs = 4_000;
 
 /** Composition root of the API. */
 async function main(): Promise<void> {
@@ -31,14 +31,21 @@ async function main(): Promise<void> {
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   logger.info('stopping: no new requests, open streams end, readers come back with their cursor');
-  server.close();
   stopping.abort();
-  const forced = setTimeout(() => server.closeAllConnections(), stopWithinMs);
-  server.closeIdleConnections();
-  await once(server, 'close');
-  clearTimeout(forced);
+  await drained(server);
   await adapters.close();
   logger.info('stopped');
+}
+
+/** No new connections; each open one ends once its request is answered. */
+async function drained(server: Server): Promise<void> {
+  server.close();
+  // A connection kept alive becomes idle only after its answer, and would stay open for its client's next request.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const forced = setTimeout(() => server.closeAllConnections(), stopWithinMs);
+  await once(server, 'close');
+  clearInterval(sweep);
+  clearTimeout(forced);
 }
 
 process.on('unhandledRejection', (error) => {

@@ -17,8 +17,9 @@ export function createRequestParser({ maxBodyBytes }: { maxBodyBytes: number }) 
   const jsonParser: RequestHandler = express.json({ limit: maxBodyBytes, type: () => true });
 
   async function readJson(request: Request, response: Response): Promise<unknown> {
-    // `null` means without a body: its schema says whether there must be one.
-    if (request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
+    // Without a body there is nothing to be of another type: the schema says whether there must be one.
+    const hasBody = request.get('Content-Length') !== '0';
+    if (hasBody && request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
     await new Promise<void>((resolve, reject) => {
       jsonParser(request, response, (error?: unknown) => {
         if (error instanceof Error) reject(error);

@@ -48,6 +48,11 @@ describe.each(withBody)('%s', (_title, route) => {
     expect((await post('{}', { 'content-type': type })).body).toMatchObject({ status: 415, code: 'request/unsupported-media-type' });
   });
 
+  it('takes no body for an empty one', async () => {
+    const { status } = await post(undefined);
+    expect(status).toBe((await post({})).status);
+  });
+
   it('refuses an Idempotency-Key over 255 characters', async () => {
     const { request } = requestTo(route, tenant.tenantId);
     const { body } = await post(request.body, { 'idempotency-key': 'x'.repeat(256) });
