@@ -37,6 +37,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const valkey = createValkey(config.valkey.url, logger);
   const temporal = createTemporalClient(config.temporal);
   const memory = createMemory({ access, directory });
+  const users = createTenantUsers(aws);
 
   return {
     registry,
@@ -44,9 +45,9 @@ export function createAdapters(config: Config, logger: Logger) {
     stacks: createTenantStacks(aws),
     memories: createTenantMemories(aws),
     configs: createAgentConfigs({ access, ssm: aws.ssm }),
-    users: createTenantUsers(aws),
+    users,
     data: createTenantData({ aws, registry }),
-    backups: createBackups({ aws, access, cipher, registry, memory }),
+    backups: createBackups({ aws, ssm: aws.ssm, directory, access, cipher, memory, users }),
     sessions: createSessionDirectory({ access }),
     log: createSessionLog({ access, cipher }),
     messages: createSessionMessages({ access, cipher }),

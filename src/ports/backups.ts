@@ -1,21 +1,5 @@
+import type { BackupManifest } from '../contracts/backup';
 import type { Waiting } from './provisioning';
-
-export interface BackupPart {
-  /** `table.jsonl`, `objects.jsonl`, `memory.jsonl`, `config.jsonl`, `users.jsonl` */
-  readonly name: string;
-  readonly records: number;
-  readonly bytes: number;
-  /** Of the plain JSON Lines, hex. */
-  readonly sha256: string;
-}
-
-export interface BackupManifest {
-  readonly format: 'tenure-backup/1';
-  readonly backupId: string;
-  readonly tenantId: string;
-  readonly createdAt: string;
-  readonly parts: readonly BackupPart[];
-}
 
 /** Writes parts of JSON Lines under the platform's backup key, streamed in constant memory. */
 export interface Backups {

@@ -15,7 +15,7 @@ const maxInlineBytes = 300_000;
 const maxLooks = 5;
 
 /** One batch as the table holds it. All but `body` is plain, so that a batch is found without opening any. */
-const BatchItem = z.object({
+export const BatchItem = z.object({
   /** The batch's first sequence number, padded. */
   sk: z.string(),
   batchKey: z.string(),

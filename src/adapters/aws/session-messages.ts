@@ -10,9 +10,23 @@ import type { TenantAccess } from './tenant-access';
 
 const Content = z.object({ userId: z.string(), text: z.string() });
 
+/** Seals what a user sent, bound to its place. */
+export function createMessageBodies({ cipher }: { cipher: TenantCipher }) {
+  const contextOf = (sessionId: string, turnId: string) => ({ purpose: 'message', session: sessionId, turn: turnId });
+  return {
+    seal: ({ tenantId, sessionId }: SessionRef, { turnId, userId, text }: StoredMessage): Promise<Uint8Array> =>
+      cipher.seal(tenantId, contextOf(sessionId, turnId), Buffer.from(JSON.stringify({ userId, text }))),
+
+    async open({ tenantId, sessionId }: SessionRef, turnId: string, sealed: Uint8Array): Promise<StoredMessage> {
+      const plain = await cipher.open(tenantId, contextOf(sessionId, turnId), sealed);
+      return { turnId, ...Content.parse(JSON.parse(Buffer.from(plain).toString('utf8'))) };
+    },
+  };
+}
+
 /** Messages as they were sent, each one sealed item in the tenant's table, written once. */
 export function createSessionMessages({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): SessionMessages {
-  const contextOf = (sessionId: string, turnId: string) => ({ purpose: 'message', session: sessionId, turn: turnId });
+  const bodies = createMessageBodies({ cipher });
 
   async function get({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
     const { Item } = await access.clients(tenantId).table.send(
@@ -20,16 +34,16 @@ export function createSessionMessages({ access, cipher }: { access: TenantAccess
     );
     const sealed: unknown = Item?.['body'];
     if (!(sealed instanceof Uint8Array)) throw new DomainError('turn/not-found', `There is no turn ${turnId} in this session.`);
-    const plain = await cipher.open(tenantId, contextOf(sessionId, turnId), sealed);
-    return { turnId, ...Content.parse(JSON.parse(Buffer.from(plain).toString('utf8'))) };
+    return bodies.open({ tenantId, sessionId }, turnId, sealed);
   }
 
   return {
     get,
 
-    async put(session, { turnId, userId, text }) {
+    async put(session, message) {
       const { tenantId, sessionId } = session;
-      const body = await cipher.seal(tenantId, contextOf(sessionId, turnId), Buffer.from(JSON.stringify({ userId, text })));
+      const { turnId, userId, text } = message;
+      const body = await bodies.seal(session, message);
       try {
         await access.clients(tenantId).table.send(
           new PutCommand({

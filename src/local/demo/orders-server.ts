@@ -11,6 +11,7 @@ export class OrdersServer {
   readonly firstOrder: Promise<void>;
   requests = 0;
   private readonly orders = new Map<string, string>();
+  private withheld: ServerResponse | undefined;
   private orderPlaced: () => void = () => undefined;
 
   private constructor(private readonly server: ReturnType<typeof createServer>) {
@@ -30,6 +31,11 @@ export class OrdersServer {
     return this.orders.size;
   }
 
+  /** Lets the first caller know after all, if it still waits. */
+  answerWithheld(): void {
+    if (this.withheld) confirm(this.withheld, 'order-1');
+  }
+
   stop(): void {
     this.server.closeAllConnections();
     this.server.close();
@@ -42,7 +48,13 @@ export class OrdersServer {
     const order = this.orders.get(key) ?? `order-${this.orders.size + 1}`;
     this.orders.set(key, order);
     request.resume();
-    if (isFirst) this.orderPlaced();
-    else response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ order, status: 'placed' }));
+    if (isFirst) {
+      this.withheld = response;
+      this.orderPlaced();
+    } else confirm(response, order);
   }
+}
+
+function confirm(response: ServerResponse, order: string): void {
+  response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ order, status: 'placed' }));
 }

@@ -1,4 +1,5 @@
-import { ApiClient } from '../../cli/api-client';
+import { randomUUID } from 'node:crypto';
+import type { ApiClient } from '../../cli/api-client';
 import { patiently } from '../../cli/operations';
 import { cursorOf, type LiveEntry, type SessionEvent } from '../../contracts/events';
 
@@ -21,10 +22,22 @@ export class User {
 
   /** Opens a session. */
   async open(): Promise<string> {
-    const { sessionId } = await patiently(() =>
-      this.api.call<{ sessionId: string }>(`/api/v1/tenants/${this.tenantId}/sessions`, { method: 'POST', token: this.token, body: {} }),
-    );
+    // One key for all attempts: whichever arrives, it is one session.
+    const request = { method: 'POST', token: this.token, body: {}, idempotencyKey: randomUUID() } as const;
+    const { sessionId } = await patiently(() => this.api.call<{ sessionId: string }>(`/api/v1/tenants/${this.tenantId}/sessions`, request));
     return sessionId;
+  }
+
+  /** The whole log of a session, as it is kept. */
+  async log(sessionId: string): Promise<SessionEvent[]> {
+    const events: SessionEvent[] = [];
+    for (let cursor: string | undefined = '0'; cursor !== undefined; ) {
+      const path = `/api/v1/tenants/${this.tenantId}/sessions/${sessionId}/events?after=${cursor}&limit=500`;
+      const page: { data: SessionEvent[]; nextCursor?: string } = await patiently(() => this.api.call(path, { token: this.token }));
+      events.push(...page.data);
+      cursor = page.nextCursor;
+    }
+    return events;
   }
 
   /**
@@ -33,9 +46,8 @@ export class User {
    */
   async ask(sessionId: string, text: string, onText: (text: string) => void = () => undefined): Promise<Turn> {
     const path = `/api/v1/tenants/${this.tenantId}/sessions/${sessionId}`;
-    const { turnId, after } = await patiently(() =>
-      this.api.call<{ turnId: string; after: number }>(`${path}/messages`, { method: 'POST', token: this.token, body: { text } }),
-    );
+    const request = { method: 'POST', token: this.token, body: { text }, idempotencyKey: randomUUID() } as const;
+    const { turnId, after } = await patiently(() => this.api.call<{ turnId: string; after: number }>(`${path}/messages`, request));
     const entries: LiveEntry[] = [];
     const readOn = async (): Promise<Turn | undefined> => {
       const last = entries.at(-1);

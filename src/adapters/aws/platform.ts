@@ -1,0 +1,174 @@
+import {
+  AdminAddUserToGroupCommand,
+  AdminCreateUserCommand,
+  AdminSetUserPasswordCommand,
+  type CognitoIdentityProviderClient,
+  CreateGroupCommand,
+  CreateUserPoolClientCommand,
+  CreateUserPoolCommand,
+  paginateListUserPoolClients,
+  paginateListUserPools,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { CreateTableCommand, DescribeTableCommand, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
+import { CreateAliasCommand, CreateKeyCommand, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
+import {
+  CreateBucketCommand,
+  HeadBucketCommand,
+  PutBucketEncryptionCommand,
+  PutBucketVersioningCommand,
+  PutPublicAccessBlockCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { PutParameterCommand } from '@aws-sdk/client-ssm';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { groups, platformResources } from '../../contracts/names';
+import type { AwsSettings, PlatformClients } from './clients';
+import { isAwsError } from './failures';
+import { callerAccount } from './tenant-access';
+import { loadOperatorPool, type UserPool } from './token-issuers';
+import { until } from './waiting';
+
+/** Runs a creation that is fine when the thing is there already. */
+async function unlessThere(creation: Promise<unknown>, ...alreadyThere: readonly string[]): Promise<void> {
+  try {
+    await creation;
+  } catch (error) {
+    if (!isAwsError(error, ...alreadyThere)) throw error;
+  }
+}
+
+async function ensureRegistry(table: DynamoDBDocumentClient, signal: AbortSignal): Promise<void> {
+  const TableName = platformResources.registryTable;
+  const creation = table.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'tenantId', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'tenantId', KeyType: 'HASH' }],
+      SSESpecification: { Enabled: true, SSEType: 'KMS' },
+      DeletionProtectionEnabled: true,
+    }),
+  );
+  await unlessThere(creation, 'ResourceInUseException');
+  await until({ signal, beat: () => undefined }, async () => {
+    const { Table } = await table.send(new DescribeTableCommand({ TableName }));
+    return Table?.TableStatus === 'ACTIVE' ? { done: undefined } : { pending: `${TableName} ${Table?.TableStatus ?? ''}` };
+  });
+  await table.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }));
+}
+
+async function findPool(cognito: CognitoIdentityProviderClient): Promise<string | undefined> {
+  for await (const { UserPools } of paginateListUserPools({ client: cognito, pageSize: 60 }, { MaxResults: 60 }))
+    for (const { Id, Name } of UserPools ?? []) if (Name === platformResources.operatorPool) return Id;
+  return undefined;
+}
+
+async function findPoolClient(cognito: CognitoIdentityProviderClient, UserPoolId: string): Promise<string | undefined> {
+  for await (const { UserPoolClients } of paginateListUserPoolClients({ client: cognito, pageSize: 60 }, { UserPoolId }))
+    for (const { ClientId, ClientName } of UserPoolClients ?? []) if (ClientName === platformResources.operatorPoolClient) return ClientId;
+  return undefined;
+}
+
+async function createPool(cognito: CognitoIdentityProviderClient): Promise<string | undefined> {
+  const { UserPool } = await cognito.send(
+    new CreateUserPoolCommand({
+      PoolName: platformResources.operatorPool,
+      UsernameAttributes: ['email'],
+      UsernameConfiguration: { CaseSensitive: false },
+      AutoVerifiedAttributes: ['email'],
+      AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
+      DeletionProtection: 'ACTIVE',
+      Policies: {
+        PasswordPolicy: { MinimumLength: 14, RequireLowercase: true, RequireUppercase: true, RequireNumbers: true, RequireSymbols: true },
+      },
+    }),
+  );
+  return UserPool?.Id;
+}
+
+async function createPoolClient(cognito: CognitoIdentityProviderClient, UserPoolId: string): Promise<string | undefined> {
+  const { UserPoolClient } = await cognito.send(
+    new CreateUserPoolClientCommand({
+      UserPoolId,
+      ClientName: platformResources.operatorPoolClient,
+      ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
+      PreventUserExistenceErrors: 'ENABLED',
+      EnableTokenRevocation: true,
+    }),
+  );
+  return UserPoolClient?.ClientId;
+}
+
+async function ensureOperatorPool({ cognito, ssm }: PlatformClients): Promise<UserPool> {
+  const userPoolId = (await findPool(cognito)) ?? (await createPool(cognito));
+  if (!userPoolId) throw new Error('Cognito answered without a pool.');
+  const userPoolClientId = (await findPoolClient(cognito, userPoolId)) ?? (await createPoolClient(cognito, userPoolId));
+  if (!userPoolClientId) throw new Error('Cognito answered without a client.');
+  const group = cognito.send(new CreateGroupCommand({ UserPoolId: userPoolId, GroupName: groups.operators, Description: 'Onboard and offboard tenants' }));
+  await unlessThere(group, 'GroupExistsException');
+  const pool = { userPoolId, userPoolClientId };
+  await ssm.send(new PutParameterCommand({ Name: platformResources.operatorsParameter, Value: JSON.stringify(pool), Type: 'String', Overwrite: true }));
+  return pool;
+}
+
+async function ensureBackupKey(kms: KMSClient): Promise<string> {
+  const AliasName = platformResources.backupKeyAlias;
+  try {
+    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: AliasName }));
+    if (KeyMetadata?.Arn) return KeyMetadata.Arn;
+  } catch (error) {
+    if (!isAwsError(error, 'NotFoundException')) throw error;
+  }
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description: 'Backups of tenants, also after they have left' }));
+  if (!KeyMetadata?.KeyId || !KeyMetadata.Arn) throw new Error('KMS answered without a key.');
+  await kms.send(new EnableKeyRotationCommand({ KeyId: KeyMetadata.KeyId }));
+  await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata.KeyId }));
+  return KeyMetadata.Arn;
+}
+
+async function bucketExists(s3: S3Client, Bucket: string): Promise<boolean> {
+  try {
+    await s3.send(new HeadBucketCommand({ Bucket }));
+    return true;
+  } catch (error) {
+    if (isAwsError(error, 'NotFound', 'NoSuchBucket')) return false;
+    throw error;
+  }
+}
+
+async function ensureBackupBucket(s3: S3Client, region: string, Bucket: string, keyArn: string): Promise<void> {
+  // us-east-1 is the one region that may not be named.
+  const location = region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region as 'eu-west-1' } };
+  if (!(await bucketExists(s3, Bucket))) await unlessThere(s3.send(new CreateBucketCommand({ Bucket, ...location })), 'BucketAlreadyOwnedByYou');
+  await s3.send(
+    new PutPublicAccessBlockCommand({
+      Bucket,
+      PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+    }),
+  );
+  await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+  const rule = { BucketKeyEnabled: true, ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: keyArn } } as const;
+  await s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }));
+}
+
+/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key. Idempotent. */
+export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings, signal: AbortSignal): Promise<UserPool> {
+  const { accountId } = await callerAccount(aws.sts);
+  await ensureRegistry(aws.table, signal);
+  await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), await ensureBackupKey(aws.kms));
+  return ensureOperatorPool(aws);
+}
+
+/** An operator who can log in at once; an existing one gets the password. */
+export async function ensureOperator({ cognito, ssm }: PlatformClients, { email, password }: { email: string; password: string }): Promise<UserPool> {
+  const pool = await loadOperatorPool({ ssm });
+  const who = { UserPoolId: pool.userPoolId, Username: email };
+  const attributes = [
+    { Name: 'email', Value: email },
+    { Name: 'email_verified', Value: 'true' },
+  ];
+  await unlessThere(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes: attributes, TemporaryPassword: password, MessageAction: 'SUPPRESS' })), 'UsernameExistsException');
+  await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: password, Permanent: true }));
+  await cognito.send(new AdminAddUserToGroupCommand({ ...who, GroupName: groups.operators }));
+  return pool;
+}

@@ -1,0 +1,40 @@
+import { Connection } from '@temporalio/client';
+import { createPlatformClients } from './adapters/aws/clients';
+import { ensureOperator, ensurePlatform } from './adapters/aws/platform';
+import { connectionOptions } from './adapters/temporal/connection';
+import { ensureSearchAttributes } from './adapters/temporal/search-attributes';
+import { type Config, loadConfig } from './config';
+import { createLogger } from './logging';
+
+/** Time for all of it; a new table takes the longest. */
+const timeoutMs = 120_000;
+
+/**
+ * Sets the platform up: registry table, operators' pool, backup bucket and key, search attribute. Idempotent, so it runs
+ * before every start. @throws DomainError `dependency/unavailable`
+ */
+export async function bootstrapPlatform(config: Config): Promise<void> {
+  await ensurePlatform(createPlatformClients(config.aws), config.aws, AbortSignal.timeout(timeoutMs));
+  const connection = await Connection.connect(connectionOptions(config.temporal));
+  try {
+    await ensureSearchAttributes(connection, config.temporal.namespace);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** An operator with this password, made or renewed. @returns the pool and client to log in with. */
+export const createOperator = (config: Config, operator: { readonly email: string; readonly password: string }) =>
+  ensureOperator(createPlatformClients(config.aws), operator);
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  await bootstrapPlatform(config);
+  createLogger('bootstrap', config.logLevel).info('the platform is set up');
+}
+
+if (require.main === module)
+  main().catch((error: unknown) => {
+    createLogger('bootstrap', 'error').error({ err: error }, 'the platform could not be set up');
+    process.exitCode = 1;
+  });

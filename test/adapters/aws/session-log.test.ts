@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { createSessionLog } from '../../../src/adapters/aws/session-log';
+import type { EventBody } from '../../../src/contracts/events';
+import { access, cipher, log, newSession, standingPlatform, standingTenant } from './tenants';
+
+const queued = (turnId: string): EventBody => ({ type: 'turn.queued', turnId });
+/** Another process: it shares the table, and nothing else. */
+const stranger = () => createSessionLog({ access, cipher });
+
+let tenantId: string;
+beforeAll(async () => {
+  await standingPlatform();
+  ({ tenantId } = await standingTenant());
+});
+
+describe('append', () => {
+  it('numbers events from 1, without a gap', async () => {
+    const session = newSession(tenantId);
+    const first = await log.append(session, { after: 0, key: 'a', events: [queued('a'), queued('b')] });
+    const second = await log.append(session, { after: 2, key: 'b', events: [queued('c')] });
+    expect([...first.events, ...second.events].map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(second).toMatchObject({ head: 3, repeated: false });
+    expect(await stranger().read(session, { after: 0 })).toEqual([...first.events, ...second.events]);
+  });
+
+  it('returns what the first attempt wrote, wherever that stands', async () => {
+    const session = newSession(tenantId);
+    await log.append(session, { after: 0, key: 'other', events: [queued('other')] });
+    const first = await log.append(session, { after: 0, key: 'mine', events: [queued('mine')] });
+    await log.append(session, { after: 2, key: 'later', events: [queued('later')] });
+    const again = await stranger().append(session, { after: 0, key: 'mine', events: [queued('said differently')] });
+    expect(again).toEqual({ ...first, repeated: true });
+    expect(await log.read(session, { after: 0 })).toHaveLength(3);
+  });
+
+  it('keeps batches larger than an item of the table takes', async () => {
+    const session = newSession(tenantId);
+    const text = 'x'.repeat(20_000);
+    const events = Array.from({ length: 40 }, (_, index) => queued(`turn-${index}`, text));
+    await log.append(session, { after: 0, key: 'large', events });
+    const read = await stranger().read(session, { after: 0 });
+    expect(read.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    expect(read[39]).toMatchObject({ text });
+  });
+
+  it.each([0, 65])('refuses a batch of %i events', async (length) => {
+    const events = Array.from({ length }, () => queued('a'));
+    await expect(log.append(newSession(tenantId), { after: 0, key: 'a', events })).rejects.toThrow(RangeError);
+  });
+});
+
+/** The guarantee of the log: whatever writers repeat, however stale they are, every batch is there once, in one order. */
+it('stays gap-free, ordered and free of doubles with eight writers at once', async () => {
+  const writers = fc.array(fc.array(fc.record({ size: fc.integer({ min: 1, max: 5 }), attempts: fc.integer({ min: 1, max: 3 }) }), { maxLength: 3 }), {
+    minLength: 8,
+    maxLength: 8,
+  });
+  await fc.assert(
+    fc.asyncProperty(writers, async (plans) => {
+      const session = newSession(tenantId);
+      const writes = plans.map(async (plan, writer) => {
+        const own = stranger();
+        for (const [batch, { size, attempts }] of plan.entries()) {
+          const key = `${writer}/${batch}`;
+          const events = Array.from({ length: size }, (_, index) => queued(`${key}/${index}`));
+          const attempt = () => own.append(session, { after: 0, key, events });
+          const [first, ...repeats] = await Promise.all(Array.from({ length: attempts }, attempt));
+          for (const repeat of repeats) expect(repeat.events).toEqual(first?.events);
+        }
+      });
+      await Promise.all(writes);
+      const read = await stranger().read(session, { after: 0 });
+      const expected = plans.flatMap((plan, writer) => plan.flatMap(({ size }, batch) => Array.from({ length: size }, (_, index) => `${writer}/${batch}/${index}`)));
+      expect(read.map(({ seq }) => seq)).toEqual(expected.map((_, index) => index + 1));
+      expect(read.map((event) => 'turnId' in event && event.turnId).sort()).toEqual(expected.sort());
+    }),
+    { numRuns: 5 },
+  );
+});
+
+it('shows a reader in the middle of writing no gap', async () => {
+  const session = newSession(tenantId);
+  let writing = true;
+  const write = async () => {
+    for (let after = 0; after < 60; after += 3) await log.append(session, { after, key: `${after}`, events: [queued('a'), queued('b'), queued('c')] });
+    writing = false;
+  };
+  const read = async () => {
+    const reader = stranger();
+    for (let cursor = 0; writing || cursor < 60; ) {
+      const seen = await reader.read(session, { after: cursor });
+      expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => cursor + index + 1));
+      cursor += seen.length;
+    }
+  };
+  await Promise.all([write(), read(), read()]);
+});
+
+describe('read', () => {
+  it('begins inside a batch, and ends inside one', async () => {
+    const session = newSession(tenantId);
+    await log.append(session, { after: 0, key: 'a', events: ['1', '2', '3'].map((id) => queued(id)) });
+    await log.append(session, { after: 3, key: 'b', events: ['4', '5', '6'].map((id) => queued(id)) });
+    for (const reader of [log, stranger()])
+      for (let after = 0; after <= 6; after++)
+        for (let upTo = after; upTo <= 6; upTo++) {
+          const seen = await reader.read(session, { after, upTo });
+          expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: upTo - after }, (_, index) => after + index + 1));
+        }
+    expect((await stranger().read(session, { after: 5 })).map(({ seq }) => seq)).toEqual([6]);
+    expect(await stranger().read(session, { after: 6 })).toEqual([]);
+  });
+
+  it('gives about as much as was asked for', async () => {
+    const session = newSession(tenantId);
+    for (let after = 0; after < 10; after++) await log.append(session, { after, key: `${after}`, events: [queued(`${after}`)] });
+    expect((await stranger().read(session, { after: 2, limit: 4 })).map(({ seq }) => seq)).toEqual([3, 4, 5, 6]);
+  });
+
+  it('sees what another process wrote, when it is not told where to end', async () => {
+    const session = newSession(tenantId);
+    await log.append(session, { after: 0, key: 'a', events: [queued('a')] });
+    await stranger().append(session, { after: 1, key: 'b', events: [queued('b')] });
+    expect(await log.read(session, { after: 0 })).toHaveLength(2);
+    expect(await log.read(session, { after: 0, upTo: 2 })).toHaveLength(2);
+  });
+});
+
+describe('find', () => {
+  it('finds a batch by its key, and nothing under another', async () => {
+    const session = newSession(tenantId);
+    const { events } = await log.append(session, { after: 0, key: 'a', events: [queued('a')] });
+    expect(await stranger().find(session, { after: 0, key: 'a' })).toEqual(events);
+    expect(await stranger().find(session, { after: 0, key: 'b' })).toBeUndefined();
+    expect(await stranger().find(session, { after: 1, key: 'a' })).toBeUndefined();
+  });
+});

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { createAgentConfigs } from '../../../src/adapters/aws/agent-configs';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
+import { createMemory } from '../../../src/adapters/aws/memory';
+import { ensurePlatform } from '../../../src/adapters/aws/platform';
+import { createSessionDirectory } from '../../../src/adapters/aws/session-directory';
+import { createSessionLog } from '../../../src/adapters/aws/session-log';
+import { createSessionMessages } from '../../../src/adapters/aws/session-messages';
+import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
+import { createTenantCipher } from '../../../src/adapters/aws/tenant-cipher';
+import { createTenantData } from '../../../src/adapters/aws/tenant-data';
+import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
+import { createTenantMemories } from '../../../src/adapters/aws/tenant-memories';
+import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
+import { createTenantStacks } from '../../../src/adapters/aws/tenant-stacks';
+import { createTenantUsers } from '../../../src/adapters/aws/tenant-users';
+import { loadConfig } from '../../../src/config';
+import { operationIds } from '../../../src/contracts/names';
+import type { ServedTenant } from '../../../src/contracts/tenant';
+import type { Waiting } from '../../../src/ports/provisioning';
+
+export const config = loadConfig();
+export const settings = config.aws;
+export const aws = createPlatformClients(settings);
+export const access = createTenantAccess({ sts: aws.sts, settings });
+export const registry = createTenantRegistry(aws);
+export const directory = createTenantDirectory({ registry, cacheMs: 1_000 });
+export const cipher = createTenantCipher({ access, directory });
+export const stacks = createTenantStacks(aws);
+export const memories = createTenantMemories(aws);
+export const memory = createMemory({ access, directory });
+export const configs = createAgentConfigs({ access, ssm: aws.ssm });
+export const users = createTenantUsers(aws);
+export const data = createTenantData({ aws, registry });
+export const log = createSessionLog({ access, cipher });
+export const messages = createSessionMessages({ access, cipher });
+export const sessions = createSessionDirectory({ access });
+
+/** Nobody cancels, and nobody listens. */
+export const waiting: Waiting = { signal: new AbortController().signal, beat: () => undefined };
+
+const unique = () => randomBytes(13).toString('hex');
+export const newTenantId = (): string => `t-${unique().slice(0, 12)}`;
+export const newOperationId = (tenantId: string): string => operationIds.of('onboarding', tenantId, unique());
+export const newSession = (tenantId: string) => ({ tenantId, sessionId: `ses-${unique()}` });
+
+/** Idempotent, so each test file may do it. */
+export const standingPlatform = () => ensurePlatform(aws, settings, waiting.signal);
+
+/** A tenant with all that AWS holds for it. */
+export async function standingTenant(tenantId = newTenantId()): Promise<ServedTenant> {
+  const operationId = newOperationId(tenantId);
+  await registry.reserve({ tenantId, displayName: tenantId, tier: 'standard', operationId });
+  const infrastructure = await stacks.create(tenantId, operationId, waiting);
+  const memoryId = await memories.create({ tenantId, operationId, ...infrastructure }, waiting);
+  await registry.update(tenantId, { infrastructure, memoryId });
+  const record = await registry.transition({ tenantId, from: ['provisioning'], to: 'active', operationId });
+  return { ...record, infrastructure, memoryId };
+}

@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { watchOperation } from '../../src/cli/operations';
+import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
+import type { Operation } from '../../src/contracts/operation';
+import { OrdersServer } from '../../src/local/demo/orders-server';
+import type { User } from '../../src/local/demo/user';
+import { type RunningPlatform, runPlatform } from './platform';
+
+jest.setTimeout(120_000);
+
+let platform: RunningPlatform;
+let orders: OrdersServer;
+let alice: User;
+
+beforeAll(async () => {
+  orders = await OrdersServer.start();
+  platform = await runPlatform();
+  expect((await platform.onboard('acme', { allowedOrigins: [orders.origin] })).state).toBe('completed');
+  alice = await platform.user('acme');
+});
+
+afterAll(async () => {
+  orders.stop();
+  await platform.stop();
+});
+
+const victims = ['api', 'worker', 'temporal'] as const;
+
+/** Waits for a state that is sure to come, and looks often. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await delay(20);
+}
+
+const isDurable = (entry: LiveEntry): entry is SessionEvent => entry.type !== 'text.delta';
+
+/** Nothing lost, nothing twice, nothing out of order: what the client saw is what was written, without a gap. */
+async function expectWholeStory(user: User, sessionId: string, seen: readonly LiveEntry[]): Promise<SessionEvent[]> {
+  const log = await user.log(sessionId);
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+  expect(seen.filter(isDurable)).toEqual(log);
+  expect(log.filter(({ type }) => type === 'turn.completed')).toHaveLength(1);
+  return log;
+}
+
+describe.each(victims)('when %s is killed', (victim) => {
+  it.each([
+    ['before the model says a word', 0],
+    ['in the middle of the answer', 3],
+  ])('%s, the turn completes all the same', async (_moment, holdAfter) => {
+    const prompt = `chaos ${victim} ${holdAfter}`;
+    const say = 'one two three four five six seven';
+    await platform.model.script({ match: prompt, steps: [{ say, holdAfter }, { say }] });
+    const sessionId = await alice.open();
+    const asked = alice.ask(sessionId, prompt);
+    await until(async () => (await platform.model.holding(prompt)) === 1);
+    platform.services[victim].kill('SIGKILL');
+    await platform.model.release(prompt);
+    const turn = await asked;
+    expect(turn).toMatchObject({ outcome: 'completed', answer: say });
+    await expectWholeStory(alice, sessionId, turn.entries);
+  });
+
+  it('in the middle of a tool call, its effect happens once', async () => {
+    const shop = await OrdersServer.start();
+    try {
+      await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']).then(({ accessToken: token }) =>
+        platform.api.call('/api/v1/tenants/acme/config', { method: 'PUT', token, body: { allowedOrigins: [shop.origin] } }),
+      );
+      // Other processes see the new configuration once their own copy is two seconds old.
+      await delay(2_100);
+      const sessionId = await alice.open();
+      const asked = alice.ask(sessionId, `Place an order for 3 books at ${shop.origin}/orders`);
+      await shop.firstOrder;
+      platform.services[victim].kill('SIGKILL');
+      shop.answerWithheld();
+      const turn = await asked;
+      expect(turn).toMatchObject({ outcome: 'completed', answer: expect.stringContaining('order-1') });
+      expect(shop.placed).toBe(1);
+      const log = await expectWholeStory(alice, sessionId, turn.entries);
+      expect(log.filter(({ type }) => type === 'tool.completed')).toHaveLength(1);
+    } finally {
+      shop.stop();
+    }
+  });
+
+  it('in the middle of an onboarding and an offboarding, both complete', async () => {
+    const tenantId = `chaos-${victim}`;
+    const { operationId } = await platform.beginOnboarding(tenantId);
+    platform.services[victim].kill('SIGKILL');
+    expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
+
+    const path = `/api/v1/tenants/${tenantId}?graceSeconds=0&drainSeconds=0`;
+    const leaving = await platform.api.call<Operation>(path, { method: 'DELETE', token: platform.operator });
+    platform.services[victim].kill('SIGKILL');
+    const left = await watchOperation(platform.api, leaving.operationId, platform.operator);
+    expect(left.steps.filter(({ state }) => state !== 'completed' && state !== 'skipped')).toEqual([]);
+    expect(left.state).toBe('completed');
+  });
+});

@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { localAccounts } from '../../src/cli/accounts';
+import { ApiClient } from '../../src/cli/api-client';
+import { patiently, watchOperation } from '../../src/cli/operations';
+import type { Operation } from '../../src/contracts/operation';
+import { User } from '../../src/local/demo/user';
+import { modelControl } from '../../src/local/model/control';
+import { startPlatform } from '../../src/local/platform';
+
+/** Tests talk faster than tenants may. */
+const rate = { requestsPerMinute: 100_000, burst: 10_000 };
+
+export type RunningPlatform = Awaited<ReturnType<typeof runPlatform>>;
+
+/** The whole platform as processes of its own, supervised as `npm start` does it: what is killed comes back. */
+export async function runPlatform() {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-e2e-'));
+  const platform = await startPlatform({ stateDir, keepsState: false, restart: true, onProgress: () => undefined });
+  const api = new ApiClient(platform.settings.apiUrl);
+  const accounts = localAccounts(platform.settings);
+  const operator = await accounts.operatorToken();
+
+  return {
+    ...platform,
+    api,
+    operator,
+    accounts,
+    model: modelControl(platform.stack.urls.model),
+
+    /** Starts an onboarding; one key for all attempts, so that it is one operation. */
+    async beginOnboarding(tenantId: string, agent: object = {}): Promise<Operation> {
+      const body = { tenantId, rate, administrator: { email: `admin@${tenantId}.example` }, agent };
+      return patiently(() => api.call<Operation>('/api/v1/tenants', { method: 'POST', token: operator, body, idempotencyKey: `onboard-${tenantId}` }));
+    },
+
+    async onboard(tenantId: string, agent: object = {}): Promise<Operation> {
+      const { operationId } = await this.beginOnboarding(tenantId, agent);
+      return watchOperation(api, operationId, operator);
+    },
+
+    async user(tenantId: string, name = 'user'): Promise<User> {
+      const { userId, accessToken } = await accounts.userTokens(tenantId, `${name}@${tenantId}.example`);
+      return new User(api, tenantId, userId, accessToken);
+    },
+
+    async stop(): Promise<void> {
+      await platform.stop();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
