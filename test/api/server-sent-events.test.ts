@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { z } from 'zod';
+import { mount, type MountDeps } from '../../src/api/mount';
+import { problemHandler } from '../../src/api/problem';
+import { requestContext } from '../../src/api/request-context';
+import { publicRoute } from '../../src/api/route';
+import { DomainError } from '../../src/contracts/errors';
+import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
+import { createLogger } from '../../src/logging';
+
+type Entries = AsyncGenerator<LiveEntry | 'idle'>;
+
+const event = (seq: number, text = ''): SessionEvent => ({ type: 'turn.started', turnId: 'turn-1', seq, at: '2030-01-01T00:00:00.000Z', text });
+
+let server: Server | undefined;
+afterEach(async () => {
+  server?.closeAllConnections();
+  await server?.[Symbol.asyncDispose]();
+});
+
+/** A route that streams these entries, mounted as any other. @returns its address. */
+async function streaming(entries: () => Entries): Promise<string> {
+  const app = express();
+  app.use(requestContext({ logger: createLogger('api', 'silent'), stopping: new AbortController().signal }));
+  const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, handle: () => Promise.resolve({ events: entries() }) });
+  // A public route is let in by nobody.
+  mount(app, [route], { maxBodyBytes: 1_024 } as MountDeps);
+  app.use(problemHandler);
+  server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/stream`;
+}
+
+it('keeps proxies from storing and holding back', async () => {
+  const url = await streaming(async function* () {
+    yield event(1);
+    await Promise.resolve();
+  });
+  const response = await fetch(url);
+  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  expect([response.headers.get('cache-control'), response.headers.get('x-accel-buffering')]).toEqual(['no-store', 'no']);
+  expect(await response.text()).toBe(`retry: 1000\n\nid: 1\nevent: turn.started\ndata: ${JSON.stringify(event(1))}\n\n`);
+});
+
+it('sends a comment when nothing came for fifteen seconds, and not before', async () => {
+  const quietMs = [1_000, 15_000, 1_000];
+  const url = await streaming(async function* () {
+    for (const ms of quietMs) {
+      jest.setSystemTime(Date.now() + ms);
+      yield 'idle';
+    }
+    await Promise.resolve();
+  });
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate', 'setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'performance', 'hrtime'] });
+  const text = await (await fetch(url)).text();
+  jest.useRealTimers();
+  expect(text).toBe('retry: 1000\n\n: still here\n\n');
+});
+
+it('answers a failure before the first entry like any other', async () => {
+  // eslint-disable-next-line require-yield -- it fails before
+  const url = await streaming(async function* () {
+    await Promise.reject(new DomainError('dependency/unavailable', 'Valkey does not answer.', { retryAfterSeconds: 3 }));
+  });
+  const response = await fetch(url);
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '3']);
+  expect(await response.json()).toMatchObject({ code: 'dependency/unavailable', retryable: true });
+});
+
+it('ends with the problem when it fails later, and says nothing of a bug', async () => {
+  const url = await streaming(async function* () {
+    yield event(1);
+    await Promise.reject(new Error('secret of the house'));
+  });
+  const text = await (await fetch(url)).text();
+  expect(text).toContain('event: problem\ndata: {"type":"urn:tenure:error:internal/bug"');
+  expect(text).not.toContain('secret');
+});
+
+it('takes no more than a slow reader reads', async () => {
+  let taken = 0;
+  const url = await streaming(async function* () {
+    for (;;) {
+      await Promise.resolve();
+      yield event((taken += 1), 'x'.repeat(100_000));
+    }
+  });
+  const response = await new Promise<IncomingMessage>((resolve) => void get(url, resolve));
+  response.pause();
+  await settled(() => taken);
+  // What the sockets' buffers hold: megabytes, not all there is.
+  expect(taken).toBeLessThan(200);
+  response.destroy();
+});
+
+it('lets go of its source when the reader leaves', async () => {
+  let letGo: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (letGo = resolve));
+  const url = await streaming(async function* () {
+    try {
+      for (let seq = 1; ; seq += 1) {
+        yield event(seq, 'x'.repeat(100_000));
+        await Promise.resolve();
+      }
+    } finally {
+      letGo();
+    }
+  });
+  const response = await new Promise<IncomingMessage>((resolve) => void get(url, resolve));
+  response.destroy();
+  await released;
+});
+
+/** Waits until a number has stopped growing. */
+async function settled(read: () => number): Promise<void> {
+  for (let before = -1; read() !== before; ) {
+    before = read();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
