@@ -22,8 +22,8 @@ export function createRequestParser({ maxBodyBytes }: { maxBodyBytes: number }) 
     if (hasBody && request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
     await new Promise<void>((resolve, reject) => {
       jsonParser(request, response, (error?: unknown) => {
-        if (error instanceof Error) reject(error);
-        else resolve();
+        if (error === undefined) resolve();
+        else reject(error as Error);
       });
     });
     return request.body ?? {};

@@ -31,9 +31,12 @@ export async function patiently<T>(call: () => Promise<T>, giveUpAfterMs = 60_00
     try {
       return await call();
     } catch (error) {
-      const mayPass = error instanceof ApiProblem ? error.status === 503 || error.status === 429 : error instanceof TypeError;
-      if (!mayPass || Date.now() > giveUpAtMs) throw error;
+      if (!mayPass(error) || Date.now() > giveUpAtMs) throw error;
       await delay(error instanceof ApiProblem && error.retryAfterSeconds ? error.retryAfterSeconds * 1_000 : pollMs);
     }
   }
 }
+
+/** By its name: fetch's own errors may come from another realm, where `instanceof` does not see them. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof ApiProblem ? error.status === 503 || error.status === 429 : (error as { name?: unknown }).name === 'TypeError';

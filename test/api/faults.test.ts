@@ -1,6 +1,3 @@
-import { createPlatformClients } from '../../src/adapters/aws/clients';
-import { createTenantDirectory } from '../../src/adapters/aws/tenant-directory';
-import { createTenantRegistry } from '../../src/adapters/aws/tenant-registry';
 import { createTemporalClient } from '../../src/adapters/temporal/connection';
 import { createSessions } from '../../src/adapters/temporal/sessions';
 import { loadConfig } from '../../src/config';
@@ -38,14 +35,6 @@ it('answers 503 while Temporal is away, and keeps what does not need it', async 
   expect((await api.send('/readyz')).status).toBe(503);
   await api.stop();
   await away.close();
-});
-
-it('answers 503 while AWS is away', async () => {
-  const { aws } = loadConfig();
-  const registry = createTenantRegistry(createPlatformClients({ ...aws, endpoint: `http://${nowhere}` }));
-  const api = await startApi({ registry, directory: createTenantDirectory({ registry, cacheMs: 1_000 }) });
-  expectUnavailable(await api.send(sessionsPath(), { token: user.accessToken }));
-  await api.stop();
 });
 
 it("answers 503, not 401, while the pool's keys cannot be read", async () => {

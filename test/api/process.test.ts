@@ -46,6 +46,16 @@ it.each(['SIGTERM', 'SIGINT'] as const)('ends its streams and itself on %s, with
   expect(performance.now() - askedAt).toBeLessThan(5_000);
 });
 
+it('answers 503 while AWS is away', async () => {
+  const { child, logged } = startProcess({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' });
+  const { port } = await logged('listening');
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/tenants/acme/sessions`, { headers: { authorization: 'Bearer a.b.c' } });
+  expect([response.status, response.headers.has('retry-after')]).toEqual([503, true]);
+  expect(await response.json()).toMatchObject({ code: 'dependency/unavailable', retryable: true });
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
 it('does not start with a bad configuration, and says all that is bad about it', async () => {
   const { child, logged } = startProcess({ PORT: 'high', VALKEY_URL: '' });
   const [exitCode] = (await once(child, 'exit')) as [number | null];

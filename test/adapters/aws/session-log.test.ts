@@ -36,7 +36,7 @@ describe('append', () => {
   it('keeps batches larger than an item of the table takes', async () => {
     const session = newSession(tenantId);
     const text = 'x'.repeat(20_000);
-    const events = Array.from({ length: 40 }, (_, index) => queued(`turn-${index}`, text));
+    const events = Array.from({ length: 40 }, (_, index) => ({ type: 'turn.started', turnId: `turn-${index}`, text }) as const);
     await log.append(session, { after: 0, key: 'large', events });
     const read = await stranger().read(session, { after: 0 });
     expect(read.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
