@@ -4,7 +4,7 @@ import { loadConfig } from '../config';
 import type { LocalSettings } from '../contracts/local-settings';
 import path from 'node:path';
 import { freePorts } from './ports';
-import { projectRoot } from './python';
+import { projectRoot } from './project-root';
 import { Service } from './service';
 import { answers, type LocalStack, type StackOptions, startStack } from './stack';
 

@@ -4,12 +4,12 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { projectRoot } from './project-root';
 import { lock } from 'proper-lockfile';
 import { findTemporal } from './temporal-binary';
 
 const run = promisify(execFile);
 
-export const projectRoot = path.join(__dirname, '../..');
 const requirementsFile = path.join(projectRoot, 'requirements-local.txt');
 const wayOut = 'Or run the same parts with Docker: docker compose up (see docs/how-to/docker.md).';
 

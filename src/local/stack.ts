@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { searchAttributes } from '../contracts/names';
 import { freePorts } from './ports';
-import { installLocalTools, type LocalTools, projectRoot } from './python';
+import { projectRoot } from './project-root';
+import { installLocalTools, type LocalTools } from './python';
 import { type Leash, Service } from './service';
 
 export const stackPorts = ['temporal', 'temporalUi', 'aws', 'valkey', 'model'] as const;
@@ -89,7 +90,7 @@ const environment = (ports: StackPorts): Record<string, string> => ({
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 });
 
-interface ServiceOptions extends Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart'> {}
+type ServiceOptions = Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart'>;
 
 const logOf = ({ stateDir }: ServiceOptions, name: string) => path.join(stateDir, 'logs', `${name}.log`);
 
@@ -149,6 +150,8 @@ function startLeash(): Leash & { end(): void } {
   return {
     hold: (pid) => void child.stdin.write(`+${pid}\n`),
     release: (pid) => void (child.stdin.writable && child.stdin.write(`-${pid}\n`)),
-    end: () => void child.stdin.end(),
+    end: () => {
+      child.stdin.end();
+    },
   };
 }

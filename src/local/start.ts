@@ -4,7 +4,7 @@ import path from 'node:path';
 import { localSettingsFile, LocalSettings } from '../contracts/local-settings';
 import { type LocalPlatform, startPlatform } from './platform';
 import { isTaken } from './ports';
-import { projectRoot } from './python';
+import { projectRoot } from './project-root';
 import type { StackPorts } from './stack';
 
 const stateDir = path.join(projectRoot, '.tenure/state');

@@ -106,7 +106,7 @@ describe('cancelling and closing', () => {
 
 it('shows the model the latest turns only', () => {
   const heads = [4, 8, 12];
-  const state = heads.reduce((before, head, index) => recordThought(beginTurn(receive(before, `turn-${index}`), 0), says(head)), newSession as SessionState);
+  const state = heads.reduce<SessionState>((before, head, index) => recordThought(beginTurn(receive(before, `turn-${index}`), 0), says(head)), newSession);
   expect(historyStart(state)).toBe(4);
 });
 

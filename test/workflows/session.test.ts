@@ -46,8 +46,8 @@ class Script {
 interface Conversation {
   readonly env: TestWorkflowEnvironment;
   readonly handle: WorkflowHandle<typeof session>;
-  send(turnId: string, options?: { userId?: string; onBusy?: OnBusy }): Promise<{ after: number }>;
-  close(): Promise<void>;
+  readonly send: (turnId: string, options?: { userId?: string; onBusy?: OnBusy }) => Promise<{ after: number }>;
+  readonly close: () => Promise<void>;
 }
 
 function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>): Promise<void> {

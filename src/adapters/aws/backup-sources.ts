@@ -37,7 +37,7 @@ export function backupSources(deps: BackupSourceDeps, tenant: ServedTenant): Bac
   ];
 }
 
-async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: string): AsyncGenerator<unknown> {
+async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: string): AsyncIterable<unknown> {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
   const pages = paginateScan({ client: access.clients(tenantId).table }, { TableName: tenantResources(tenantId).table, ConsistentRead: true });
@@ -53,7 +53,7 @@ async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: str
 }
 
 /** Objects hold the large batches, which table.jsonl has opened already: here they are as they lie in the bucket. */
-async function* objectRecords({ access }: BackupSourceDeps, tenantId: string): AsyncGenerator<unknown> {
+async function* objectRecords({ access }: BackupSourceDeps, tenantId: string): AsyncIterable<unknown> {
   const { s3 } = access.clients(tenantId);
   const { bucket: Bucket } = tenantResources(tenantId);
   for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket }))
@@ -64,7 +64,7 @@ async function* objectRecords({ access }: BackupSourceDeps, tenantId: string): A
 }
 
 /** What there is, the platform may see; what it says, the tenant's role alone. */
-async function* configRecords({ access, ssm }: BackupSourceDeps, tenantId: string): AsyncGenerator<unknown> {
+async function* configRecords({ access, ssm }: BackupSourceDeps, tenantId: string): AsyncIterable<unknown> {
   const Path = tenantResources(tenantId).parameterPrefix.replace(/\/$/, '');
   for await (const { Parameters } of paginateGetParametersByPath({ client: ssm }, { Path, Recursive: true }))
     for (const { Name, Type } of Parameters ?? []) {

@@ -59,7 +59,7 @@ export function createBackups(deps: Dependencies): Backups {
     const tally = new Tally();
     const sealed = await readObject(tenantId, backupId, name);
     try {
-      for await (const _chunk of tally.through(openFrames(envelope, place(tenantId, backupId, name), sealed))) waiting.signal.throwIfAborted();
+      await drained(tally.through(openFrames(envelope, place(tenantId, backupId, name), sealed)), waiting.signal);
     } catch (error) {
       if (waiting.signal.aborted || error instanceof DomainError) throw error;
       throw incomplete(`${name} cannot be opened`, error);
@@ -94,7 +94,7 @@ export function createBackups(deps: Dependencies): Backups {
       }
       for (const source of backupSources(deps, await directory.built(tenantId))) {
         const tally = new Tally();
-        for await (const _line of tally.through(linesOf(source, waiting)));
+        await drained(tally.through(linesOf(source, waiting)), waiting.signal);
         const kept = manifest.parts.find(({ name }) => name === source.name)?.records;
         if (tally.result().records !== kept) throw incomplete(`${source.name} holds ${kept ?? 'no'} records, the tenant has ${tally.result().records}`);
       }
@@ -110,6 +110,12 @@ async function* linesOf({ name, records }: BackupSource, { signal, beat }: Waiti
     if (++count % beatEveryRecords === 0) beat(`${name}: ${count} records`);
     yield Buffer.from(`${JSON.stringify(record)}\n`);
   }
+}
+
+/** Lets all of it flow by. */
+async function drained(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true) signal.throwIfAborted();
 }
 
 /** Counts and hashes what flows through. */

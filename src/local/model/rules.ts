@@ -46,7 +46,7 @@ function answerFrom(messages: readonly Message[]): string {
     .map(({ toolUseId, content, status }) => {
       const output = (content[0]?.json ?? content[0]?.text ?? {}) as Record<string, unknown>;
       const name = calls.get(toolUseId) ?? '';
-      return status === 'error' ? `I could not use ${name}: ${String(output['error'] ?? JSON.stringify(output))}` : sentence(name, output);
+      return status === 'error' ? `I could not use ${name}: ${typeof output['error'] === 'string' ? output['error'] : JSON.stringify(output)}` : sentence(name, output);
     })
     .join(' ');
 }
