@@ -23,7 +23,7 @@ export function createRequestParser({ maxBodyBytes }: { maxBodyBytes: number }) 
     await new Promise<void>((resolve, reject) => {
       jsonParser(request, response, (error?: unknown) => {
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(error);
       });
     });
     return request.body ?? {};

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LiveEntry, SessionEvent } from '../contracts/events';
+import type { Cursor, LiveEntry, SessionEvent } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 import type { LiveEvents, LiveSubscription } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
@@ -9,8 +9,10 @@ const pageEvents = 200;
 
 export interface FeedInput {
   readonly session: SessionRef;
-  /** Where the reader stands: after event `seq`, and after delta `n` of what follows it. */
-  readonly cursor: { readonly seq: number; readonly n: number };
+  /** Where the reader stands. */
+  readonly cursor: Cursor;
+  /** Nothing can have been written after the cursor long ago: the live path has it all, and the log is read only when that is quiet. */
+  readonly isAtHead?: boolean;
   readonly log: SessionLog;
   readonly live: LiveEvents;
   readonly signal: AbortSignal;
@@ -41,17 +43,17 @@ class Feed {
   }
 
   async *entries(): AsyncGenerator<LiveEntry | 'idle'> {
-    while (!this.isDone) {
+    for (let trustsLive = this.input.isAtHead === true; !this.isDone(); trustsLive = false) {
       // Listen first, then read: what is written in between comes twice rather than never.
       const retained = await this.listen();
-      yield* this.catchUp();
+      if (!trustsLive || !this.subscription) yield* this.catchUp();
       yield* this.passAll(retained);
       for (let fresh = await this.nextLive(); fresh.length > 0; fresh = await this.nextLive()) yield* this.passAll(fresh);
-      if (!this.isDone) yield 'idle';
+      if (!this.isDone()) yield 'idle';
     }
   }
 
-  private get isDone(): boolean {
+  private isDone(): boolean {
     return this.isOver || this.input.signal.aborted;
   }
 
@@ -63,12 +65,12 @@ class Feed {
   private async listen(): Promise<readonly LiveEntry[]> {
     if (this.subscription) return [];
     const { live, session } = this.input;
-    this.subscription = await live.follow(session).catch(() => undefined);
+    this.subscription = await live.follow(session, { seq: this.seq, n: this.n }).catch(() => undefined);
     return this.subscription?.retained ?? [];
   }
 
   private async nextLive(): Promise<readonly LiveEntry[]> {
-    if (this.isDone) return [];
+    if (this.isDone()) return [];
     if (this.subscription) return this.subscription.next(quietMs);
     await delay(quietMs, undefined, { signal: this.input.signal }).catch(() => undefined);
     return [];

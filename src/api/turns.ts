@@ -19,7 +19,7 @@ export interface TurnsDeps {
 
 /** The entries of one turn as they come, its `turn.completed` the last. */
 export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<SessionRef, 'tenantId'>, { sessionId, turnId, after }: Said, signal: AbortSignal): AsyncGenerator<LiveEntry | 'idle'> {
-  for await (const entry of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, log, live, signal })) {
+  for await (const entry of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, isAtHead: true, log, live, signal })) {
     if (entry !== 'idle' && 'turnId' in entry && entry.turnId !== turnId) continue;
     yield entry;
     if (entry !== 'idle' && entry.type === 'turn.completed') return;

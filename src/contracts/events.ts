@@ -48,13 +48,19 @@ export type LiveEntry = SessionEvent | TextDelta;
 /** Events in one atomic write. Bounds how far back a reader must look for the batch that holds its cursor. */
 export const maxBatchEvents = 64;
 
+/** After event `seq`, and after delta `n` of what follows it. */
+export interface Cursor {
+  readonly seq: number;
+  readonly n: number;
+}
+
 /** Place in the stream: `{seq}` of a durable event, `{seq}.{n}` of a delta after it. */
 export const cursorOf = (entry: LiveEntry): string => (entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
 
 const cursorPattern = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
 
 /** @returns undefined when the text is no cursor. */
-export function parseCursor(text: string): { seq: number; n: number } | undefined {
+export function parseCursor(text: string): Cursor | undefined {
   const match = cursorPattern.exec(text);
   return match ? { seq: Number(match[1]), n: Number(match[2] ?? 0) } : undefined;
 }

@@ -1,4 +1,4 @@
-import type { SessionEvent } from '../contracts/events';
+import type { EventBody, SessionEvent } from '../contracts/events';
 import type { ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
 
 type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock;
@@ -10,7 +10,7 @@ const maxResultCharacters = 50_000;
  * The log as the model reads it: messages alternate and begin with the user, and every tool request is followed by its
  * result. Requests that an interrupted write left open are left out.
  */
-export function toModelMessages(events: readonly SessionEvent[]): ModelMessage[] {
+export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
   const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
   const say = (role: 'user' | 'assistant', block: Block) => {
@@ -34,9 +34,9 @@ export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent
   return events.filter((event) => event.type === 'tool.requested').filter((event) => !answered.has(callKey(event)));
 }
 
-type ToolResultEvent = Extract<SessionEvent, { type: 'tool.completed' | 'tool.failed' }>;
+type ToolResultEvent = Extract<EventBody, { type: 'tool.completed' | 'tool.failed' }>;
 
-const isToolResult = (event: SessionEvent): event is ToolResultEvent =>
+const isToolResult = (event: EventBody): event is ToolResultEvent =>
   event.type === 'tool.completed' || event.type === 'tool.failed';
 
 const callKey = ({ turnId, step, callId }: { turnId: string; step: number; callId: string }) => `${turnId}/${step}/${callId}`;

@@ -1,4 +1,4 @@
-import type { LiveEntry } from '../contracts/events';
+import type { Cursor, LiveEntry } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 
 /**
@@ -10,9 +10,10 @@ export interface LiveEvents {
   publish(session: SessionRef, entries: readonly LiveEntry[]): void;
   /**
    * Starts to listen, at once and without a gap between `retained` and `next`.
+   * @param cursor - `retained` begins after it.
    * @throws DomainError `dependency/unavailable`
    */
-  follow(session: SessionRef): Promise<LiveSubscription>;
+  follow(session: SessionRef, cursor: Cursor): Promise<LiveSubscription>;
 }
 
 export interface LiveSubscription {

@@ -7,6 +7,7 @@ import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
 import { toModelMessages } from '../../domain/transcript';
 import type { ModelChunk } from '../../ports/model';
+import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { TokenStream } from './token-stream';
 
@@ -43,19 +44,31 @@ export const createThink = (deps: SessionStepDeps) => ({
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
     if (earlier) return thoughtFrom(earlier, agent, deps);
 
-    const { events: history, opened } = await openStep(deps, input);
-    const answer = await askModel(deps, input, agent, [...history, ...opened.events], opened.head);
-    const events = eventsOf(answer, input, agent, deps);
-    // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
-    const written = await record(deps, input, { after: opened.head, key, events, notBehind: batchKeys.turnCompleted(turnId) });
+    const { history, opening } = await prepare(deps, input);
+    const beginning = new DeferredWrite(() => writeOpening(deps, input, opening), noticeableMs);
+    // An earlier attempt may have written it: then it must be found under its own key.
+    if (activityInfo().attempt > 1) await beginning.begin();
+    const answer = await askModel(deps, input, agent, [...history, ...opening], beginning).catch(async (error: unknown) => {
+      await beginning.begin();
+      throw error;
+    });
+    const opened = await beginning.settle();
+    const said = eventsOf(answer, input, agent, deps);
+    const written = await record(deps, input, {
+      after: opened?.head ?? after,
+      key,
+      events: opened ? said : [...opening, ...said],
+      // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
+      notBehind: batchKeys.turnCompleted(turnId),
+    });
     return thoughtFrom(written.events, agent, deps);
   },
 });
 
-/** Reads what the model is shown while the step's beginning is written. */
-async function openStep(deps: SessionStepDeps, input: ThinkInput) {
+/** What the model is shown of the past, and how this step begins in the log. */
+async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: readonly EventBody[]; opening: readonly EventBody[] }> {
   const { tenantId, sessionId, turnId, step, after, historyStart } = input;
-  const [events, text] = await Promise.all([
+  const [history, text] = await Promise.all([
     deps.log.read({ tenantId, sessionId }, { after: historyStart, upTo: after }),
     step === 1 ? deps.messages.get({ tenantId, sessionId }, turnId).then((message) => message.text) : undefined,
   ]);
@@ -63,25 +76,30 @@ async function openStep(deps: SessionStepDeps, input: ThinkInput) {
   if (text !== undefined) opening.unshift({ type: 'turn.started', turnId, text });
   if (text !== undefined && !input.announced) opening.unshift({ type: 'turn.queued', turnId });
   if (after === 0) opening.unshift({ type: 'session.started' });
-  const opened = await record(deps, input, { after, key: batchKeys.stepStarted(turnId, step), events: opening });
-  if (!opened.repeated) return { events, opened };
+  return { history, opening };
+}
+
+/** Takes back what a broken attempt has streamed. */
+async function writeOpening(deps: SessionStepDeps, input: ThinkInput, events: readonly EventBody[]): Promise<{ head: number }> {
+  const { turnId, step, after } = input;
+  const opened = await record(deps, input, { after, key: batchKeys.stepStarted(turnId, step), events });
+  if (!opened.repeated) return opened;
   const { attempt } = activityInfo();
-  const reset = await record(deps, input, {
+  return record(deps, input, {
     after: opened.head,
     key: batchKeys.stepReset(turnId, step, attempt),
     events: [{ type: 'step.reset', turnId, step, attempt }],
   });
-  return { events, opened: { ...reset, events: opened.events } };
 }
 
 async function askModel(
   { model, live, toolbox }: SessionStepDeps,
   { tenantId, sessionId, turnId, step }: ThinkInput,
   agent: AgentConfig,
-  history: readonly SessionEvent[],
-  head: number,
+  history: readonly EventBody[],
+  beginning: DeferredWrite<{ head: number }>,
 ): Promise<Answer> {
-  const stream = new TokenStream((delta) => live.publish({ tenantId, sessionId }, [delta]), { turnId, step, afterSeq: head });
+  const stream = new TokenStream((delta) => live.publish({ tenantId, sessionId }, [delta]), { turnId, step });
   const calls: Extract<ModelChunk, { kind: 'toolCall' }>[] = [];
   const chunks = model.converse({
     tenantId,
@@ -93,7 +111,8 @@ async function askModel(
     signal: cancellationSignal(),
   });
   for await (const chunk of chunks) {
-    if (chunk.kind === 'text') stream.push(chunk.text);
+    // A delta's place is behind the step's beginning: that must be in the log first.
+    if (chunk.kind === 'text') stream.push(chunk.text, (await beginning.begin()).head);
     else if (chunk.kind === 'toolCall') calls.push(chunk);
     else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };
   }

@@ -7,17 +7,18 @@ export class TokenStream {
 
   constructor(
     private readonly send: (delta: TextDelta) => void,
-    private readonly place: Pick<TextDelta, 'turnId' | 'step' | 'afterSeq'>,
+    private readonly place: Pick<TextDelta, 'turnId' | 'step'>,
   ) {}
 
   get text(): string {
     return this.words;
   }
 
-  push(text: string): void {
+  /** @param afterSeq - the last durable event before it. */
+  push(text: string, afterSeq: number): void {
     if (text === '') return;
     this.words += text;
     this.count += 1;
-    this.send({ type: 'text.delta', ...this.place, n: this.count, text });
+    this.send({ type: 'text.delta', ...this.place, afterSeq, n: this.count, text });
   }
 }

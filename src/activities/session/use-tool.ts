@@ -4,6 +4,7 @@ import { DomainError, errors } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
 import type { OpenCall } from '../../domain/session';
+import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 
 export interface UseToolInput extends TurnInput {
@@ -36,11 +37,17 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
     const earlier = activityInfo().attempt > 1 ? await deps.log.find(sessionOf(input), { after, key }) : undefined;
     const last = earlier?.at(-1);
     if (last) return { head: last.seq };
-    const [, result] = await Promise.all([
-      record(deps, input, { after, key: batchKeys.toolStarted(turnId, step, call.callId), events: [toolEvent(input, { type: 'tool.started' })] }),
-      runTool(deps, input),
-    ]);
-    return record(deps, input, { after, key, events: [result], notBehind: batchKeys.turnCompleted(turnId) }).then(recorded);
+    const started = toolEvent(input, { type: 'tool.started' });
+    const startedKey = batchKeys.toolStarted(turnId, step, call.callId);
+    const beginning = new DeferredWrite(() => record(deps, input, { after, key: startedKey, events: [started] }), noticeableMs);
+    // An earlier attempt may have written it: then it must be found under its own key.
+    if (activityInfo().attempt > 1) await beginning.begin();
+    const result = await runTool(deps, input).catch(async (error: unknown) => {
+      await beginning.begin();
+      throw error;
+    });
+    const events = (await beginning.settle()) ? [result] : [started, result];
+    return record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) }).then(recorded);
   },
 
   /** Writes that a call failed for good, unless its result made it into the log after all. */

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cursorOf, type LiveEntry } from '../../contracts/events';
 import { valkeyKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
@@ -12,7 +13,11 @@ const maxRetained = 2_000;
 const retainSeconds = 3_600;
 /** What a reader that does not read may hold up; it finds the rest in the log. */
 const maxBuffered = 5_000;
+const subscribeWithinMs = 1_000;
 const cipherContext = { purpose: 'live' };
+
+/** Stream ids are cursors, so that a reader fetches what it lacks and nothing else. */
+const idOf = (entry: LiveEntry): string => (entry.type === 'text.delta' ? `${entry.afterSeq}-${entry.n}` : `${entry.seq}-0`);
 
 interface Dependencies {
   readonly valkey: Valkey;
@@ -35,7 +40,8 @@ export function createLiveEvents({ valkey, cipher, logger }: Dependencies): Live
     const pipeline = valkey.commands.pipeline();
     for (const entry of entries) {
       const sealed = await seal(session, entry);
-      pipeline.xadd(key, 'MAXLEN', '~', maxRetained, '*', 'entry', sealed).publish(key, sealed);
+      // An id that does not follow is refused, and only that entry: readers find it in the log.
+      pipeline.xadd(key, 'MAXLEN', '~', maxRetained, idOf(entry), 'entry', sealed).publish(key, sealed);
     }
     await pipeline.expire(key, retainSeconds).exec();
   }
@@ -52,13 +58,13 @@ export function createLiveEvents({ valkey, cipher, logger }: Dependencies): Live
       void sent.then(() => sealing.get(key) === sent && sealing.delete(key));
     },
 
-    async follow(session) {
+    async follow(session, { seq, n }) {
       const key = valkeyKeys.live(session.tenantId, session.sessionId);
       const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
       return calling(async () => {
         await channels.join(key, subscription);
         try {
-          const kept = await valkey.commands.xrangeBuffer(key, '-', '+');
+          const kept = await valkey.commands.xrangeBuffer(key, `(${seq}-${n}`, '+');
           subscription.retained = await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))));
         } catch (error) {
           subscription.close();
@@ -81,8 +87,7 @@ class Channels {
     this.listen();
     const readers = this.readers.get(channel) ?? new Set();
     this.readers.set(channel, readers.add(reader));
-    if (!this.valkey.subscriber().status.match(/^(ready|connect)/)) throw new Error('not connected');
-    await this.valkey.subscriber().subscribe(channel);
+    await Promise.race([this.valkey.subscriber().subscribe(channel), tooLate()]);
   }
 
   leave(channel: string, reader: Subscription): void {
@@ -100,6 +105,12 @@ class Channels {
     });
   }
 }
+
+/** A command waits for a connection that may not come back soon. */
+const tooLate = () =>
+  delay(subscribeWithinMs, undefined, { ref: false }).then(() => {
+    throw new Error('Valkey did not answer in time.');
+  });
 
 class Subscription implements LiveSubscription {
   retained: readonly LiveEntry[] = [];
