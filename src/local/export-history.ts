@@ -14,7 +14,7 @@ async function main(): Promise<void> {
     const client = new Client({ connection, namespace: temporal.namespace });
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
     const file = path.join('test/replay/histories', `${name ?? workflowId.replaceAll('/', '_')}.json`);
-    await writeFile(file, `${JSON.stringify(historyToJSON(history), null, 1)}\n`);
+    await writeFile(file, `${historyToJSON(history)}\n`);
     console.log(`${history.events?.length ?? 0} events in ${file}`);
   } finally {
     await connection.close();

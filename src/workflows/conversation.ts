@@ -19,8 +19,9 @@ export class Conversation {
     this.activities = sessionActivities(input.tenantId);
   }
 
-  get isBetweenTurns(): boolean {
-    return !this.state.current && !this.announcing;
+  /** Whether all that remains to be done is in the state: the next run can begin with it. */
+  get hasWaitingTurn(): boolean {
+    return !this.state.current && !this.announcing && this.state.inbox.length > 0;
   }
 
   next(): domain.Action {

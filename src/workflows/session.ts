@@ -36,19 +36,20 @@ export async function session(input: SessionInput): Promise<void> {
 
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
   const firstTurn = conversation.state.turnCount;
-  const mustRollOver = () => conversation.isBetweenTurns && conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
+  const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
   for (;;) {
+    // With the next message in hand: one that came while the run closes would have to be sent again.
+    if (isLong() && conversation.hasWaitingTurn) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof session>({ ...input, state: conversation.state });
+    }
     const action = conversation.next();
     setCurrentDetails(domain.describe(conversation.state));
-    if (action.do === 'wait') await condition(() => mustRollOver() || domain.canAct(conversation.state));
+    if (action.do === 'wait') await condition(() => domain.canAct(conversation.state));
     else await conversation.carryOut(action);
     if (action.do === 'close') {
       await condition(allHandlersFinished);
       return;
-    }
-    if (mustRollOver()) {
-      await condition(allHandlersFinished);
-      await continueAsNew<typeof session>({ ...input, state: conversation.state });
     }
   }
 }
