@@ -80,20 +80,24 @@ it('stays gap-free, ordered and free of doubles with eight writers at once', asy
 
 it('shows a reader in the middle of writing no gap', async () => {
   const session = newSession(tenantId);
-  let writing = true;
   const write = async () => {
     for (let after = 0; after < 60; after += 3) await log.append(session, { after, key: `${after}`, events: [queued('a'), queued('b'), queued('c')] });
-    writing = false;
+    return 'written';
   };
+  const writing = write();
   const read = async () => {
     const reader = stranger();
-    for (let cursor = 0; writing || cursor < 60; ) {
+    let cursor = 0;
+    for (let state = 'writing'; state === 'writing'; ) {
+      // Before the look: what was written by then must be seen by it.
+      state = await Promise.race([writing, Promise.resolve('writing')]);
       const seen = await reader.read(session, { after: cursor });
       expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => cursor + index + 1));
       cursor += seen.length;
     }
+    expect(cursor).toBe(60);
   };
-  await Promise.all([write(), read(), read()]);
+  await Promise.all([writing, read(), read()]);
 });
 
 describe('read', () => {
