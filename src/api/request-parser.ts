@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { DomainError } from '../contracts/errors';
@@ -20,12 +21,7 @@ export function createRequestParser({ maxBodyBytes }: { maxBodyBytes: number }) 
     // Without a body there is nothing to be of another type: the schema says whether there must be one.
     const hasBody = request.get('Content-Length') !== '0';
     if (hasBody && request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
-    await new Promise<void>((resolve, reject) => {
-      jsonParser(request, response, (error?: unknown) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      });
-    });
+    await parseJson(request, response);
     return request.body ?? {};
   }
 

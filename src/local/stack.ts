@@ -148,8 +148,12 @@ function startLeash(): Leash & { end(): void } {
   child.unref();
   child.stdin.on('error', () => undefined);
   return {
-    hold: (pid) => void child.stdin.write(`+${pid}\n`),
-    release: (pid) => void (child.stdin.writable && child.stdin.write(`-${pid}\n`)),
+    hold: (pid) => {
+      child.stdin.write(`+${pid}\n`);
+    },
+    release: (pid) => {
+      if (child.stdin.writable) child.stdin.write(`-${pid}\n`);
+    },
     end: () => {
       child.stdin.end();
     },

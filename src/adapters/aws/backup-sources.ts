@@ -22,7 +22,7 @@ export interface BackupSourceDeps {
 /** A part of a backup: one JSON value a line. */
 export interface BackupSource {
   readonly name: string;
-  records(): AsyncIterable<unknown>;
+  readonly records: () => AsyncIterable<unknown>;
 }
 
 /** All that a tenant has, opened: what is sealed under the tenant's key could not be read once that key is gone. */

@@ -28,7 +28,7 @@ interface Dependencies extends BackupSourceDeps {
 /** Backups in the platform's bucket, sealed under the platform's backup key; docs/backup-format.md has the format. */
 export function createBackups(deps: Dependencies): Backups {
   const { aws, directory } = deps;
-  const envelope = createEnvelope({ kms: aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
+  const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
   const bucket = new LRUCache<'name', string>({ max: 1, fetchMethod: async () => platformResources.backupBucket((await callerAccount(aws.sts)).accountId) });
   const place = (tenantId: string, backupId: string, part: string) => ({ tenant: tenantId, backup: backupId, part });
 

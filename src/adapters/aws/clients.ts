@@ -48,22 +48,24 @@ export const clientDefaults = (settings: AwsSettings, credentials?: Credentials)
 const documents = (client: DynamoDBClient) =>
   DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 
-const clientsOf = (settings: AwsSettings, credentials?: Credentials) => {
+const clientsOf = (settings: AwsSettings, credentials?: Credentials, onRefused?: () => void) => {
   const defaults = clientDefaults(settings, credentials);
   return {
-    table: documents(translatingFailures(new DynamoDBClient(defaults))),
+    table: documents(translatingFailures(new DynamoDBClient(defaults)), onRefused),
     // Bucket names as host names don't resolve at an emulator.
-    s3: translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined })),
-    kms: translatingFailures(new KMSClient(defaults)),
-    ssm: translatingFailures(new SSMClient(defaults)),
-    agentCore: translatingFailures(new BedrockAgentCoreClient(defaults)),
+    s3: translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
+    kms: translatingFailures(new KMSClient(defaults), onRefused),
+    ssm: translatingFailures(new SSMClient(defaults), onRefused),
+    agentCore: translatingFailures(new BedrockAgentCoreClient(defaults), onRefused),
   };
 };
 
 /** Clients that act for one tenant, with the credentials of that tenant's role. */
 export type TenantClients = ReturnType<typeof clientsOf>;
 
-export const createTenantClients = (settings: AwsSettings, credentials: Credentials): TenantClients => clientsOf(settings, credentials);
+/** @param onRefused - told when AWS refuses the credentials. */
+export const createTenantClients = (settings: AwsSettings, credentials: Credentials, onRefused: () => void): TenantClients =>
+  clientsOf(settings, credentials, onRefused);
 
 /** Clients that act for the platform, with the credentials of the process. */
 export const createPlatformClients = (settings: AwsSettings) => {

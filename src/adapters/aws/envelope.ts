@@ -16,8 +16,9 @@ export interface Envelope {
 }
 
 export interface EnvelopeSettings {
-  readonly kms: KMSClient;
-  /** Id, ARN or alias of the key; asked for whenever a data key is made or unwrapped. */
+  /** Asked for whenever it is needed: a tenant's client changes with its credentials. */
+  readonly kms: () => KMSClient;
+  /** Id, ARN or alias of the key; asked for with every use, so that no data key of an earlier key is used after it changed. */
   readonly keyId: () => Promise<string>;
   /** Encryption context of the data keys: KMS logs it, and refuses to unwrap under another. */
   readonly keyContext: CipherContext;
@@ -72,12 +73,12 @@ function required(bytes: Uint8Array | undefined): Buffer {
 export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): Envelope {
   const EncryptionContext = { ...keyContext };
 
-  // One entry. A cache all the same: it knows about age, and asks once however many wait.
-  const sealing = new LRUCache<'current', DataKey>({
-    max: 1,
+  // By KMS key: one entry, and a second one for a moment when the key has changed.
+  const sealing = new LRUCache<string, DataKey>({
+    max: 2,
     ttl: dataKeyMaxAgeMs,
-    async fetchMethod() {
-      const made = await kms.send(new GenerateDataKeyCommand({ KeyId: await keyId(), KeySpec: 'AES_256', EncryptionContext }));
+    async fetchMethod(KeyId) {
+      const made = await kms().send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext }));
       const key = { plain: required(made.Plaintext), wrapped: required(made.CiphertextBlob), uses: 0 };
       opening.set(key.wrapped.toString('base64'), key.plain);
       return key;
@@ -89,13 +90,14 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
     ttl: dataKeyMaxAgeMs,
     async fetchMethod(wrapped) {
       const CiphertextBlob = Buffer.from(wrapped, 'base64');
-      return required((await kms.send(new DecryptCommand({ KeyId: await keyId(), CiphertextBlob, EncryptionContext }))).Plaintext);
+      return required((await kms().send(new DecryptCommand({ KeyId: await keyId(), CiphertextBlob, EncryptionContext }))).Plaintext);
     },
   });
 
   async function sealingKey(): Promise<DataKey> {
-    const key = await sealing.forceFetch('current');
-    if (++key.uses >= dataKeyMaxUses) sealing.delete('current');
+    const id = await keyId();
+    const key = await sealing.forceFetch(id);
+    if (++key.uses >= dataKeyMaxUses) sealing.delete(id);
     return key;
   }
 

@@ -26,6 +26,17 @@ function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatus
   return error.name === 'TimeoutError' || throttlingNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
 }
 
+/** Credentials that AWS does not take (any more), or that do not allow what was asked. */
+const refusalNames = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'UnrecognizedClientException',
+]);
+
 interface Stack {
   add(middleware: (next: (args: never) => Promise<unknown>) => (args: never) => Promise<unknown>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
 }
@@ -33,8 +44,13 @@ interface Stack {
 /**
  * Makes a client throw DomainError `dependency/unavailable` once its own retries are used up on a service that can't be
  * reached, throttles or fails. All other errors (AccessDenied, a condition that did not hold) pass as they are.
+ *
+ * @param onRefused - told of requests that were refused for their credentials.
  */
-export function translatingFailures<Client extends { readonly middlewareStack: unknown; readonly config: { readonly serviceId: string } }>(client: Client): Client {
+export function translatingFailures<Client extends { readonly middlewareStack: unknown; readonly config: { readonly serviceId: string } }>(
+  client: Client,
+  onRefused?: () => void,
+): Client {
   const service = client.config.serviceId;
   // The outermost step: what it sees has been retried already.
   (client.middlewareStack as Stack).add(
@@ -42,7 +58,9 @@ export function translatingFailures<Client extends { readonly middlewareStack: u
       try {
         return await next(args);
       } catch (error) {
-        if (!(error instanceof Error) || !isUnavailable(error)) throw error;
+        if (!(error instanceof Error)) throw error;
+        if (refusalNames.has(error.name)) onRefused?.();
+        if (!isUnavailable(error)) throw error;
         throw new DomainError('dependency/unavailable', `${service} does not answer. Try again later.`, { cause: error });
       }
     },

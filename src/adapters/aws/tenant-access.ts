@@ -7,7 +7,7 @@ import { isAwsError } from './failures';
 
 /** The only way to a tenant's data: clients with the credentials of that tenant's role, which AWS lets nowhere else. */
 export interface TenantAccess {
-  /** The same objects each time; credentials are fetched with the first request and renewed before they expire. */
+  /** Cheap; ask each time: credentials are fetched with the first request, and renewed before they expire or once AWS refuses them. */
   clients(tenantId: string): TenantClients;
 }
 
@@ -75,7 +75,11 @@ export function createTenantAccess({ sts, settings }: { sts: STSClient; settings
 
   const clients = new LRUCache<string, TenantClients>({
     max: 1_000,
-    memoMethod: (tenantId) => createTenantClients(settings, renewing(() => assumeRole(tenantId))),
+    memoMethod: (tenantId) => {
+      // Credentials die with their role, long before they expire. A tenant that is built anew has another role of the same name.
+      const forget = () => void clients.delete(tenantId);
+      return createTenantClients(settings, renewing(() => assumeRole(tenantId)), forget);
+    },
   });
   return { clients: (tenantId) => clients.memo(tenantId) };
 }

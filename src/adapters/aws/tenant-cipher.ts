@@ -10,7 +10,7 @@ export function createTenantCipher({ access, directory }: { access: TenantAccess
     max: 1_000,
     memoMethod: (tenantId) =>
       createEnvelope({
-        kms: access.clients(tenantId).kms,
+        kms: () => access.clients(tenantId).kms,
         keyId: async () => (await directory.built(tenantId)).infrastructure.keyArn,
         keyContext: { tenant: tenantId },
       }),
