@@ -51,7 +51,7 @@ const documents = (client: DynamoDBClient) =>
 const clientsOf = (settings: AwsSettings, credentials?: Credentials, onRefused?: () => void) => {
   const defaults = clientDefaults(settings, credentials);
   return {
-    table: documents(translatingFailures(new DynamoDBClient(defaults)), onRefused),
+    table: documents(translatingFailures(new DynamoDBClient(defaults), onRefused)),
     // Bucket names as host names don't resolve at an emulator.
     s3: translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
     kms: translatingFailures(new KMSClient(defaults), onRefused),
