@@ -16,6 +16,7 @@ export type ParsedRequest = Pick<RouteInput<unknown, unknown, unknown>, 'params'
  */
 export function createRequestParser({ maxBodyBytes }: { maxBodyBytes: number }) {
   const jsonParser: RequestHandler = express.json({ limit: maxBodyBytes, type: () => true });
+  const parseJson = promisify(jsonParser);
 
   async function readJson(request: Request, response: Response): Promise<unknown> {
     // Without a body there is nothing to be of another type: the schema says whether there must be one.
