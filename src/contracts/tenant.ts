@@ -56,12 +56,14 @@ export const AgentConfig = z.object({
   modelId: z.string().min(1).max(256).default('anthropic.claude-3-5-sonnet-20241022-v2:0'),
   systemPrompt: z
     .string()
+    .trim()
     .min(1)
     .max(32_000)
     .default('You are a helpful assistant. Use the tools you are given. Remember what the user asks you to remember.'),
   tools: z
     .array(z.string().min(1).max(64))
     .max(64)
+    .refine((names) => new Set(names).size === names.length, 'names a tool twice')
     .default(['remember', 'recall', 'current_time', 'calculator', 'http_request']),
   maxStepsPerTurn: z.number().int().min(1).max(50).default(12),
   maxToolsPerStep: z.number().int().min(1).max(16).default(8),

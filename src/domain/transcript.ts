@@ -20,7 +20,8 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
   };
   for (const event of events) {
     if (event.type === 'turn.started') say('user', { text: event.text });
-    else if (event.type === 'message.completed' && event.text !== '') say('assistant', { text: event.text });
+    // Bedrock refuses blank text, and would refuse every later request that shows it.
+    else if (event.type === 'message.completed' && event.text.trim() !== '') say('assistant', { text: event.text });
     else if (event.type === 'tool.requested' && answered.has(callKey(event)))
       say('assistant', { toolUse: { callId: event.callId, name: event.tool, input: event.input } });
     else if (isToolResult(event)) say('user', { toolResult: resultOf(event) });

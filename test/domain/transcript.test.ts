@@ -51,3 +51,8 @@ it('cuts a tool result that would fill the context, and says so', () => {
 it('finds the calls that still wait for a result', () => {
   expect(openCalls(logged(asked('t1', 'x'), wanted('a'), wanted('b'), got('a'))).map(({ callId }) => callId)).toEqual(['b']);
 });
+
+it('leaves out blank text, which a model may say and may not be shown', () => {
+  const messages = toModelMessages(logged(asked('t1', 'x'), said('t1', 1, '\n\n'), wanted('a'), got('a')));
+  expect(messages[1]).toEqual({ role: 'assistant', content: [{ toolUse: { callId: 'a', name: 'calculator', input: { expression: 'a' } } }] });
+});

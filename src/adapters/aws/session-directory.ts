@@ -7,6 +7,9 @@ import { decodeCursor, encodeCursor } from './cursors';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
 
+/** A key of `tableKeys.listed`. */
+const listedPattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z#[A-Za-z0-9-]{1,64}$/;
+
 /** Where a record stands: by its id, in the tenant's list, and in its user's list. */
 const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [
   { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
@@ -55,12 +58,12 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
           ConsistentRead: true,
           Limit: limit,
           // The partition is never the caller's to choose.
-          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor)['sk'], pk } }),
+          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, listedPattern), pk } }),
         }),
       );
       return {
         sessions: (page.Items ?? []).map((item) => SessionRecord.parse(item)),
-        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor({ sk: page.LastEvaluatedKey['sk'] as unknown }) }),
+        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['sk'])) }),
       };
     },
 

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
-import { platformResources } from '../../contracts/names';
+import { platformResources, tenantIdPattern } from '../../contracts/names';
 import { TenantRecord } from '../../contracts/tenant';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
@@ -41,11 +41,11 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
 
     async list({ limit = 100, cursor } = {}) {
       const page = await table.send(
-        new ScanCommand({ TableName, Limit: limit, ConsistentRead: true, ...(cursor && { ExclusiveStartKey: decodeCursor(cursor) }) }),
+        new ScanCommand({ TableName, Limit: limit, ConsistentRead: true, ...(cursor !== undefined && { ExclusiveStartKey: { tenantId: decodeCursor(cursor, tenantIdPattern) } }) }),
       );
       return {
         tenants: (page.Items ?? []).map((item) => TenantRecord.parse(item)),
-        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(page.LastEvaluatedKey) }),
+        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['tenantId'])) }),
       };
     },
 

@@ -50,6 +50,8 @@ const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** What Bedrock would refuse, in its words; undefined when nothing. */
 export function problemWith({ messages, toolConfig }: ConverseRequest): string | undefined {
+  if (messages.some(({ content }) => content.some(({ text }) => text !== undefined && text.trim() === '')))
+    return 'The text field in the ContentBlock object is blank. Add text to the text field, and try again.';
   if (messages[0]?.role !== 'user') return 'A conversation must start with a user message.';
   for (const [index, message] of messages.entries()) {
     const previous = messages[index - 1];

@@ -206,7 +206,8 @@ function refuse(response: ServerResponse, [status, type, message]: readonly [num
 }
 
 function breakOff(response: ServerResponse, { kind }: Failure): void {
-  if (kind === 'disconnect') response.destroy();
+  // What was written before must be on its way: the last empty write tells when it is.
+  if (kind === 'disconnect') response.write('', () => response.destroy());
   else response.end(exceptionFrame('modelStreamErrorException', 'The model broke off.'));
 }
 
