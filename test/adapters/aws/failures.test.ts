@@ -1,0 +1,63 @@
+/** @jest-environment ./test/support/outer-errors.ts */
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
+import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
+import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
+import { errors } from '../../../src/contracts/errors';
+import { aws, settings } from './tenants';
+
+/** A service that behaves badly, on the wire. */
+async function againstServer(answer: RequestListener, test: (endpoint: string) => Promise<void>): Promise<void> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  try {
+    await test(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+const unavailable = { code: 'dependency/unavailable' };
+const registryAt = (endpoint: string) => createTenantRegistry(createPlatformClients({ ...settings, endpoint, requestTimeoutMs: 200 }));
+
+it.each([
+  ['fails', 500, 'InternalServerError'],
+  ['is overloaded', 503, 'ServiceUnavailable'],
+  ['throttles', 400, 'ThrottlingException'],
+])('a service that %s is not available, after retries', async (_, status, type) => {
+  let requests = 0;
+  const answer: RequestListener = (_request, response) => {
+    requests += 1;
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: type, message: 'no' }));
+  };
+  await againstServer(answer, async (endpoint) => {
+    await expect(registryAt(endpoint).get('acme')).rejects.toMatchObject(unavailable);
+    expect(requests).toBe(3);
+  });
+  expect(errors['dependency/unavailable'].retryable).toBe(true);
+});
+
+it.each<[string, RequestListener]>([
+  ['does not answer', () => undefined],
+  ['hangs up', (request) => request.socket.destroy()],
+])('a service that %s is not available', async (_, answer) => {
+  await againstServer(answer, async (endpoint) => {
+    await expect(registryAt(endpoint).get('acme')).rejects.toMatchObject(unavailable);
+  });
+});
+
+it('a service that is not there is not available, be it for a tenant', async () => {
+  let gone = '';
+  await againstServer(() => undefined, (endpoint) => Promise.resolve(void (gone = endpoint)));
+  await expect(registryAt(gone).get('acme')).rejects.toMatchObject(unavailable);
+  const access = createTenantAccess({ sts: createPlatformClients({ ...settings, endpoint: gone }).sts, settings });
+  await expect(access.clients('acme').table.send(new ScanCommand({ TableName: 'x' }))).rejects.toMatchObject(unavailable);
+});
+
+it('passes what else AWS says as it is', async () => {
+  await expect(aws.table.send(new GetItemCommand({ TableName: 'no-such-table', Key: { a: { S: 'a' } } }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+});

@@ -1,0 +1,53 @@
+import { createCognitoSignIn } from '../../../src/adapters/aws/cognito-sign-in';
+import { createTokenIssuers } from '../../../src/adapters/aws/token-issuers';
+import { ensureOperator } from '../../../src/adapters/aws/platform';
+import type { ServedTenant } from '../../../src/contracts/tenant';
+import { aws, settings, standingPlatform, standingTenant, users } from './tenants';
+
+let tenant: ServedTenant;
+beforeAll(async () => {
+  await standingPlatform();
+  tenant = await standingTenant();
+});
+
+const claimsOf = (token: string): unknown => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+const password = 'Correct-horse-battery-9';
+
+it('creates a user once, in the groups, who can then sign in to this pool', async () => {
+  const { infrastructure } = tenant;
+  const create = () => users.create(infrastructure.userPoolId, { email: 'ann@example.com', groups: ['administrators', 'members'] });
+  const ann = await create();
+  expect(await create()).toEqual(ann);
+  expect(ann).toMatchObject({ enabled: true });
+  expect([...ann.groups].sort()).toEqual(['administrators', 'members']);
+
+  const signIn = createCognitoSignIn(aws);
+  await signIn.setPassword(infrastructure.userPoolId, { email: 'ann@example.com', password });
+  const { accessToken } = await signIn.signIn(infrastructure, { email: 'ann@example.com', password });
+  const { issuer, clientId, jwksUrl } = createTokenIssuers({ settings, ssm: aws.ssm }).tenant(infrastructure);
+  expect(claimsOf(accessToken)).toMatchObject({ sub: ann.userId, iss: issuer, client_id: clientId, token_use: 'access' });
+  expect(((await (await fetch(jwksUrl)).json()) as { keys: unknown[] }).keys).not.toHaveLength(0);
+});
+
+it('lists every user of a pool, page by page', async () => {
+  const { userPoolId } = tenant.infrastructure;
+  const emails = Array.from({ length: 65 }, (_, index) => `user-${index}@example.com`);
+  for (const email of emails) await users.create(userPoolId, { email, groups: ['members'] });
+  const seen = new Map<string, readonly string[]>();
+  for await (const { email, groups } of users.all(userPoolId)) seen.set(email, groups);
+  expect([...seen.keys()]).toEqual(expect.arrayContaining(emails));
+  expect(seen.get('user-64@example.com')).toEqual(['members']);
+});
+
+it('makes operators who sign in to their own pool, and renews their password', async () => {
+  const issuers = createTokenIssuers({ settings, ssm: aws.ssm });
+  for (const secret of [password, `${password}-new`]) {
+    const pool = await ensureOperator(aws, { email: 'op@example.com', password: secret });
+    const { accessToken } = await createCognitoSignIn(aws).signIn(pool, { email: 'op@example.com', password: secret });
+    expect(claimsOf(accessToken)).toMatchObject({ iss: (await issuers.operators()).issuer, 'cognito:groups': ['operators'] });
+  }
+});
+
+it('sets the platform up once, however often it is asked to', async () => {
+  expect(await standingPlatform()).toEqual(await standingPlatform());
+});
