@@ -1,0 +1,144 @@
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { createBackups } from '../../../src/adapters/aws/backups';
+import { openFrames, sealFrames } from '../../../src/adapters/aws/backup-frames';
+import { createEnvelope } from '../../../src/adapters/aws/envelope';
+import { callerAccount } from '../../../src/adapters/aws/tenant-access';
+import type { BackupManifest } from '../../../src/contracts/backup';
+import type { EventBody } from '../../../src/contracts/events';
+import { objectKeys, platformResources } from '../../../src/contracts/names';
+import { AgentConfig } from '../../../src/contracts/tenant';
+import { access, aws, cipher, configs, data, directory, log, memory, messages, newSession, sessions, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+
+const backups = createBackups({ aws, ssm: aws.ssm, directory, access, cipher, memory, users });
+const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
+
+let Bucket: string;
+beforeAll(async () => {
+  await standingPlatform();
+  Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+});
+
+const said = (text: string): EventBody => ({ type: 'message.completed', turnId: 'turn-1', step: 1, text, stopReason: 'end_turn' });
+
+/** A tenant with something of everything, one batch so large that it lies in the bucket. */
+async function livedInTenant() {
+  const { tenantId, infrastructure } = await standingTenant();
+  const session = newSession(tenantId);
+  await sessions.create({ ...session, userId: 'ann', createdAt: new Date().toISOString() });
+  await messages.put(session, { turnId: 'turn-1', userId: 'ann', text: 'my colour is blue' });
+  await log.append(session, { after: 0, key: 'small', events: [said('my colour is blue')] });
+  await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
+  await memory.remember({ tenantId, userId: 'ann' }, { requestId: 'r-1', text: 'color=blue' });
+  await configs.put(tenantId, AgentConfig.parse({}));
+  await users.create(infrastructure.userPoolId, { email: 'ann@example.com', groups: ['members'] });
+  return { tenantId, session };
+}
+
+async function objectAt(Key: string): Promise<Buffer> {
+  const { Body } = await aws.s3.send(new GetObjectCommand({ Bucket, Key }));
+  return Buffer.from((await Body?.transformToByteArray()) ?? []);
+}
+
+async function* chunksOf(bytes: Buffer, size = bytes.length): AsyncGenerator<Buffer> {
+  for (let start = 0; start < bytes.length; start += size) yield await Promise.resolve(bytes.subarray(start, start + size));
+}
+
+async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
+}
+
+/** As somebody with the backup key reads it, knowing docs/backup-format.md and nothing of the tenant. */
+async function recordsOf({ tenantId, backupId }: BackupManifest, part: string): Promise<Record<string, unknown>[]> {
+  const sealed = await objectAt(objectKeys.backup(tenantId, backupId, part));
+  const plain = await collected(openFrames(envelope, { tenant: tenantId, backup: backupId, part }, chunksOf(sealed)));
+  return plain.toString('utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+it('holds all a tenant has, readable when the tenant and its key are gone', async () => {
+  const { tenantId, session } = await livedInTenant();
+  const manifest = await backups.take(tenantId, 'bak-1', waiting);
+  expect(manifest.parts.map(({ name, records }) => [name, records])).toEqual([
+    ['table.jsonl', 6],
+    ['objects.jsonl', 1],
+    ['memory.jsonl', 1],
+    ['config.jsonl', 1],
+    ['users.jsonl', 1],
+  ]);
+  expect(await backups.verify(tenantId, 'bak-1', waiting)).toEqual(manifest);
+  expect((await objectAt(objectKeys.backup(tenantId, 'bak-1', 'table.jsonl'))).includes('blue')).toBe(false);
+
+  await data.emptyBucket(tenantId, waiting);
+  await stacks.delete(tenantId, waiting);
+  await data.scheduleKeyDeletion(tenantId);
+  const table = await recordsOf(manifest, 'table.jsonl');
+  const events = table.flatMap((record) => (record['events'] as { text?: string }[] | undefined) ?? []);
+  expect(events.map(({ text }) => text?.slice(0, 17))).toEqual(['my colour is blue', 'x'.repeat(17)]);
+  expect(table.find(({ pk }) => pk === `MESSAGES#${session.sessionId}`)).toMatchObject({ message: { text: 'my colour is blue' } });
+  expect(await recordsOf(manifest, 'memory.jsonl')).toEqual([expect.objectContaining({ text: 'color=blue' })]);
+  expect(await recordsOf(manifest, 'users.jsonl')).toEqual([expect.objectContaining({ email: 'ann@example.com', groups: ['members'] })]);
+});
+
+describe('is not verified when', () => {
+  const verification = (tenantId: string) => backups.verify(tenantId, 'bak-1', waiting);
+  const incomplete = { code: 'backup/incomplete' };
+
+  async function backedUp(): Promise<{ tenantId: string; Key: string; session: ReturnType<typeof newSession> }> {
+    const { tenantId, session } = await livedInTenant();
+    await backups.take(tenantId, 'bak-1', waiting);
+    return { tenantId, session, Key: objectKeys.backup(tenantId, 'bak-1', 'table.jsonl') };
+  }
+
+  it('the tenant has more by now, until it is taken again', async () => {
+    const { tenantId, session } = await backedUp();
+    await messages.put(session, { turnId: 'turn-9', userId: 'ann', text: 'one more' });
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+    await backups.take(tenantId, 'bak-1', waiting);
+    await expect(verification(tenantId)).resolves.toBeDefined();
+  });
+
+  it('there is none', async () => {
+    const { tenantId } = await standingTenant();
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+  });
+
+  it('a part is missing', async () => {
+    const { tenantId, Key } = await backedUp();
+    await aws.s3.send(new DeleteObjectCommand({ Bucket, Key }));
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+  });
+
+  it.each<[string, (bytes: Buffer) => Uint8Array]>([
+    ['changed', (bytes) => Uint8Array.from(bytes, (byte, index) => (index === 500 ? byte ^ 1 : byte))],
+    ['cut short', (bytes) => bytes.subarray(0, -1)],
+    ['cut after a frame', (bytes) => bytes.subarray(0, 4 + bytes.readUInt32BE(0))],
+    ['empty', () => Buffer.alloc(0)],
+  ])('a part was %s', async (_, change) => {
+    const { tenantId, Key } = await backedUp();
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: change(await objectAt(Key)) }));
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+  });
+
+  it('a part is another one of the same backup', async () => {
+    const { tenantId, Key } = await backedUp();
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: await objectAt(Key.replace('table', 'users')) }));
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+  });
+});
+
+it('stops when it is told to', async () => {
+  const { tenantId } = await livedInTenant();
+  const signal = AbortSignal.abort(new Error('enough'));
+  await expect(backups.take(tenantId, 'bak-2', { ...waiting, signal })).rejects.toThrow('enough');
+});
+
+describe('frames', () => {
+  const place = { tenant: 'acme', backup: 'bak-1', part: 'table.jsonl' };
+
+  it.each([0, 1, 256 * 1_024 - 1, 256 * 1_024, 256 * 1_024 + 1, 600_000])('carry %i bytes, however they arrive', async (length) => {
+    const plain = Buffer.alloc(length, 'abc');
+    const sealed = await collected(sealFrames(envelope, place, chunksOf(plain, 10_000)));
+    for (const size of [1_000, 65_536, sealed.length]) expect((await collected(openFrames(envelope, place, chunksOf(sealed, size)))).equals(plain)).toBe(true);
+  });
+});
