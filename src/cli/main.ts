@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createInterface } from 'node:readline/promises';
 import { Command, Option } from 'commander';
+import { groups } from '../contracts/names';
 import type { Operation } from '../contracts/operation';
 import type { TenantRecord } from '../contracts/tenant';
 import { localAccounts } from './accounts';
@@ -96,6 +97,21 @@ program
       else if (event === 'tool.started') process.stdout.write(`\n  [${entry.tool ?? ''}]\n`);
       else if (event === 'turn.completed') process.stdout.write(`\n(${entry.outcome ?? ''})\n`);
     }
+  });
+
+program
+  .command('token')
+  .description('print an access token: of the operator, or of a user of a tenant; good for an hour')
+  .option('--tenant <tenantId>', 'of a user of this tenant')
+  .option('--user <email>', 'which user; created when missing, and given a new random password', 'you@example.com')
+  .addOption(new Option('--group <group>', 'group the user is put in').choices([groups.members, groups.administrators]).default(groups.members))
+  .action(async (options: { tenant?: string; user: string; group: string }) => {
+    const { accounts } = await connect();
+    const token =
+      options.tenant === undefined
+        ? await accounts.operatorToken()
+        : (await accounts.userTokens(options.tenant, options.user, [options.group])).accessToken;
+    console.log(token);
   });
 
 async function confirm(tenantId: string): Promise<void> {
