@@ -9,7 +9,12 @@ import { groups } from '../contracts/names';
 /** Signs in at the local stack: as its operator, or as a user of a tenant made on the spot. */
 export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAccessKey }, operator }: Pick<LocalSettings, 'aws' | 'operator'>) {
   // The SDK's clients find these by themselves, as they would in production.
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    // Its word about coming releases and Node.js versions is not for those who chat.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+  });
   const aws = createPlatformClients({ region, endpoint });
   const cognito = createCognitoSignIn(aws);
   const registry = createTenantRegistry(aws);
