@@ -13,7 +13,7 @@ export interface ServiceSpec {
   readonly logFile: string;
   /** Whether it answers. May reject: that means not yet. */
   readonly isReady: () => Promise<boolean>;
-  /** Starts it again when it dies by itself. */
+  /** Starts it again when it dies by itself, once it was ready. */
   readonly restart: boolean;
 }
 
@@ -33,6 +33,8 @@ const restartAfterMs = 200;
 export class Service {
   private child: ChildProcess | undefined;
   private isWanted = false;
+  private wasReady = false;
+  private spawnError: Error | undefined;
 
   constructor(
     private readonly spec: ServiceSpec,
@@ -51,31 +53,33 @@ export class Service {
   }
 
   get isRunning(): boolean {
-    return this.child?.exitCode === null && this.child.signalCode === null;
+    return this.child?.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
 
   /** @throws Error with the end of its log when it ends or does not answer in time. */
   async start(): Promise<void> {
     this.isWanted = true;
+    this.wasReady = false;
     this.launch();
     await this.untilReady();
+    this.wasReady = true;
   }
 
   async untilReady(): Promise<void> {
     for (const giveUpAtMs = Date.now() + readyWithinMs; ; ) {
       if (await this.spec.isReady().catch(() => false)) return;
-      if ((!this.isRunning && !this.spec.restart) || Date.now() > giveUpAtMs) throw new Error(await this.whyNot());
+      if ((!this.isRunning && !this.isReviving) || Date.now() > giveUpAtMs) throw new Error(await this.whyNot());
       await delay(pollMs);
     }
   }
 
-  /** Asks it to end, and ends it when it does not. */
-  async stop(): Promise<void> {
+  /** Asks it to end, and ends it when it does not; SIGKILL ends it without a word. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.isWanted = false;
     const { child } = this;
     if (!child || !this.isRunning) return;
     const exited = once(child, 'exit');
-    child.kill('SIGTERM');
+    child.kill(signal);
     const forced = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
     await exited;
     clearTimeout(forced);
@@ -87,18 +91,16 @@ export class Service {
 
   /** Ends it without a word and starts it again, on the same ports and state. */
   async killAndRestart(): Promise<void> {
-    const { child } = this;
-    if (child && this.isRunning) {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    }
-    if (!this.spec.restart) this.launch();
-    await this.untilReady();
+    await this.stop('SIGKILL');
+    await this.start();
+  }
+
+  private get isReviving(): boolean {
+    return this.spec.restart && this.isWanted && this.wasReady;
   }
 
   private launch(): void {
-    const { command, args, env, logFile, restart } = this.spec;
+    const { command, args, env, logFile } = this.spec;
     const log = openSync(logFile, 'a');
     // In a group of its own: Ctrl-C on the terminal is the supervisor's to pass on, in order.
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true });
@@ -108,12 +110,13 @@ export class Service {
     if (pid !== undefined) this.leash.hold(pid);
     child.once('exit', () => {
       if (pid !== undefined) this.leash.release(pid);
-      if (restart && this.isWanted) setTimeout(() => this.isWanted && this.launch(), restartAfterMs);
+      if (this.isReviving) setTimeout(() => this.isReviving && !this.isRunning && this.launch(), restartAfterMs);
     });
-    child.once('error', () => undefined);
+    child.once('error', (error) => (this.spawnError = error));
   }
 
   private async whyNot(): Promise<string> {
+    if (this.spawnError) return `${this.name} cannot be started: ${this.spawnError.message}`;
     const lines = (await readFile(this.spec.logFile, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-15);
     const what = this.isRunning ? 'does not answer' : 'ended';
     return `${this.name} ${what}. The end of ${this.spec.logFile}:\n${lines.map((line) => `  ${line}`).join('\n')}`;

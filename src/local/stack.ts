@@ -118,7 +118,7 @@ function awsService({ ministack }: LocalTools, ports: StackPorts, options: Servi
   return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
 }
 
-function valkeyService({ valkey }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+export function valkeyService({ valkey }: LocalTools, ports: Pick<StackPorts, 'valkey'>, options: ServiceOptions, leash: Leash): Service {
   const args = ['--bind', host, '--port', String(ports.valkey), '--save', '', '--appendonly', 'no', '--dir', options.stateDir];
   const spec = { name: 'valkey', command: valkey, args, env: {}, logFile: logOf(options, 'valkey'), restart: options.restart };
   return new Service({ ...spec, isReady: () => listens(ports.valkey) }, leash);
@@ -143,7 +143,8 @@ const listens = (port: number): Promise<boolean> =>
     socket.once('connect', () => settle(true)).once('error', () => settle(false));
   });
 
-function startLeash(): Leash & { end(): void } {
+/** A process that ends what it holds when this one dies, however that happens. */
+export function startLeash(): Leash & { end(): void } {
   const child = spawn(process.execPath, [path.join(projectRoot, 'dist/local/leash.js')], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.unref();
   child.stdin.on('error', () => undefined);

@@ -43,13 +43,13 @@ async function verified(token: string, keys: ReturnType<typeof createRemoteJWKSe
     return payload;
   } catch (error) {
     if (error instanceof joseErrors.JWTExpired) throw unauthenticated('it has expired', error);
-    if (error instanceof joseErrors.JWKSNoMatchingKey || (error instanceof joseErrors.JOSEError && !isUnreachable(error)))
-      throw unauthenticated('it is not valid here', error);
+    if (error instanceof joseErrors.JOSEError && !isOfKeySet(error)) throw unauthenticated('it is not valid here', error);
     throw new DomainError('dependency/unavailable', 'The keys of the user pool cannot be read. Try again.', { cause: error, retryAfterSeconds: 1 });
   }
 }
 
-/** The generic error is what jose throws when the key set answers with anything but 200. */
-const isUnreachable = (error: joseErrors.JOSEError): boolean => error instanceof joseErrors.JWKSTimeout || error.code === 'ERR_JOSE_GENERIC';
+/** Not the token's fault. The generic error is what jose throws when the key set answers with anything but 200 and JSON. */
+const isOfKeySet = (error: joseErrors.JOSEError): boolean =>
+  error instanceof joseErrors.JWKSTimeout || error instanceof joseErrors.JWKSInvalid || error.code === 'ERR_JOSE_GENERIC';
 
 const unauthenticated = (reason: string, cause?: unknown) => new DomainError('auth/unauthenticated', `The access token was refused: ${reason}. Sign in again.`, { cause });

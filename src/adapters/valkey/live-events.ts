@@ -61,17 +61,15 @@ export function createLiveEvents({ valkey, cipher, logger }: Dependencies): Live
     async follow(session, { seq, n }) {
       const key = valkeyKeys.live(session.tenantId, session.sessionId);
       const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
-      return calling(async () => {
-        await channels.join(key, subscription);
-        try {
-          const kept = await valkey.commands.xrangeBuffer(key, `(${seq}-${n}`, '+');
-          subscription.retained = await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))));
-        } catch (error) {
-          subscription.close();
-          throw error;
-        }
+      try {
+        await calling(() => channels.join(key, subscription));
+        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `(${seq}-${n}`, '+'));
+        subscription.begin(await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0)))));
         return subscription;
-      });
+      } catch (error) {
+        subscription.close();
+        throw error;
+      }
     },
   };
 }
@@ -87,7 +85,7 @@ class Channels {
     this.listen();
     const readers = this.readers.get(channel) ?? new Set();
     this.readers.set(channel, readers.add(reader));
-    await Promise.race([this.valkey.subscriber().subscribe(channel), tooLate()]);
+    await inTime(this.valkey.subscriber().subscribe(channel));
   }
 
   leave(channel: string, reader: Subscription): void {
@@ -106,14 +104,22 @@ class Channels {
   }
 }
 
-/** A command waits for a connection that may not come back soon. */
-const tooLate = () =>
-  delay(subscribeWithinMs, undefined, { ref: false }).then(() => {
+/** A command on the subscriber waits for a connection that may not come back soon. */
+async function inTime(command: Promise<unknown>): Promise<void> {
+  const answered = new AbortController();
+  const tooLate = delay(subscribeWithinMs, undefined, { signal: answered.signal }).then(() => {
     throw new Error('Valkey did not answer in time.');
   });
+  try {
+    await Promise.race([command, tooLate]);
+  } finally {
+    answered.abort();
+  }
+}
 
 class Subscription implements LiveSubscription {
   retained: readonly LiveEntry[] = [];
+  private told: ReadonlySet<string> = new Set();
   private buffer: LiveEntry[] = [];
   private opening = Promise.resolve();
   private readonly arrivals = new EventEmitter();
@@ -123,12 +129,21 @@ class Subscription implements LiveSubscription {
     private readonly onClose: () => void,
   ) {}
 
+  /** What was published while we asked for what is retained came both ways. */
+  begin(retained: readonly LiveEntry[]): void {
+    this.retained = retained;
+    this.told = new Set(retained.map(cursorOf));
+    this.buffer = this.buffer.filter((entry) => this.isNew(entry));
+  }
+
   /** Kept in the order in which they came, however long each takes to open. */
   take(sealed: Buffer): void {
     const opened = this.open(sealed);
     this.opening = this.opening
       .then(async () => {
-        this.buffer.push(await opened);
+        const entry = await opened;
+        if (!this.isNew(entry)) return;
+        this.buffer.push(entry);
         if (this.buffer.length > maxBuffered) this.buffer.shift();
         this.arrivals.emit('entry');
       })
@@ -141,11 +156,14 @@ class Subscription implements LiveSubscription {
       const signal = AbortSignal.timeout(waitMs);
       await once(this.arrivals, 'entry', { signal }).catch(() => undefined);
     }
-    const told = new Set(this.retained.map(cursorOf));
-    return this.buffer.splice(0).filter((entry) => !told.has(cursorOf(entry)));
+    return this.buffer.splice(0);
   }
 
   close(): void {
     this.onClose();
+  }
+
+  private isNew(entry: LiveEntry): boolean {
+    return !this.told.has(cursorOf(entry));
   }
 }
