@@ -1,0 +1,94 @@
+import type { SessionEvent } from '../../src/contracts/events';
+import { groups } from '../../src/contracts/names';
+import type { ServedTenant } from '../../src/contracts/tenant';
+import { modelControl } from '../../src/local/model/control';
+import { type Account, newTenant, signUp } from './accounts';
+import { type RunningApi, startApi } from './running-api';
+import { startWorkers } from './workers';
+
+/** What a model can do wrong, and what becomes of the turn. */
+
+const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
+
+let api: RunningApi;
+let stopWorkers: () => Promise<void>;
+let tenant: ServedTenant;
+let alice: Account;
+
+beforeAll(async () => {
+  [api, tenant] = await Promise.all([startApi(), newTenant()]);
+  alice = await signUp(tenant, [groups.members]);
+  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+}, 120_000);
+afterAll(async () => {
+  await stopWorkers();
+  await api.stop();
+});
+
+interface Answer {
+  readonly sessionId: string;
+  readonly answer: string;
+  readonly outcome: string;
+  readonly code?: string;
+}
+
+const ask = (prompt: string, sessionId?: string) =>
+  api.send<Answer>(`/api/v1/tenant/${tenant.tenantId}/agent`, {
+    method: 'POST',
+    token: alice.accessToken,
+    body: { prompt, ...(sessionId !== undefined && { session_id: sessionId }) },
+  });
+
+async function logOf(sessionId: string): Promise<SessionEvent[]> {
+  const path = `/api/v1/tenants/${tenant.tenantId}/sessions/${sessionId}/events?limit=500`;
+  const { body } = await api.send<{ data: SessionEvent[] }>(path, { token: alice.accessToken });
+  expect(body.data.map(({ seq }) => seq)).toEqual(body.data.map((_event, index) => index + 1));
+  return body.data;
+}
+
+const count = (log: readonly SessionEvent[], type: SessionEvent['type']) => log.filter((event) => event.type === type).length;
+
+it.each(['throttling', 'unavailable', 'internal'] as const)('tries again after %s, and answers', async (kind) => {
+  await model.script({ match: `again ${kind}`, steps: [{ fail: { kind } }, { fail: { kind } }, { say: 'There you are.' }] });
+  const { status, body } = await ask(`again ${kind}`);
+  expect([status, body.answer]).toEqual([200, 'There you are.']);
+  expect(count(await logOf(body.sessionId), 'usage.recorded')).toBe(1);
+});
+
+it('takes back what a broken stream had said, and says it anew', async () => {
+  await model.script({ match: 'broken stream', steps: [{ say: 'one two three', fail: { kind: 'stream-error', after: 2 } }, { say: 'one two three' }] });
+  const { body } = await ask('broken stream');
+  expect(body).toMatchObject({ outcome: 'completed', answer: 'one two three' });
+  const log = await logOf(body.sessionId);
+  expect([count(log, 'step.reset'), count(log, 'message.completed')]).toEqual([1, 1]);
+});
+
+it.each([
+  ['input that is no JSON', { name: 'calculator', rawInput: '{"expression": ' }, 'tool/invalid-input'],
+  ['input of another shape', { name: 'calculator', input: { sum: 1 } }, 'tool/invalid-input'],
+  ['a tool there is not', { name: 'launch_rocket', input: {} }, 'tool/unknown'],
+  ['an address nobody allowed', { name: 'http_request', input: { url: 'http://169.254.169.254/' } }, 'tool/invalid-input'],
+])('tells the model of %s, and goes on', async (what, call, code) => {
+  await model.script({ match: what, steps: [{ calls: [call] }, { say: 'I see.' }] });
+  const { body } = await ask(what);
+  expect(body).toMatchObject({ outcome: 'completed', answer: 'I see.' });
+  const log = await logOf(body.sessionId);
+  expect(log.find(({ type }) => type === 'tool.failed')).toMatchObject({ code });
+  expect(count(log, 'tool.requested')).toBe(count(log, 'tool.failed') + count(log, 'tool.completed'));
+});
+
+it('ends a turn that never stops asking for tools, and the session goes on', async () => {
+  await model.script({ match: 'never stop', repeat: true, steps: [{ calls: [{ name: 'calculator', input: { expression: '1+1' } }] }] });
+  const { status, body } = await ask('never stop');
+  expect([status, body.outcome]).toEqual([200, 'max_steps']);
+  expect(count(await logOf(body.sessionId), 'step.started')).toBe(12);
+  expect((await ask('Hello', body.sessionId)).body.outcome).toBe('completed');
+});
+
+it('says that the model refused, and the session goes on', async () => {
+  await model.script({ match: 'refuse me', steps: [{ fail: { kind: 'validation' } }] });
+  const { status, body } = await ask('refuse me');
+  expect([status, body.code]).toEqual([502, 'model/refused']);
+  await model.script({ match: 'withheld', steps: [{ say: '', stopReason: 'guardrail_intervened' }] });
+  expect((await ask('withheld')).body.code).toBe('model/refused');
+});
