@@ -65,7 +65,8 @@ const claims = (): JWTPayload => ({
 });
 
 interface Forged {
-  readonly claims?: JWTPayload;
+  /** An undefined claim is left out. */
+  readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: object;
   readonly key?: KeyPair;
 }
