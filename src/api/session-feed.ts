@@ -80,7 +80,10 @@ class Feed {
     const { log, session } = this.input;
     for (;;) {
       const events = await log.read(session, { after: this.seq, limit: pageEvents });
-      for (const event of events) yield this.durable(event);
+      for (const event of events) {
+        if (this.isDone()) return;
+        yield this.durable(event);
+      }
       if (events.length < pageEvents) return;
     }
   }
@@ -92,7 +95,7 @@ class Feed {
   private async *pass(entry: LiveEntry): AsyncGenerator<LiveEntry> {
     const follows = entry.type === 'text.delta' ? entry.afterSeq : entry.seq - 1;
     if (follows > this.seq) yield* this.catchUp();
-    if (follows !== this.seq || this.isOver) return;
+    if (follows !== this.seq || this.isDone()) return;
     if (entry.type !== 'text.delta') yield this.durable(entry);
     else if (entry.n === this.n + 1) {
       this.n = entry.n;
