@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TenantId } from './tenant';
+import { type Administrator, type AgentConfig, type RequestRate, TenantId, type Tier } from './tenant';
 
 export const stepStates = ['pending', 'running', 'completed', 'failed', 'undoing', 'undone', 'undo_failed', 'skipped'] as const;
 export type StepState = (typeof stepStates)[number];
@@ -31,3 +31,20 @@ export const Operation = z.object({
   finishedAt: z.iso.datetime().optional(),
 });
 export type Operation = z.infer<typeof Operation>;
+
+export interface OnboardingRequest {
+  readonly tenantId: string;
+  readonly displayName: string;
+  readonly tier: Tier;
+  readonly rate?: RequestRate;
+  readonly administrator: Administrator;
+  readonly agent: AgentConfig;
+}
+
+export interface OffboardingRequest {
+  readonly tenantId: string;
+  /** Seconds between the verified backup and deletion, in which the operation can be cancelled. */
+  readonly graceSeconds: number;
+  /** Seconds running turns may take to finish before they are cancelled. */
+  readonly drainSeconds: number;
+}

@@ -1,22 +1,14 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Operation } from '../contracts/operation';
-import type { AgentConfig, Administrator, RequestRate, Tier } from '../contracts/tenant';
+import type { OffboardingRequest, OnboardingRequest, Operation } from '../contracts/operation';
 
 export interface OnboardingInput {
   readonly operationId: string;
-  readonly request: {
-    readonly tenantId: string;
-    readonly displayName: string;
-    readonly tier: Tier;
-    readonly rate?: RequestRate;
-    readonly administrator: Administrator;
-    readonly agent: AgentConfig;
-  };
+  readonly request: OnboardingRequest;
 }
 
 export interface OffboardingInput {
   readonly operationId: string;
-  readonly request: { readonly tenantId: string; readonly graceSeconds: number; readonly drainSeconds: number };
+  readonly request: OffboardingRequest;
 }
 
 /** Kept with the run: the same operation id must not be used for another request. */

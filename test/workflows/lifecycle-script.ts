@@ -9,7 +9,7 @@ import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type TenantInfrastructure } from '../../src/contracts/tenant';
-import type { OffboardingRequest, OnboardingRequest } from '../../src/ports/operations';
+import type { OffboardingRequest, OnboardingRequest } from '../../src/contracts/operation';
 import { readOperation } from '../../src/workflows/operation-definitions';
 import { type ActivitiesByQueue, type WorkersInput, withWorkers } from '../support/workflow';
 

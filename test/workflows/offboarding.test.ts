@@ -1,6 +1,6 @@
 import { backupIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
-import type { OffboardingRequest } from '../../src/ports/operations';
+import type { OffboardingRequest } from '../../src/contracts/operation';
 import { failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
 const preparation = ['statusBeforeLeaving', 'blockTenant', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;

@@ -3,9 +3,9 @@ import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStarte
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { DomainError, isErrorCode } from '../../contracts/errors';
 import { searchAttributes, taskQueues, workflowIds } from '../../contracts/names';
-import type { Operation } from '../../contracts/operation';
+import type { OffboardingRequest, OnboardingRequest, Operation } from '../../contracts/operation';
 import { refusalOf } from '../../domain/operation';
-import type { OffboardingRequest, OnboardingRequest, Operations } from '../../ports/operations';
+import type { Operations } from '../../ports/operations';
 import {
   awaitAcceptance,
   cancelOperation,
