@@ -65,10 +65,10 @@ export class Service {
     this.wasReady = true;
   }
 
-  async untilReady(): Promise<void> {
+  private async untilReady(): Promise<void> {
     for (const giveUpAtMs = Date.now() + readyWithinMs; ; ) {
       if (await this.spec.isReady().catch(() => false)) return;
-      if ((!this.isRunning && !this.isReviving) || Date.now() > giveUpAtMs) throw new Error(await this.whyNot());
+      if (!this.isRunning || Date.now() > giveUpAtMs) throw new Error(await this.whyNot());
       await delay(pollMs);
     }
   }
@@ -87,12 +87,6 @@ export class Service {
 
   kill(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
-  }
-
-  /** Ends it without a word and starts it again, on the same ports and state. */
-  async killAndRestart(): Promise<void> {
-    await this.stop('SIGKILL');
-    await this.start();
   }
 
   private get isReviving(): boolean {

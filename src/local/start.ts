@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { localSettingsFile, LocalSettings } from '../contracts/local-settings';
+import { localSettingsFile } from '../contracts/local-settings';
 import { type LocalPlatform, startPlatform } from './platform';
 import { isTaken } from './ports';
 import { projectRoot } from './project-root';
@@ -9,7 +9,7 @@ import type { StackPorts } from './stack';
 
 const stateDir = path.join(projectRoot, '.tenure/state');
 const settingsFile = path.join(projectRoot, localSettingsFile);
-/** There while the stack runs; the emulator's state is written only by a stop that takes it away. */
+/** Holds the process id while the stack runs; the emulator's state is written only by a stop that takes it away. */
 const runningFile = path.join(stateDir, 'running');
 
 const portVariables = {
@@ -41,10 +41,8 @@ async function main(): Promise<void> {
 }
 
 async function refuseSecondStart(): Promise<void> {
-  const text = await readFile(settingsFile, 'utf8').catch(() => undefined);
-  const running = text === undefined ? undefined : LocalSettings.safeParse(JSON.parse(text)).data;
-  if (running && isAlive(running.pid))
-    throw new Error(`Tenure runs already: process ${running.pid}, API ${running.apiUrl}. Stop it with Ctrl-C in its terminal, or: kill ${running.pid}`);
+  const pid = Number(await readFile(runningFile, 'utf8').catch(() => ''));
+  if (pid > 0 && isAlive(pid)) throw new Error(`Tenure runs already: process ${pid}. Stop it with Ctrl-C in its terminal, or: kill ${pid}`);
 }
 
 function isAlive(pid: number): boolean {
@@ -60,6 +58,7 @@ async function setAsideAfterUncleanStop(): Promise<void> {
   if (!existsSync(runningFile)) return;
   const aside = `${stateDir}-unclean-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
   await rename(stateDir, aside);
+  await rm(settingsFile, { force: true });
   console.log(`The last run was not stopped cleanly, and the AWS emulator lost its state. Starting over; the old state is in ${aside}`);
 }
 
