@@ -27,9 +27,10 @@ export async function descendants(pid: number): Promise<number[]> {
 
 /** Those of the processes that still run after so long; none, most often much sooner. */
 export async function survivors(pids: readonly number[], withinMs: number): Promise<number[]> {
-  for (const giveUpAtMs = Date.now() + withinMs; ; await delay(50)) {
+  for (const giveUpAtMs = Date.now() + withinMs; ; ) {
     const running = new Set((await processes()).map(({ pid }) => pid));
     const left = pids.filter((pid) => running.has(pid));
     if (left.length === 0 || Date.now() > giveUpAtMs) return left;
+    await delay(50);
   }
 }
