@@ -84,7 +84,7 @@ function stopOnSignal(platform: LocalPlatform): void {
     await rm(runningFile, { force: true });
     console.log('stopped; the state is kept in .tenure/state');
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       stopping ??= stop().finally(() => process.exit());
     });

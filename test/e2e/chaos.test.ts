@@ -97,3 +97,26 @@ describe.each(victims)('when %s is killed', (victim) => {
     expect(left.state).toBe('completed');
   });
 });
+
+describe('when a service does not answer for a while', () => {
+  /** Longer than the clients' patience, so that requests fail and are tried again. */
+  const outageMs = 6_500;
+
+  it.each(['aws', 'model', 'valkey'] as const)('%s, in the middle of a turn, nothing is lost', async (victim) => {
+    const prompt = `outage of ${victim}`;
+    const say = 'one two three four five';
+    await platform.model.script({ match: prompt, steps: [{ say, holdAfter: 2 }, { say }] });
+    const sessionId = await alice.open();
+    const asked = alice.ask(sessionId, prompt);
+    await until(async () => (await platform.model.holding(prompt)) === 1);
+    const service = platform.services[victim];
+    service.kill('SIGSTOP');
+    const back = delay(outageMs).then(() => service.kill('SIGCONT'));
+    if (victim === 'model') await back;
+    await platform.model.release(prompt);
+    await back;
+    const turn = await asked;
+    expect(turn).toMatchObject({ outcome: 'completed', answer: say });
+    await expectWholeStory(alice, sessionId, turn.entries);
+  });
+});

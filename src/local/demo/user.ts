@@ -52,7 +52,9 @@ export class User {
     const readOn = async (): Promise<Turn | undefined> => {
       const last = entries.at(-1);
       const cursor = last ? cursorOf(last) : String(after);
-      for await (const { data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
+      for await (const { event, data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
+        // The stream could not go on: read on from the cursor.
+        if (event === 'problem') return undefined;
         const entry = JSON.parse(data) as LiveEntry;
         entries.push(entry);
         if (entry.type === 'text.delta') onText(entry.text);
