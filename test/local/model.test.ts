@@ -1,4 +1,10 @@
-import { BedrockRuntimeClient, ConverseCommand, type Message } from '@aws-sdk/client-bedrock-runtime';
+/** @jest-environment ./test/support/outer-errors.ts */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, type ConverseStreamOutput, type Message } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import { codeOf } from '../../src/contracts/errors';
@@ -25,9 +31,9 @@ const tool = (name: string) => ({ name, description: name, inputSchema: { type: 
 const user = (text: string): ModelMessage => ({ role: 'user', content: [{ text }] });
 
 /** Through the platform's own adapter, as an activity calls it. */
-async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal } = {}): Promise<ModelChunk[]> {
-  const chunks: ModelChunk[] = [];
-  const model = createBedrockModel({ region: 'us-east-1', endpoint: url });
+async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal; heard?: ModelChunk[]; at?: string } = {}): Promise<ModelChunk[]> {
+  const chunks = options.heard ?? [];
+  const model = createBedrockModel({ region: 'us-east-1', endpoint: options.at ?? url });
   const request = {
     tenantId: 'acme',
     modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0',
@@ -78,9 +84,39 @@ it.each([
   expect(await failure([user('fail')])).toBe(code);
 });
 
-it('breaks off in the middle of its answer', async () => {
-  await control.script({ match: 'break', steps: [{ say: 'one two three', fail: { kind: 'stream-error', after: 2 } }] });
-  expect(await failure([user('break')])).toBe('model/stream-broken');
+it.each(['stream-error', 'disconnect'] as const)('breaks off in the middle of its answer: %s', async (kind) => {
+  await control.script({ match: 'break', steps: [{ say: 'one two three', fail: { kind, after: 2 } }] });
+  const heard: ModelChunk[] = [];
+  expect(await ask([user('break')], { heard }).then(() => 'none', codeOf)).toBe('model/stream-broken');
+  expect(heard).toEqual([
+    { kind: 'text', text: 'one ' },
+    { kind: 'text', text: 'two ' },
+  ]);
+});
+
+it('is out of reach when nobody listens', async () => {
+  const nobody = createBedrockModel({ region: 'us-east-1', endpoint: 'http://127.0.0.1:1' });
+  const request = { tenantId: 'acme', modelId: 'm', systemPrompt: 'x', messages: [user('x')], tools: [], maxOutputTokens: 1, signal: new AbortController().signal };
+  expect(await nobody.converse(request)[Symbol.asyncIterator]().next().then(() => 'none', codeOf)).toBe('model/unavailable');
+});
+
+it('holds an answer until it is told to go on', async () => {
+  await control.script({ match: 'hold', steps: [{ say: 'one two three', holdAfter: 1 }] });
+  const heard: ModelChunk[] = [];
+  const asked = ask([user('hold')], { heard });
+  while ((await control.holding('hold')) === 0);
+  expect(heard.length).toBeLessThanOrEqual(1);
+  expect(await control.release('hold')).toBe(1);
+  await asked;
+  expect(heard.map((chunk) => chunk.kind)).toEqual(['text', 'text', 'text', 'end']);
+});
+
+it('follows a script step by step, then its rules, or begins again', async () => {
+  await control.script({ match: 'once', steps: [{ say: 'first' }, { say: 'second' }] });
+  await control.script({ match: 'always', steps: [{ say: 'again' }], repeat: true });
+  const say = async (text: string) => (await ask([user(text)])).flatMap((chunk) => (chunk.kind === 'text' ? [chunk.text] : [])).join('');
+  expect([await say('once'), await say('once'), await say('always'), await say('always')]).toEqual(['first', 'second', 'again', 'again']);
+  expect(await say('once')).toContain('local model');
 });
 
 it('notices a caller who leaves', async () => {
@@ -113,10 +149,169 @@ it('is a believable assistant by its rules', async () => {
   expect(await calls('Hello')).toEqual([]);
 });
 
-it('answers Converse without a stream too', async () => {
-  const client = new BedrockRuntimeClient({ region: 'us-east-1', endpoint: url, requestHandler: new NodeHttpHandler(), credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
-  await control.script({ match: 'plain', steps: [{ say: 'Plain answer.' }] });
-  const messages: Message[] = [{ role: 'user', content: [{ text: 'plain' }] }];
-  const { output, stopReason } = await client.send(new ConverseCommand({ modelId: 'm', messages }));
-  expect([output?.message?.content, stopReason]).toEqual([[{ text: 'Plain answer.' }], 'end_turn']);
+describe('on the wire, as the SDK reads it', () => {
+  const client = () => new BedrockRuntimeClient({ region: 'us-east-1', endpoint: url, maxAttempts: 1, requestHandler: new NodeHttpHandler(), credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
+  const toolConfig = { tools: [{ toolSpec: { name: 'calculator', inputSchema: { json: { type: 'object' } } } }] };
+  const messages: Message[] = [{ role: 'user', content: [{ text: 'wire' }] }];
+
+  it('sends a tool’s input in pieces, each block with its own index, and ends with the usage', async () => {
+    const input = { expression: '12345 * 67890' };
+    await control.script({ match: 'wire', steps: [{ say: 'Let me see.', calls: [{ name: 'calculator', input }], usage: { inputTokens: 3, outputTokens: 5 } }] });
+    const { stream } = await client().send(new ConverseStreamCommand({ modelId: 'm', messages, toolConfig }));
+    const events: ConverseStreamOutput[] = [];
+    for await (const event of stream ?? []) events.push(event);
+    expect(events.map((event) => Object.keys(event)[0])).toEqual([
+      'messageStart',
+      ...['contentBlockDelta', 'contentBlockDelta', 'contentBlockDelta', 'contentBlockStop'],
+      ...['contentBlockStart', 'contentBlockDelta', 'contentBlockDelta', 'contentBlockDelta', 'contentBlockStop'],
+      ...['messageStop', 'metadata'],
+    ]);
+    const pieces = events.flatMap(({ contentBlockDelta: piece }) => (piece?.contentBlockIndex === 1 ? [piece.delta?.toolUse?.input ?? ''] : []));
+    expect(JSON.parse(pieces.join(''))).toEqual(input);
+    expect(events.at(-1)?.metadata?.usage).toEqual({ inputTokens: 3, outputTokens: 5, totalTokens: 8 });
+  });
+
+  it.each([
+    ['throttling', 'ThrottlingException', 429],
+    ['unavailable', 'ServiceUnavailableException', 503],
+    ['validation', 'ValidationException', 400],
+    ['internal', 'InternalServerException', 500],
+  ] as const)('refuses with %s under Bedrock’s own name', async (kind, name, httpStatusCode) => {
+    await control.script({ match: 'wire', steps: [{ fail: { kind } }] });
+    await expect(client().send(new ConverseStreamCommand({ modelId: 'm', messages }))).rejects.toMatchObject({ name, $metadata: { httpStatusCode } });
+  });
+
+  it('puts an error into the stream under Bedrock’s own name', async () => {
+    await control.script({ match: 'wire', steps: [{ say: 'one two', fail: { kind: 'stream-error', after: 1 } }] });
+    const { stream } = await client().send(new ConverseStreamCommand({ modelId: 'm', messages }));
+    const reading = (async () => {
+      for await (const event of stream ?? []) expect(event).toBeDefined();
+    })();
+    await expect(reading).rejects.toMatchObject({ name: 'ModelStreamErrorException' });
+  });
+
+  it('answers Converse without a stream too', async () => {
+    await control.script({ match: 'wire', steps: [{ say: 'Plain answer.', calls: [{ name: 'calculator', input: { expression: '1' } }] }] });
+    const { output, stopReason } = await client().send(new ConverseCommand({ modelId: 'm', messages, toolConfig }));
+    const toolUse = { toolUseId: expect.any(String) as string, name: 'calculator', input: { expression: '1' } };
+    expect([output?.message?.content, stopReason]).toEqual([[{ text: 'Plain answer.' }, { toolUse }], 'tool_use']);
+  });
+
+  it.each<[string, Message[], object]>([
+    ['a tool is used but not declared', [{ role: 'user', content: [{ text: 'a' }] }, { role: 'assistant', content: [{ toolUse: { toolUseId: '1', name: 'x', input: {} } }] }, { role: 'user', content: [{ toolResult: { toolUseId: '1', content: [{ text: 'y' }] } }] }], {}],
+    ['a result was not asked for', [{ role: 'user', content: [{ toolResult: { toolUseId: '1', content: [{ text: 'y' }] } }] }], { toolConfig }],
+    ['there are no messages', [], {}],
+    ['a tool’s name is not legal', messages, { toolConfig: { tools: [{ toolSpec: { name: 'no spaces', inputSchema: { json: {} } } }] } }],
+  ])('refuses when %s', async (_what, said, more) => {
+    await expect(client().send(new ConverseCommand({ modelId: 'm', messages: said, ...more }))).rejects.toMatchObject({ name: 'ValidationException' });
+  });
+
+  it('refuses a body that is no JSON, and an address it does not have', async () => {
+    expect((await fetch(`${url}/model/m/converse`, { method: 'POST', body: '{' })).status).toBe(400);
+    expect((await fetch(`${url}/model/m/invoke`, { method: 'POST', body: '{}' })).status).toBe(404);
+  });
+});
+
+describe('with another model behind it', () => {
+  /** Speaks the streaming half of OpenAI's chat completions. */
+  class ChatServer {
+    readonly asked: { headers: IncomingMessage['headers']; body: Record<string, unknown> }[] = [];
+    chunks: readonly object[] = [];
+    status = 200;
+    isEndless = false;
+    left = 0;
+    private readonly server = createServer((request, response) => {
+      void json(request).then((body) => {
+        this.asked.push({ headers: request.headers, body: body as Record<string, unknown> });
+        response.once('close', () => (this.left += response.writableFinished ? 0 : 1));
+        response.writeHead(this.status, { 'content-type': 'text/event-stream' });
+        for (const chunk of this.chunks) response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+        if (!this.isEndless) response.end('data: [DONE]\n\n');
+      });
+    });
+
+    async start(): Promise<string> {
+      this.server.listen(0, '127.0.0.1');
+      await once(this.server, 'listening');
+      return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v1`;
+    }
+
+    close(): void {
+      this.server.close();
+      this.server.closeAllConnections();
+    }
+  }
+
+  const delta = (content: object, finish_reason: string | null = null) => ({ choices: [{ delta: content, finish_reason }] });
+  let chat: ChatServer;
+  let forwarding: ModelServer;
+  let at: string;
+  beforeEach(async () => {
+    chat = new ChatServer();
+    const openAi = { baseUrl: await chat.start(), apiKey: 'secret', model: 'some-model' };
+    forwarding = new ModelServer({ firstTokenMs: 0, msPerToken: 0, openAi });
+    at = await forwarding.start();
+  });
+  afterEach(async () => {
+    await forwarding.close();
+    chat.close();
+  });
+
+  it('hands text on as it comes, and the tool requests and usage after it', async () => {
+    chat.chunks = [
+      delta({ role: 'assistant', content: 'Let me ' }),
+      delta({ content: 'see — ünï.' }),
+      delta({ tool_calls: [{ index: 0, id: 'c1', function: { name: 'calculator', arguments: '{"expres' } }] }),
+      delta({ tool_calls: [{ index: 0, function: { arguments: 'sion":"1+1"}' } }, { index: 1, id: 'c2', function: { name: 'recall', arguments: '{}' } }] }),
+      delta({}, 'tool_calls'),
+      { choices: [], usage: { prompt_tokens: 11, completion_tokens: 7 } },
+    ];
+    expect(await ask([user('hi')], { at, tools: ['calculator', 'recall'] })).toEqual([
+      { kind: 'text', text: 'Let me ' },
+      { kind: 'text', text: 'see — ünï.' },
+      { kind: 'toolCall', callId: expect.any(String) as string, name: 'calculator', input: { expression: '1+1' }, rawInput: '{"expression":"1+1"}' },
+      { kind: 'toolCall', callId: expect.any(String) as string, name: 'recall', input: {}, rawInput: '{}' },
+      { kind: 'end', stopReason: 'tool_use', usage: { inputTokens: 11, outputTokens: 7 } },
+    ]);
+  });
+
+  it('asks it in its own terms', async () => {
+    chat.chunks = [delta({ content: 'Two.' }, 'length')];
+    const conversation: ModelMessage[] = [
+      user('add'),
+      { role: 'assistant', content: [{ text: 'Adding.' }, { toolUse: { callId: 'c1', name: 'calculator', input: { expression: '1+1' } } }] },
+      { role: 'user', content: [{ toolResult: { callId: 'c1', output: { result: '2' }, isError: false } }] },
+    ];
+    expect((await ask(conversation, { at, tools: ['calculator'] })).at(-1)).toMatchObject({ stopReason: 'max_tokens' });
+    expect(chat.asked[0]?.headers.authorization).toBe('Bearer secret');
+    expect(chat.asked[0]?.body).toMatchObject({
+      model: 'some-model',
+      max_tokens: 100,
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'add' },
+        { role: 'assistant', content: 'Adding.', tool_calls: [{ id: 'c1', type: 'function', function: { name: 'calculator', arguments: '{"expression":"1+1"}' } }] },
+        { role: 'tool', tool_call_id: 'c1', content: '{"result":"2"}' },
+      ],
+      tools: [{ type: 'function', function: { name: 'calculator', parameters: { type: 'object' } } }],
+    });
+  });
+
+  it('fails as a whole when it fails', async () => {
+    chat.status = 401;
+    expect(await ask([user('hi')], { at }).then(() => 'none', codeOf)).toBe('model/unavailable');
+  });
+
+  it('lets it go when the caller leaves', async () => {
+    chat.chunks = [delta({ content: 'one ' })];
+    chat.isEndless = true;
+    const leaving = new AbortController();
+    const heard: ModelChunk[] = [];
+    const asked = ask([user('hi')], { at, signal: leaving.signal, heard });
+    while (heard.length === 0) await setImmediate();
+    leaving.abort();
+    await expect(asked).rejects.toThrow();
+    while (chat.left === 0 || (await modelControl(at).served()).abandoned === 0) await setImmediate();
+    expect([chat.left, (await modelControl(at).served()).abandoned]).toEqual([1, 1]);
+  });
 });

@@ -1,4 +1,5 @@
-import type { ConverseRequest, Message, Reply } from './protocol';
+import { createParser } from 'eventsource-parser';
+import type { Answer, AnswerEnd, ConverseRequest, Message } from './protocol';
 
 export interface OpenAiSettings {
   /** Such as http://127.0.0.1:11434/v1 */
@@ -7,31 +8,59 @@ export interface OpenAiSettings {
   readonly model: string;
 }
 
-interface ChatCompletion {
+/** One event of a streamed chat completion. */
+interface Chunk {
   readonly choices?: readonly {
-    readonly finish_reason?: string;
-    readonly message?: { readonly content?: string | null; readonly tool_calls?: readonly { readonly function: { readonly name: string; readonly arguments: string } }[] };
+    readonly finish_reason?: string | null;
+    readonly delta?: { readonly content?: string | null; readonly tool_calls?: readonly CallPiece[] };
   }[];
-  readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number };
+  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+}
+interface CallPiece {
+  readonly index?: number;
+  readonly function?: { readonly name?: string; readonly arguments?: string };
 }
 
-/** Asks an OpenAI-compatible server, so that a real model can answer on Bedrock's protocol. */
-export async function forwardTo({ baseUrl, apiKey, model }: OpenAiSettings, request: ConverseRequest): Promise<Reply> {
+/** Asks an OpenAI-compatible server, so that a real model can answer on Bedrock's protocol; its text goes on as it comes. */
+export async function* forwardTo(settings: OpenAiSettings, request: ConverseRequest, signal: AbortSignal): Answer {
+  const calls: { name: string; rawInput: string }[] = [];
+  let finish: string | undefined;
+  let usage: AnswerEnd['usage'];
+  for await (const chunk of chunksOf(await ask(settings, request, signal))) {
+    const [choice] = chunk.choices ?? [];
+    if (choice?.delta?.content) yield choice.delta.content;
+    for (const { index = 0, function: piece } of choice?.delta?.tool_calls ?? []) {
+      const call = (calls[index] ??= { name: '', rawInput: '' });
+      call.name += piece?.name ?? '';
+      call.rawInput += piece?.arguments ?? '';
+    }
+    finish = choice?.finish_reason ?? finish;
+    if (chunk.usage) usage = { inputTokens: chunk.usage.prompt_tokens, outputTokens: chunk.usage.completion_tokens };
+  }
+  const stopReason = calls.length > 0 ? 'tool_use' : finish === 'length' ? 'max_tokens' : 'end_turn';
+  return { calls, stopReason, ...(usage && { usage }) };
+}
+
+async function ask({ baseUrl, apiKey, model }: OpenAiSettings, request: ConverseRequest, signal: AbortSignal): Promise<Response> {
+  const body = { model, stream: true, stream_options: { include_usage: true }, max_tokens: request.inferenceConfig?.maxTokens, messages: toChat(request), ...toTools(request) };
   const response = await fetch(`${baseUrl}/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
-    body: JSON.stringify({ model, max_tokens: request.inferenceConfig?.maxTokens, messages: toChat(request), ...toTools(request) }),
+    body: JSON.stringify(body),
+    signal,
   });
   if (!response.ok) throw new Error(`The model at ${baseUrl} answered ${response.status}: ${(await response.text()).slice(0, 500)}`);
-  const { choices, usage } = (await response.json()) as ChatCompletion;
-  const { message, finish_reason: finish } = choices?.[0] ?? {};
-  const calls = (message?.tool_calls ?? []).map(({ function: { name, arguments: rawInput } }) => ({ name, rawInput }));
-  return {
-    text: message?.content ?? '',
-    calls,
-    stopReason: calls.length > 0 ? 'tool_use' : finish === 'length' ? 'max_tokens' : 'end_turn',
-    usage: { inputTokens: usage?.prompt_tokens ?? 0, outputTokens: usage?.completion_tokens ?? 0 },
-  };
+  return response;
+}
+
+async function* chunksOf({ body }: Response): AsyncGenerator<Chunk> {
+  const arrived: Chunk[] = [];
+  const parser = createParser({ onEvent: ({ data }) => data !== '[DONE]' && arrived.push(JSON.parse(data) as Chunk) });
+  const decoder = new TextDecoder();
+  for await (const bytes of (body ?? []) as AsyncIterable<Uint8Array>) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    yield* arrived.splice(0);
+  }
 }
 
 const toTools = ({ toolConfig }: ConverseRequest) =>

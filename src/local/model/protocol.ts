@@ -37,6 +37,10 @@ export interface Reply {
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number };
 }
 
+/** An answer while it comes into being: its text piece by piece, then the rest. */
+export type Answer = AsyncGenerator<string, AnswerEnd, void>;
+export type AnswerEnd = Omit<Reply, 'text'>;
+
 /** How an answer goes wrong. `after` counts words that were streamed before. */
 export type Failure =
   | { readonly kind: 'throttling' | 'unavailable' | 'validation' | 'internal' }

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { forwardTo, type OpenAiSettings } from './forwarding';
-import { ConverseRequest, type Failure, problemWith, type Reply } from './protocol';
+import { type Answer, type AnswerEnd, ConverseRequest, problemWith, type Reply } from './protocol';
 import { replyByRules } from './rules';
+import { respondAtOnce, streamAnswer } from './responses';
 import { Script, Scripts, type ScriptStep } from './scripts';
-import { contentPieces, endPieces, exceptionFrame, refusals, tokensIn } from './wire';
+import { refusals, tokensIn, wordsOf } from './wire';
 
 export interface ModelServerOptions {
   readonly port?: number;
@@ -45,7 +45,7 @@ export class ModelServer {
   private readonly server: Server = createServer((request, response) => {
     this.handle(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
-      else refuse(response, error instanceof z.ZodError ? [400, 'ValidationException', z.prettifyError(error)] : [500, 'InternalServerException', String(error)]);
+      else refuse(response, refusalOf(error));
     });
   });
   private timing: { firstTokenMs: number; msPerToken: number };
@@ -122,68 +122,46 @@ export class ModelServer {
       refuse(response, refusals[failure.kind]);
       return;
     }
-    const reply = await this.replyTo(request, scripted?.step);
-    const usage = reply.usage ?? { inputTokens: tokensIn(JSON.stringify(request.messages)), outputTokens: tokensIn(reply.text + JSON.stringify(reply.calls)) };
-    this.count({ modelId, tenantId: request.requestMetadata?.['tenantId'], request }, usage);
-    const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: scripted?.hold };
-    if (isStream) await this.stream(response, { reply, usage, failure, pace });
-    else respondAtOnce(response, reply, usage, () => this.newCallId());
-  }
-
-  private async replyTo(request: ConverseRequest, step: ScriptStep | undefined): Promise<Reply> {
-    if (step) return { text: step.say, calls: step.calls as Reply['calls'], stopReason: step.stopReason ?? (step.calls.length > 0 ? 'tool_use' : 'end_turn'), ...(step.usage && { usage: step.usage }) };
-    return this.options.openAi ? forwardTo(this.options.openAi, request) : replyByRules(request);
-  }
-
-  private async stream(response: ServerResponse, { reply, usage, failure, pace }: Answer): Promise<void> {
-    const startedAtMs = performance.now();
-    response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
-    response.flushHeaders();
-    if (pace.firstTokenMs > 0) await delay(pace.firstTokenMs);
-    let words = 0;
-    for (const { frame, isWord } of contentPieces(reply, () => this.newCallId())) {
-      if (failure && 'after' in failure && words >= failure.after) {
-        breakOff(response, failure);
-        return;
-      }
-      if (pace.holdAfter !== undefined && words === pace.holdAfter && isWord) await pace.hold?.();
-      if (response.destroyed) {
-        this.served = { ...this.served, abandoned: this.served.abandoned + 1 };
-        return;
-      }
-      response.write(frame);
-      words += isWord ? 1 : 0;
-      if (isWord && pace.msPerToken > 0) await delay(pace.msPerToken);
-    }
-    if (failure && 'after' in failure) {
-      breakOff(response, failure);
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    const answer = this.counted({ modelId, tenantId: request.requestMetadata?.['tenantId'], request }, this.answerTo(request, scripted?.step, left.signal));
+    const newCallId = () => this.newCallId();
+    if (!isStream) {
+      await respondAtOnce(response, answer, newCallId);
       return;
     }
-    for (const frame of endPieces(reply.stopReason, usage, Math.round(performance.now() - startedAtMs))) response.write(frame);
-    response.end();
+    const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: scripted?.hold };
+    const isWhole = await streamAnswer(response, answer, { failure, pace, newCallId }).catch((error: unknown) => {
+      if (left.signal.aborted) return false;
+      throw error;
+    });
+    if (!isWhole) this.served = { ...this.served, abandoned: this.served.abandoned + 1 };
   }
 
-  private count(latest: ServedRequest, usage: { inputTokens: number; outputTokens: number }): void {
-    this.served = {
-      ...this.served,
-      requests: this.served.requests + 1,
-      inputTokens: this.served.inputTokens + usage.inputTokens,
-      outputTokens: this.served.outputTokens + usage.outputTokens,
-      latest: [...this.served.latest, latest].slice(-maxLatest),
-    };
+  private answerTo(request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
+    if (step) return spoken(replyOf(step));
+    return this.options.openAi ? forwardTo(this.options.openAi, request, signal) : spoken(replyByRules(request));
+  }
+
+  /** Counts the request when it comes, its tokens when they are known. */
+  private async *counted(latest: ServedRequest, answer: Answer): AsyncGenerator<string, Required<AnswerEnd>, void> {
+    this.served = { ...this.served, requests: this.served.requests + 1, latest: [...this.served.latest, latest].slice(-maxLatest) };
+    let text = '';
+    let next = await answer.next();
+    for (; !next.done; next = await answer.next()) {
+      text += next.value;
+      yield next.value;
+    }
+    const end = next.value;
+    const usage = end.usage ?? { inputTokens: tokensIn(JSON.stringify(latest.request.messages)), outputTokens: tokensIn(text + JSON.stringify(end.calls)) };
+    this.served = { ...this.served, inputTokens: this.served.inputTokens + usage.inputTokens, outputTokens: this.served.outputTokens + usage.outputTokens };
+    return { ...end, usage };
   }
 
   private newCallId(): string {
     this.calls += 1;
     return `tooluse_${process.pid}_${this.calls}`;
   }
-}
-
-interface Answer {
-  readonly reply: Reply;
-  readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
-  readonly failure: Failure | undefined;
-  readonly pace: { readonly firstTokenMs: number; readonly msPerToken: number; readonly holdAfter: number | undefined; readonly hold: (() => Promise<void>) | undefined };
 }
 
 const nothingServed: Served = { requests: 0, inputTokens: 0, outputTokens: 0, abandoned: 0, latest: [] };
@@ -205,22 +183,21 @@ function refuse(response: ServerResponse, [status, type, message]: readonly [num
   response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type }).end(JSON.stringify({ message }));
 }
 
-function breakOff(response: ServerResponse, { kind }: Failure): void {
-  // What was written before must be on its way: the last empty write tells when it is.
-  if (kind === 'disconnect') response.write('', () => response.destroy());
-  else response.end(exceptionFrame('modelStreamErrorException', 'The model broke off.'));
+function refusalOf(error: unknown): readonly [number, string, string] {
+  if (error instanceof z.ZodError) return [400, 'ValidationException', z.prettifyError(error)];
+  if (error instanceof SyntaxError) return [400, 'SerializationException', error.message];
+  return [500, 'InternalServerException', String(error)];
 }
 
-function respondAtOnce(response: ServerResponse, { text, calls, stopReason }: Reply, usage: Answer['usage'], newCallId: () => string): void {
-  const content = [
-    ...(text === '' ? [] : [{ text }]),
-    ...calls.map(({ name, input }) => ({ toolUse: { toolUseId: newCallId(), name, input: input ?? {} } })),
-  ];
-  const body = {
-    output: { message: { role: 'assistant', content } },
-    stopReason,
-    usage: { ...usage, totalTokens: usage.inputTokens + usage.outputTokens },
-    metrics: { latencyMs: 1 },
-  };
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+const replyOf = ({ say, calls, stopReason, usage }: ScriptStep): Reply => ({
+  text: say,
+  calls: calls as Reply['calls'],
+  stopReason: stopReason ?? (calls.length > 0 ? 'tool_use' : 'end_turn'),
+  ...(usage && { usage }),
+});
+
+// eslint-disable-next-line @typescript-eslint/require-await -- an answer that is there already, as one that comes
+async function* spoken({ text, ...end }: Reply): Answer {
+  yield* wordsOf(text);
+  return end;
 }

@@ -1,5 +1,5 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec';
-import type { Failure, Reply } from './protocol';
+import type { Failure, WantedCall } from './protocol';
 
 const codec = new EventStreamCodec(
   (bytes) => Buffer.from(bytes as Uint8Array).toString('utf8'),
@@ -34,30 +34,25 @@ export const wordsOf = (text: string): string[] => text.match(/\S+\s*|\s+/g) ?? 
 /** A deterministic stand-in for a tokenizer. */
 export const tokensIn = (text: string): number => Math.ceil(text.length / 4);
 
-/** One event of a stream, and how many words it is worth waiting for. */
-export interface StreamPiece {
-  readonly frame: Uint8Array;
-  readonly isWord: boolean;
-}
+export const startFrame = (): Uint8Array => eventFrame('messageStart', { role: 'assistant' });
 
-/** An answer as the stream of events that carries it, without its end. */
-export function* contentPieces({ text, calls }: Reply, newCallId: () => string): Generator<StreamPiece> {
-  const mark = (name: string, body: unknown): StreamPiece => ({ frame: eventFrame(name, body), isWord: false });
-  yield mark('messageStart', { role: 'assistant' });
-  const words = wordsOf(text);
-  for (const word of words) yield { frame: eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: word } }), isWord: true };
-  if (words.length > 0) yield mark('contentBlockStop', { contentBlockIndex: 0 });
+/** Text is the first block of an answer. */
+export const textFrame = (text: string): Uint8Array => eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text } });
+
+/** The end of the text, if there was any, and each tool request with its input in pieces. */
+export function* callFrames(calls: readonly WantedCall[], hasText: boolean, newCallId: () => string): Generator<Uint8Array> {
+  if (hasText) yield eventFrame('contentBlockStop', { contentBlockIndex: 0 });
   for (const [index, { name, input, rawInput }] of calls.entries()) {
-    const contentBlockIndex = index + (words.length > 0 ? 1 : 0);
-    yield mark('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId: newCallId(), name } } });
+    const contentBlockIndex = index + (hasText ? 1 : 0);
+    yield eventFrame('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId: newCallId(), name } } });
     for (const piece of (rawInput ?? JSON.stringify(input ?? {})).match(/[^]{1,12}/g) ?? [])
-      yield mark('contentBlockDelta', { contentBlockIndex, delta: { toolUse: { input: piece } } });
-    yield mark('contentBlockStop', { contentBlockIndex });
+      yield eventFrame('contentBlockDelta', { contentBlockIndex, delta: { toolUse: { input: piece } } });
+    yield eventFrame('contentBlockStop', { contentBlockIndex });
   }
 }
 
-/** The end of an answer: why it stopped, and what it cost. */
-export const endPieces = (stopReason: string, usage: { inputTokens: number; outputTokens: number }, latencyMs: number): Uint8Array[] => [
+/** Why an answer stopped, and what it cost. */
+export const endFrames = (stopReason: string, usage: { inputTokens: number; outputTokens: number }, latencyMs: number): Uint8Array[] => [
   eventFrame('messageStop', { stopReason }),
   eventFrame('metadata', { usage: { ...usage, totalTokens: usage.inputTokens + usage.outputTokens }, metrics: { latencyMs } }),
 ];

@@ -1,0 +1,80 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AnswerEnd, Failure, WantedCall } from './protocol';
+import { callFrames, endFrames, exceptionFrame, startFrame, textFrame } from './wire';
+
+type WholeAnswer = AsyncGenerator<string, Required<AnswerEnd>, void>;
+
+export interface Pace {
+  readonly firstTokenMs: number;
+  readonly msPerToken: number;
+  /** Stops after so many pieces of text until `hold` resolves. */
+  readonly holdAfter: number | undefined;
+  readonly hold: (() => Promise<void>) | undefined;
+}
+
+interface Manner {
+  readonly pace: Pace;
+  readonly failure: Failure | undefined;
+  readonly newCallId: () => string;
+}
+
+/** ConverseStream: text as it comes, then the tool requests. @returns whether the caller stayed to the end. */
+export async function streamAnswer(response: ServerResponse, answer: WholeAnswer, { pace, failure, newCallId }: Manner): Promise<boolean> {
+  const startedAtMs = performance.now();
+  const failsAfter = failure && 'after' in failure ? failure.after : undefined;
+  // An answer that cannot even begin is refused with a status, not with a stream.
+  let next = await answer.next();
+  response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
+  response.flushHeaders();
+  if (pace.firstTokenMs > 0) await delay(pace.firstTokenMs);
+  if (failsAfter !== 0) response.write(startFrame());
+  let pieces = 0;
+  for (; !next.done && pieces !== failsAfter; next = await answer.next()) {
+    if (pieces === pace.holdAfter) await pace.hold?.();
+    if (response.destroyed) return false;
+    response.write(textFrame(next.value));
+    pieces += 1;
+    if (pace.msPerToken > 0) await delay(pace.msPerToken);
+  }
+  if (failure) breakOff(response, failure);
+  if (failure || !next.done) return true;
+  const { calls, stopReason, usage } = next.value;
+  for (const frame of callFrames(calls, pieces > 0, newCallId)) response.write(frame);
+  for (const frame of endFrames(stopReason, usage, Math.round(performance.now() - startedAtMs))) response.write(frame);
+  response.end();
+  return !response.destroyed;
+}
+
+function breakOff(response: ServerResponse, { kind }: Failure): void {
+  // What was written before must be on its way: the last empty write tells when it is.
+  if (kind === 'disconnect') response.write('', () => response.destroy());
+  else response.end(exceptionFrame('modelStreamErrorException', 'The model broke off.'));
+}
+
+/** Converse: all of it at once. */
+export async function respondAtOnce(response: ServerResponse, answer: WholeAnswer, newCallId: () => string): Promise<void> {
+  const startedAtMs = performance.now();
+  let text = '';
+  let next = await answer.next();
+  for (; !next.done; next = await answer.next()) text += next.value;
+  const { calls, stopReason, usage } = next.value;
+  const content = [...(text === '' ? [] : [{ text }]), ...calls.map((call) => ({ toolUse: { toolUseId: newCallId(), name: call.name, input: inputOf(call) } }))];
+  const body = {
+    output: { message: { role: 'assistant', content } },
+    stopReason,
+    usage: { ...usage, totalTokens: usage.inputTokens + usage.outputTokens },
+    metrics: { latencyMs: Math.round(performance.now() - startedAtMs) },
+  };
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** Input that is not JSON cannot be in a JSON answer. */
+function inputOf({ input = {}, rawInput }: WantedCall): unknown {
+  if (rawInput === undefined) return input;
+  try {
+    return JSON.parse(rawInput);
+  } catch {
+    return {};
+  }
+}
