@@ -105,7 +105,7 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
     ...['--dynamic-config-value', 'matching.enableFairness=true'],
   ];
   const spec = { name: 'temporal', command: temporal, args, env: {}, logFile: logOf(options, 'temporal'), restart: options.restart };
-  return new Service({ ...spec, isReady: () => listens(ports.temporal) }, leash);
+  return new Service({ ...spec, isReady: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)) }, leash);
 }
 
 function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
