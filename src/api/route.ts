@@ -1,9 +1,9 @@
 import type { Request } from 'express';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import type { LiveEntry } from '../contracts/events';
 import type { ServedTenant } from '../contracts/tenant';
 import type { Permission } from '../domain/permissions';
+import type { StreamEntry } from './server-sent-events';
 
 /** Who calls, as the token says. */
 export interface Caller {
@@ -29,7 +29,7 @@ export interface RouteInput<Params, Query, Body> {
 export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
   /** Server-sent events; `idle` when nothing has come for about a second. */
-  | { readonly events: AsyncIterable<LiveEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {

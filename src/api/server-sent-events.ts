@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { cursorOf, type LiveEntry } from '../contracts/events';
+import type { Operation } from '../contracts/operation';
 import { logFailure, problemOf } from './problem';
 import type { RequestContext } from './request-context';
+
+/** Entries of a session's log, or an operation each time it has changed. */
+export type StreamEntry = LiveEntry | Operation;
 
 /** Proxies close what is silent for longer. */
 const heartbeatMs = 15_000;
@@ -10,13 +14,13 @@ const heartbeatMs = 15_000;
 const reconnectMs = 1_000;
 
 /**
- * Writes entries as server-sent events whose id is their cursor, no faster than the reader reads; comments keep a quiet
+ * Writes entries as server-sent events whose id is their cursor or revision, no faster than the reader reads; comments keep a quiet
  * connection open. A failure before the first entry is answered as any other; a later one ends the stream with an
  * event `problem`, and the client goes on from its cursor.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export async function sendEvents(response: Response, entries: AsyncIterable<LiveEntry | 'idle'>, { signal, logger, requestId }: RequestContext): Promise<void> {
+export async function sendEvents(response: Response, entries: AsyncIterable<StreamEntry | 'idle'>, { signal, logger, requestId }: RequestContext): Promise<void> {
   const iterator = entries[Symbol.asyncIterator]();
   const write = async (text: string): Promise<void> => {
     if (!response.write(text) && !signal.aborted) await once(response, 'drain', { signal });
@@ -52,4 +56,7 @@ function begin(response: Response): void {
   response.write(`retry: ${reconnectMs}\n\n`);
 }
 
-const eventOf = (entry: LiveEntry): string => `id: ${cursorOf(entry)}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`;
+function eventOf(entry: StreamEntry): string {
+  const [id, name] = 'revision' in entry ? [entry.revision, 'operation'] : [cursorOf(entry), entry.type];
+  return `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(entry)}\n\n`;
+}

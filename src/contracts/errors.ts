@@ -21,6 +21,7 @@ export const errors = {
   'tenant/busy': { status: 409, title: 'Another operation works on this tenant', retryable: true },
   'operation/not-found': { status: 404, title: 'Operation not found', retryable: false },
   'operation/not-cancellable': { status: 409, title: 'The operation can no longer be cancelled', retryable: false },
+  'operation/nothing-to-retry': { status: 409, title: 'Nothing waits to be tried again', retryable: false },
   'session/not-found': { status: 404, title: 'Session not found', retryable: false },
   'session/closed': { status: 409, title: 'The session is closed', retryable: false },
   'session/busy': { status: 409, title: 'The session is working on another message', retryable: true },

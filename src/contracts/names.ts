@@ -4,10 +4,6 @@
 export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
 /** No underscore: it separates tenant and session in AgentCore's session id. */
 export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
-export const operationIdPattern = /^(onboarding|offboarding)_[a-z][a-z0-9-]{2,31}_[0-9a-z]{26}$/;
-
-export type OperationKind = 'onboarding' | 'offboarding';
-
 export const taskQueues = {
   sessions: 'sessions',
   lifecycle: 'lifecycle',
@@ -23,6 +19,9 @@ export const workflowIds = {
 /** @returns undefined when the workflow is no session's. */
 export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];
 
+/** @returns undefined when the workflow is no operation. */
+export const operationOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/operations\/(.+)$/.exec(workflowId)?.[1];
+
 export const operationIds = {
   of: (kind: OperationKind, tenantId: string, unique: string) => `${kind}_${tenantId}_${unique}`,
 } as const;
@@ -34,7 +33,10 @@ export function tenantOfOperation(operationId: string): string {
   return tenantId;
 }
 
-/** The steps of an operation, in order: the API and the Temporal UI show them, and running workflows know them by these names. */
+/**
+ * What is done to a tenant as an operation, and its steps in order. A kind is also the name of its workflow, and part of the
+ * operation's id (no underscore); the API and the Temporal UI show the steps, and running workflows know them by these names.
+ */
 export const operationSteps = {
   onboarding: ['reserve', 'infrastructure', 'memory', 'config', 'administrator', 'worker', 'smoke_turn', 'activate'],
   offboarding: [
@@ -51,13 +53,18 @@ export const operationSteps = {
     'check_remains',
     'tombstone',
   ],
-} as const satisfies Record<OperationKind, readonly string[]>;
+} as const satisfies Record<string, readonly string[]>;
+export type OperationKind = keyof typeof operationSteps;
 export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];
+export const operationKinds = Object.keys(operationSteps) as [OperationKind, ...OperationKind[]];
+
+export const operationIdPattern = new RegExp(`^(${operationKinds.join('|')})_[a-z][a-z0-9-]{2,31}_[0-9a-z]{26}$`);
 
 /** The one backup an offboarding takes: repeating the operation finds the same. */
 export const backupIds = { ofOperation: (operationId: string) => `bak-${operationId.split('_')[2] ?? operationId}` } as const;
 
-export const searchAttributes = { tenantId: 'TenantId' } as const;
+/** Keywords by which workflows are found, in the Temporal UI too. */
+export const searchAttributes = { tenantId: 'TenantId', operationState: 'OperationState' } as const;
 
 /** Names of what a tenant owns in AWS. cloudformation/tenant-infrastructure.yaml spells the same names. */
 export const tenantResources = (tenantId: string) =>

@@ -1,5 +1,5 @@
 import { type OperationKind, operationSteps, type StepName } from '../contracts/names';
-import type { Operation, OperationState, OperationStep, StepState } from '../contracts/operation';
+import { type Operation, type OperationRequests, type OperationState, operationStates, type OperationStep, type StepState } from '../contracts/operation';
 
 export const stepTitles: Readonly<Record<StepName, string>> = {
   reserve: 'Reserve the tenant id',
@@ -24,6 +24,32 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   tombstone: 'Keep the id from reuse',
 };
 
+/** What an operation is for, in a line. */
+export const summarize = <Kind extends OperationKind>(kind: Kind, request: OperationRequests[Kind]): string => summaries[kind](request);
+
+const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests[Kind]) => string } = {
+  onboarding: ({ tenantId, tier }) => `Onboard ${tenantId} (${tier})`,
+  offboarding: ({ tenantId, graceSeconds }) => `Offboard ${tenantId}, grace ${graceSeconds} s`,
+};
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/** How long a step that can be taken back is tried before the operation gives up and is undone. */
+export const stepDeadlineMs = (step: StepName): number => deadlines[step] ?? 15 * minuteMs;
+
+const deadlines: Partial<Record<StepName, number>> = {
+  // CloudFormation and AgentCore take minutes, sometimes many.
+  infrastructure: 60 * minuteMs,
+  memory: 60 * minuteMs,
+  // A queue nobody polls waits for ever: a minute is enough for a worker to find its tenant.
+  worker: minuteMs,
+  smoke_turn: 5 * minuteMs,
+  drain: 2 * dayMs,
+  backup: dayMs,
+  verify_backup: dayMs,
+};
+
 /** Times are ISO 8601, passed in: nothing here reads a clock. */
 interface Begun {
   readonly operationId: string;
@@ -38,26 +64,47 @@ export const beginOperation = ({ operationId, kind, tenantId, at }: Begun): Oper
   kind,
   tenantId,
   state: 'running',
+  stuck: false,
   steps: operationSteps[kind].map((name) => ({ name, state: 'pending' })),
   percent: 0,
   startedAt: at,
+  revision: 0,
 });
 
 /** States in which nothing more happens to a step, unless it is undone. */
-const finished: ReadonlySet<StepState> = new Set(['completed', 'failed', 'skipped', 'undone', 'undo_failed']);
+const finished: ReadonlySet<StepState> = new Set(['completed', 'failed', 'skipped', 'undone']);
+/** States of a step that rests until somebody helps. */
+const resting: ReadonlySet<StepState> = new Set(['stuck', 'undo_failed']);
+const ofUndo: ReadonlySet<StepState> = new Set(['undoing', 'undone', 'undo_failed']);
 
-/** Moves a step to a state. `error` says what is wrong with it now; without one, nothing is. */
-export function advance(operation: Operation, change: { step: StepName; state: StepState; at: string; error?: string }): Operation {
-  const steps = operation.steps.map((step) => (step.name === change.step ? moved(step, change) : step));
-  return { ...operation, steps, percent: percentOf(steps) };
+export interface StepChange {
+  readonly step: StepName;
+  readonly state: StepState;
+  readonly at: string;
+  /** Which attempt this is about. Default: the one it was about before. */
+  readonly attempt?: number;
+  /** What is wrong with it now; without one, nothing is. */
+  readonly error?: string;
 }
 
-function moved({ name, startedAt }: OperationStep, { state, at, error }: { state: StepState; at: string; error?: string }): OperationStep {
+/** Moves a step to a state. */
+export function advance(operation: Operation, change: StepChange): Operation {
+  const steps = operation.steps.map((step) => (step.name === change.step ? moved(step, change) : step));
+  const stuck = steps.some(({ state }) => resting.has(state));
+  return { ...operation, steps, stuck, percent: percentOf(steps), revision: operation.revision + 1 };
+}
+
+/** An undo has a clock and attempts of its own. */
+function moved(step: OperationStep, { state, at, error, attempt }: StepChange): OperationStep {
+  const goesOn = ofUndo.has(step.state) === ofUndo.has(state);
+  const startedAt = (goesOn ? step.startedAt : undefined) ?? at;
+  const attempts = attempt ?? (goesOn ? step.attempt : undefined);
   return {
-    name,
+    name: step.name,
     state,
-    startedAt: startedAt ?? at,
-    ...(finished.has(state) && { finishedAt: at }),
+    ...(attempts !== undefined && { attempt: attempts }),
+    startedAt,
+    ...(finished.has(state) && { finishedAt: at, durationMs: Date.parse(at) - Date.parse(startedAt) }),
     ...(error !== undefined && { error }),
   };
 }
@@ -72,12 +119,13 @@ export const beginUndoing = (operation: Operation, error?: { code: string; messa
   ...operation,
   state: 'undoing',
   ...(error && { error }),
+  revision: operation.revision + 1,
 });
 
 /** Ends the operation: steps it never came to are skipped, and an operation that was taken back has done nothing. */
 export function conclude(operation: Operation, state: OperationState, at: string): Operation {
   const steps = operation.steps.map((step): OperationStep => (step.state === 'pending' ? { ...step, state: 'skipped' } : step));
-  return { ...operation, state, steps, percent: state === 'completed' ? 100 : 0, finishedAt: at };
+  return { ...operation, state, steps, percent: state === 'completed' ? 100 : 0, finishedAt: at, revision: operation.revision + 1 };
 }
 
 /** Whether the first step stands, or never will: then the caller can be answered. */
@@ -88,9 +136,40 @@ export function refusalOf({ steps, error }: Operation): Operation['error'] {
   return steps.slice(1).every(({ state }) => state === 'pending' || state === 'skipped') ? error : undefined;
 }
 
+/** Whether an attempt of some step has failed and another will follow: `retry` makes it follow now. */
+export const awaitsRetry = ({ steps }: Operation): boolean => steps.some(({ state, error }) => error !== undefined && !finished.has(state));
+
+/** What operators filter by: the state, or that it is stuck. */
+export const searchableStateOf = ({ state, stuck }: Pick<Operation, 'state' | 'stuck'>): SearchableState => (stuck ? `${state} stuck` : state);
+export type SearchableState = OperationState | `${OperationState} stuck`;
+
+export const isSearchableState = (value: unknown): value is SearchableState =>
+  typeof value === 'string' && (operationStates as readonly string[]).includes(value.replace(/ stuck$/, ''));
+
+/**
+ * When a running operation will probably be done: what its remaining steps took in earlier operations of its kind
+ * (medians). Undefined without any, or when it does not go forward.
+ */
+export function estimatedFinish(operation: Operation, earlier: readonly Operation[], nowMs: number): string | undefined {
+  if (operation.state !== 'running' || operation.stuck || earlier.length === 0) return undefined;
+  const leftMs = operation.steps.reduce((sum, step) => {
+    const usualMs = medianOf(earlier.flatMap(({ steps }) => steps.find(({ name }) => name === step.name)?.durationMs ?? []));
+    if (step.state === 'pending') return sum + usualMs;
+    if (step.state !== 'running' || step.startedAt === undefined) return sum;
+    return sum + Math.max(0, usualMs - (nowMs - Date.parse(step.startedAt)));
+  }, 0);
+  return new Date(nowMs + leftMs).toISOString();
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
 const marks: Readonly<Record<StepState, string>> = {
   pending: '·',
   running: '▶ running',
+  stuck: '✗ stuck',
   completed: '✓ done',
   failed: '✗ failed',
   undoing: '↩ being undone',
@@ -99,25 +178,28 @@ const marks: Readonly<Record<StepState, string>> = {
   skipped: '– skipped',
 };
 
-const isStuck = ({ state, steps }: Operation): boolean =>
-  steps.some((step) => step.state === 'undo_failed' || (step.state === 'failed' && state === 'running'));
-
 /** What an operator sees as current details in the Temporal UI. */
 export function toMarkdown(operation: Operation): string {
-  const { kind, tenantId, state, percent, steps, error } = operation;
-  const rows = steps.map((step, index) => `| ${index + 1} | ${titleOf(step)} | ${marks[step.state]} | ${step.finishedAt ?? ''} | ${cell(step.error)} |`);
+  const { kind, tenantId, state, percent, steps, error, stuck } = operation;
+  const rows = steps.map(
+    (step, index) => `| ${index + 1} | ${titleOf(step)} | ${markOf(step)} | ${tookOf(step)} | ${step.finishedAt ?? ''} | ${cell(step.error)} |`,
+  );
   return [
     `**${kind} of ${tenantId}: ${state}**, ${percent} %`,
     ...(error ? ['', `${error.code}: ${cell(error.message)}`] : []),
-    ...(isStuck(operation) ? ['', 'Stuck: it tries again every hour. To try now, remove the cause and send the signal `retry`.'] : []),
+    ...(stuck ? ['', 'Stuck: it tries again every hour. To try now, remove the cause and send the signal `retry`.'] : []),
     '',
-    '| | step | state | finished | error |',
-    '|---|---|---|---|---|',
+    '| | step | state | took | finished | error |',
+    '|---|---|---|---|---|---|',
     ...rows,
   ].join('\n');
 }
 
 const titleOf = ({ name }: OperationStep): string => (isStep(name) ? stepTitles[name] : name);
+
+const markOf = ({ state, attempt = 1 }: OperationStep): string => (attempt > 1 ? `${marks[state]} (attempt ${attempt})` : marks[state]);
+
+const tookOf = ({ durationMs }: OperationStep): string => (durationMs === undefined ? '' : `${(durationMs / 1_000).toFixed(1)} s`);
 
 const isStep = (name: string): name is StepName => Object.hasOwn(stepTitles, name);
 

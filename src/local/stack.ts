@@ -99,7 +99,7 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
     ...['server', 'start-dev', '--ip', host, '--port', String(ports.temporal), '--ui-port', String(ports.temporalUi)],
     ...['--db-filename', path.join(options.stateDir, 'temporal.db'), '--log-level', 'warn'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
-    ...['--search-attribute', `${searchAttributes.tenantId}=Keyword`],
+    ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     // One shard's tasks are read 20 times a second by default: every activity would take 100 ms longer.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'matching.enableFairness=true'],

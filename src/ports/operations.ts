@@ -1,12 +1,27 @@
-import type { OffboardingRequest, OnboardingRequest, Operation } from '../contracts/operation';
+import type { OperationKind } from '../contracts/names';
+import type { Operation, OperationRequests, OperationState, OperationSummary } from '../contracts/operation';
 
-/** Onboardings and offboardings, through Temporal. The operation id makes each start idempotent. */
+export interface OperationFilter {
+  readonly tenantId?: string;
+  readonly kind?: OperationKind;
+  readonly state?: OperationState;
+  /** Only those that rest after many failures, or only those that do not. */
+  readonly stuck?: boolean;
+}
+
+/** What is done to tenants, through Temporal. The operation id makes each start idempotent. */
 export interface Operations {
-  /** Returns once the id is reserved. @throws DomainError `tenant/exists`. */
-  onboard(operationId: string, request: OnboardingRequest): Promise<Operation>;
-  /** Returns once the tenant is blocked. @throws DomainError `tenant/not-found`, `tenant/busy`. */
-  offboard(operationId: string, request: OffboardingRequest): Promise<Operation>;
+  /**
+   * Returns once the first step stands: the id is reserved, the tenant blocked …
+   * @throws DomainError with the code the first step was refused with: `tenant/exists`, `tenant/not-found`, `tenant/busy` …;
+   * `idempotency/key-reused` when the id was used for another request.
+   */
+  start<Kind extends OperationKind>(kind: Kind, operationId: string, request: OperationRequests[Kind]): Promise<Operation>;
   get(operationId: string): Promise<Operation | undefined>;
+  /** Newest first; a new operation is in it after about a second. @throws DomainError `request/malformed` when the cursor is none. */
+  list(filter: OperationFilter, page: { limit: number; cursor?: string }): Promise<{ operations: OperationSummary[]; nextCursor?: string }>;
   /** @throws DomainError `operation/not-found`, `operation/not-cancellable`. */
   cancel(operationId: string): Promise<Operation>;
+  /** Makes the next attempt now. @throws DomainError `operation/not-found`, `operation/nothing-to-retry`. */
+  retry(operationId: string): Promise<Operation>;
 }

@@ -6,26 +6,24 @@ import { taskQueues } from '../contracts/names';
 /** Every activity beats each second: five missed beats mean that its worker died, and another takes over. */
 const heartbeatTimeout = '5 seconds';
 
-/** Undoing must not race with the step it undoes: a cancelled step is waited for. */
+/**
+ * One attempt each: the operation itself tries again, and shows every failure on the way. Undoing must not race with the
+ * step it undoes: a cancelled step is waited for.
+ */
 const base: ActivityOptions = {
   heartbeatTimeout,
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  retry: { maximumAttempts: 1 },
 };
 
-/** A few calls. A service that stays away for a quarter of an hour ends the operation. */
-const quick: ActivityOptions = { ...base, startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: '15 minutes' };
+/** A few calls. */
+const quick: ActivityOptions = { ...base, startToCloseTimeout: '1 minute' };
 /** CloudFormation takes minutes, sometimes many; the wait outlives the worker that began it. */
-const build: ActivityOptions = { ...base, startToCloseTimeout: '30 minutes', scheduleToCloseTimeout: '1 hour' };
+const build: ActivityOptions = { ...base, startToCloseTimeout: '30 minutes' };
 /** As much data as a tenant has. */
-const copy: ActivityOptions = { ...base, startToCloseTimeout: '6 hours', scheduleToCloseTimeout: '1 day' };
+const copy: ActivityOptions = { ...base, startToCloseTimeout: '6 hours' };
 
-/** One attempt: the workflow itself tries again, and shows every failure on the way. */
-const oneAttempt = { retry: { maximumAttempts: 1 } } as const;
-const quickOnce: ActivityOptions = { ...base, ...oneAttempt, startToCloseTimeout: '1 minute' };
-const buildOnce: ActivityOptions = { ...base, ...oneAttempt, startToCloseTimeout: '30 minutes' };
-
-/** Steps forward. A failure that trying again cannot mend ends the operation, and is undone. */
+/** Steps forward. */
 export const { reserveTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Reserve the id in the registry' });
 export const { createInfrastructure } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Create the CloudFormation stack' });
 export const { createMemory } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Create the AgentCore memory' });
@@ -35,7 +33,6 @@ export const { activateTenant } = proxyActivities<LifecycleActivities>({ ...quic
 export const { holdSmokeTurn } = proxyActivities<LifecycleActivities>({
   ...base,
   startToCloseTimeout: '3 minutes',
-  scheduleToCloseTimeout: '5 minutes',
   // The session has tried what trying again can mend: the turn has failed for good, and a retry would find it so.
   retry: { ...base.retry, nonRetryableErrorTypes: ['turn/failed'] },
   summary: 'Hold one turn as a user would',
@@ -51,17 +48,17 @@ export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base,
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
 export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the backup back, compare counts and hashes' });
 
-/** Steps back, and deletion: tried until they succeed. */
-export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Give the id back' });
-export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Let the tenant work again' });
-export const { terminateSessions } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'End sessions of the first conversation' });
-export const { deleteConfig } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Delete the agent configuration' });
-export const { deleteMemory } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Delete the AgentCore memory' });
-export const { emptyBucket } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Empty the bucket' });
-export const { deleteInfrastructure } = proxyActivities<LifecycleActivities>({ ...buildOnce, summary: 'Delete the CloudFormation stack' });
-export const { scheduleKeyDeletion } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Schedule the deletion of the key' });
-export const { checkNothingRemains } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Look for what is left' });
-export const { buryTenant } = proxyActivities<LifecycleActivities>({ ...quickOnce, summary: 'Keep the id from reuse' });
+/** Steps back, and deletion. */
+export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the id back' });
+export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let the tenant work again' });
+export const { terminateSessions } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'End sessions of the first conversation' });
+export const { deleteConfig } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Delete the agent configuration' });
+export const { deleteMemory } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Delete the AgentCore memory' });
+export const { emptyBucket } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Empty the bucket' });
+export const { deleteInfrastructure } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Delete the CloudFormation stack' });
+export const { scheduleKeyDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Schedule the deletion of the key' });
+export const { checkNothingRemains } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Look for what is left' });
+export const { buryTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Keep the id from reuse' });
 
 /** On the tenant's own queue. A queue nobody polls waits for ever: a minute is enough for a worker to find its tenant. */
 export const handshakeWith = (tenantId: string): HandshakeActivities['handshake'] =>

@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { LeavingStatus } from '../activities/lifecycle/registry';
 import { backupIds } from '../contracts/names';
-import type { Operation } from '../contracts/operation';
+import type { Operation, OperationInput } from '../contracts/operation';
 import {
   blockTenant,
   buryTenant,
@@ -17,14 +17,13 @@ import {
   unblockTenant,
   verifyBackup,
 } from './lifecycle-activities';
-import type { OffboardingInput } from './operation-definitions';
 import { OperationRun } from './progress';
 
 /**
  * Lets a tenant go. Until deletion begins, a failure or a cancellation makes the tenant what it was (its backup is
  * kept, its sessions stay closed); from then on there is only forward. See docs/decisions/0007-lifecycle-saga.md.
  */
-export async function offboarding(input: OffboardingInput): Promise<Operation> {
+export async function offboarding(input: OperationInput<'offboarding'>): Promise<Operation> {
   const run = new OperationRun('offboarding', input);
   return run.conduct(async () => {
     await prepare(run, input);
@@ -34,7 +33,7 @@ export async function offboarding(input: OffboardingInput): Promise<Operation> {
 
 type Offboarding = OperationRun<'offboarding'>;
 
-async function prepare(run: Offboarding, { operationId, request }: OffboardingInput): Promise<void> {
+async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
   const { tenantId, drainSeconds, graceSeconds } = request;
   const tenant = { tenantId, operationId };
   let before: LeavingStatus | undefined;
@@ -42,7 +41,8 @@ async function prepare(run: Offboarding, { operationId, request }: OffboardingIn
   const heardAfterMs = await run.step(
     'block',
     async () => {
-      before = await statusBeforeLeaving(tenant);
+      // Once blocked, nobody knows: what the first attempt heard stays.
+      before ??= await statusBeforeLeaving(tenant);
       return (await blockTenant({ ...tenant, from: before })).heardAfterMs;
     },
     async () => {

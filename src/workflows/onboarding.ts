@@ -1,4 +1,4 @@
-import type { Operation } from '../contracts/operation';
+import type { Operation, OperationInput } from '../contracts/operation';
 import {
   activateTenant,
   createAdministrator,
@@ -16,14 +16,13 @@ import {
   scheduleKeyDeletion,
   terminateSessions,
 } from './lifecycle-activities';
-import type { OnboardingInput } from './operation-definitions';
 import { OperationRun } from './progress';
 
 /**
  * Makes a tenant: from its id to a first conversation held through its own queue. It ends with an active tenant, or
  * with nothing: whatever fails, every step is undone, newest first. See docs/decisions/0007-lifecycle-saga.md.
  */
-export async function onboarding(input: OnboardingInput): Promise<Operation> {
+export async function onboarding(input: OperationInput<'onboarding'>): Promise<Operation> {
   const { operationId, request } = input;
   const { tenantId, displayName, tier, rate, administrator, agent } = request;
   const tenant = { tenantId, operationId };

@@ -5,16 +5,19 @@ import {
   CancelledFailure,
   condition,
   isCancellation,
+  patched,
   rootCause,
   setCurrentDetails,
   setHandler,
   TemporalFailure,
   TimeoutFailure,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { codeOf, type ErrorCode, errors, publicFailure } from '../contracts/errors';
-import type { OperationKind, StepName } from '../contracts/names';
-import type { Operation, OperationState, StepState } from '../contracts/operation';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { type OperationKind, searchAttributes, type StepName } from '../contracts/names';
+import type { Operation, OperationInput, OperationState, StepState } from '../contracts/operation';
 import * as domain from '../domain/operation';
 import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
 import { saga, type Undo } from './saga';
@@ -30,10 +33,10 @@ export class OperationRun<Kind extends OperationKind> {
   private register: (undo: Undo<StepName<Kind>>) => void = () => undefined;
   private readonly workflowScope = CancellationScope.current();
   private readonly scope = new CancellationScope();
-  private readonly untilDone = listenForRetries();
+  private readonly retries = listenForRetries();
 
   /** Call it before anything is awaited: it sets the workflow's handlers. */
-  constructor(kind: Kind, { operationId, request: { tenantId } }: { operationId: string; request: { tenantId: string } }) {
+  constructor(kind: Kind, { operationId, request: { tenantId } }: OperationInput<Kind>) {
     this.operation = domain.beginOperation({ operationId, kind, tenantId, at: now() });
     setHandler(readOperation, () => this.operation);
     setHandler(awaitAcceptance, () => this.accepted(), { validator: refuseOtherRequest });
@@ -63,25 +66,28 @@ export class OperationRun<Kind extends OperationKind> {
     return this.end('completed');
   }
 
-  /** Runs a step of the body. Its undo is registered first: a step that fails may still have taken effect. */
-  async step<T>(name: StepName<Kind>, run: () => Promise<T>, undo?: () => Promise<void>): Promise<T> {
+  /**
+   * Runs a step of the body: idempotent attempts, until one succeeds or cannot, or the step's time is up. Its undo is
+   * registered first: a step that fails may still have taken effect.
+   */
+  async step<T>(name: StepName<Kind>, attempt: () => Promise<T>, undo?: () => Promise<void>): Promise<T> {
     if (undo) this.register({ step: name, run: undo });
-    this.advance(name, 'running');
+    this.advance(name, 'running', { attempt: 1 });
     try {
-      const result = await run();
+      const result = await this.retries.within(domain.stepDeadlineMs(name), attempt, (failed) =>
+        this.advance(name, 'running', { attempt: failed.attempt + 1, error: failureOf(failed.error).message }),
+      );
       this.advance(name, 'completed');
       return result;
     } catch (error) {
-      this.advance(name, 'failed', failureOf(error).message);
+      this.advance(name, 'failed', { error: failureOf(error).message });
       throw error;
     }
   }
 
   /** Runs a step that can only go forward, until it succeeds. */
   async insist(name: StepName<Kind>, attempt: () => Promise<unknown>): Promise<void> {
-    this.advance(name, 'running');
-    await this.untilDone(attempt, (error, isResting) => this.advance(name, isResting ? 'failed' : 'running', failureOf(error).message));
-    this.advance(name, 'completed');
+    await this.untilDone(name, attempt, { trying: 'running', resting: 'stuck', done: 'completed' });
   }
 
   skip(name: StepName<Kind>): void {
@@ -123,9 +129,18 @@ export class OperationRun<Kind extends OperationKind> {
   }
 
   private async undo({ step, run }: Undo<StepName<Kind>>): Promise<void> {
-    this.advance(step, 'undoing');
-    await this.untilDone(run, (error, isResting) => this.advance(step, isResting ? 'undo_failed' : 'undoing', failureOf(error).message));
-    this.advance(step, 'undone');
+    await this.untilDone(step, run, { trying: 'undoing', resting: 'undo_failed', done: 'undone' });
+  }
+
+  private async untilDone(step: StepName<Kind>, attempt: () => Promise<unknown>, states: Record<'trying' | 'resting' | 'done', StepState>): Promise<void> {
+    this.advance(step, states.trying, { attempt: 1 });
+    await this.retries.untilDone(attempt, (failed) =>
+      this.advance(step, failed.isResting ? states.resting : states.trying, {
+        attempt: failed.isResting ? failed.attempt : failed.attempt + 1,
+        error: failureOf(failed.error).message,
+      }),
+    );
+    this.advance(step, states.done);
   }
 
   private async endUndone(error: TemporalFailure): Promise<Operation> {
@@ -141,15 +156,22 @@ export class OperationRun<Kind extends OperationKind> {
     return this.operation;
   }
 
-  private advance(step: StepName<Kind>, state: StepState, error?: string): void {
-    this.show(domain.advance(this.operation, { step, state, at: now(), ...(error !== undefined && { error }) }));
+  private advance(step: StepName<Kind>, state: StepState, detail: { attempt?: number; error?: string } = {}): void {
+    this.show(domain.advance(this.operation, { step, state, at: now(), ...detail }));
   }
 
   private show(operation: Operation): void {
+    const before = domain.searchableStateOf(this.operation);
     this.operation = operation;
     setCurrentDetails(domain.toMarkdown(operation));
+    const state = domain.searchableStateOf(operation);
+    if (state !== before && patched(searchableState)) upsertSearchAttributes([{ key: operationStateKey, value: state }]);
   }
 }
+
+/** Operations that began before it could be searched for go on without. */
+const searchableState = 'searchable-state';
+const operationStateKey = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);
 
 /** Deterministic: a workflow's clock is the history's. */
 const now = (): string => new Date().toISOString();

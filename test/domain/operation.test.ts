@@ -1,6 +1,19 @@
 import { operationSteps } from '../../src/contracts/names';
 import { Operation } from '../../src/contracts/operation';
-import { advance, beginOperation, beginUndoing, conclude, isAnswerable, refusalOf, stepTitles, toMarkdown } from '../../src/domain/operation';
+import {
+  advance,
+  awaitsRetry,
+  beginOperation,
+  beginUndoing,
+  conclude,
+  estimatedFinish,
+  isAnswerable,
+  isSearchableState,
+  refusalOf,
+  searchableStateOf,
+  stepTitles,
+  toMarkdown,
+} from '../../src/domain/operation';
 
 const at = (second: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, second)).toISOString();
 const fresh = beginOperation({ operationId: 'onboarding_acme_x', kind: 'onboarding', tenantId: 'acme', at: at(0) });
@@ -14,7 +27,7 @@ it('begins with every step pending', () => {
 });
 
 it('keeps when a step started and finished, and counts what is done', () => {
-  expect(reserved.steps[0]).toEqual({ name: 'reserve', state: 'completed', startedAt: at(1), finishedAt: at(2) });
+  expect(reserved.steps[0]).toEqual({ name: 'reserve', state: 'completed', startedAt: at(1), finishedAt: at(2), durationMs: 1_000 });
   expect(reserved.percent).toBe(12);
 });
 
@@ -42,11 +55,65 @@ it('was refused only when its first step was', () => {
   expect(refusalOf(beginUndoing(later, { code: 'infrastructure/failed', message: 'no' }))).toBeUndefined();
 });
 
+it('counts attempts; an undo has attempts and a clock of its own', () => {
+  const third = advance(fresh, { step: 'reserve', state: 'running', at: at(1), attempt: 3, error: 'no route' });
+  const done = advance(third, { step: 'reserve', state: 'completed', at: at(5) });
+  expect(done.steps[0]).toEqual({ name: 'reserve', state: 'completed', attempt: 3, startedAt: at(1), finishedAt: at(5), durationMs: 4_000 });
+  const undone = advance(advance(done, { step: 'reserve', state: 'undoing', at: at(8), attempt: 1 }), { step: 'reserve', state: 'undone', at: at(9) });
+  expect(undone.steps[0]).toEqual({ name: 'reserve', state: 'undone', attempt: 1, startedAt: at(8), finishedAt: at(9), durationMs: 1_000 });
+});
+
+it('is stuck while a step rests, and has not finished that step', () => {
+  const resting = advance(beginUndoing(reserved), { step: 'reserve', state: 'undo_failed', at: at(4), error: 'no' });
+  expect(resting).toMatchObject({ stuck: true, state: 'undoing' });
+  expect(resting.steps[0]).not.toHaveProperty('finishedAt');
+  expect(advance(resting, { step: 'reserve', state: 'undoing', at: at(5) }).stuck).toBe(false);
+});
+
+it('can be told to try again only while a failed attempt waits for the next', () => {
+  const failing = advance(reserved, { step: 'infrastructure', state: 'running', at: at(3), attempt: 2, error: 'throttled' });
+  const failed = advance(reserved, { step: 'infrastructure', state: 'failed', at: at(3), error: 'no' });
+  expect([reserved, failing, failed].map(awaitsRetry)).toEqual([false, true, false]);
+});
+
+it('is found by its state, and by being stuck', () => {
+  const stuck = advance(reserved, { step: 'infrastructure', state: 'stuck', at: at(3), error: 'no' });
+  expect([fresh, stuck].map(searchableStateOf)).toEqual(['running', 'running stuck']);
+  expect(['undoing stuck', 'completed', 'stuck', 7].map(isSearchableState)).toEqual([true, true, false, false]);
+});
+
+it('changes its revision with every change', () => {
+  const revisions = [fresh, reserved, beginUndoing(reserved), conclude(beginUndoing(reserved), 'cancelled', at(9))].map(({ revision }) => revision);
+  expect(revisions).toEqual([0, 2, 3, 4]);
+});
+
+describe('the estimate', () => {
+  const took = (seconds: number): Operation =>
+    fresh.steps.reduce(
+      (all, { name }, index) =>
+        advance(advance(all, { step: name as 'reserve', state: 'running', at: at(index * seconds) }), { step: name as 'reserve', state: 'completed', at: at((index + 1) * seconds) }),
+      fresh,
+    );
+
+  it('is what the steps left took lately, less what the running one has used', () => {
+    const building = advance(reserved, { step: 'infrastructure', state: 'running', at: at(10) });
+    // Medians of 4 s: three of them used, and six steps of 4 s to come.
+    expect(estimatedFinish(building, [took(1), took(4), took(9)], Date.parse(at(13)))).toBe(at(13 + 1 + 24));
+    expect(estimatedFinish(building, [took(2)], Date.parse(at(30)))).toBe(at(30 + 12));
+  });
+
+  it('is not made from nothing, nor for what goes back or rests', () => {
+    expect(estimatedFinish(reserved, [], 0)).toBeUndefined();
+    expect(estimatedFinish(beginUndoing(reserved), [took(1)], 0)).toBeUndefined();
+    expect(estimatedFinish(advance(reserved, { step: 'infrastructure', state: 'stuck', at: at(3) }), [took(1)], 0)).toBeUndefined();
+  });
+});
+
 describe('for operators', () => {
   it('is a table of steps in words', () => {
     const lines = toMarkdown(reserved).split('\n');
     expect(lines[0]).toBe('**onboarding of acme: running**, 12 %');
-    expect(lines).toContain(`| 1 | Reserve the tenant id | ✓ done | ${at(2)} |  |`);
+    expect(lines).toContain(`| 1 | Reserve the tenant id | ✓ done | 1.0 s | ${at(2)} |  |`);
     expect(lines.filter((line) => /^\| \d/.test(line))).toHaveLength(Object.keys(operationSteps.onboarding).length);
   });
 
@@ -61,6 +128,6 @@ describe('for operators', () => {
   });
 
   it('has a title for every step', () => {
-    expect(Object.keys(stepTitles).sort()).toEqual([...operationSteps.onboarding, ...operationSteps.offboarding].sort());
+    expect(Object.keys(stepTitles).sort()).toEqual([...new Set<string>(Object.values(operationSteps).flat())].sort());
   });
 });

@@ -49,7 +49,9 @@ export async function withWorkers(
   try {
     await env.connection.operatorService.addSearchAttributes({
       namespace: env.namespace ?? 'default',
-      searchAttributes: { [searchAttributes.tenantId]: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD },
+      searchAttributes: Object.fromEntries(
+        Object.values(searchAttributes).map((name) => [name, temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
+      ),
     });
     const queues = Object.entries({ [workflowQueue]: {}, ...activities });
     const workers = await Promise.all(

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Operation } from '../../src/contracts/operation';
-import { retryOperation } from '../../src/workflows/operation-definitions';
 import { skipWhileWaiting } from '../support/workflow';
 import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
@@ -37,7 +36,7 @@ it('answers once the id is reserved, and ends with an active tenant', async () =
   const script = new LifecycleScript();
   const infrastructure = script.hold('createInfrastructure');
   await onboarding(script, async ({ operations, result, env }) => {
-    const accepted = await operations.onboard(onboardingId, onboardingRequest);
+    const accepted = await operations.start('onboarding', onboardingId, onboardingRequest);
     expect(accepted).toMatchObject({ operationId: onboardingId, state: 'running', tenantId: 'acme' });
     expect(accepted.steps[0]).toMatchObject({ name: 'reserve', state: 'completed' });
     infrastructure.release();
@@ -54,7 +53,7 @@ describe('taken back', () => {
   it.each(steps)('undoes exactly what was done, newest first, when %s fails', async (step) => {
     const script = new LifecycleScript().fail(step, failure('infrastructure/failed', 'no such thing'));
     await onboarding(script, async ({ operations, handle, ended }) => {
-      const accepted = operations.onboard(onboardingId, onboardingRequest);
+      const accepted = operations.start('onboarding', onboardingId, onboardingRequest);
       if (step === 'reserveTenant') await expect(accepted).rejects.toMatchObject({ code: 'infrastructure/failed' });
       else await accepted;
       const operation = await ended();
@@ -69,7 +68,7 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const begun = script.hang(step);
     await onboarding(script, async ({ operations, result }) => {
-      const accepted = operations.onboard(onboardingId, onboardingRequest);
+      const accepted = operations.start('onboarding', onboardingId, onboardingRequest);
       await begun;
       await operations.cancel(onboardingId);
       const operation = await result();
@@ -84,7 +83,7 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const begun = script.hang('createInfrastructure');
     await onboarding(script, async ({ operations, handle, ended }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await begun;
       await handle.cancel();
       expect(await ended()).toMatchObject({ state: 'cancelled' });
@@ -96,7 +95,7 @@ describe('taken back', () => {
   it('undoes a step that took effect and failed all the same', async () => {
     const script = new LifecycleScript().fail('createMemory', new Error('socket hang up'), failure('infrastructure/failed', 'it exists'));
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await ended();
       expect(script.callsAfter('createMemory')).toEqual(undosOf.createMemory);
     });
@@ -105,11 +104,52 @@ describe('taken back', () => {
   it('says so when no worker serves the tenant within a minute', async () => {
     const script = new LifecycleScript();
     await withOperation(onboardingWorkflowId, script.workersWithoutTenant(), async ({ env, operations, ended, handle }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await scheduled(handle, 'handshake');
       await skipWhileWaiting(env, '1 minute');
       expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
       expect(script.callsAfter('createAdministrator')).toEqual(undosOf.handshake);
+    });
+  });
+});
+
+describe('a step that fails and may succeed later', () => {
+  it('is tried again, and shows its attempts and what went wrong', async () => {
+    const script = new LifecycleScript().fail('createMemory', ...Array.from({ length: 3 }, () => failure('dependency/unavailable', 'AgentCore is away')));
+    const fourth = script.hold('createMemory');
+    await onboarding(script, async ({ env, operations, result }) => {
+      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await Promise.all([fourth.begun, env.sleep('10 seconds')]);
+      const operation = await operations.get(onboardingId);
+      expect(operation?.steps[2]).toMatchObject({ state: 'running', attempt: 4, error: 'AgentCore is away' });
+      fourth.release();
+      expect((await result()).steps[2]).toMatchObject({ state: 'completed', attempt: 4 });
+      expect(script.calls.filter((name) => name === 'createMemory')).toHaveLength(4);
+    });
+  });
+
+  it('is given up when its time is over, and undone', async () => {
+    const script = new LifecycleScript().fail('putConfig', ...Array.from({ length: 200 }, () => failure('dependency/unavailable', 'SSM is away')));
+    await onboarding(script, async ({ operations, ended }) => {
+      await operations.start('onboarding', onboardingId, onboardingRequest);
+      const { steps: all, ...operation } = await ended();
+      expect(operation).toMatchObject({ state: 'undone', error: { code: 'dependency/unavailable', message: 'SSM is away' } });
+      const { startedAt = '', finishedAt = '' } = all[4] ?? {};
+      expect(startedAt + finishedAt).toBe('');
+      expect(script.calls.filter((name) => name === 'putConfig').length).toBeGreaterThan(30);
+      expect(script.callsAfter('putConfig')).toEqual(undosOf.putConfig);
+    });
+  });
+
+  it('is tried at once when the operator says so', async () => {
+    const script = new LifecycleScript().fail('createMemory', ...Array.from({ length: 8 }, () => failure('dependency/unavailable', 'away')));
+    await onboarding(script, async ({ env, operations, result }) => {
+      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await env.sleep('20 seconds');
+      await operations.retry(onboardingId);
+      expect(await result()).toMatchObject({ state: 'completed' });
+      await expect(operations.retry(onboardingId)).rejects.toMatchObject({ code: 'operation/nothing-to-retry' });
+      await expect(operations.retry(onboardingId.replace('acme', 'globex'))).rejects.toMatchObject({ code: 'operation/not-found' });
     });
   });
 });
@@ -120,7 +160,7 @@ describe('an undo that fails', () => {
   it('is tried again until it is done, and only then the next', async () => {
     const script = new LifecycleScript().fail('putConfig', failure('config/invalid', 'no')).fail('deleteMemory', ...outage);
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       expect(statesOf(await ended()).slice(0, 4)).toEqual(Array(4).fill('undone'));
       expect(script.callsAfter('putConfig')).toEqual(['deleteConfig', ...Array<string>(4).fill('deleteMemory'), ...undosOf.createInfrastructure]);
     });
@@ -130,7 +170,7 @@ describe('an undo that fails', () => {
     const script = new LifecycleScript().fail('createMemory', failure('infrastructure/failed', 'no')).fail('deleteMemory', ...outage);
     const last = script.hold('deleteMemory');
     await onboarding(script, async ({ env, operations, ended }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await Promise.all([last.begun, env.sleep('10 seconds')]);
       const operation = await operations.get(onboardingId);
       expect(operation).toMatchObject({ state: 'undoing', error: { code: 'infrastructure/failed' } });
@@ -144,12 +184,12 @@ describe('an undo that fails', () => {
     const script = new LifecycleScript()
       .fail('createMemory', failure('infrastructure/failed', 'no'))
       .fail('deleteMemory', ...Array.from({ length: 10 }, () => failure('infrastructure/failed', 'AccessDenied')));
-    await onboarding(script, async ({ env, handle, operations, ended }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+    await onboarding(script, async ({ env, operations, ended }) => {
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await env.sleep('5 minutes');
-      expect((await operations.get(onboardingId))?.steps[2]).toMatchObject({ state: 'undo_failed', error: 'AccessDenied' });
+      expect((await operations.get(onboardingId))?.steps[2]).toMatchObject({ state: 'undo_failed', attempt: 10, error: 'AccessDenied' });
       expect(script.callsAfter('createMemory')).toEqual(Array(10).fill('deleteMemory'));
-      await handle.signal(retryOperation);
+      await operations.retry(onboardingId);
       expect(await ended()).toMatchObject({ state: 'undone' });
       expect(script.callsAfter('createMemory')).toEqual([...Array<string>(11).fill('deleteMemory'), ...undosOf.createInfrastructure]);
     });
@@ -162,13 +202,13 @@ describe('asked again', () => {
     const infrastructure = script.hold('createInfrastructure');
     await onboarding(script, async ({ operations, result }) => {
       const [first, second] = await Promise.all([
-        operations.onboard(onboardingId, onboardingRequest),
-        operations.onboard(onboardingId, onboardingRequest),
+        operations.start('onboarding', onboardingId, onboardingRequest),
+        operations.start('onboarding', onboardingId, onboardingRequest),
       ]);
       expect([first.operationId, second.operationId]).toEqual([onboardingId, onboardingId]);
       infrastructure.release();
       const operation = await result();
-      await expect(operations.onboard(onboardingId, onboardingRequest)).resolves.toEqual(operation);
+      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).resolves.toEqual(operation);
       expect(script.calls).toEqual(steps);
     });
   });
@@ -178,11 +218,11 @@ describe('asked again', () => {
     const infrastructure = script.hold('createInfrastructure');
     const other = { ...onboardingRequest, displayName: 'Another' };
     await onboarding(script, async ({ operations, result }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
-      await expect(operations.onboard(onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await expect(operations.start('onboarding', onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
       infrastructure.release();
       await result();
-      await expect(operations.onboard(onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      await expect(operations.start('onboarding', onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
     });
   });
 
@@ -190,9 +230,9 @@ describe('asked again', () => {
     const script = new LifecycleScript().fail('reserveTenant', failure('tenant/exists', 'The id "acme" is taken.'));
     await onboarding(script, async ({ operations, ended }) => {
       const refused = { code: 'tenant/exists', message: 'The id "acme" is taken.' };
-      await expect(operations.onboard(onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
       await ended();
-      await expect(operations.onboard(onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
     });
   });
 });
@@ -202,7 +242,7 @@ describe('cancelling', () => {
     const script = new LifecycleScript();
     const activation = script.hold('activateTenant');
     await onboarding(script, async ({ operations, result, handle }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await activation.begun;
       await expect(operations.cancel(onboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
       await handle.cancel();
@@ -216,7 +256,7 @@ describe('cancelling', () => {
     const script = new LifecycleScript();
     const smokeTurn = script.hold('holdSmokeTurn');
     await onboarding(script, async ({ operations, result }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await smokeTurn.begun;
       await operations.cancel(onboardingId);
       smokeTurn.release();
@@ -230,7 +270,7 @@ describe('cancelling', () => {
     const begun = script.hang('createMemory');
     const undo = script.hold('deleteMemory');
     await onboarding(script, async ({ operations, result }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await begun;
       await operations.cancel(onboardingId);
       await undo.begun;
@@ -243,7 +283,7 @@ describe('cancelling', () => {
 
   it('knows no operation that never was', async () => {
     await onboarding(new LifecycleScript(), async ({ operations, result }) => {
-      await operations.onboard(onboardingId, onboardingRequest);
+      await operations.start('onboarding', onboardingId, onboardingRequest);
       await result();
       const unknown = onboardingId.replace('acme', 'globex');
       await expect(operations.cancel(unknown)).rejects.toMatchObject({ code: 'operation/not-found' });
@@ -254,7 +294,7 @@ describe('cancelling', () => {
 
 it('shows operators what runs, in words', async () => {
   await onboarding(new LifecycleScript(), async ({ operations, result, handle }) => {
-    await operations.onboard(onboardingId, onboardingRequest);
+    await operations.start('onboarding', onboardingId, onboardingRequest);
     await result();
     const details = await handle.query<string>('__temporal_workflow_metadata');
     expect(JSON.stringify(details)).toContain('| 2 | Build the infrastructure | ✓ done');

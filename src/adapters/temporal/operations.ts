@@ -1,31 +1,32 @@
 import { createHash } from 'node:crypto';
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
 import { DomainError, isErrorCode } from '../../contracts/errors';
-import { searchAttributes, taskQueues, workflowIds } from '../../contracts/names';
-import type { OffboardingRequest, OnboardingRequest, Operation } from '../../contracts/operation';
-import { refusalOf } from '../../domain/operation';
+import { type OperationKind, taskQueues, workflowIds } from '../../contracts/names';
+import type { Operation, OperationRequests } from '../../contracts/operation';
+import { awaitsRetry, estimatedFinish, refusalOf, summarize } from '../../domain/operation';
 import type { Operations } from '../../ports/operations';
-import {
-  awaitAcceptance,
-  cancelOperation,
-  offboardingWorkflow,
-  onboardingWorkflow,
-  type OperationMemo,
-  readOperation,
-} from '../../workflows/operation-definitions';
+import { awaitAcceptance, cancelOperation, type OperationMemo, readOperation, retryOperation } from '../../workflows/operation-definitions';
 import { translating, unlessMissing } from './errors';
+import { listOperations } from './operation-list';
+import { operationStateAttribute, tenantAttribute } from './search-attributes';
 
 /** Longer than a healthy registry takes; a caller who is told 503 finds the same operation by repeating the request. */
 const answerMs = 10_000;
+/** Operations an estimate is made from, and how long it is good. */
+const sampleSize = 5;
+const sampleAgeMs = 10 * 60_000;
 
-const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
-
-/** Onboardings and offboardings, each a workflow on the lifecycle queue. */
+/** What is done to tenants, each a workflow on the lifecycle queue. */
 export function createOperations(client: Client, answerWithinMs = answerMs): Operations {
   const handleOf = (operationId: string) => client.workflow.getHandle(workflowIds.operation(operationId));
   const calling = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + answerWithinMs, call);
   const read = (operationId: string) => calling(() => handleOf(operationId).query(readOperation));
+  const mustRead = async (operationId: string): Promise<Operation> => {
+    const operation = await unlessMissing(() => read(operationId));
+    if (!operation) throw new DomainError('operation/not-found', 'There is no such operation.');
+    return operation;
+  };
 
   /** Starts the operation, or joins the one that runs under this id. */
   const begin = async (start: Start) =>
@@ -52,44 +53,70 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
     return operation;
   };
 
+  /** The last of a kind that were completed: how long their steps took. */
+  const samples = new LRUCache<OperationKind, Operation[]>({
+    max: 100,
+    ttl: sampleAgeMs,
+    async fetchMethod(kind) {
+      const { operations } = await calling(() => listOperations(client, { kind, state: 'completed', stuck: false }, { limit: sampleSize }));
+      return Promise.all(operations.map(({ operationId }) => calling(() => handleOf(operationId).result() as Promise<Operation>)));
+    },
+  });
+  const estimated = async (operation: Operation): Promise<Operation> => {
+    if (operation.finishedAt !== undefined) return operation;
+    // An estimate is no reason to fail.
+    const earlier = await samples.forceFetch(operation.kind).catch(() => []);
+    const estimatedFinishAt = estimatedFinish(operation, earlier, Date.now());
+    return { ...operation, ...(estimatedFinishAt !== undefined && { estimatedFinishAt }) };
+  };
+
   return {
-    onboard: (operationId, request) =>
-      begin({ workflow: onboardingWorkflow, operationId, request, summary: `Onboard ${request.tenantId} (${request.tier})` }),
+    start: (kind, operationId, request) => begin({ kind, operationId, request }),
 
-    offboard: (operationId, request) =>
-      begin({ workflow: offboardingWorkflow, operationId, request, summary: `Offboard ${request.tenantId}, grace ${request.graceSeconds} s` }),
+    async get(operationId) {
+      const operation = await unlessMissing(() => read(operationId));
+      return operation && estimated(operation);
+    },
 
-    get: (operationId) => unlessMissing(() => read(operationId)),
+    list: (filter, page) => translating(() => calling(() => listOperations(client, filter, page))),
 
     async cancel(operationId) {
       const cancelled = await unlessMissing(() => calling(() => handleOf(operationId).executeUpdate(cancelOperation)));
       if (cancelled) return cancelled;
-      const ended = await unlessMissing(() => read(operationId));
-      if (!ended) throw new DomainError('operation/not-found', 'There is no such operation.');
+      const ended = await mustRead(operationId);
       if (ended.state === 'cancelled') return ended;
       throw new DomainError('operation/not-cancellable', `The operation has ended: it is ${ended.state}.`);
+    },
+
+    async retry(operationId) {
+      const operation = await mustRead(operationId);
+      if (!awaitsRetry(operation)) throw new DomainError('operation/nothing-to-retry', `No step waits for another attempt: the operation is ${operation.state}.`);
+      await unlessMissing(() => calling(() => handleOf(operationId).signal(retryOperation)));
+      return operation;
     },
   };
 }
 
-interface Start {
-  readonly workflow: string;
+interface Start<Kind extends OperationKind = OperationKind> {
+  readonly kind: Kind;
   readonly operationId: string;
-  readonly request: OnboardingRequest | OffboardingRequest;
-  readonly summary: string;
+  readonly request: OperationRequests[Kind];
 }
 
-function startOf({ workflow, operationId, request, summary }: Start) {
+function startOf({ kind, operationId, request }: Start) {
   const memo: OperationMemo = { requestDigest: digestOf(request) };
-  return new WithStartWorkflowOperation(workflow, {
+  return new WithStartWorkflowOperation(kind, {
     workflowId: workflowIds.operation(operationId),
     taskQueue: taskQueues.lifecycle,
     args: [{ operationId, request }],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    typedSearchAttributes: [{ key: tenantAttribute, value: request.tenantId }],
+    typedSearchAttributes: [
+      { key: tenantAttribute, value: request.tenantId },
+      { key: operationStateAttribute, value: 'running' },
+    ],
     memo,
-    staticSummary: summary,
+    staticSummary: summarize(kind, request),
     staticDetails: `Operation \`${operationId}\`. Its steps are in the current details; the query \`operation\` answers as the API does.`,
     priority: { fairnessKey: request.tenantId },
   });

@@ -1,12 +1,17 @@
 import type { Connection } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { searchAttributes } from '../../contracts/names';
 
 const { INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
 
-/** Makes sure that workflows can be found by tenant. Idempotent. */
+export const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
+export const operationStateAttribute = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);
+
+/** Makes sure that workflows can be found by tenant and state. Idempotent. */
 export async function ensureSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  if (searchAttributes.tenantId in customAttributes) return;
-  await operatorService.addSearchAttributes({ namespace, searchAttributes: { [searchAttributes.tenantId]: INDEXED_VALUE_TYPE_KEYWORD } });
+  const missing = Object.values(searchAttributes).filter((name) => !(name in customAttributes));
+  if (missing.length === 0) return;
+  await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])) });
 }

@@ -3,18 +3,16 @@ import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
 import { cancelTurn, closeSession, readSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
+import { tenantAttribute } from './search-attributes';
 
 /** Longer than any healthy answer; what comes later is reported as unavailable, and the caller may repeat it. */
 const answerWithinMs = 10_000;
-
-const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
 
 /** The session workflows of all tenants. */
 export function createSessions(client: Client): Sessions {

@@ -1,27 +1,83 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
-import { operationIdPattern } from '../../contracts/names';
-import { Operation } from '../../contracts/operation';
+import { operationIdPattern, operationKinds } from '../../contracts/names';
+import { Operation, operationStates, OperationSummary } from '../../contracts/operation';
+import { TenantId } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
+import { operationFeed } from '../operation-feed';
+import { InvalidRequest } from '../problem';
 import { operatorRoute, type Route } from '../route';
+import { Page, pageOf } from './paging';
 
 const OperationPath = z.object({ operationId: z.string().regex(operationIdPattern, 'not an operation id') });
 
-export const operationRoutes = ({ operations }: { readonly operations: Operations }): Route[] => [
-  operatorRoute({
-    method: 'get',
-    path: '/api/v1/operations/{operationId}',
-    summary: 'Show an onboarding or offboarding, step by step',
-    permission: 'read:operation',
-    params: OperationPath,
-    response: Operation,
-    status: 200,
-    async handle({ params: { operationId } }) {
-      const operation = await operations.get(operationId);
-      if (!operation) throw new DomainError('operation/not-found', 'There is no such operation.');
-      return { body: operation };
-    },
-  }),
+const Filter = Page.extend({
+  tenantId: TenantId.optional(),
+  kind: z.enum(operationKinds).optional(),
+  state: z.enum(operationStates).optional(),
+  stuck: z.stringbool().optional(),
+});
+
+export interface OperationRoutesDeps {
+  readonly operations: Operations;
+}
+
+export const operationRoutes = (deps: OperationRoutesDeps): Route[] => [...readingRoutes(deps), ...steeringRoutes(deps)];
+
+const readingRoutes = ({ operations }: OperationRoutesDeps): Route[] => {
+  const mustGet = async (operationId: string): Promise<Operation> => {
+    const operation = await operations.get(operationId);
+    if (!operation) throw new DomainError('operation/not-found', 'There is no such operation.');
+    return operation;
+  };
+  return [
+    operatorRoute({
+      method: 'get',
+      path: '/api/v1/operations',
+      summary: 'List operations, newest first, by tenant, kind and state',
+      permission: 'read:operation',
+      query: Filter,
+      response: pageOf(OperationSummary),
+      status: 200,
+      async handle({ query: { limit, cursor, ...filter } }) {
+        const { operations: data, nextCursor } = await operations.list(definedOf(filter), { limit, ...(cursor !== undefined && { cursor }) });
+        return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+      },
+    }),
+    operatorRoute({
+      method: 'get',
+      path: '/api/v1/operations/{operationId}',
+      summary: 'Show an operation, step by step',
+      permission: 'read:operation',
+      params: OperationPath,
+      response: Operation,
+      status: 200,
+      handle: async ({ params: { operationId } }) => ({ body: await mustGet(operationId) }),
+    }),
+    operatorRoute({
+      method: 'get',
+      path: '/api/v1/operations/{operationId}/events',
+      summary: 'Follow an operation: the whole of it each time it has changed, as server-sent events whose id is its revision',
+      permission: 'read:operation',
+      params: OperationPath,
+      query: z.object({ after: z.string().max(32).optional() }),
+      response: Operation,
+      status: 200,
+      otherStatuses: { 204: 'The operation has ended, and the reader has seen it (only as a stream)' },
+      streams: true,
+      async handle({ params: { operationId }, query, header, wantsEvents, signal }) {
+        const operation = await mustGet(operationId);
+        if (!wantsEvents) return { body: operation };
+        const after = revisionFrom(header('last-event-id') ?? query.after);
+        // 204 tells an EventSource not to come back.
+        const isAtEnd = operation.finishedAt !== undefined && operation.revision <= after;
+        return isAtEnd ? { status: 204 } : { events: operationFeed({ operation, after, operations, signal }) };
+      },
+    }),
+  ];
+};
+
+const steeringRoutes = ({ operations }: OperationRoutesDeps): Route[] => [
   operatorRoute({
     method: 'post',
     path: '/api/v1/operations/{operationId}/cancel',
@@ -32,4 +88,24 @@ export const operationRoutes = ({ operations }: { readonly operations: Operation
     status: 202,
     handle: async ({ params: { operationId } }) => ({ body: await operations.cancel(operationId) }),
   }),
+  operatorRoute({
+    method: 'post',
+    path: '/api/v1/operations/{operationId}/retry',
+    summary: 'Make the next attempt of a failing step or undo now',
+    permission: 'write:operation',
+    params: OperationPath,
+    response: Operation,
+    status: 202,
+    handle: async ({ params: { operationId } }) => ({ body: await operations.retry(operationId) }),
+  }),
 ];
+
+/** The filter without what the caller left out. */
+const definedOf = <Filter extends object>(filter: Filter): { [Key in keyof Filter]: Exclude<Filter[Key], undefined> } =>
+  Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as { [Key in keyof Filter]: Exclude<Filter[Key], undefined> };
+
+function revisionFrom(text: string | undefined): number {
+  if (text === undefined) return -1;
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidRequest([{ path: 'query.after', message: 'it is the id of an event: a number' }]);
+  return Number(text);
+}

@@ -54,7 +54,7 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
       checkTools(body.agent, toolNames);
       const { displayName = body.tenantId, rate, ...request } = body;
       const operationId = operationIdFor('onboarding', body.tenantId, idempotencyKey);
-      return accepted(await operations.onboard(operationId, { ...request, displayName, ...(rate && { rate }) }));
+      return accepted(await operations.start('onboarding', operationId, { ...request, displayName, ...(rate && { rate }) }));
     },
   }),
   operatorRoute({
@@ -95,7 +95,7 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
     response: Operation,
     status: 202,
     async handle({ params: { tenantId }, query, idempotencyKey }) {
-      return accepted(await operations.offboard(operationIdFor('offboarding', tenantId, idempotencyKey), { tenantId, ...query }));
+      return accepted(await operations.start('offboarding', operationIdFor('offboarding', tenantId, idempotencyKey), { tenantId, ...query }));
     },
   }),
 ];

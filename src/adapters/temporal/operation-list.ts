@@ -1,0 +1,77 @@
+import type { Client } from '@temporalio/client';
+import { tsToDate } from '@temporalio/common/lib/time';
+import { temporal } from '@temporalio/proto';
+import { DomainError } from '../../contracts/errors';
+import { type OperationKind, operationKinds, operationOfWorkflow, searchAttributes, tenantOfOperation } from '../../contracts/names';
+import { type OperationState, operationStates, type OperationSummary } from '../../contracts/operation';
+import { isSearchableState, searchableStateOf } from '../../domain/operation';
+import type { OperationFilter } from '../../ports/operations';
+
+type Execution = temporal.api.workflow.v1.IWorkflowExecutionInfo;
+const { WorkflowExecutionStatus } = temporal.api.enums.v1;
+
+/** Pages of Temporal's own list, which lags behind by about a second. */
+export async function listOperations(
+  { connection, options: { namespace } }: Client,
+  filter: OperationFilter,
+  { limit, cursor }: { limit: number; cursor?: string },
+): Promise<{ operations: OperationSummary[]; nextCursor?: string }> {
+  const { executions, nextPageToken } = await connection.workflowService.listWorkflowExecutions({
+    namespace,
+    query: queryOf(filter),
+    pageSize: limit,
+    ...(cursor !== undefined && { nextPageToken: tokenOf(cursor) }),
+  });
+  return {
+    operations: executions.map(summaryOf),
+    ...(nextPageToken.length > 0 && { nextCursor: Buffer.from(nextPageToken).toString('base64url') }),
+  };
+}
+
+/** All values come out of schemas: none holds a quote. */
+function queryOf({ tenantId, kind, state, stuck }: OperationFilter): string {
+  const states = searchableStates(state, stuck);
+  return [
+    `WorkflowType IN (${quoted(kind ? [kind] : operationKinds)})`,
+    ...(tenantId === undefined ? [] : [`${searchAttributes.tenantId}=${quoted([tenantId])}`]),
+    ...(states ? [`${searchAttributes.operationState} IN (${quoted(states)})`] : []),
+  ].join(' AND ');
+}
+
+const quoted = (values: readonly string[]): string => values.map((value) => `"${value}"`).join(', ');
+
+function searchableStates(state: OperationState | undefined, stuck: boolean | undefined): string[] | undefined {
+  if (state === undefined && stuck === undefined) return undefined;
+  const states: readonly OperationState[] = state === undefined ? operationStates : [state];
+  const kinds = stuck === undefined ? [true, false] : [stuck];
+  return states.flatMap((one) => kinds.map((isStuck) => searchableStateOf({ state: one, stuck: isStuck })));
+}
+
+function tokenOf(cursor: string): Buffer {
+  if (!/^[\w-]{1,4000}$/.test(cursor)) throw new DomainError('request/malformed', 'The cursor is not one of this list.');
+  return Buffer.from(cursor, 'base64url');
+}
+
+function summaryOf(execution: Execution): OperationSummary {
+  const operationId = operationOfWorkflow(execution.execution?.workflowId ?? '') ?? '';
+  return {
+    operationId,
+    kind: execution.type?.name as OperationKind,
+    tenantId: tenantOfOperation(operationId),
+    ...stateOf(execution),
+    startedAt: tsToDate(execution.startTime ?? {}).toISOString(),
+    ...(execution.closeTime && { finishedAt: tsToDate(execution.closeTime).toISOString() }),
+  };
+}
+
+/** Operations that began before their state could be searched for tell it by Temporal's own status. */
+function stateOf({ searchAttributes: attributes, status }: Execution): Pick<OperationSummary, 'state' | 'stuck'> {
+  const data = attributes?.indexedFields?.[searchAttributes.operationState]?.data;
+  const searchable: unknown = data && JSON.parse(Buffer.from(data).toString());
+  if (isSearchableState(searchable)) {
+    const [state, stuck] = searchable.split(' ') as [OperationState, 'stuck'?];
+    return { state, stuck: stuck !== undefined };
+  }
+  if (status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING) return { state: 'running', stuck: false };
+  return { state: status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED ? 'completed' : 'undone', stuck: false };
+}
