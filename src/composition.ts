@@ -3,6 +3,7 @@ import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createBackups } from './adapters/aws/backups';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
 import { createPlatformClients } from './adapters/aws/clients';
+import { createAwsFinders } from './adapters/aws/inventory';
 import { createMemory } from './adapters/aws/memory';
 import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
@@ -21,8 +22,11 @@ import { createHttpCaller } from './adapters/http/http-caller';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createOperations } from './adapters/temporal/operations';
 import { createSessions } from './adapters/temporal/sessions';
+import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
+import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
+import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createValkey } from './adapters/valkey/connection';
 import type { Config } from './config';
 import type { Logger } from './logging';
@@ -38,6 +42,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const temporal = createTemporalClient(config.temporal);
   const memory = createMemory({ access, directory });
   const users = createTenantUsers(aws);
+  const traces = createTenantKeys(valkey);
 
   return {
     registry,
@@ -47,6 +52,8 @@ export function createAdapters(config: Config, logger: Logger) {
     configs: createAgentConfigs({ access, ssm: aws.ssm }),
     users,
     data: createTenantData({ aws, registry }),
+    traces,
+    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), createTenantWork(temporal.client), traces]),
     backups: createBackups({ aws, ssm: aws.ssm, directory, access, cipher, memory, users }),
     sessions: createSessionDirectory({ access }),
     log: createSessionLog({ access, cipher }),

@@ -22,6 +22,12 @@ export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[
 /** @returns undefined when the workflow is no operation. */
 export const operationOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/operations\/(.+)$/.exec(workflowId)?.[1];
 
+/** Everything of a tenant in Temporal has an id that begins with the tenant's: workflows, schedules. */
+export const tenantOfWork = (id: string): string | undefined => {
+  const [tenantId = '', ...rest] = id.split('/');
+  return rest.length > 0 && tenantIdPattern.test(tenantId) ? tenantId : undefined;
+};
+
 export const operationIds = {
   of: (kind: OperationKind, tenantId: string, unique: string) => `${kind}_${tenantId}_${unique}`,
 } as const;
@@ -66,6 +72,9 @@ export const backupIds = { ofOperation: (operationId: string) => `bak-${operatio
 /** Keywords by which workflows are found, in the Temporal UI too. */
 export const searchAttributes = { tenantId: 'TenantId', operationState: 'OperationState' } as const;
 
+/** The tag that says whose a resource is. */
+export const tenantTag = 'TenantId';
+
 /** Names of what a tenant owns in AWS. cloudformation/tenant-infrastructure.yaml spells the same names. */
 export const tenantResources = (tenantId: string) =>
   ({
@@ -83,6 +92,17 @@ export const tenantResources = (tenantId: string) =>
     parameterPrefix: `/app/tenant/${tenantId}/`,
     agentParameter: `/app/tenant/${tenantId}/agent`,
   }) as const;
+
+type TenantResource = keyof ReturnType<typeof tenantResources>;
+
+/** The tenant whose resource has this name: the inverse of {@link tenantResources}. Undefined when it is no tenant's. */
+export function tenantOfResource(kind: TenantResource, name: string): string | undefined {
+  const [prefix = '', suffix = ''] = tenantResources('*')[kind].split('*');
+  if (name.length <= prefix.length + suffix.length || !name.startsWith(prefix) || !name.endsWith(suffix)) return undefined;
+  const id = name.slice(prefix.length, name.length - suffix.length);
+  const tenantId = kind === 'memory' ? id.replaceAll('_', '-') : id;
+  return tenantIdPattern.test(tenantId) ? tenantId : undefined;
+}
 
 export const platformResources = {
   registryTable: 'tenant-registry',
@@ -133,7 +153,14 @@ export const objectKeys = {
 export const valkeyKeys = {
   live: (tenantId: string, sessionId: string) => `{${tenantId}}/live/${sessionId}`,
   rate: (tenantId: string) => `{${tenantId}}/rate`,
+  /** Matches every key of the tenant. */
+  all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;
+
+export const tenantOfKey = (valkeyKey: string): string | undefined => {
+  const tenantId = /^\{([^}]+)\}\//.exec(valkeyKey)?.[1];
+  return tenantId !== undefined && tenantIdPattern.test(tenantId) ? tenantId : undefined;
+};
 
 /** Where AgentCore Memory keeps what it knows about one user. */
 export const memoryNamespaces = { facts: (userId: string) => `/users/${userId}/facts` } as const;

@@ -42,6 +42,10 @@ export interface TenantData {
   emptyBucket(tenantId: string, waiting: Waiting): Promise<void>;
   /** Schedules the key's deletion (7 days); fine when it already is. @returns undefined when there is no key. */
   scheduleKeyDeletion(tenantId: string): Promise<{ keyArn: string; deletionDate: string } | undefined>;
-  /** Names of what is still there, as `service:name`; empty when the tenant left nothing (a key pending deletion does not count). */
-  remains(tenantId: string): Promise<string[]>;
+}
+
+/** Passing data of a tenant, outside of AWS. */
+export interface TenantTraces {
+  /** Removes all of it; fine when there is none. */
+  erase(tenantId: string): Promise<void>;
 }

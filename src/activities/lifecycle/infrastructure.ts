@@ -1,6 +1,9 @@
+import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
 import type { TenantInfrastructure } from '../../contracts/tenant';
-import type { TenantData, TenantStacks } from '../../ports/provisioning';
+import { describeResource, leftovers } from '../../domain/inventory';
+import type { TenantData, TenantStacks, TenantTraces } from '../../ports/provisioning';
+import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from './waiting';
 
@@ -8,10 +11,12 @@ export interface InfrastructureDeps {
   readonly registry: TenantRegistry;
   readonly stacks: TenantStacks;
   readonly data: TenantData;
+  readonly traces: TenantTraces;
+  readonly inventory: TenantInventory;
 }
 
 /** The tenant's stack, and what must be taken out of it before and after. */
-export const createInfrastructureActivities = ({ registry, stacks, data }: InfrastructureDeps) => ({
+export const createInfrastructureActivities = ({ registry, stacks, data, traces, inventory }: InfrastructureDeps) => ({
   /**
    * Builds the stack and notes in the registry where everything is.
    * @throws DomainError `infrastructure/failed` with CloudFormation's reason (not retried).
@@ -26,9 +31,10 @@ export const createInfrastructureActivities = ({ registry, stacks, data }: Infra
     await stacks.delete(tenantId, waiting());
   },
 
-  /** CloudFormation deletes no bucket that holds anything. */
+  /** CloudFormation deletes no bucket that holds anything. What Valkey holds is a copy of it, and goes with it. */
   async emptyBucket({ tenantId }: { tenantId: string }): Promise<void> {
     await data.emptyBucket(tenantId, waiting());
+    await traces.erase(tenantId);
   },
 
   /** Without its key, what may be left of the tenant anywhere is unreadable. */
@@ -38,7 +44,7 @@ export const createInfrastructureActivities = ({ registry, stacks, data }: Infra
 
   /** @throws DomainError `infrastructure/failed` that names what is still there. */
   async checkNothingRemains({ tenantId }: { tenantId: string }): Promise<void> {
-    const remains = await data.remains(tenantId);
-    if (remains.length > 0) throw new DomainError('infrastructure/failed', `Still there: ${remains.join(', ')}`);
+    const left = leftovers(await inventory.list(tenantId, Context.current().info.workflowExecution));
+    if (left.length > 0) throw new DomainError('infrastructure/failed', `Still there: ${left.map(describeResource).join(', ')}`);
   },
 });

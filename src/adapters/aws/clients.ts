@@ -3,10 +3,13 @@ import { Agent as HttpsAgent } from 'node:https';
 import { BedrockAgentCoreClient } from '@aws-sdk/client-bedrock-agentcore';
 import { BedrockAgentCoreControlClient } from '@aws-sdk/client-bedrock-agentcore-control';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { ResourceGroupsTaggingAPIClient } from '@aws-sdk/client-resource-groups-tagging-api';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -75,6 +78,9 @@ export const createPlatformClients = (settings: AwsSettings) => {
     sts: translatingFailures(new STSClient(defaults)),
     cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
     logs: translatingFailures(new CloudWatchLogsClient(defaults)),
+    cloudWatch: translatingFailures(new CloudWatchClient(defaults)),
+    iam: translatingFailures(new IAMClient(defaults)),
+    tagging: translatingFailures(new ResourceGroupsTaggingAPIClient(defaults)),
     cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),
     agentCoreControl: translatingFailures(new BedrockAgentCoreControlClient(defaults)),
   };

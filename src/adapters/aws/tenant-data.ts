@@ -1,39 +1,29 @@
-import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { DescribeUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider';
-import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeKeyCommand, type KeyMetadata, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
-import { DeleteObjectsCommand, HeadBucketCommand, ListObjectVersionsCommand, type ObjectIdentifier } from '@aws-sdk/client-s3';
-import { GetParametersByPathCommand } from '@aws-sdk/client-ssm';
+import { DeleteObjectsCommand, ListObjectVersionsCommand, type ObjectIdentifier } from '@aws-sdk/client-s3';
 import { tenantResources } from '../../contracts/names';
 import type { TenantData } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import type { PlatformClients } from './clients';
-import { isAwsError } from './failures';
-import { findMemoryId } from './tenant-memories';
+import { ifThere } from './inventory/finding';
+import { taggedKeys } from './inventory/infrastructure';
 
 const keyDeletionWindowDays = 7;
 
-/** How each service says that there is no such thing. */
-const absences = ['NoSuchBucket', 'NotFound', 'NotFoundException', 'ResourceNotFoundException', 'ValidationError'] as const;
-
-/** The answer, or undefined when the thing asked for is not there. */
-async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (isAwsError(error, ...absences)) return undefined;
-    throw error;
-  }
-}
-
 /** With the platform's credentials: the tenant's own role may be gone already. */
 export function createTenantData({ aws, registry }: { aws: PlatformClients; registry: TenantRegistry }): TenantData {
-  /** By the registry, since the alias goes with the stack. */
-  async function findKey(tenantId: string): Promise<KeyMetadata | undefined> {
+  /** By the registry and by its tag: the alias goes with the stack. The registry's key comes first; as a rule it is the only one. */
+  async function keysOf(tenantId: string): Promise<KeyMetadata[]> {
     const record = await registry.get(tenantId);
     const KeyId = record?.infrastructure?.keyArn ?? tenantResources(tenantId).keyAlias;
-    return (await ifThere(aws.kms.send(new DescribeKeyCommand({ KeyId }))))?.KeyMetadata;
+    const [known, tagged] = await Promise.all([ifThere(aws.kms.send(new DescribeKeyCommand({ KeyId }))), taggedKeys(aws, tenantId)]);
+    const keys = [...(known?.KeyMetadata ? [known.KeyMetadata] : []), ...tagged.map(({ key }) => key)];
+    return [...new Map(keys.map((key) => [key.Arn, key])).values()];
+  }
+
+  async function scheduleDeletion({ Arn: KeyId, DeletionDate }: KeyMetadata): Promise<{ keyArn: string; deletionDate: string }> {
+    const date = DeletionDate ?? (await aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: keyDeletionWindowDays }))).DeletionDate;
+    if (!KeyId || !date) throw new Error(`KMS did not say when ${KeyId ?? 'the key'} will be deleted.`);
+    return { keyArn: KeyId, deletionDate: date.toISOString() };
   }
 
   /** At most 1,000, which is what one deletion takes. */
@@ -63,32 +53,8 @@ export function createTenantData({ aws, registry }: { aws: PlatformClients; regi
     },
 
     async scheduleKeyDeletion(tenantId) {
-      const key = await findKey(tenantId);
-      if (!key?.Arn) return undefined;
-      const deletionDate =
-        key.DeletionDate ?? (await aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId: key.Arn, PendingWindowInDays: keyDeletionWindowDays }))).DeletionDate;
-      if (!deletionDate) throw new Error(`KMS did not say when ${key.Arn} will be deleted.`);
-      return { keyArn: key.Arn, deletionDate: deletionDate.toISOString() };
-    },
-
-    async remains(tenantId) {
-      const names = tenantResources(tenantId);
-      const poolId = (await registry.get(tenantId))?.infrastructure?.userPoolId;
-      const found = await Promise.all([
-        ifThere(aws.cloudFormation.send(new DescribeStacksCommand({ StackName: names.stack }))).then((it) => it && `cloudformation:${names.stack}`),
-        ifThere(aws.table.send(new DescribeTableCommand({ TableName: names.table }))).then((it) => it && `dynamodb:${names.table}`),
-        ifThere(aws.s3.send(new HeadBucketCommand({ Bucket: names.bucket }))).then((it) => it && `s3:${names.bucket}`),
-        poolId && ifThere(aws.cognito.send(new DescribeUserPoolCommand({ UserPoolId: poolId }))).then((it) => it && `cognito:${names.userPool}`),
-        findKey(tenantId).then((key) => key && !key.DeletionDate && `kms:${key.Arn ?? names.keyAlias}`),
-        findMemoryId(aws.agentCoreControl, names.memory).then((id) => id && `agentcore:${id}`),
-        aws.logs
-          .send(new DescribeLogGroupsCommand({ logGroupNamePrefix: names.logGroup }))
-          .then(({ logGroups }) => logGroups?.some(({ logGroupName }) => logGroupName === names.logGroup) && `logs:${names.logGroup}`),
-        aws.ssm
-          .send(new GetParametersByPathCommand({ Path: names.parameterPrefix, Recursive: true }))
-          .then(({ Parameters }) => Parameters?.length && `ssm:${names.parameterPrefix}`),
-      ]);
-      return found.filter((name) => typeof name === 'string');
+      const [first] = await Promise.all((await keysOf(tenantId)).map(scheduleDeletion));
+      return first;
     },
   };
 }

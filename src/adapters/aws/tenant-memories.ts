@@ -18,10 +18,13 @@ export const requestIdKey = 'requestId';
 /** Days AgentCore keeps raw events. Facts stay until they are deleted. */
 const eventExpiryDays = 90;
 
-/** @returns undefined when there is no memory of that name. Lists show ids only: `{name}-{10 random characters}`. */
+/** Lists show ids only: `{name}-{10 random characters}`. */
+export const nameOfMemory = (memoryId: string): string => memoryId.replace(/-[A-Za-z0-9]{10}$/, '');
+
+/** @returns undefined when there is no memory of that name. */
 export async function findMemoryId(client: BedrockAgentCoreControlClient, name: string): Promise<string | undefined> {
   for await (const { memories } of paginateListMemories({ client, pageSize: 50 }, {}))
-    for (const { id } of memories ?? []) if (id?.startsWith(`${name}-`) && id.length === name.length + 11) return id;
+    for (const { id } of memories ?? []) if (id !== undefined && nameOfMemory(id) === name) return id;
   return undefined;
 }
 

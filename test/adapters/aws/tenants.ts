@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createAgentConfigs } from '../../../src/adapters/aws/agent-configs';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
+import { createAwsFinders } from '../../../src/adapters/aws/inventory';
 import { createMemory } from '../../../src/adapters/aws/memory';
 import { ensurePlatform } from '../../../src/adapters/aws/platform';
 import { createSessionDirectory } from '../../../src/adapters/aws/session-directory';
@@ -14,8 +15,10 @@ import { createTenantMemories } from '../../../src/adapters/aws/tenant-memories'
 import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
 import { createTenantStacks } from '../../../src/adapters/aws/tenant-stacks';
 import { createTenantUsers } from '../../../src/adapters/aws/tenant-users';
+import { createTenantInventory, registryFinder } from '../../../src/adapters/tenant-inventory';
 import { loadConfig } from '../../../src/config';
 import { operationIds } from '../../../src/contracts/names';
+import { leftovers } from '../../../src/domain/inventory';
 import type { ServedTenant } from '../../../src/contracts/tenant';
 import type { Waiting } from '../../../src/ports/provisioning';
 
@@ -32,6 +35,9 @@ export const memory = createMemory({ access, directory });
 export const configs = createAgentConfigs({ access, ssm: aws.ssm });
 export const users = createTenantUsers(aws);
 export const data = createTenantData({ aws, registry });
+export const inventory = createTenantInventory([registryFinder(registry), ...createAwsFinders(aws)]);
+/** What is left of a tenant in AWS that should be gone. */
+export const remainsOf = async (tenantId: string) => leftovers(await inventory.list(tenantId));
 export const log = createSessionLog({ access, cipher });
 export const messages = createSessionMessages({ access, cipher });
 export const sessions = createSessionDirectory({ access });

@@ -1,0 +1,81 @@
+import { paginateListMemories } from '@aws-sdk/client-bedrock-agentcore-control';
+import { DescribeTableCommand, ListBackupsCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { ListMultipartUploadsCommand, ListObjectVersionsCommand, paginateListBuckets } from '@aws-sdk/client-s3';
+import { paginateDescribeParameters, paginateGetParametersByPath } from '@aws-sdk/client-ssm';
+import { tenantResources } from '../../../contracts/names';
+import type { ResourceFinder } from '../../../ports/tenant-inventory';
+import type { PlatformClients } from '../clients';
+import { nameOfMemory } from '../tenant-memories';
+import { allOf, countOf, ifThere, resource, tenantsOf } from './finding';
+
+/** Of this account: a bucket of that name that is somebody else's is no tenant's of ours. */
+export function bucketFinder({ s3: client }: PlatformClients): ResourceFinder {
+  const buckets = (Prefix: string) => allOf(paginateListBuckets({ client }, { Prefix }), (page) => page.Buckets);
+
+  return {
+    async find(tenantId) {
+      const { bucket: Bucket } = tenantResources(tenantId);
+      if (!(await buckets(Bucket)).some(({ Name }) => Name === Bucket)) return [];
+      const [content, uploads] = await Promise.all([
+        ifThere(client.send(new ListObjectVersionsCommand({ Bucket }))),
+        ifThere(client.send(new ListMultipartUploadsCommand({ Bucket }))),
+      ]);
+      const versions = countOf([...(content?.Versions ?? []), ...(content?.DeleteMarkers ?? [])], content?.IsTruncated);
+      const unfinished = countOf(uploads?.Uploads, uploads?.IsTruncated);
+      return [
+        resource('s3', 'bucket', Bucket),
+        ...(versions ? [resource('s3', 'object-versions', Bucket, versions)] : []),
+        ...(unfinished ? [resource('s3', 'incomplete-uploads', Bucket, unfinished)] : []),
+      ];
+    },
+    tenantIds: async () => tenantsOf('bucket', (await buckets('tenant-')).map(({ Name }) => Name)),
+  };
+}
+
+/** Backups somebody took of the table outlive it. */
+export const tableFinder = ({ table: client }: PlatformClients): ResourceFinder => ({
+  async find(tenantId) {
+    const { table: TableName } = tenantResources(tenantId);
+    const [found, backups] = await Promise.all([
+      ifThere(client.send(new DescribeTableCommand({ TableName }))),
+      ifThere(client.send(new ListBackupsCommand({ TableName, BackupType: 'USER' }))),
+    ]);
+    return [
+      ...(found ? [resource('dynamodb', 'table', TableName, found.Table?.TableStatus)] : []),
+      ...(backups?.BackupSummaries ?? []).map(({ BackupName = '', BackupStatus }) => resource('dynamodb', 'backup', `${TableName}/${BackupName}`, BackupStatus)),
+    ];
+  },
+  async tenantIds() {
+    const names: string[] = [];
+    for (let last: string | undefined, isFirst = true; isFirst || last !== undefined; isFirst = false) {
+      const page = await client.send(new ListTablesCommand({ ExclusiveStartTableName: last }));
+      names.push(...(page.TableNames ?? []));
+      last = page.LastEvaluatedTableName;
+    }
+    return tenantsOf('table', names);
+  },
+});
+
+export const parameterFinder = ({ ssm: client }: PlatformClients): ResourceFinder => ({
+  async find(tenantId) {
+    const Path = tenantResources(tenantId).parameterPrefix;
+    const found = await allOf(paginateGetParametersByPath({ client }, { Path, Recursive: true }), ({ Parameters }) => Parameters);
+    return found.map(({ Name = '' }) => resource('ssm', 'parameter', Name));
+  },
+  async tenantIds() {
+    const ParameterFilters = [{ Key: 'Path', Option: 'Recursive', Values: ['/app/tenant'] }];
+    const found = await allOf(paginateDescribeParameters({ client }, { ParameterFilters }), ({ Parameters }) => Parameters);
+    return tenantsOf('parameterPrefix', found.map(({ Name = '' }) => Name.split('/').slice(0, 4).join('/').concat('/')));
+  },
+});
+
+export function memoryFinder({ agentCoreControl: client }: PlatformClients): ResourceFinder {
+  const memories = () => allOf(paginateListMemories({ client, pageSize: 50 }, {}), (page) => page.memories);
+  return {
+    async find(tenantId) {
+      const { memory } = tenantResources(tenantId);
+      return (await memories()).flatMap(({ id = '', status }) => (nameOfMemory(id) === memory ? [resource('agentcore', 'memory', id, status)] : []));
+    },
+    tenantIds: async () => tenantsOf('memory', (await memories()).map(({ id = '' }) => nameOfMemory(id))),
+  };
+}

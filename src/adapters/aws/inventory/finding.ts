@@ -1,0 +1,38 @@
+import type { OwnedResource } from '../../../contracts/inventory';
+import { tenantOfResource } from '../../../contracts/names';
+import { isAwsError } from '../failures';
+
+/** How each service says that there is no such thing. */
+const absences = ['NoSuchBucket', 'NoSuchEntityException', 'NotFound', 'NotFoundException', 'ResourceNotFoundException'] as const;
+
+/** The answer, or undefined when the thing asked for is not there. */
+export async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isAwsError(error, ...absences) || (isAwsError(error, 'ValidationError') && error.message.includes('does not exist'))) return undefined;
+    throw error;
+  }
+}
+
+/** All of what pages hold. */
+export async function allOf<Page, Item>(pages: AsyncIterable<Page>, itemsOf: (page: Page) => readonly Item[] | undefined): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const page of pages) items.push(...(itemsOf(page) ?? []));
+  return items;
+}
+
+export const resource = (service: string, type: string, name: string, state?: string): OwnedResource => ({
+  service,
+  type,
+  name,
+  ...(state !== undefined && { state }),
+});
+
+/** The tenants that names of this kind belong to. */
+export const tenantsOf = (kind: Parameters<typeof tenantOfResource>[0], names: readonly (string | undefined)[]): string[] =>
+  names.flatMap((name) => tenantOfResource(kind, name ?? '') ?? []);
+
+/** Large sets are not counted to the end: whether there is something left is what is asked. */
+export const countOf = (items: readonly unknown[] | undefined, isMore: boolean | undefined): string | undefined =>
+  items?.length ? `${items.length}${isMore ? '+' : ''}` : undefined;

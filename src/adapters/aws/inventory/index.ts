@@ -1,0 +1,18 @@
+import type { ResourceFinder } from '../../../ports/tenant-inventory';
+import type { PlatformClients } from '../clients';
+import { bucketFinder, memoryFinder, parameterFinder, tableFinder } from './data';
+import { alarmFinder, keyFinder, logGroupFinder, roleFinder, stackFinder, userPoolFinder } from './infrastructure';
+
+/** Every kind of thing that a tenant has in AWS. What is given to tenants is added here, and nowhere else. */
+export const createAwsFinders = (aws: PlatformClients): ResourceFinder[] => [
+  stackFinder(aws),
+  userPoolFinder(aws),
+  keyFinder(aws),
+  roleFinder(aws),
+  bucketFinder(aws),
+  tableFinder(aws),
+  parameterFinder(aws),
+  logGroupFinder(aws),
+  alarmFinder(aws),
+  memoryFinder(aws),
+];

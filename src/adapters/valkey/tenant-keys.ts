@@ -1,0 +1,31 @@
+import { tenantOfKey, valkeyKeys } from '../../contracts/names';
+import type { ResourceFinder } from '../../ports/tenant-inventory';
+import type { TenantTraces } from '../../ports/provisioning';
+import { calling, type Valkey } from './connection';
+
+const scanCount = 1_000;
+
+/** What Valkey holds of tenants: streams of their sessions, their request rates. */
+export function createTenantKeys({ commands }: Pick<Valkey, 'commands'>): ResourceFinder & TenantTraces {
+  async function* scan(pattern: string): AsyncGenerator<string[]> {
+    for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
+      const [next, keys] = await calling(() => commands.scan(cursor, 'MATCH', pattern, 'COUNT', scanCount));
+      cursor = next;
+      yield keys;
+    }
+  }
+
+  async function keys(pattern: string): Promise<string[]> {
+    const found = new Set<string>();
+    for await (const some of scan(pattern)) for (const key of some) found.add(key);
+    return [...found];
+  }
+
+  return {
+    find: async (tenantId) => (await keys(valkeyKeys.all(tenantId))).map((name) => ({ service: 'valkey', type: 'key', name })),
+    tenantIds: async () => (await keys('{*}/*')).flatMap((key) => tenantOfKey(key) ?? []),
+    async erase(tenantId) {
+      for await (const some of scan(valkeyKeys.all(tenantId))) if (some.length > 0) await calling(() => commands.unlink(...some));
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import type { OwnedResource } from '../contracts/inventory';
+
+/** What one service knows of tenants. It is asked by names and tags, so that it finds what no registry remembers. */
+export interface ResourceFinder {
+  /** What this tenant owns there, all of it or an error. @throws DomainError `dependency/unavailable` */
+  find(tenantId: string): Promise<OwnedResource[]>;
+  /** Ids of all tenants that anything there belongs to. */
+  tenantIds(): Promise<string[]>;
+}
+
+/** All that tenants own, in all services. */
+export interface TenantInventory {
+  /**
+   * Everything that bears the tenant's name or tag, sorted; its registry entry and a key pending deletion included.
+   * @param except - id of the workflow that asks, which is no leftover of its own.
+   */
+  list(tenantId: string, except?: { readonly workflowId: string }): Promise<OwnedResource[]>;
+  /** Every tenant id that any service knows of, sorted: half-built and forgotten ones included, not those whose key alone waits for its deletion. */
+  tenantIds(): Promise<string[]>;
+}
