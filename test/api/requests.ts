@@ -9,6 +9,7 @@ export const declaredRoutes: readonly Route[] = allRoutes({ dependencies: [], ve
 const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants': { tenantId: 'never-made', administrator: { email: 'admin@example.com' } },
   'post /api/v1/operations/{operationId}/cancel': {},
+  'post /api/v1/operations/{operationId}/retry': {},
   'post /api/v1/tenants/{tenantId}/sessions': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},

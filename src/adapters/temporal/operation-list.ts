@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { tsToDate } from '@temporalio/common/lib/time';
 import { temporal } from '@temporalio/proto';
@@ -24,7 +25,7 @@ export async function listOperations(
   });
   return {
     operations: executions.map(summaryOf),
-    ...(nextPageToken.length > 0 && { nextCursor: Buffer.from(nextPageToken).toString('base64url') }),
+    ...(nextPageToken.length > 0 && { nextCursor: cursorOf(nextPageToken) }),
   };
 }
 
@@ -47,10 +48,21 @@ function searchableStates(state: OperationState | undefined, stuck: boolean | un
   return states.flatMap((one) => kinds.map((isStuck) => searchableStateOf({ state: one, stuck: isStuck })));
 }
 
-function tokenOf(cursor: string): Buffer {
-  if (!/^[\w-]{1,4000}$/.test(cursor)) throw new DomainError('request/malformed', 'The cursor is not one of this list.');
-  return Buffer.from(cursor, 'base64url');
+/** Temporal takes a token it did not make for a fault of its own: with a checksum in front, we know first. */
+function cursorOf(token: Uint8Array): string {
+  return Buffer.concat([checksumOf(token), token]).toString('base64url');
 }
+
+/** @throws DomainError `request/malformed` */
+function tokenOf(cursor: string): Uint8Array {
+  const bytes = Buffer.from(cursor, 'base64url');
+  const token = bytes.subarray(checksumBytes);
+  if (!bytes.subarray(0, checksumBytes).equals(checksumOf(token))) throw new DomainError('request/malformed', 'The cursor is not one of this list.');
+  return token;
+}
+
+const checksumBytes = 4;
+const checksumOf = (token: Uint8Array): Buffer => createHash('sha256').update(token).digest().subarray(0, checksumBytes);
 
 function summaryOf(execution: Execution): OperationSummary {
   const operationId = operationOfWorkflow(execution.execution?.workflowId ?? '') ?? '';
