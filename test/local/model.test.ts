@@ -1,8 +1,10 @@
 /** @jest-environment ./test/support/outer-errors.ts */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import path from 'node:path';
+import { json, text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, type ConverseStreamOutput, type Message } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -111,6 +113,38 @@ it('holds an answer until it is told to go on', async () => {
   expect(heard.map((chunk) => chunk.kind)).toEqual(['text', 'text', 'text', 'end']);
 });
 
+it('holds the end of an answer that has no more words', async () => {
+  await control.script({ match: 'hold', steps: [{ say: 'one two', holdAfter: 2 }] });
+  const heard: ModelChunk[] = [];
+  const asked = ask([user('hold')], { heard });
+  while ((await control.holding('hold')) === 0 || heard.length < 2) await setImmediate();
+  expect(heard.map((chunk) => chunk.kind)).toEqual(['text', 'text']);
+  expect(await control.release('hold')).toBe(1);
+  await asked;
+  expect(heard.map((chunk) => chunk.kind)).toEqual(['text', 'text', 'end']);
+});
+
+it('holds no longer what its caller has left', async () => {
+  await control.script({ match: 'hold', steps: [{ say: 'one two', holdAfter: 1 }] });
+  const leaving = new AbortController();
+  const asked = ask([user('hold')], { signal: leaving.signal });
+  while ((await control.holding('hold')) === 0);
+  leaving.abort();
+  await expect(asked).rejects.toThrow();
+  while ((await control.served()).abandoned === 0);
+  expect([await control.holding('hold'), await control.release('hold')]).toEqual([0, 0]);
+});
+
+it('still knows what it holds when the same words get a new script', async () => {
+  await control.script({ match: 'hold', steps: [{ say: 'old words', holdAfter: 1 }] });
+  const asked = ask([user('hold')]);
+  while ((await control.holding('hold')) === 0);
+  await control.script({ match: 'hold', steps: [{ say: 'new' }] });
+  expect([await control.holding('hold'), await control.release('hold')]).toEqual([1, 1]);
+  expect((await asked).map((chunk) => chunk.kind)).toEqual(['text', 'text', 'end']);
+  expect(await ask([user('hold')])).toMatchObject([{ kind: 'text', text: 'new' }, { kind: 'end' }]);
+});
+
 it('follows a script step by step, then its rules, or begins again', async () => {
   await control.script({ match: 'once', steps: [{ say: 'first' }, { say: 'second' }] });
   await control.script({ match: 'always', steps: [{ say: 'again' }], repeat: true });
@@ -147,6 +181,14 @@ it('is a believable assistant by its rules', async () => {
   expect(await calls('What time is it, and what is 17*23?')).toEqual(['current_time', 'calculator']);
   expect(await calls('Place an order for 3 books at http://127.0.0.1:1/orders')).toEqual(['http_request']);
   expect(await calls('Hello')).toEqual([]);
+  expect(await calls('Please restore the backup, and denote the result')).toEqual([]);
+  expect(await calls('What is (1 + 2) * 3?')).toEqual(['calculator']);
+});
+
+it.each(['1 ', '1', '(', 'my '])('reads a long message of %j in no time', async (piece) => {
+  const startedAtMs = performance.now();
+  await ask([user(`What is ${piece.repeat(50_000)}`)], { tools: ['recall', 'calculator'] });
+  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
 });
 
 describe('on the wire, as the SDK reads it', () => {
@@ -297,6 +339,18 @@ describe('with another model behind it', () => {
     });
   });
 
+  it('loses nothing of a tool’s input on Converse either', async () => {
+    const call = (name: string, argument: string, index: number) => ({ index, id: name, function: { name, arguments: argument } });
+    chat.chunks = [delta({ tool_calls: [call('calculator', '{"expression":"1+1"}', 0), call('recall', '', 1), call('remember', '{"fact": ', 2)] })];
+    const client = new BedrockRuntimeClient({ region: 'us-east-1', endpoint: at, requestHandler: new NodeHttpHandler(), credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
+    const { output } = await client.send(new ConverseCommand({ modelId: 'm', messages: [{ role: 'user', content: [{ text: 'hi' }] }] }));
+    expect(output?.message?.content?.map(({ toolUse }) => [toolUse?.name, toolUse?.input])).toEqual([
+      ['calculator', { expression: '1+1' }],
+      ['recall', {}],
+      ['remember', '{"fact": '],
+    ]);
+  });
+
   it('fails as a whole when it fails', async () => {
     chat.status = 401;
     expect(await ask([user('hi')], { at }).then(() => 'none', codeOf)).toBe('model/unavailable');
@@ -313,5 +367,24 @@ describe('with another model behind it', () => {
     await expect(asked).rejects.toThrow();
     while (chat.left === 0 || (await modelControl(at).served()).abandoned === 0) await setImmediate();
     expect([chat.left, (await modelControl(at).served()).abandoned]).toEqual([1, 1]);
+  });
+});
+
+describe('as a process', () => {
+  const run = (env: Record<string, string>) =>
+    spawn(process.execPath, [path.join(__dirname, '../../dist/local/model/main.js')], { env: { PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+
+  it('takes settings that are empty for settings that are not there', async () => {
+    const child = run({ TENURE_OPENAI_BASE_URL: '', TENURE_OPENAI_API_KEY: '', TENURE_OPENAI_MODEL: '' });
+    const [said] = (await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')])) as [Buffer];
+    expect(said.toString()).toMatch(/^model server on http:/);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('names the setting it cannot use', async () => {
+    const child = run({ TENURE_OPENAI_BASE_URL: 'nowhere' });
+    const [complaint, [code]] = await Promise.all([text(child.stderr), once(child, 'exit') as Promise<[number]>]);
+    expect([complaint, code]).toEqual([expect.stringMatching(/^The model server cannot use its settings\n.*TENURE_OPENAI_BASE_URL\n$/s), 1]);
   });
 });

@@ -1,18 +1,23 @@
 import { z } from 'zod';
 import { ModelServer } from './server';
 
+/** Compose files and shells hand on what is not set as an empty text. */
+const given = <T extends z.ZodType>(schema: T) => z.preprocess((text) => (text === '' ? undefined : text), schema);
+
 const Env = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8089),
   MODEL_FIRST_TOKEN_MS: z.coerce.number().min(0).default(20),
   MODEL_MS_PER_TOKEN: z.coerce.number().min(0).default(2),
-  TENURE_OPENAI_BASE_URL: z.url().optional(),
-  TENURE_OPENAI_API_KEY: z.string().optional(),
-  TENURE_OPENAI_MODEL: z.string().default('gpt-4o-mini'),
+  TENURE_OPENAI_BASE_URL: given(z.url().optional()),
+  TENURE_OPENAI_API_KEY: given(z.string().optional()),
+  TENURE_OPENAI_MODEL: given(z.string().default('gpt-4o-mini')),
 });
 
 async function main(): Promise<void> {
-  const env = Env.parse(process.env);
+  const parsed = Env.safeParse(process.env);
+  if (!parsed.success) throw new Error(`The model server cannot use its settings\n${z.prettifyError(parsed.error)}`);
+  const env = parsed.data;
   const server = new ModelServer({
     host: env.HOST,
     port: env.PORT,
@@ -22,11 +27,11 @@ async function main(): Promise<void> {
       openAi: { baseUrl: env.TENURE_OPENAI_BASE_URL, apiKey: env.TENURE_OPENAI_API_KEY, model: env.TENURE_OPENAI_MODEL },
     }),
   });
-  console.log(`model server on ${await server.start()}`);
   process.once('SIGTERM', () => void server.close().then(() => process.exit(0)));
+  console.log(`model server on ${await server.start()}`);
 }
 
 main().catch((error: unknown) => {
-  console.error(error);
+  console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 });

@@ -10,7 +10,7 @@ export interface Pace {
   readonly msPerToken: number;
   /** Stops after so many pieces of text until `hold` resolves. */
   readonly holdAfter: number | undefined;
-  readonly hold: (() => Promise<void>) | undefined;
+  readonly hold: () => Promise<void> | undefined;
 }
 
 interface Manner {
@@ -31,12 +31,15 @@ export async function streamAnswer(response: ServerResponse, answer: WholeAnswer
   if (failsAfter !== 0) response.write(startFrame());
   let pieces = 0;
   for (; !next.done && pieces !== failsAfter; next = await answer.next()) {
-    if (pieces === pace.holdAfter) await pace.hold?.();
+    if (pieces === pace.holdAfter) await pace.hold();
     if (response.destroyed) return false;
     response.write(textFrame(next.value));
     pieces += 1;
     if (pace.msPerToken > 0) await delay(pace.msPerToken);
   }
+  // Nothing is left of the text: what is held is the end.
+  if (next.done && pieces === pace.holdAfter) await pace.hold();
+  if (response.destroyed) return false;
   if (failure) breakOff(response, failure);
   if (failure || !next.done) return true;
   const { calls, stopReason, usage } = next.value;
@@ -69,12 +72,13 @@ export async function respondAtOnce(response: ServerResponse, answer: WholeAnswe
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Input that is not JSON cannot be in a JSON answer. */
+/** Input that is not JSON goes as the text it is: whoever reads it sees what the model wrote. */
 function inputOf({ input = {}, rawInput }: WantedCall): unknown {
   if (rawInput === undefined) return input;
+  if (rawInput === '') return {};
   try {
     return JSON.parse(rawInput);
   } catch {
-    return {};
+    return rawInput;
   }
 }

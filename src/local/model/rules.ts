@@ -22,10 +22,11 @@ function wishes(text: string): WantedCall[] {
     const isOrder = /\border\b|\bPOST\b/i.test(text);
     return [{ name: 'http_request', input: isOrder ? { method: 'POST', url, body: { request: text } } : { method: 'GET', url } }];
   }
-  const fact = /(?:store|remember|save|note)(?: that)?(?: my)?(?: preference)?s?\s*:?\s+(.+)$/is.exec(text)?.[1];
+  const fact = /\b(?:store|remember|save|note)(?: that)?(?: my)?(?: preference)?s?\s*:?\s+(.+)$/is.exec(text)?.[1];
   if (fact !== undefined && !text.trim().endsWith('?')) return [{ name: 'remember', input: { fact: fact.trim() } }];
   const calls: WantedCall[] = [];
-  if (/\bmy\b.*\b(preferences?|favou?rite|name|colou?r)\b|\bdo you (know|remember)\b/i.test(text)) calls.push({ name: 'recall', input: { query: text.trim() } });
+  const own = /\bmy\b(.*)/is.exec(text)?.[1] ?? '';
+  if (/\b(preferences?|favou?rite|name|colou?r)\b/i.test(own) || /\bdo you (know|remember)\b/i.test(text)) calls.push({ name: 'recall', input: { query: text.trim() } });
   if (/\b(what time|the time|date today|what day)\b/i.test(text)) calls.push({ name: 'current_time', input: zoneIn(text) });
   const expression = expressionIn(text);
   if (expression !== undefined) calls.push({ name: 'calculator', input: { expression } });
@@ -37,7 +38,14 @@ const zoneIn = (text: string): { timeZone?: string } => {
   return zone === undefined ? {} : { timeZone: zone };
 };
 
-const expressionIn = (text: string): string | undefined => /(?:[\d(][\d\s().]*[-+*/^%]\s*)+[\d().]*\d\)?/.exec(text)?.[0].trim();
+/**
+ * The first sum. Looks at each run of what sums are made of once: a pattern that knew the grammar of sums would try a long text
+ * again from every digit.
+ */
+const expressionIn = (text: string): string | undefined =>
+  (text.match(/[\d\s().+*/^%-]+/g) ?? []).flatMap((run) => /^[^\d(]*([\d(].*[\d)])/s.exec(run)?.[1] ?? []).find(isSum);
+
+const isSum = (text: string): boolean => /[\d)][-+*/^%][\d(.-]/.test(text.replaceAll(/\s/g, ''));
 
 /** Puts the results of the last step into words. */
 function answerFrom(messages: readonly Message[]): string {

@@ -32,23 +32,24 @@ export type Script = z.input<typeof Script>;
 interface Running {
   readonly script: z.output<typeof Script>;
   next: number;
-  readonly held: Set<() => void>;
 }
 
 /** What tests and benchmarks have told the model to say. */
 export class Scripts {
   private readonly byMatch = new Map<string, Running>();
+  /** Apart from the scripts: a new script for the same words must not lose what the old one holds. */
+  private readonly held = new Map<string, Set<() => void>>();
 
   add(script: z.output<typeof Script>): void {
-    this.byMatch.set(script.match, { script, next: 0, held: new Set() });
+    this.byMatch.set(script.match, { script, next: 0 });
   }
 
   clear(): void {
-    for (const match of this.byMatch.keys()) this.release(match);
+    for (const match of this.held.keys()) this.release(match);
     this.byMatch.clear();
   }
 
-  take({ messages }: ConverseRequest): { step: ScriptStep; hold: () => Promise<void> } | undefined {
+  take({ messages }: ConverseRequest): { step: ScriptStep; hold: (left: AbortSignal) => Promise<void> } | undefined {
     const said = textOf(messages.findLast((message) => message.role === 'user' && textOf(message) !== ''));
     for (const running of this.byMatch.values()) {
       const { match, steps, repeat } = running.script;
@@ -56,20 +57,34 @@ export class Scripts {
       const step = steps[repeat ? running.next % steps.length : running.next];
       if (!step) continue;
       running.next += 1;
-      return { step, hold: () => new Promise((release) => running.held.add(release)) };
+      return { step, hold: (left) => this.hold(match, left) };
     }
     return undefined;
   }
 
   /** @returns how many streams went on. */
   release(match: string): number {
-    const held = [...(this.byMatch.get(match)?.held ?? [])];
-    this.byMatch.get(match)?.held.clear();
+    const held = [...(this.held.get(match) ?? [])];
+    this.held.delete(match);
     for (const go of held) go();
     return held.length;
   }
 
   holding(match: string): number {
-    return this.byMatch.get(match)?.held.size ?? 0;
+    return this.held.get(match)?.size ?? 0;
+  }
+
+  /** Until it is released, or its caller has left. */
+  private hold(match: string, left: AbortSignal): Promise<void> {
+    if (left.aborted) return Promise.resolve();
+    const held = this.held.get(match) ?? new Set();
+    this.held.set(match, held);
+    return new Promise((resolve) => {
+      held.add(resolve);
+      left.addEventListener('abort', () => {
+        held.delete(resolve);
+        resolve();
+      });
+    });
   }
 }

@@ -130,7 +130,7 @@ export class ModelServer {
       await respondAtOnce(response, answer, newCallId);
       return;
     }
-    const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: scripted?.hold };
+    const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: () => scripted?.hold(left.signal) };
     const isWhole = await streamAnswer(response, answer, { failure, pace, newCallId }).catch((error: unknown) => {
       if (left.signal.aborted) return false;
       throw error;
