@@ -2,6 +2,19 @@
 
 /** 3-32 characters, so that every AWS name derived below is legal. */
 export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
+
+/** Ids Tenure keeps for itself: its own name among tenants, and tenants built for a rehearsal. */
+export const reservedTenantIds = { platform: 'platform', scratchPrefix: 'scratch-' } as const;
+
+export const isReservedTenantId = (tenantId: string): boolean =>
+  tenantId === reservedTenantIds.platform || tenantId.startsWith(reservedTenantIds.scratchPrefix);
+
+/** Whether it was built for a rehearsal: a restored copy that serves nobody, and is deleted at its end. */
+export const isScratchTenant = (tenantId: string): boolean => tenantId.startsWith(reservedTenantIds.scratchPrefix);
+
+/** The scratch tenant of one rehearsal. @param unique - letters and digits; the last 20 count. */
+export const scratchTenantId = (unique: string): string => `${reservedTenantIds.scratchPrefix}${unique.slice(-20)}`;
+
 /** No underscore: it separates tenant and session in AgentCore's session id. */
 export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
 export const taskQueues = {

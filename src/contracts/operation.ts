@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operationKinds, type OperationKind } from './names';
-import { type Administrator, type AgentConfig, type RequestRate, TenantId, type Tier } from './tenant';
+import { type Administrator, type AgentConfig, AnyTenantId, type RequestRate, type Tier } from './tenant';
 
 export const stepStates = ['pending', 'running', 'stuck', 'completed', 'failed', 'undoing', 'undone', 'undo_failed', 'skipped'] as const;
 export type StepState = (typeof stepStates)[number];
@@ -27,7 +27,7 @@ export type OperationState = (typeof operationStates)[number];
 export const Operation = z.object({
   operationId: z.string(),
   kind: z.enum(operationKinds),
-  tenantId: TenantId,
+  tenantId: AnyTenantId,
   state: z.enum(operationStates),
   /** Whether a step rests after many failures: somebody must look. */
   stuck: z.boolean(),

@@ -1,7 +1,14 @@
 import { z } from 'zod';
-import { tenantIdPattern } from './names';
+import { isReservedTenantId, reservedTenantIds, tenantIdPattern } from './names';
 
-export const TenantId = z.string().regex(tenantIdPattern, 'a tenant id is 3-32 of a-z, 0-9 and -, starting with a letter');
+/** Of any tenant, Tenure's own included. What a request names is a {@link TenantId}. */
+export const AnyTenantId = z.string().regex(tenantIdPattern, 'a tenant id is 3-32 of a-z, 0-9 and -, starting with a letter');
+
+/** A tenant as requests name it. */
+export const TenantId = AnyTenantId.refine(
+  (tenantId) => !isReservedTenantId(tenantId),
+  `"${reservedTenantIds.platform}" and ids that begin with "${reservedTenantIds.scratchPrefix}" are reserved: choose another`,
+);
 
 export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
@@ -34,7 +41,7 @@ export type TenantInfrastructure = z.infer<typeof TenantInfrastructure>;
 
 /** The registry's entry. Absent parts have not been built yet. */
 export const TenantRecord = z.object({
-  tenantId: TenantId,
+  tenantId: AnyTenantId,
   displayName: z.string(),
   tier: Tier,
   status: z.enum(tenantStatuses),

@@ -1,8 +1,8 @@
 import { cursorOf, parseCursor } from '../../src/contracts/events';
 import { codeOf, DomainError, errors, publicFailure } from '../../src/contracts/errors';
 import { derivedId, newId } from '../../src/contracts/ids';
-import { operationIdPattern, operationIds, sessionOfWorkflow, tenantOfOperation, tenantResources, workflowIds } from '../../src/contracts/names';
-import { AgentConfig, TenantId } from '../../src/contracts/tenant';
+import { operationIdPattern, operationIds, scratchTenantId, sessionOfWorkflow, tenantOfOperation, tenantResources, workflowIds } from '../../src/contracts/names';
+import { AgentConfig, AnyTenantId, TenantId } from '../../src/contracts/tenant';
 import { SessionId } from '../../src/contracts/session';
 
 describe('names', () => {
@@ -12,6 +12,19 @@ describe('names', () => {
 
   it.each(['', 'ab', 'Acme', '1abc', '-abc', 'a_b', 'a.b', 'a/b', 'a'.repeat(33), 'acme\n', 'äöü'])('refuses %j as a tenant id', (id) => {
     expect(TenantId.safeParse(id).success).toBe(false);
+  });
+
+  it.each(['platform', 'scratch-', 'scratch-0123456789'])('keeps %s from requests, not from its own records', (id) => {
+    expect(TenantId.safeParse(id).error?.issues[0]?.message).toContain('reserved');
+    expect(AnyTenantId.safeParse(id).success).toBe(true);
+  });
+
+  it.each(['platform-team', 'platforms', 'scratch', 'scratchy'])('takes %s, which only resembles a reserved one', (id) => {
+    expect(TenantId.safeParse(id).success).toBe(true);
+  });
+
+  it('makes a scratch id of every operation', () => {
+    expect(scratchTenantId(newId('operation'))).toMatch(/^scratch-[0-9a-z]{20}$/);
   });
 
   it('derives only names AWS allows, from the longest id', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { operationIdPattern, operationKinds } from '../../contracts/names';
 import { Operation, operationStates, OperationSummary } from '../../contracts/operation';
-import { TenantId } from '../../contracts/tenant';
+import { AnyTenantId } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import { operationFeed } from '../operation-feed';
 import { InvalidRequest } from '../problem';
@@ -12,7 +12,7 @@ import { Page, pageOf } from './paging';
 const OperationPath = z.object({ operationId: z.string().regex(operationIdPattern, 'not an operation id') });
 
 const Filter = Page.extend({
-  tenantId: TenantId.optional(),
+  tenantId: AnyTenantId.optional(),
   kind: z.enum(operationKinds).optional(),
   state: z.enum(operationStates).optional(),
   stuck: z.stringbool().optional(),
