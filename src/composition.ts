@@ -21,6 +21,7 @@ import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createHttpCaller } from './adapters/http/http-caller';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createOperations } from './adapters/temporal/operations';
+import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
 import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
 import { createTenantWork } from './adapters/temporal/tenant-work';
@@ -67,6 +68,8 @@ export function createAdapters(config: Config, logger: Logger) {
     limiter: createRequestLimiter(valkey),
     sessionWorkflows: createSessions(temporal.client),
     operations: createOperations(temporal.client),
+    schedules: createSchedules(temporal.client),
+    sessionIdleMs: config.maintenance.sessionIdleMs,
     tenantCacheMs: config.tenantCacheMs,
     dependencies: [temporal.dependency, valkey.dependency],
     async close(): Promise<void> {

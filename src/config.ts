@@ -10,6 +10,8 @@ const Env = z.object({
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
   TENANT_SLOTS: z.coerce.number().int().min(1).max(1_000).default(50).describe('activities one tenant may run at once in one worker'),
+  MAINTENANCE_SLOTS: z.coerce.number().int().min(1).max(1_000).default(10).describe('activities of the maintenance one worker runs at once, over all tenants'),
+  SESSION_IDLE_DAYS: z.coerce.number().min(0).max(3_650).default(30).describe('a session without an event for longer is closed by the maintenance'),
   WORKFLOW_BUNDLE: z.string().optional().describe('path of the prebuilt workflow bundle; found beside the worker when absent'),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -37,8 +39,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     worker: {
       reconcileMs: value.RECONCILE_MS,
       tenantSlots: value.TENANT_SLOTS,
+      maintenanceSlots: value.MAINTENANCE_SLOTS,
       workflowBundle: value.WORKFLOW_BUNDLE,
     },
+    maintenance: { sessionIdleMs: value.SESSION_IDLE_DAYS * 86_400_000 },
     tenantCacheMs: value.TENANT_CACHE_MS,
     temporal: {
       address: value.TEMPORAL_ADDRESS,

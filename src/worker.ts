@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { activityInterceptor } from './activities/interceptor';
 import { createLifecycleActivities } from './activities/lifecycle';
+import { createMaintenanceActivities } from './activities/maintenance';
 import { createTenantActivities } from './activities/tenant';
 import { connectionOptions } from './adapters/temporal/connection';
 import { createAdapters } from './composition';
@@ -14,7 +15,7 @@ import { TenantWorkers } from './workers/tenant-workers';
 
 const shutdownGraceTime = '10 seconds';
 
-/** Composition root of the worker: sessions, lifecycle, and one worker per tenant, on one connection. */
+/** Composition root of the worker: sessions, lifecycle, maintenance, and one worker per tenant, on one connection. */
 async function main(): Promise<void> {
   const config = loadConfig();
   const logger = createLogger('worker', config.logLevel);
@@ -42,6 +43,13 @@ async function main(): Promise<void> {
   const workers = await Promise.all([
     Worker.create({ ...workflows, taskQueue: taskQueues.sessions, maxCachedWorkflows: 2_000 }),
     Worker.create({ ...workflows, taskQueue: taskQueues.lifecycle, activities: createLifecycleActivities(adapters), maxCachedWorkflows: 200 }),
+    Worker.create({
+      ...workflows,
+      taskQueue: taskQueues.maintenance,
+      activities: createMaintenanceActivities(adapters),
+      maxConcurrentActivityTaskExecutions: config.worker.maintenanceSlots,
+      maxCachedWorkflows: 100,
+    }),
   ]);
   const activities = createTenantActivities(adapters);
   const tenantWorkers = new TenantWorkers({

@@ -40,6 +40,8 @@ export const errors = {
   'config/invalid': { status: 422, title: 'The configuration is not valid', retryable: false },
   'config/unreadable': { status: 503, title: 'The configuration cannot be read', retryable: true },
   'infrastructure/failed': { status: 502, title: 'The infrastructure could not be built', retryable: false },
+  'maintenance/not-found': { status: 404, title: 'There is no such maintenance', retryable: false },
+  'maintenance/running': { status: 409, title: 'This maintenance runs already', retryable: true },
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
   'dependency/unavailable': { status: 503, title: 'A service Tenure depends on is not available', retryable: true },
   'internal/bug': { status: 500, title: 'Something went wrong on our side', retryable: true },

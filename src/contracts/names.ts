@@ -20,6 +20,8 @@ export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
 export const taskQueues = {
   sessions: 'sessions',
   lifecycle: 'lifecycle',
+  /** What runs by the clock: a night of a thousand backups keeps no onboarding waiting. */
+  maintenance: 'maintenance',
   tenant: (tenantId: string) => `tenant-${tenantId}`,
 } as const;
 
@@ -27,7 +29,20 @@ export const taskQueues = {
 export const workflowIds = {
   session: (tenantId: string, sessionId: string) => `${tenantId}/sessions/${tenantId}_${sessionId}`,
   operation: (operationId: string) => `${tenantOfOperation(operationId)}/operations/${operationId}`,
+  /** Temporal appends the time to it, one run a time. @param owner - a tenant, or the platform. */
+  maintenance: (owner: string, job: MaintenanceJobName) => `${owner}/maintenance/${job}`,
 } as const;
+
+/** The platform among tenants: what is its own in Temporal bears this in place of a tenant's id. */
+export const platformOwner = reservedTenantIds.platform;
+
+/** What runs by the clock: a name is part of its schedule's id, beside it is the type of its workflow. */
+export const maintenanceJobs = {
+  stale_sessions: 'staleSessionClosing',
+} as const satisfies Readonly<Record<string, string>>;
+export type MaintenanceJobName = keyof typeof maintenanceJobs;
+
+export const scheduleIds = { of: (owner: string, job: MaintenanceJobName) => `${owner}/schedules/${job}` } as const;
 
 /** @returns undefined when the workflow is no session's. */
 export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];
@@ -35,10 +50,10 @@ export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[
 /** @returns undefined when the workflow is no operation. */
 export const operationOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/operations\/(.+)$/.exec(workflowId)?.[1];
 
-/** Everything of a tenant in Temporal has an id that begins with the tenant's: workflows, schedules. */
+/** Everything of a tenant in Temporal has an id that begins with the tenant's: workflows, schedules. Undefined for the platform's own. */
 export const tenantOfWork = (id: string): string | undefined => {
   const [tenantId = '', ...rest] = id.split('/');
-  return rest.length > 0 && tenantIdPattern.test(tenantId) ? tenantId : undefined;
+  return rest.length > 0 && tenantId !== platformOwner && tenantIdPattern.test(tenantId) ? tenantId : undefined;
 };
 
 export const operationIds = {
@@ -57,9 +72,10 @@ export function tenantOfOperation(operationId: string): string {
  * operation's id (no underscore); the API and the Temporal UI show the steps, and running workflows know them by these names.
  */
 export const operationSteps = {
-  onboarding: ['reserve', 'infrastructure', 'memory', 'config', 'administrator', 'worker', 'smoke_turn', 'activate'],
+  onboarding: ['reserve', 'infrastructure', 'memory', 'config', 'administrator', 'schedules', 'worker', 'smoke_turn', 'activate'],
   offboarding: [
     'block',
+    'delete_schedules',
     'drain',
     'backup',
     'verify_backup',

@@ -27,6 +27,8 @@ export interface SessionLog {
   append(session: SessionRef, batch: AppendInput): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }>;
   /** What an earlier attempt wrote under `key` after `after`, if anything. */
   find(session: SessionRef, batch: { after: number; key: string }): Promise<SessionEvent[] | undefined>;
+  /** Place and time of the newest event; undefined when there is none. Opens nothing. */
+  last(session: SessionRef): Promise<{ seq: number; at: string } | undefined>;
   /** Events with `after < seq <= upTo`, oldest first; at most about `limit` (whole batches), all when absent. */
   read(session: SessionRef, range: { after: number; upTo?: number; limit?: number }): Promise<SessionEvent[]>;
 }

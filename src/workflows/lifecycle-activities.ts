@@ -30,6 +30,7 @@ export const { createMemory } = proxyActivities<LifecycleActivities>({ ...build,
 export const { putConfig } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Write the agent configuration to SSM' });
 export const { createAdministrator } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Create the administrator in the user pool' });
 export const { activateTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Activate the tenant' });
+export const { createTenantSchedules } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Create the schedules of the maintenance' });
 export const { holdSmokeTurn } = proxyActivities<LifecycleActivities>({
   ...base,
   startToCloseTimeout: '3 minutes',
@@ -43,6 +44,7 @@ export const { statusBeforeLeaving, blockTenant } = proxyActivities<LifecycleAct
   retry: { ...base.retry, nonRetryableErrorTypes: ['tenant/busy'] },
   summary: 'Block new work in the registry',
 });
+export const { schedulesBeforeLeaving } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See which schedules are paused' });
 /** It ends its sessions by its own clock; as long as it beats, it works. */
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
@@ -52,6 +54,7 @@ export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, 
 export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the id back' });
 export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let the tenant work again' });
 export const { terminateSessions } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'End sessions of the first conversation' });
+export const { deleteTenantSchedules } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Delete the schedules and end what they started' });
 export const { deleteConfig } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Delete the agent configuration' });
 export const { deleteMemory } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Delete the AgentCore memory' });
 export const { emptyBucket } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Empty the bucket' });

@@ -1,17 +1,21 @@
-import { sleep } from '@temporalio/workflow';
+import { patched, sleep } from '@temporalio/workflow';
 import type { LeavingStatus } from '../activities/lifecycle/registry';
+import type { PausedSchedule } from '../contracts/maintenance';
 import { backupIds } from '../contracts/names';
 import type { Operation, OperationInput } from '../contracts/operation';
 import {
   blockTenant,
   buryTenant,
   checkNothingRemains,
+  createTenantSchedules,
   deleteConfig,
   deleteInfrastructure,
   deleteMemory,
+  deleteTenantSchedules,
   drainSessions,
   emptyBucket,
   scheduleKeyDeletion,
+  schedulesBeforeLeaving,
   statusBeforeLeaving,
   takeBackup,
   unblockTenant,
@@ -49,6 +53,7 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
       if (before) await unblockTenant({ ...tenant, to: before });
     },
   );
+  if (patched('tenant-schedules')) await deleteSchedules(run, tenant);
   await run.step('drain', async () => {
     const cancelTurnsAt = new Date(Date.now() + heardAfterMs + drainSeconds * 1_000).toISOString();
     await sleep(heardAfterMs);
@@ -60,6 +65,22 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
   run.noteBackup(backup.backupId);
   if (graceSeconds > 0) await run.step('grace_period', () => sleep(graceSeconds * 1_000));
   else run.skip('grace_period');
+}
+
+/** Nothing starts by the clock any more; who stays gets back what was scheduled, paused where it was. */
+async function deleteSchedules(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
+  let paused: PausedSchedule[] | undefined;
+  await run.step(
+    'delete_schedules',
+    async () => {
+      // Once they are deleted, nobody knows: what the first attempt saw stays.
+      paused ??= await schedulesBeforeLeaving(tenant);
+      await deleteTenantSchedules(tenant);
+    },
+    async () => {
+      if (paused) await createTenantSchedules({ ...tenant, paused });
+    },
+  );
 }
 
 /** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */

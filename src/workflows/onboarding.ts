@@ -1,12 +1,15 @@
+import { patched } from '@temporalio/workflow';
 import type { Operation, OperationInput } from '../contracts/operation';
 import {
   activateTenant,
   createAdministrator,
   createInfrastructure,
   createMemory,
+  createTenantSchedules,
   deleteConfig,
   deleteInfrastructure,
   deleteMemory,
+  deleteTenantSchedules,
   emptyBucket,
   handshakeWith,
   holdSmokeTurn,
@@ -55,6 +58,12 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
     );
     // Nothing to undo: the user leaves with the pool.
     await run.step('administrator', () => createAdministrator({ userPoolId: infrastructure.userPoolId, email: administrator.email }));
+    if (patched('tenant-schedules'))
+      await run.step(
+        'schedules',
+        () => createTenantSchedules(tenant),
+        () => deleteTenantSchedules(tenant),
+      );
     await run.step('worker', () => handshakeWith(tenantId)());
     await run.step(
       'smoke_turn',

@@ -7,6 +7,7 @@ import type { LifecycleActivities } from '../../src/activities/lifecycle';
 import { createOperations } from '../../src/adapters/temporal/operations';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
+import type { PausedSchedule } from '../../src/contracts/maintenance';
 import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type TenantInfrastructure } from '../../src/contracts/tenant';
 import type { OffboardingRequest, OnboardingRequest } from '../../src/contracts/operation';
@@ -38,6 +39,9 @@ const infrastructure: TenantInfrastructure = {
   bucketName: 'tenant-acme-data-bucket',
 };
 
+/** What an operator paused before the tenant left. */
+export const pausedSchedule: PausedSchedule = { name: 'stale_sessions', note: 'Paused by ann: an audit' };
+
 export type ActivityName = keyof LifecycleActivities | keyof HandshakeActivities;
 type Act = () => Promise<void>;
 
@@ -47,6 +51,8 @@ export const failure = (code: ErrorCode, message: string) => new DomainError(cod
 export class LifecycleScript {
   /** In the order they were begun, retries included. */
   readonly calls: ActivityName[] = [];
+  /** What each creation of schedules was to leave paused. */
+  readonly schedulesCreatedPaused: (readonly PausedSchedule[] | undefined)[] = [];
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -114,6 +120,14 @@ export class LifecycleScript {
       emptyBucket: does('emptyBucket'),
       scheduleKeyDeletion: () => this.act('scheduleKeyDeletion').then(() => undefined),
       checkNothingRemains: does('checkNothingRemains'),
+      createTenantSchedules: ({ paused }) => {
+        this.schedulesCreatedPaused.push(paused);
+        return this.act('createTenantSchedules');
+      },
+      schedulesBeforeLeaving: () => this.act('schedulesBeforeLeaving').then(() => [pausedSchedule]),
+      deleteTenantSchedules: does('deleteTenantSchedules'),
+      pauseTenantSchedules: does('pauseTenantSchedules'),
+      resumeTenantSchedules: does('resumeTenantSchedules'),
       createMemory: does('createMemory'),
       deleteMemory: does('deleteMemory'),
       putConfig: does('putConfig'),

@@ -1,9 +1,12 @@
 import { backupIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { OffboardingRequest } from '../../src/contracts/operation';
-import { failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
 
-const preparation = ['statusBeforeLeaving', 'blockTenant', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
+const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
+/** What makes the tenant what it was. Before it is known which schedules were paused, none has been deleted. */
+const undosOf = (name: (typeof preparation)[number]): ActivityName[] =>
+  preparation.indexOf(name) > preparation.indexOf('schedulesBeforeLeaving') ? ['createTenantSchedules', 'unblockTenant'] : ['unblockTenant'];
 const deletion = [
   'deleteMemory',
   'deleteConfig',
@@ -62,7 +65,7 @@ describe('taken back', () => {
     await offboarding(script, async ({ operations, ended }) => {
       await operations.start('offboarding', offboardingId, offboardingRequest).catch(() => undefined);
       expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete', message: 'a part is missing' } });
-      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), 'unblockTenant']);
+      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), ...undosOf(name)]);
     });
   });
 
@@ -74,7 +77,7 @@ describe('taken back', () => {
       await Promise.all([begun, env.sleep('2 seconds')]);
       await operations.cancel(offboardingId);
       expect(await result()).toMatchObject({ state: 'cancelled' });
-      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), 'unblockTenant']);
+      expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), ...undosOf(name)]);
     });
   });
 
@@ -85,7 +88,7 @@ describe('taken back', () => {
       await env.sleep('6 days');
       await operations.cancel(offboardingId);
       expect(await result()).toMatchObject({ state: 'cancelled', backupId: backupIds.ofOperation(offboardingId) });
-      expect(script.calls).toEqual([...preparation, 'unblockTenant']);
+      expect(script.calls).toEqual([...preparation, ...undosOf('verifyBackup')]);
     });
   });
 
@@ -98,7 +101,7 @@ describe('taken back', () => {
       await operations.cancel(offboardingId);
       verifying.release();
       expect(await result()).toMatchObject({ state: 'cancelled' });
-      expect(script.calls).toEqual([...preparation, 'unblockTenant']);
+      expect(script.calls).toEqual([...preparation, ...undosOf('verifyBackup')]);
     });
   });
 
@@ -109,8 +112,18 @@ describe('taken back', () => {
     await offboarding(script, async ({ operations, ended }) => {
       await operations.start('offboarding', offboardingId, offboardingRequest);
       expect(stepOf(await ended(), 'block')).toMatchObject({ state: 'undone' });
-      expect(script.callsAfter('verifyBackup')).toEqual(['unblockTenant', 'unblockTenant', 'unblockTenant']);
+      expect(script.callsAfter('verifyBackup')).toEqual(['createTenantSchedules', 'unblockTenant', 'unblockTenant', 'unblockTenant']);
     });
+  });
+});
+
+it('gives back the schedules as they were, although the first attempt to delete them had begun', async () => {
+  const script = new LifecycleScript().fail('deleteTenantSchedules', new Error('away')).fail('takeBackup', failure('backup/incomplete', 'no'));
+  await offboarding(script, async ({ operations, ended }) => {
+    await operations.start('offboarding', offboardingId, offboardingRequest);
+    await ended();
+    expect(script.calls.filter((name) => name === 'schedulesBeforeLeaving')).toHaveLength(1);
+    expect(script.schedulesCreatedPaused).toEqual([[pausedSchedule]]);
   });
 });
 

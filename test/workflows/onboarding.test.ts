@@ -4,7 +4,7 @@ import type { Operation } from '../../src/contracts/operation';
 import { skipWhileWaiting } from '../support/workflow';
 import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
-const steps = ['reserveTenant', 'createInfrastructure', 'createMemory', 'putConfig', 'createAdministrator', 'handshake', 'holdSmokeTurn', 'activateTenant'] as const;
+const steps = ['reserveTenant', 'createInfrastructure', 'createMemory', 'putConfig', 'createAdministrator', 'createTenantSchedules', 'handshake', 'holdSmokeTurn', 'activateTenant'] as const;
 
 /** What must be undone, newest first, when an activity fails or is cancelled. */
 const undosOf: Record<(typeof steps)[number], readonly ActivityName[]> = {
@@ -13,9 +13,10 @@ const undosOf: Record<(typeof steps)[number], readonly ActivityName[]> = {
   createMemory: ['deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
   putConfig: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
   createAdministrator: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  handshake: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  holdSmokeTurn: ['terminateSessions', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  activateTenant: ['terminateSessions', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  createTenantSchedules: ['deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  handshake: ['deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  holdSmokeTurn: ['terminateSessions', 'deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
+  activateTenant: ['terminateSessions', 'deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
 };
 
 const onboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
@@ -108,7 +109,7 @@ describe('taken back', () => {
       await scheduled(handle, 'handshake');
       await skipWhileWaiting(env, '1 minute');
       expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
-      expect(script.callsAfter('createAdministrator')).toEqual(undosOf.handshake);
+      expect(script.callsAfter('createTenantSchedules')).toEqual(undosOf.handshake);
     });
   });
 });

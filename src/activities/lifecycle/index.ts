@@ -2,11 +2,14 @@ import { type AgentDeps, createAgentActivities } from './agent';
 import { createBackupActivities } from './backups';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createRegistryActivities, type RegistryDeps } from './registry';
+import { createScheduleActivities } from './schedules';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
 import type { Backups } from '../../ports/backups';
+import type { Schedules } from '../../ports/schedules';
 
 export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, LifecycleSessionDeps {
   readonly backups: Backups;
+  readonly schedules: Schedules;
 }
 
 /** What onboarding and offboarding run on the lifecycle queue. All of it is idempotent. */
@@ -16,6 +19,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createAgentActivities(deps),
   ...createSessionLifecycleActivities(deps),
   ...createBackupActivities(deps),
+  ...createScheduleActivities(deps),
 });
 
 export type LifecycleActivities = ReturnType<typeof createLifecycleActivities>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { paginateQuery, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { paginateQuery, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { EventBody, maxBatchEvents } from '../../contracts/events';
 import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
@@ -97,6 +97,21 @@ export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
         if (error instanceof ConditionalCheckFailedException) return false;
         throw error;
       }
+    },
+
+    /** The newest one. */
+    async last({ tenantId, sessionId }: SessionRef): Promise<BatchItem | undefined> {
+      const { Items } = await access.clients(tenantId).table.send(
+        new QueryCommand({
+          TableName: tenantResources(tenantId).table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': tableKeys.events(sessionId) },
+          ScanIndexForward: false,
+          ConsistentRead: true,
+          Limit: 1,
+        }),
+      );
+      return Items?.[0] && BatchItem.parse(Items[0]);
     },
 
     /**

@@ -52,6 +52,11 @@ export function createSessionLog({ access, cipher }: { access: TenantAccess; cip
       return undefined;
     },
 
+    async last(session) {
+      const item = await table.last(session);
+      return item && { seq: lastSeqOf(item), at: item.at };
+    },
+
     async read(session, { after, upTo = Infinity, limit = Infinity }) {
       const known = Number.isFinite(upTo) ? tails.between(session, after, upTo) : undefined;
       if (known) return limit < known.length ? known.slice(0, limit) : known;

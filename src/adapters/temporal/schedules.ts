@@ -1,0 +1,113 @@
+import { type Client, ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError, type ScheduleOptions } from '@temporalio/client';
+import { DomainError } from '../../contracts/errors';
+import type { PausedSchedule } from '../../contracts/maintenance';
+import { type MaintenanceJobName, maintenanceJobs, scheduleIds, taskQueues, tenantOfWork, workflowIds } from '../../contracts/names';
+import { jobsOf, type MaintenanceJob } from '../../domain/maintenance';
+import type { Schedules, ScheduleState } from '../../ports/schedules';
+import { translating, unlessMissing } from './errors';
+import { tenantAttribute } from './search-attributes';
+
+const answerWithinMs = 10_000;
+
+/** What runs by the clock. See docs/decisions/0034-maintenance-schedules.md. */
+export function createSchedules(client: Client): Schedules {
+  const calling = <T>(call: () => Promise<T>) => translating(() => client.withDeadline(Date.now() + answerWithinMs, call));
+  const handleOf = (owner: string, name: MaintenanceJobName) => client.schedule.getHandle(scheduleIds.of(owner, name));
+  const namesOf = (owner: string) => [...jobsOf(owner).keys()];
+
+  const describe = (owner: string, name: MaintenanceJobName) => calling(() => ifThere(handleOf(owner, name).describe()));
+
+  async function steer(owner: string, name: MaintenanceJobName, change: (handle: ReturnType<typeof handleOf>) => Promise<void>): Promise<void> {
+    const found = await calling(() => ifThere(change(handleOf(owner, name)).then(() => true)));
+    if (!found) throw new DomainError('maintenance/not-found', `There is no schedule ${scheduleIds.of(owner, name)}.`);
+  }
+
+  return {
+    async ensure(owner, paused = []) {
+      const created: MaintenanceJobName[] = [];
+      for (const [name, job] of jobsOf(owner)) {
+        const isNew = await calling(() => unlessThere(client.schedule.create(optionsOf({ owner, name, job, paused: paused.find((one) => one.name === name) }))));
+        if (isNew) created.push(name);
+      }
+      return created;
+    },
+
+    async list(owner) {
+      const found = await Promise.all(namesOf(owner).map(async (name) => ({ name, description: await describe(owner, name) })));
+      return found.flatMap(({ name, description }) => (description ? [stateOf(name, description)] : []));
+    },
+
+    async delete(owner) {
+      for (const name of namesOf(owner)) {
+        const description = await describe(owner, name);
+        if (!description) continue;
+        await calling(() => ifThere(handleOf(owner, name).delete()));
+        for (const { workflow } of description.info.runningActions)
+          await unlessMissing(() => calling(() => client.workflow.getHandle(workflow.workflowId).terminate('its schedule was deleted')));
+      }
+    },
+
+    pause: (owner, name, note) => steer(owner, name, (handle) => handle.pause(note)),
+    resume: (owner, name, note) => steer(owner, name, (handle) => handle.unpause(note)),
+  };
+}
+
+/** Undefined when there is no such schedule. */
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** @returns false when there was one already. */
+async function unlessThere(creation: Promise<unknown>): Promise<boolean> {
+  try {
+    await creation;
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleAlreadyRunning) return false;
+    throw error;
+  }
+}
+
+interface NewSchedule {
+  readonly owner: string;
+  readonly name: MaintenanceJobName;
+  readonly job: MaintenanceJob;
+  readonly paused: PausedSchedule | undefined;
+}
+
+function optionsOf({ owner, name, job, paused }: NewSchedule): ScheduleOptions {
+  const tenantId = tenantOfWork(scheduleIds.of(owner, name));
+  const attributes = tenantId === undefined ? {} : { typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }] };
+  return {
+    scheduleId: scheduleIds.of(owner, name),
+    spec: { cronExpressions: [`${job.cron} # ${job.summary}`], jitter: job.jitterMs },
+    // A run that takes longer than to the next one is let finish: each does what the one it skipped would have done.
+    policies: { overlap: 'SKIP', catchupWindow: job.catchupWindowMs, pauseOnFailure: false },
+    state: { paused: paused !== undefined, note: paused?.note ?? job.summary },
+    memo: { owner, summary: job.summary },
+    ...attributes,
+    action: {
+      type: 'startWorkflow',
+      workflowType: maintenanceJobs[name],
+      workflowId: workflowIds.maintenance(owner, name),
+      taskQueue: taskQueues.maintenance,
+      args: [tenantId === undefined ? {} : { tenantId }],
+      staticSummary: `${job.summary} (${owner})`,
+      staticDetails: `Started by the schedule \`${scheduleIds.of(owner, name)}\`. What it found is in the current details.`,
+      ...attributes,
+    },
+  };
+}
+
+const stateOf = (name: MaintenanceJobName, { state, info }: ScheduleDescription): ScheduleState => ({
+  name,
+  paused: state.paused,
+  note: state.note ?? '',
+  ...(info.nextActionTimes[0] && !state.paused && { nextRunAt: info.nextActionTimes[0].toISOString() }),
+  running: info.runningActions.map(({ workflow }) => workflow.workflowId),
+});

@@ -1,0 +1,51 @@
+import { type MaintenanceJobName, platformOwner } from '../contracts/names';
+
+const hourMs = 3_600_000;
+
+/** What runs by the clock, and how. The reasons are in docs/decisions/0034-maintenance-schedules.md. */
+export interface MaintenanceJob {
+  /** Whether each tenant has one, or the platform. */
+  readonly of: 'tenant' | 'platform';
+  /** What it is for, in a line: operators read it in lists. */
+  readonly summary: string;
+  /** Five fields, UTC. */
+  readonly cron: string;
+  /** Runs begin at random within this time after `cron`, so that the tenants' do not begin at once. */
+  readonly jitterMs: number;
+  /** A run that Temporal missed while it was away is made up for when it is no older than this. */
+  readonly catchupWindowMs: number;
+}
+
+const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
+  stale_sessions: {
+    of: 'tenant',
+    summary: 'Close sessions that have been idle for long',
+    cron: '0 4 * * *',
+    jitterMs: hourMs,
+    catchupWindowMs: 6 * hourMs,
+  },
+};
+
+/** The jobs of a tenant, or of the platform. */
+export function jobsOf(owner: string): ReadonlyMap<MaintenanceJobName, MaintenanceJob> {
+  const kind = owner === platformOwner ? 'platform' : 'tenant';
+  const all = Object.entries(jobs) as [MaintenanceJobName, MaintenanceJob][];
+  return new Map(all.filter(([, job]) => job.of === kind));
+}
+
+/** What an operator finds beside a schedule that rests. @param who - an operator's id, or `operation {id}`. */
+export const pauseNote = (who: string, why: string): string => `Paused by ${who}: ${why}`;
+export const resumeNote = (who: string, why: string): string => `Resumed by ${who}: ${why}`;
+
+const operation = (operationId: string): string => `operation ${operationId}`;
+
+/** Of the operation that made the tenant rest. */
+export const restNote = (operationId: string): string => pauseNote(operation(operationId), 'the tenant is suspended');
+export const wakeNote = (operationId: string): string => resumeNote(operation(operationId), 'the tenant works again');
+
+/** Whether an operation paused it, and an operation may let it go on; what a person paused is theirs. */
+export const isPausedByOperation = (note: string): boolean => note.startsWith(pauseNote(operation(''), '').slice(0, -2));
+
+/** Whether a session has had no event for so long that nobody will miss it. Undefined: it has had none yet, and is about to. */
+export const isStale = (lastEventAt: string | undefined, { nowMs, idleMs }: { nowMs: number; idleMs: number }): boolean =>
+  lastEventAt !== undefined && nowMs - Date.parse(lastEventAt) > idleMs;
