@@ -22,7 +22,7 @@ export async function authenticateOperator({ issuers, tokens }: AuthenticationDe
 
 /**
  * The issuer comes from the registry entry of the tenant the request names, never from the token.
- * @throws DomainError `auth/unauthenticated`; to the tenant's own users `tenant/not-active` when it does not work now.
+ * @throws DomainError `auth/unauthenticated`; to the tenant's own users `tenant/leaving` or `tenant/not-active` when it does not work now.
  */
 export async function authenticateTenantUser(
   { directory, issuers, tokens }: AuthenticationDeps,

@@ -170,6 +170,8 @@ export const batchKeys = {
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,
   sessionClosed: () => 'session/closed',
+  /** What an offboarding wrote behind a log that had no end. */
+  cutOff: (after: number) => `session/cut-off/${after}`,
 } as const;
 
 /** Large event texts, in the tenant's bucket. */

@@ -23,6 +23,15 @@ export type OperationStep = z.infer<typeof OperationStep>;
 export const operationStates = ['running', 'completed', 'undoing', 'undone', 'cancelled'] as const;
 export type OperationState = (typeof operationStates)[number];
 
+/** How the sessions of a tenant ended when it left. */
+export const DrainedSessions = z.object({
+  /** All of the tenant's, those that were closed before included. */
+  closed: z.number().int().min(0),
+  /** Those whose turn did not end in time, and was cut off; their log says so. */
+  cutOff: z.number().int().min(0),
+});
+export type DrainedSessions = z.infer<typeof DrainedSessions>;
+
 /** An operation as the API and the Temporal UI show it. */
 export const Operation = z.object({
   operationId: z.string(),
@@ -38,6 +47,10 @@ export const Operation = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   /** The backup it took. */
   backupId: z.string().optional(),
+  /** What became of the tenant's sessions when it left. */
+  sessions: DrainedSessions.optional(),
+  /** In the grace period: until when it can be cancelled. */
+  cancellableUntil: z.iso.datetime().optional(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().optional(),
   /** Grows with every change. */
@@ -58,12 +71,21 @@ export interface OnboardingRequest {
   readonly agent: AgentConfig;
 }
 
+/** What becomes of turns that run or wait when their tenant leaves. Sessions without any are closed at once, either way. */
+export const DrainPolicy = z.enum(['wait', 'stop']);
+export type DrainPolicy = z.infer<typeof DrainPolicy>;
+
+export interface Drain {
+  /** `wait`: they may finish within `seconds`, and are cancelled then; `stop`: they are cancelled at once. */
+  readonly policy: DrainPolicy;
+  readonly seconds: number;
+}
+
 export interface OffboardingRequest {
   readonly tenantId: string;
   /** Seconds between the verified backup and deletion, in which the operation can be cancelled. */
   readonly graceSeconds: number;
-  /** Seconds running turns may take to finish before they are cancelled. */
-  readonly drainSeconds: number;
+  readonly drain: Drain;
 }
 
 /** What each kind of operation is asked. */

@@ -50,6 +50,8 @@ export const TenantRecord = z.object({
   rate: RequestRate.optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),
+  /** While it leaves, in the grace period: until when the offboarding can be called off. */
+  keepUntil: z.iso.datetime().optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });

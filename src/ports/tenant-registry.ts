@@ -14,20 +14,20 @@ export interface TenantRegistry {
   /** Gives the id back; does nothing when another operation holds it. */
   release(tenantId: string, operationId: string): Promise<void>;
   /**
-   * Moves a tenant to another status on behalf of an operation.
+   * Moves a tenant to another status on behalf of an operation; a grace period ends with it.
    * @throws DomainError `tenant/not-found`; `tenant/busy` when the status is not one of `from`
    * (unless this operation has already made the move).
    */
   transition(input: { tenantId: string; from: readonly TenantStatus[]; to: TenantStatus; operationId: string }): Promise<TenantRecord>;
   /** Notes what has been built. */
-  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'rate' | 'tier' | 'displayName'>>): Promise<TenantRecord>;
+  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'rate' | 'tier' | 'displayName' | 'keepUntil'>>): Promise<TenantRecord>;
 }
 
 /** Looks tenants up on the hot path. Answers are at most `tenantCacheMs` old. */
 export interface TenantDirectory {
   /**
    * A tenant whose infrastructure stands and whose status lets it work.
-   * @throws DomainError `tenant/not-found` (also once deleted) or `tenant/not-active`.
+   * @throws DomainError `tenant/not-found` (also once deleted), `tenant/leaving` or `tenant/not-active`.
    */
   served(tenantId: string): Promise<ServedTenant>;
   /** As `served`, whatever its status: for work that must finish while the tenant leaves. */

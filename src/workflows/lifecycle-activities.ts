@@ -47,6 +47,7 @@ export const { statusBeforeLeaving, blockTenant } = proxyActivities<LifecycleAct
 export const { schedulesBeforeLeaving } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See which schedules are paused' });
 /** It ends its sessions by its own clock; as long as it beats, it works. */
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
+export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Say until when it can be called off' });
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
 export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the backup back, compare counts and hashes' });
 

@@ -2,8 +2,10 @@ import { patched, sleep } from '@temporalio/workflow';
 import type { LeavingStatus } from '../activities/lifecycle/registry';
 import type { PausedSchedule } from '../contracts/maintenance';
 import { backupIds } from '../contracts/names';
-import type { Operation, OperationInput } from '../contracts/operation';
+import type { Drain, OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
+import { cancelTurnsAtMs } from '../domain/draining';
 import {
+  announceDeletion,
   blockTenant,
   buryTenant,
   checkNothingRemains,
@@ -38,7 +40,7 @@ export async function offboarding(input: OperationInput<'offboarding'>): Promise
 type Offboarding = OperationRun<'offboarding'>;
 
 async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
-  const { tenantId, drainSeconds, graceSeconds } = request;
+  const { tenantId, graceSeconds } = request;
   const tenant = { tenantId, operationId };
   let before: LeavingStatus | undefined;
 
@@ -53,17 +55,17 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
       if (before) await unblockTenant({ ...tenant, to: before });
     },
   );
+  const cancelTurnsAt = new Date(cancelTurnsAtMs(drainOf(request), Date.now() + heardAfterMs)).toISOString();
   if (patched('tenant-schedules')) await deleteSchedules(run, tenant);
   await run.step('drain', async () => {
-    const cancelTurnsAt = new Date(Date.now() + heardAfterMs + drainSeconds * 1_000).toISOString();
     await sleep(heardAfterMs);
-    await drainSessions({ tenantId, cancelTurnsAt });
+    run.note({ sessions: await drainSessions({ tenantId, cancelTurnsAt }) });
   });
   const backup = { tenantId, backupId: backupIds.ofOperation(operationId) };
   await run.step('backup', () => takeBackup(backup));
   await run.step('verify_backup', () => verifyBackup(backup));
   run.noteBackup(backup.backupId);
-  if (graceSeconds > 0) await run.step('grace_period', () => sleep(graceSeconds * 1_000));
+  if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   else run.skip('grace_period');
 }
 
@@ -82,6 +84,19 @@ async function deleteSchedules(run: Offboarding, tenant: { tenantId: string; ope
     },
   );
 }
+
+async function waitOutGrace(run: Offboarding, tenant: { tenantId: string; operationId: string }, graceMs: number): Promise<void> {
+  const keepUntil = new Date(Date.now() + graceMs).toISOString();
+  if (patched('grace-announced')) {
+    run.note({ cancellableUntil: keepUntil });
+    await announceDeletion({ ...tenant, keepUntil });
+  }
+  await sleep(graceMs);
+}
+
+/** What was asked of an offboarding that began when only the time could be said. */
+const drainOf = (request: OffboardingRequest & { readonly drainSeconds?: number }): Drain =>
+  (request as Partial<OffboardingRequest>).drain ?? { policy: 'wait', seconds: request.drainSeconds ?? 0 };
 
 /** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
 async function destroy(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {

@@ -102,7 +102,12 @@ export class OperationRun<Kind extends OperationKind> {
   }
 
   noteBackup(backupId: string): void {
-    this.operation = { ...this.operation, backupId };
+    this.note({ backupId });
+  }
+
+  /** Shows what a step found out. */
+  note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil'>>): void {
+    this.operation = { ...this.operation, ...facts };
   }
 
   private async accepted(): Promise<Operation> {

@@ -116,12 +116,15 @@ it('refuses a token that has expired', async () => {
   expectRefusal(await daysLater(2, () => api.send(url, { token: member.accessToken })));
 });
 
-it.each(['suspended', 'offboarding'] as const)("tells a tenant's own users that it is %s, and nobody else", async (status) => {
+it.each([
+  ['suspended', 'tenant/not-active'],
+  ['offboarding', 'tenant/leaving'],
+] as const)("tells a tenant's own users that it is %s, and nobody else", async (status, code) => {
   const left = await newTenant();
   const user = await signUp(left, [groups.members]);
   const { operationId } = left;
   await api.adapters.registry.transition({ tenantId: left.tenantId, from: ['active'], to: status, operationId });
   const url = `/api/v1/tenants/${left.tenantId}/sessions`;
-  expect((await api.send(url, { token: user.accessToken })).body).toMatchObject({ status: 409, code: 'tenant/not-active' });
+  expect((await api.send(url, { token: user.accessToken })).body).toMatchObject({ status: 409, code });
   expectRefusal(await api.send(url, { token: member.accessToken }));
 });

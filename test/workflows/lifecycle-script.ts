@@ -28,7 +28,7 @@ export const onboardingRequest: OnboardingRequest = {
   administrator: { email: 'ann@acme.example' },
   agent: AgentConfig.parse({}),
 };
-export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drainSeconds: 5 };
+export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drain: { policy: 'wait', seconds: 5 } };
 
 const infrastructure: TenantInfrastructure = {
   userPoolId: 'us-east-1_pool',
@@ -87,6 +87,12 @@ export class LifecycleScript {
     return { begun, release: () => void this.emitter.emit(`release ${name}`) };
   }
 
+  /** @returns what the next attempt is asked. */
+  async hear(name: ActivityName): Promise<unknown> {
+    const [input] = (await once(this.emitter, `asked ${name}`)) as [unknown];
+    return input;
+  }
+
   /** What the last calls were: everything after the given one. */
   callsAfter(name: ActivityName): ActivityName[] {
     return this.calls.slice(this.calls.lastIndexOf(name) + 1);
@@ -106,7 +112,7 @@ export class LifecycleScript {
   }
 
   private activities(): ActivitiesByQueue {
-    const does = (name: ActivityName) => () => this.act(name);
+    const does = (name: ActivityName) => (input?: unknown) => this.act(name, input);
     const lifecycle: LifecycleActivities = {
       reserveTenant: does('reserveTenant'),
       releaseTenant: does('releaseTenant'),
@@ -134,7 +140,8 @@ export class LifecycleScript {
       deleteConfig: does('deleteConfig'),
       createAdministrator: does('createAdministrator'),
       holdSmokeTurn: does('holdSmokeTurn'),
-      drainSessions: does('drainSessions'),
+      drainSessions: (input) => this.act('drainSessions', input).then(() => ({ closed: 3, cutOff: 1 })),
+      announceDeletion: does('announceDeletion'),
       terminateSessions: does('terminateSessions'),
       takeBackup: does('takeBackup'),
       verifyBackup: does('verifyBackup'),
@@ -147,8 +154,9 @@ export class LifecycleScript {
     this.planned.set(name, [...(this.planned.get(name) ?? []), ...acts]);
   }
 
-  private act(name: ActivityName): Promise<void> {
+  private act(name: ActivityName, input?: unknown): Promise<void> {
     this.calls.push(name);
+    this.emitter.emit(`asked ${name}`, input);
     return this.planned.get(name)?.shift()?.() ?? Promise.resolve();
   }
 }

@@ -43,10 +43,42 @@ it('waits out a grace period of a week between the verified backup and deletion'
   await offboarding(script, async ({ env, operations, result }) => {
     await operations.start('offboarding', offboardingId, week);
     await env.sleep('6 days');
-    expect(stepOf(await operations.get(offboardingId), 'grace_period')).toMatchObject({ state: 'running' });
-    expect(script.calls).toEqual(preparation);
+    const waiting = await operations.get(offboardingId);
+    expect(stepOf(waiting, 'grace_period')).toMatchObject({ state: 'running' });
+    expect(Date.parse(waiting?.cancellableUntil ?? '') - Date.parse(stepOf(waiting, 'grace_period')?.startedAt ?? '')).toBe(week.graceSeconds * 1_000);
+    expect(waiting?.sessions).toEqual({ closed: 3, cutOff: 1 });
+    expect(script.calls).toEqual([...preparation, 'announceDeletion']);
     await result();
-    expect(script.callsAfter('verifyBackup')).toEqual(deletion);
+    expect(script.callsAfter('announceDeletion')).toEqual(deletion);
+  });
+});
+
+describe('running turns', () => {
+  it.each([
+    ['may take as long as was asked', { policy: 'wait', seconds: 60 }, 61_000],
+    ['are cancelled as soon as every process has heard of it', { policy: 'stop', seconds: 0 }, 1_000],
+  ] as const)('%s', async (_what, drain, cancelledAfterMs) => {
+    const script = new LifecycleScript();
+    const draining = script.hear('drainSessions');
+    await offboarding(script, async ({ operations, result }) => {
+      const { startedAt } = await operations.start('offboarding', offboardingId, { ...offboardingRequest, drain });
+      const { cancelTurnsAt } = (await draining) as { cancelTurnsAt: string };
+      const tookMs = Date.parse(cancelTurnsAt) - Date.parse(startedAt);
+      expect(tookMs).toBeGreaterThanOrEqual(cancelledAfterMs);
+      expect(tookMs).toBeLessThan(cancelledAfterMs + 10_000);
+      await result();
+    });
+  });
+
+  it('keep their time when draining is tried again', async () => {
+    const script = new LifecycleScript().fail('drainSessions', new Error('away'));
+    const first = script.hear('drainSessions');
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', offboardingId, { ...offboardingRequest, drain: { policy: 'wait', seconds: 600 } });
+      const [before, after] = [await first, await script.hear('drainSessions')];
+      expect(after).toEqual(before);
+      await result();
+    });
   });
 });
 
@@ -88,7 +120,7 @@ describe('taken back', () => {
       await env.sleep('6 days');
       await operations.cancel(offboardingId);
       expect(await result()).toMatchObject({ state: 'cancelled', backupId: backupIds.ofOperation(offboardingId) });
-      expect(script.calls).toEqual([...preparation, ...undosOf('verifyBackup')]);
+      expect(script.calls).toEqual([...preparation, 'announceDeletion', ...undosOf('verifyBackup')]);
     });
   });
 

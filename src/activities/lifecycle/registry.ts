@@ -59,6 +59,11 @@ export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDe
     return { heardAfterMs: tenantCacheMs };
   },
 
+  /** Tells, with the tenant itself, until when its offboarding can be called off. */
+  async announceDeletion({ tenantId, keepUntil }: OfOperation & { keepUntil: string }): Promise<void> {
+    await registry.update(tenantId, { keepUntil });
+  },
+
   /** Lets the tenant work again, if this operation is what blocked it. */
   async unblockTenant({ tenantId, operationId, to }: OfOperation & { to: LeavingStatus }): Promise<void> {
     const tenant = await registry.get(tenantId);

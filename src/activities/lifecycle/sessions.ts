@@ -1,8 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
-import type { SessionEvent } from '../../contracts/events';
+import { maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { derivedId } from '../../contracts/ids';
+import { batchKeys } from '../../contracts/names';
+import type { DrainedSessions } from '../../contracts/operation';
 import type { SessionRef } from '../../contracts/session';
+import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 
@@ -16,8 +19,7 @@ export interface LifecycleSessionDeps {
 const smokeUser = 'smoke';
 const smokeText = 'This is a test of the connection. Answer with one word.';
 const longestPollMs = 1_000;
-/** How long a session may take to end after its turns were cancelled, before its workflow is. */
-const cancelGraceMs = 30_000;
+const recordsPerPage = 500;
 /** Temporal's list of running workflows lags behind: a session is gone when it is not in it twice. */
 const quietLooks = 2;
 
@@ -39,19 +41,21 @@ export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => 
   },
 
   /**
-   * Ends the tenant's sessions and returns when none runs: each is asked to close after its turn; at `cancelTurnsAt`
-   * running turns are cancelled; a session that still does not end half a minute later is terminated.
+   * Ends the tenant's sessions and returns when none runs: each is asked to close after its turn, which one that waits
+   * for a person does at once; at `cancelTurnsAt` running turns are cancelled; a session that still does not end half a
+   * minute later is terminated. What was not closed in order is closed in the log: nothing is left open in a backup.
    *
    * @param input - `cancelTurnsAt` is an ISO time; a retry keeps to it.
    */
-  async drainSessions({ tenantId, cancelTurnsAt }: { tenantId: string; cancelTurnsAt: string }): Promise<void> {
+  async drainSessions({ tenantId, cancelTurnsAt }: { tenantId: string; cancelTurnsAt: string }): Promise<DrainedSessions> {
     const cancelAtMs = Date.parse(cancelTurnsAt);
     const pause = pauses();
     for (let quiet = 0; quiet < quietLooks; ) {
-      const ended = await endRunning(deps.sessionWorkflows, tenantId, stageAt(Date.now(), cancelAtMs));
+      const ended = await endRunning(deps.sessionWorkflows, tenantId, drainStageAt(Date.now(), cancelAtMs));
       quiet = ended === 0 ? quiet + 1 : 0;
       await pause();
     }
+    return closeOpenRecords(deps, tenantId);
   },
 
   /** Ends what the smoke turn may have left, at once: what it would write is about to be deleted. */
@@ -60,15 +64,8 @@ export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => 
   },
 });
 
-type Stage = 'close' | 'cancel' | 'terminate';
-
-function stageAt(nowMs: number, cancelAtMs: number): Stage {
-  if (nowMs < cancelAtMs) return 'close';
-  return nowMs < cancelAtMs + cancelGraceMs ? 'cancel' : 'terminate';
-}
-
 /** @returns how many sessions ran. */
-async function endRunning(workflows: Sessions, tenantId: string, stage: Stage): Promise<number> {
+async function endRunning(workflows: Sessions, tenantId: string, stage: DrainStage): Promise<number> {
   let running = 0;
   for await (const session of workflows.running(tenantId)) {
     running += 1;
@@ -79,6 +76,32 @@ async function endRunning(workflows: Sessions, tenantId: string, stage: Stage): 
     }
   }
   return running;
+}
+
+/** Goes through all sessions of the tenant: those without an end get one. */
+async function closeOpenRecords(deps: LifecycleSessionDeps, tenantId: string): Promise<DrainedSessions> {
+  const drained = { closed: 0, cutOff: 0 };
+  for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+    const page = await deps.sessions.list(tenantId, { limit: recordsPerPage, ...(cursor !== undefined && { cursor }) });
+    for (const { sessionId, closedAt } of page.sessions) {
+      drained.closed += 1;
+      if (closedAt === undefined && (await closeRecord(deps, { tenantId, sessionId }))) drained.cutOff += 1;
+    }
+    cursor = page.nextCursor;
+  }
+  return drained;
+}
+
+/** @returns whether a turn was cut off. @throws DomainError `log/moved` when a lost attempt still wrote: the next look sees it. */
+async function closeRecord({ sessions, log }: LifecycleSessionDeps, session: SessionRef): Promise<boolean> {
+  const events = await log.read(session, { after: 0 });
+  const lacking = missingEnd(events);
+  for (let written = 0, after = events.at(-1)?.seq ?? 0; written < lacking.length; written += maxBatchEvents) {
+    const batch = lacking.slice(written, written + maxBatchEvents);
+    after = (await log.append(session, { after, key: batchKeys.cutOff(after), events: batch, onlyAtHead: true })).head;
+  }
+  await sessions.close(session, new Date().toISOString());
+  return lacking.some(({ type }) => type === 'turn.completed');
 }
 
 async function endOfTurn(log: SessionLog, session: SessionRef, { turnId, after }: { turnId: string; after: number }) {

@@ -30,7 +30,12 @@ export function createTenantDirectory({ registry, cacheMs }: { registry: TenantR
     async served(tenantId) {
       const tenant = await built(tenantId);
       if (tenant.status === 'active') return tenant;
+      if (tenant.status === 'offboarding') throw new DomainError('tenant/leaving', leavingWords(tenant));
       throw new DomainError('tenant/not-active', `Tenant ${tenantId} is ${tenant.status}.`);
     },
   };
 }
+
+const leavingWords = ({ tenantId, keepUntil }: TenantRecord): string =>
+  `Tenant ${tenantId} is being offboarded: it takes no new messages and answers no requests. ` +
+  (keepUntil === undefined ? 'Operators can call that off while it is prepared.' : `Operators can call that off until ${keepUntil}.`);

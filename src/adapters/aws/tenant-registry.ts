@@ -82,7 +82,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
         new UpdateCommand({
           TableName,
           Key: { tenantId },
-          UpdateExpression: 'SET #status = :to, operationId = :operation, updatedAt = :now',
+          UpdateExpression: 'SET #status = :to, operationId = :operation, updatedAt = :now REMOVE keepUntil',
           ConditionExpression: `attribute_exists(tenantId) AND (${mayMove}(#status = :to AND operationId = :operation))`,
           ExpressionAttributeNames: { '#status': 'status' },
           ExpressionAttributeValues: { ...states, ':to': to, ':operation': operationId, ':now': new Date().toISOString() },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { derivedId, newId } from '../../contracts/ids';
 import { operationIds, type OperationKind } from '../../contracts/names';
-import { Operation } from '../../contracts/operation';
+import { DrainPolicy, Operation } from '../../contracts/operation';
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Operations } from '../../ports/operations';
@@ -23,6 +23,9 @@ const secondsPerDay = 86_400;
 
 const Offboard = z.strictObject({
   graceSeconds: z.coerce.number().int().min(0).max(90 * secondsPerDay).default(7 * secondsPerDay),
+  /** What becomes of turns that run. */
+  drainPolicy: DrainPolicy.default('wait'),
+  /** How long they may take with the policy `wait`. */
   drainSeconds: z.coerce.number().int().min(0).max(secondsPerDay).default(300),
 });
 
@@ -94,8 +97,9 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
     query: Offboard,
     response: Operation,
     status: 202,
-    async handle({ params: { tenantId }, query, idempotencyKey }) {
-      return accepted(await operations.start('offboarding', operationIdFor('offboarding', tenantId, idempotencyKey), { tenantId, ...query }));
+    async handle({ params: { tenantId }, query: { graceSeconds, drainPolicy: policy, drainSeconds }, idempotencyKey }) {
+      const request = { tenantId, graceSeconds, drain: { policy, seconds: policy === 'wait' ? drainSeconds : 0 } };
+      return accepted(await operations.start('offboarding', operationIdFor('offboarding', tenantId, idempotencyKey), request));
     },
   }),
 ];

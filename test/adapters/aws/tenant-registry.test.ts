@@ -102,6 +102,19 @@ describe('the directory', () => {
     await expect(directory.built(request.tenantId)).rejects.toMatchObject({ code: 'tenant/not-found' });
   });
 
+  it('says of a leaving tenant until when that can be called off, and serves it once it is', async () => {
+    const request = reservation();
+    const directory = createTenantDirectory({ registry, cacheMs: 0 });
+    await registry.reserve(request);
+    await registry.update(request.tenantId, { infrastructure, memoryId: 'm' });
+    await registry.transition({ ...request, from: ['provisioning'], to: 'offboarding' });
+    const keepUntil = '2030-01-01T00:00:00.000Z';
+    await registry.update(request.tenantId, { keepUntil });
+    await expect(directory.served(request.tenantId)).rejects.toMatchObject({ code: 'tenant/leaving', message: expect.stringContaining(keepUntil) as string });
+    await registry.transition({ ...request, from: ['offboarding'], to: 'active' });
+    expect(await directory.served(request.tenantId)).not.toHaveProperty('keepUntil');
+  });
+
   it('reads the registry once, however many ask', async () => {
     const request = reservation();
     await registry.reserve(request);

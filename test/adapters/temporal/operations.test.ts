@@ -21,6 +21,6 @@ it('says that Temporal is not there, and when to come back', async () => {
   const unavailable = { code: 'dependency/unavailable', retryAfterSeconds: expect.any(Number) as unknown };
   await expect(operations.get(operationId)).rejects.toMatchObject(unavailable);
   await expect(operations.cancel(operationId)).rejects.toMatchObject(unavailable);
-  await expect(operations.start('offboarding', operationId, { tenantId: 'acme', graceSeconds: 0, drainSeconds: 1 })).rejects.toMatchObject(unavailable);
+  await expect(operations.start('offboarding', operationId, { tenantId: 'acme', graceSeconds: 0, drain: { policy: 'wait', seconds: 1 } })).rejects.toMatchObject(unavailable);
   await connection.close();
 });
