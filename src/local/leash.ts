@@ -1,39 +1,53 @@
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { leashGraceMs, leashIsDone } from './leash-protocol';
 
 /**
  * Runs beside the processes it is told of (`+pid`, `-pid`, a line each) and ends them when its input ends: that happens
- * however its parent dies, SIGKILL included, so that nothing outlives the stack it belongs to.
+ * however its parent dies, SIGKILL included, so that nothing outlives the stack it belongs to. The file it was started
+ * with, if any, says that the stack runs; it goes when all has ended in order, since then what had to be written is.
  */
+const [, , runningFile] = process.argv;
 const pids = new Set<number>();
-const graceMs = 5_000;
+let isInOrder = true;
+let isDone = false;
 
 function signalAll(signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);
     } catch {
+      // It died without a word before it was asked to end.
+      isInOrder = false;
       pids.delete(pid);
     }
   }
 }
 
+function hear(line: string): void {
+  const pid = Number(line.slice(1));
+  if (line === leashIsDone) isDone = true;
+  else if (line.startsWith('+')) pids.add(pid);
+  else pids.delete(pid);
+}
+
+function clearUp(): void {
+  if (isDone) return;
+  signalAll('SIGTERM');
+  const giveUpAtMs = Date.now() + leashGraceMs;
+  const watching = setInterval(() => {
+    for (const pid of pids) if (!isAlive(pid)) pids.delete(pid);
+    const isLate = pids.size > 0 && Date.now() > giveUpAtMs;
+    if (pids.size > 0 && !isLate) return;
+    clearInterval(watching);
+    if (isLate) signalAll('SIGKILL');
+    else if (isInOrder && runningFile !== undefined) rmSync(runningFile, { force: true });
+  }, 50);
+}
+
 // The terminal's Ctrl-C reaches the whole group: the parent decides what it means.
 process.on('SIGINT', () => undefined);
-createInterface({ input: process.stdin })
-  .on('line', (line) => {
-    const pid = Number(line.slice(1));
-    if (line.startsWith('+')) pids.add(pid);
-    else pids.delete(pid);
-  })
-  .on('close', () => {
-    signalAll('SIGTERM');
-    const giveUpAtMs = Date.now() + graceMs;
-    const watching = setInterval(() => {
-      if (Date.now() > giveUpAtMs) signalAll('SIGKILL');
-      for (const pid of pids) if (!isAlive(pid)) pids.delete(pid);
-      if (pids.size === 0 || Date.now() > giveUpAtMs) clearInterval(watching);
-    }, 50);
-  });
+createInterface({ input: process.stdin }).on('line', hear).on('close', clearUp);
 
 function isAlive(pid: number): boolean {
   try {

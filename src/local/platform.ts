@@ -5,7 +5,7 @@ import type { LocalSettings } from '../contracts/local-settings';
 import path from 'node:path';
 import { freePorts } from './ports';
 import { projectRoot } from './project-root';
-import { Service } from './service';
+import { isForeignSetting, Service } from './service';
 import { answers, type LocalStack, type StackOptions, startStack } from './stack';
 
 export interface PlatformOptions extends StackOptions {
@@ -43,12 +43,18 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
 
 /** A new password at each start: the operator's old one was only in the file of the stack that ran before. */
 async function setUp({ env }: LocalStack): Promise<LocalSettings['operator']> {
-  Object.assign(process.env, env);
+  adopt(env);
   const config = loadConfig(env);
   await bootstrapPlatform(config);
   const operator = { email: 'operator@tenure.local', password: randomPassword() };
   await createOperator(config, operator);
   return operator;
+}
+
+/** The SDK's clients in this process read the stack's settings, and none of the developer's own. */
+function adopt(env: LocalStack['env']): void {
+  for (const name of Object.keys(process.env).filter(isForeignSetting)) Reflect.deleteProperty(process.env, name);
+  Object.assign(process.env, env);
 }
 
 const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUiUrl' | 'aws'> => ({
@@ -61,7 +67,7 @@ const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUi
   },
 });
 
-function apiService(stack: LocalStack, { stateDir, restart }: StackOptions, port: number): Service {
+function apiService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions, port: number): Service {
   return new Service(
     {
       name: 'api',
@@ -70,6 +76,7 @@ function apiService(stack: LocalStack, { stateDir, restart }: StackOptions, port
       env: { ...stack.env, HOST: '127.0.0.1', PORT: String(port) },
       logFile: path.join(stateDir, 'logs/api.log'),
       restart,
+      onDeath: onProgress,
       isReady: () => answers(`http://127.0.0.1:${port}/healthz`),
     },
     stack.leash,
@@ -77,7 +84,7 @@ function apiService(stack: LocalStack, { stateDir, restart }: StackOptions, port
 }
 
 /** A worker listens nowhere: that its process lives is all there is to see from outside. Onboarding asks it for more. */
-function workerService(stack: LocalStack, { stateDir, restart }: StackOptions): Service {
+function workerService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions): Service {
   return new Service(
     {
       name: 'worker',
@@ -86,6 +93,7 @@ function workerService(stack: LocalStack, { stateDir, restart }: StackOptions): 
       env: { ...stack.env },
       logFile: path.join(stateDir, 'logs/worker.log'),
       restart,
+      onDeath: onProgress,
       isReady: () => Promise.resolve(true),
     },
     stack.leash,

@@ -15,6 +15,8 @@ export interface ServiceSpec {
   readonly isReady: () => Promise<boolean>;
   /** Starts it again when it dies by itself, once it was ready. */
   readonly restart: boolean;
+  /** Told, in words for people, when it dies by itself once it was ready. */
+  readonly onDeath?: (words: string) => void;
 }
 
 /** Told of every process that must not outlive this one. */
@@ -28,6 +30,14 @@ const pollMs = 50;
 /** A service that must write its state takes a moment; one that hangs does not get for ever. */
 const stopWithinMs = 10_000;
 const restartAfterMs = 200;
+/** One that keeps dying is started again ever more rarely, until it has lived for a while. */
+const longestRestartPauseMs = 10_000;
+const settledAfterMs = 10_000;
+
+/** Settings of the developer's own AWS, Temporal or Valkey: a local service that read them would work on the real ones. */
+export const isForeignSetting = (name: string): boolean => /^(AWS|TEMPORAL|VALKEY)_/.test(name);
+
+const inheritedEnvironment = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeignSetting(name)));
 
 /** One process of the local stack: started, watched, restarted, stopped. */
 export class Service {
@@ -35,6 +45,7 @@ export class Service {
   private isWanted = false;
   private wasReady = false;
   private spawnError: Error | undefined;
+  private restartPauseMs = restartAfterMs;
 
   constructor(
     private readonly spec: ServiceSpec,
@@ -97,16 +108,26 @@ export class Service {
     const { command, args, env, logFile } = this.spec;
     const log = openSync(logFile, 'a');
     // In a group of its own: Ctrl-C on the terminal is the supervisor's to pass on, in order.
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true });
+    const child = spawn(command, args, { env: { ...inheritedEnvironment(), ...env }, stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     this.child = child;
     const { pid } = child;
     if (pid !== undefined) this.leash.hold(pid);
-    child.once('exit', () => {
+    const launchedAtMs = Date.now();
+    child.once('exit', (code, signal) => {
       if (pid !== undefined) this.leash.release(pid);
-      if (this.isReviving) setTimeout(() => this.isReviving && !this.isRunning && this.launch(), restartAfterMs);
+      if (this.isWanted && this.wasReady) this.mourn(signal ?? `exit code ${code ?? 'unknown'}`, Date.now() - launchedAtMs);
     });
     child.once('error', (error) => (this.spawnError = error));
+  }
+
+  private mourn(cause: string, livedMs: number): void {
+    if (livedMs > settledAfterMs) this.restartPauseMs = restartAfterMs;
+    const pauseMs = this.restartPauseMs;
+    this.restartPauseMs = Math.min(pauseMs * 2, longestRestartPauseMs);
+    const next = this.spec.restart ? ` It is started again in ${pauseMs / 1_000} s.` : '';
+    this.spec.onDeath?.(`${this.name} ended by itself (${cause}); its log is ${this.spec.logFile}.${next}`);
+    if (this.isReviving) setTimeout(() => this.isReviving && !this.isRunning && this.launch(), pauseMs);
   }
 
   private async whyNot(): Promise<string> {

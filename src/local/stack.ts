@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { searchAttributes } from '../contracts/names';
+import { leashIsDone } from './leash-protocol';
 import { freePorts } from './ports';
 import { projectRoot } from './project-root';
 import { installLocalTools, type LocalTools } from './python';
@@ -20,6 +21,8 @@ export interface StackOptions {
   /** Starts services again that die. */
   readonly restart: boolean;
   readonly onProgress: (line: string) => void;
+  /** A file to remove should this process be killed and all else end in order without it. */
+  readonly runningFile?: string;
 }
 
 export interface LocalStack {
@@ -29,6 +32,8 @@ export interface LocalStack {
   readonly services: Readonly<Record<'temporal' | 'aws' | 'valkey' | 'model', Service>>;
   readonly tools: LocalTools;
   readonly leash: Leash;
+  /** Resolves when the emulator has died and taken the state along that was to be kept; it is not started again then. */
+  readonly stateLost: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -42,10 +47,12 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
   const tools = await installLocalTools({ onProgress });
   await mkdir(path.join(stateDir, 'logs'), { recursive: true });
   const ports = options.ports ?? (await freePorts(stackPorts));
-  const leash = startLeash();
+  const leash = startLeash(options.runningFile);
+  let reportLoss: () => void = () => undefined;
+  const stateLost = new Promise<void>((resolve) => (reportLoss = resolve));
   const services = {
     temporal: temporalService(tools, ports, options, leash),
-    aws: awsService(tools, ports, options, leash),
+    aws: awsService(tools, ports, { ...options, onStateLost: reportLoss }, leash),
     valkey: valkeyService(tools, ports, options, leash),
     model: modelService(ports, options, leash),
   };
@@ -62,7 +69,7 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
     await stop();
     throw error;
   }
-  return { env: environment(ports), urls: urlsOf(ports), services, tools, leash, stop };
+  return { env: environment(ports), urls: urlsOf(ports), services, tools, leash, stateLost, stop };
 }
 
 async function timed(service: Service, onProgress: (line: string) => void): Promise<void> {
@@ -90,7 +97,7 @@ const environment = (ports: StackPorts): Record<string, string> => ({
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 });
 
-type ServiceOptions = Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart'>;
+type ServiceOptions = Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart' | 'onProgress'>;
 
 const logOf = ({ stateDir }: ServiceOptions, name: string) => path.join(stateDir, 'logs', `${name}.log`);
 
@@ -104,29 +111,35 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'matching.enableFairness=true'],
   ];
-  const spec = { name: 'temporal', command: temporal, args, env: {}, logFile: logOf(options, 'temporal'), restart: options.restart };
+  const spec = { name: 'temporal', command: temporal, args, env: {}, logFile: logOf(options, 'temporal'), restart: options.restart, onDeath: options.onProgress };
   return new Service({ ...spec, isReady: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)) }, leash);
 }
 
-function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
+function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions & { onStateLost: () => void }, leash: Leash): Service {
   const directory = path.join(options.stateDir, 'aws');
   const keeps = options.keepsState ? '1' : '0';
   // Pools' signing keys go to STATE_DIR in any case: left out, all stacks of the machine would share one folder.
   const state = { STATE_DIR: directory, PERSIST_STATE: keeps, S3_PERSIST: keeps, S3_DATA_DIR: path.join(directory, 's3') };
   const env = { ...rootKeys, ...state, GATEWAY_PORT: String(ports.aws), BIND_HOST: host, AUTH: 'true', IOT_MTLS_ENABLED: 'false', LOG_LEVEL: 'WARNING' };
-  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart };
+  // It writes its state only when it stops in order: one that died would come back empty, and nothing else would know.
+  const loses = options.restart && options.keepsState;
+  const onDeath = (words: string) => {
+    options.onProgress(words);
+    if (loses) options.onStateLost();
+  };
+  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart && !loses, onDeath };
   return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
 }
 
 export function valkeyService({ valkey }: LocalTools, ports: Pick<StackPorts, 'valkey'>, options: ServiceOptions, leash: Leash): Service {
   const args = ['--bind', host, '--port', String(ports.valkey), '--save', '', '--appendonly', 'no', '--dir', options.stateDir];
-  const spec = { name: 'valkey', command: valkey, args, env: {}, logFile: logOf(options, 'valkey'), restart: options.restart };
+  const spec = { name: 'valkey', command: valkey, args, env: {}, logFile: logOf(options, 'valkey'), restart: options.restart, onDeath: options.onProgress };
   return new Service({ ...spec, isReady: () => listens(ports.valkey) }, leash);
 }
 
 function modelService(ports: StackPorts, options: ServiceOptions, leash: Leash): Service {
   const args = [path.join(projectRoot, 'dist/local/model/main.js')];
-  const spec = { name: 'model', command: process.execPath, args, env: { PORT: String(ports.model), HOST: host }, logFile: logOf(options, 'model') };
+  const spec = { name: 'model', command: process.execPath, args, env: { PORT: String(ports.model), HOST: host }, logFile: logOf(options, 'model'), onDeath: options.onProgress };
   return new Service({ ...spec, restart: options.restart, isReady: () => answers(`${urlsOf(ports).model}/_health`) }, leash);
 }
 
@@ -143,19 +156,21 @@ const listens = (port: number): Promise<boolean> =>
     socket.once('connect', () => settle(true)).once('error', () => settle(false));
   });
 
-/** A process that ends what it holds when this one dies, however that happens. */
-export function startLeash(): Leash & { end(): void } {
-  const child = spawn(process.execPath, [path.join(projectRoot, 'dist/local/leash.js')], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+/**
+ * A process that ends what it holds when this one dies, however that happens.
+ * @param runningFile - removed when all of it ended in order then.
+ */
+export function startLeash(runningFile?: string): Leash & { end(): void } {
+  const args = [path.join(projectRoot, 'dist/local/leash.js'), ...(runningFile === undefined ? [] : [runningFile])];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.unref();
   child.stdin.on('error', () => undefined);
+  const tell = (line: string) => child.stdin.writable && child.stdin.write(`${line}\n`);
   return {
-    hold: (pid) => {
-      child.stdin.write(`+${pid}\n`);
-    },
-    release: (pid) => {
-      if (child.stdin.writable) child.stdin.write(`-${pid}\n`);
-    },
+    hold: (pid) => void tell(`+${pid}`),
+    release: (pid) => void tell(`-${pid}`),
     end: () => {
+      tell(leashIsDone);
       child.stdin.end();
     },
   };

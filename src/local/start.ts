@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { localSettingsFile } from '../contracts/local-settings';
+import { leashGraceMs } from './leash-protocol';
 import { type LocalPlatform, startPlatform } from './platform';
 import { isTaken } from './ports';
 import { projectRoot } from './project-root';
@@ -9,7 +11,7 @@ import type { StackPorts } from './stack';
 
 const stateDir = path.join(projectRoot, '.tenure/state');
 const settingsFile = path.join(projectRoot, localSettingsFile);
-/** Holds the process id while the stack runs; the emulator's state is written only by a stop that takes it away. */
+/** Holds the process id while the stack runs. It goes when all has ended in order: only then has the emulator written its state. */
 const runningFile = path.join(stateDir, 'running');
 
 const portVariables = {
@@ -28,13 +30,15 @@ async function main(): Promise<void> {
   const { api: apiPort, ...ports } = await choosePorts();
   await mkdir(stateDir, { recursive: true });
   await writeFile(runningFile, String(process.pid));
-  const platform = await startPlatform({ stateDir, ports, apiPort, keepsState: true, restart: true, onProgress: (line) => console.log(`  ${line}`) }).catch(
-    async (error: unknown) => {
-      await rm(runningFile, { force: true });
-      throw error;
-    },
-  );
+  const platform = await startPlatform({
+    ...{ stateDir, ports, apiPort, runningFile, keepsState: true, restart: true },
+    onProgress: (line) => console.log(`  ${line}`),
+  }).catch(async (error: unknown) => {
+    await rm(runningFile, { force: true });
+    throw error;
+  });
   stopOnSignal(platform);
+  platform.stack.stateLost.then(() => giveUp(platform)).catch(fail);
   await writeFile(settingsFile, JSON.stringify(platform.settings, null, 2));
   await chmod(settingsFile, 0o600);
   console.log(welcome(platform));
@@ -53,13 +57,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** AWS is empty after a hard kill while Temporal remembers: together they would tell two stories. */
+/** The emulator is empty after a hard kill while Temporal remembers: together they would tell two stories. */
 async function setAsideAfterUncleanStop(): Promise<void> {
-  if (!existsSync(runningFile)) return;
+  if (await isGone(runningFile, leashGraceMs + 1_000)) return;
   const aside = `${stateDir}-unclean-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
   await rename(stateDir, aside);
   await rm(settingsFile, { force: true });
   console.log(`The last run was not stopped cleanly, and the AWS emulator lost its state. Starting over; the old state is in ${aside}`);
+}
+
+/** A last run that was killed may still be ending in order: then the file goes. */
+async function isGone(file: string, withinMs: number): Promise<boolean> {
+  for (const giveUpAtMs = Date.now() + withinMs; existsSync(file); ) {
+    if (Date.now() > giveUpAtMs) return false;
+    await delay(50);
+  }
+  return true;
 }
 
 async function choosePorts(): Promise<StackPorts & { api: number }> {
@@ -90,6 +103,14 @@ function stopOnSignal(platform: LocalPlatform): void {
     });
 }
 
+/** The running file stays, so that the next start sets the state aside. */
+async function giveUp(platform: LocalPlatform): Promise<void> {
+  console.error('What the AWS emulator held is lost, and Temporal remembers it: nothing here fits together any more. Stopping; start again to begin anew.');
+  await platform.stop();
+  await rm(settingsFile, { force: true });
+  process.exit(1);
+}
+
 const welcome = ({ settings: { apiUrl, temporalUiUrl } }: LocalPlatform): string => `
 Tenure is up.
 
@@ -106,7 +127,9 @@ Try, in another terminal:
 State is kept in .tenure/state. Ctrl-C stops everything.
 `;
 
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
-});
+}
+
+main().catch(fail);

@@ -12,9 +12,10 @@ const oldestMinor = 5;
 
 /**
  * A Temporal command line to start a server with: of the machine, of the virtual environment, or else the one that
- * Temporal's testing package downloads. A server that runs already is named by TEMPORAL_ADDRESS and needs none.
+ * Temporal's testing package downloads. A server that runs already is never used: what is tried out locally has no place
+ * among somebody's real work.
  *
- * @throws Error that names all four ways.
+ * @throws Error that names all three ways.
  */
 export async function findTemporal(inVenv: string, onProgress: (line: string) => void): Promise<string> {
   if (await isUsable('temporal')) return 'temporal';
@@ -24,7 +25,7 @@ export async function findTemporal(inVenv: string, onProgress: (line: string) =>
     return await download();
   } catch (error) {
     throw new Error(
-      `There is no Temporal server. One of these will do: set TEMPORAL_ADDRESS to one that runs; put "temporal" 1.${oldestMinor} or later on the PATH; ` +
+      `There is no Temporal server. One of these will do: put "temporal" 1.${oldestMinor} or later on the PATH; ` +
         `delete .tenure/venv, so that it is installed again; or let it be downloaded from temporal.download, which failed just now (${error instanceof Error ? error.message : String(error)}).`,
       { cause: error },
     );

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { freePorts, isTaken } from '../../src/local/ports';
-import { descendants, survivors } from './processes';
+import { descendantRunning, descendants, survivors } from './processes';
 
 const root = path.join(__dirname, '../..');
 const portNames = ['api', 'temporal', 'temporal_ui', 'aws', 'valkey', 'model'] as const;
@@ -88,11 +88,26 @@ it('stays up, refuses a second start, stops cleanly and remembers everything at 
   expect(await again.ended).toBe(0);
 }, 120_000);
 
-it('takes everything along when it is killed, and starts over with a clear word', async () => {
+it('takes everything along when it is killed, in order, and remembers it at the next start', async () => {
   const killed = await started();
   const below = await descendants(killed.child.pid ?? 0);
   killed.child.kill('SIGKILL');
   await killed.ended;
+  expect([await survivors(below, 10_000), await openPorts()]).toEqual([[], []]);
+
+  const next = await started();
+  expect(next.output()).not.toContain('not stopped cleanly');
+  expect(await tenure('tenant', 'list')).toMatch(/acme.*active/);
+  next.child.kill('SIGINT');
+  expect(await next.ended).toBe(0);
+}, 120_000);
+
+it('stops with a clear word when the emulator dies with what it held, and starts over', async () => {
+  const stack = await started();
+  const below = await descendants(stack.child.pid ?? 0);
+  process.kill(await descendantRunning(stack.child.pid ?? 0, 'ministack'), 'SIGKILL');
+  expect(await stack.ended).toBe(1);
+  expect(stack.output()).toMatch(/aws ended by itself \(SIGKILL\).*\n.*What the AWS emulator held is lost/);
   expect([await survivors(below, 10_000), await openPorts()]).toEqual([[], []]);
 
   const next = await started();
@@ -101,6 +116,26 @@ it('takes everything along when it is killed, and starts over with a clear word'
   expect(await readdir(path.join(project, '.tenure'))).toContainEqual(expect.stringMatching(/^state-unclean-/));
   next.child.kill('SIGINT');
   expect(await next.ended).toBe(0);
+}, 120_000);
+
+it('does not let settings of the real services near the stack', async () => {
+  const foreign = { AWS_PROFILE: 'production', AWS_SESSION_TOKEN: 'real', TEMPORAL_API_KEY: 'real', TEMPORAL_ADDRESS: 'real.invalid:7233', VALKEY_URL: 'redis://real.invalid' };
+  const stack = run('local/start.js', [], foreign);
+  await stack.said('Ctrl-C stops everything');
+  await tenure('tenant', 'create', 'shielded');
+  stack.child.kill('SIGINT');
+  expect(await stack.ended).toBe(0);
+}, 120_000);
+
+it('says of a service that keeps dying that it does, ever more rarely', async () => {
+  const stack = await started();
+  const seen = ['0.2 s', '0.4 s', '0.8 s'];
+  for (const pause of seen) {
+    process.kill(await descendantRunning(stack.child.pid ?? 0, 'model/main.js'), 'SIGKILL');
+    await stack.said(`model ended by itself (SIGKILL); its log is ${path.join(project, '.tenure/state/logs/model.log')}. It is started again in ${pause}`);
+  }
+  stack.child.kill('SIGINT');
+  expect(await stack.ended).toBe(0);
 }, 120_000);
 
 it('names the port that is taken, and the way out', async () => {

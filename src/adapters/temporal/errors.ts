@@ -47,7 +47,7 @@ function translated(error: unknown): unknown {
     return new DomainError(code, message, { cause: error });
   }
   if (isPassing(error))
-    return new DomainError('dependency/unavailable', 'Temporal does not answer: try again.', { cause: error, retryAfterSeconds });
+    return new DomainError('dependency/unavailable', 'Temporal does not answer, or no worker does: try again.', { cause: error, retryAfterSeconds });
   return error;
 }
 

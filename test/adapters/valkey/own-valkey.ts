@@ -15,7 +15,7 @@ export async function ownValkey() {
   await mkdir(path.join(stateDir, 'logs'));
   const ports = await freePorts(['valkey']);
   const leash = startLeash();
-  const options = { stateDir, keepsState: false, restart: false };
+  const options = { stateDir, keepsState: false, restart: false, onProgress: () => undefined };
   const server = valkeyService(await installLocalTools({ onProgress: () => undefined }), ports, options, leash);
   await server.start();
   return {
