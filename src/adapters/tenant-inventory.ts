@@ -1,14 +1,16 @@
-import type { OwnedResource } from '../contracts/inventory';
+import type { InventoryReport, OwnedResource } from '../contracts/inventory';
 import type { ResourceFinder, TenantInventory } from '../ports/tenant-inventory';
 import type { TenantRegistry } from '../ports/tenant-registry';
 
 /** What the finders of all services know, as one list. */
 export function createTenantInventory(finders: readonly ResourceFinder[]): TenantInventory {
+  const inspect: TenantInventory['inspect'] = async (tenantId, except) => {
+    const looks = await Promise.all(finders.map((finder) => look(finder, tenantId, except)));
+    return { resources: sorted(looks.flatMap(({ resources }) => resources)), checks: sorted(looks.flatMap(({ checks }) => checks)) };
+  };
   return {
-    async list(tenantId, except) {
-      const found = (await Promise.all(finders.map((finder) => finder.find(tenantId)))).flat();
-      return found.filter(({ type, name }) => type !== 'workflow' || name !== except?.workflowId).sort((a, b) => keyOf(a).localeCompare(keyOf(b)));
-    },
+    inspect,
+    list: async (tenantId, except) => (await inspect(tenantId, except)).resources,
     async tenantIds() {
       const ids = await Promise.all(finders.map((finder) => finder.tenantIds()));
       return [...new Set(ids.flat())].sort();
@@ -16,10 +18,26 @@ export function createTenantInventory(finders: readonly ResourceFinder[]): Tenan
   };
 }
 
-const keyOf = ({ service, type, name }: OwnedResource): string => `${service} ${type} ${name}`;
+async function look(finder: ResourceFinder, tenantId: string, except?: { readonly workflowId: string }): Promise<InventoryReport> {
+  const resources = (await finder.find(tenantId)).filter(({ type, name }) => type !== 'workflow' || name !== except?.workflowId);
+  const checkedAt = new Date().toISOString();
+  const unknown = resources.find((resource) => !finder.checks.some((check) => isOfKind(resource, check)));
+  if (unknown) throw new Error(`The finder of ${unknown.service}:${unknown.type} does not say how it looks for it.`);
+  return {
+    resources,
+    checks: finder.checks.map((check) => ({ ...check, checkedAt, found: resources.filter((resource) => isOfKind(resource, check)).length })),
+  };
+}
+
+const isOfKind = (resource: Kind, check: Kind): boolean => resource.service === check.service && resource.type === check.type;
+type Kind = Pick<OwnedResource, 'service' | 'type'>;
+
+const sorted = <T extends Kind & { readonly name?: string }>(items: readonly T[]): T[] => items.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b)));
+const keyOf = ({ service, type, name = '' }: Kind & { readonly name?: string }): string => `${service} ${type} ${name}`;
 
 /** The registry's own entries. A tombstone belongs to nobody any more. */
 export const registryFinder = (registry: TenantRegistry): ResourceFinder => ({
+  checks: [{ service: 'registry', type: 'tenant', call: 'DynamoDB GetItem on tenant-registry' }],
   async find(tenantId) {
     const record = await registry.get(tenantId);
     return record ? [{ service: 'registry', type: 'tenant', name: tenantId, state: record.status }] : [];

@@ -6,7 +6,7 @@ import { PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { AdminCreateUserCommand, CreateGroupCommand, CreateUserPoolClientCommand, CreateUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { CreateBackupCommand, CreateTableCommand } from '@aws-sdk/client-dynamodb';
-import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { AttachRolePolicyCommand, CreatePolicyCommand, CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateBucketCommand, CreateMultipartUploadCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { AgentConfig } from '../../src/contracts/tenant';
@@ -97,6 +97,11 @@ describe('finds what was left behind', () => {
       await aws.iam.send(new CreateRoleCommand({ RoleName: role, AssumeRolePolicyDocument: trust }));
       await aws.iam.send(new PutRolePolicyCommand({ RoleName: role, PolicyName: 'p', PolicyDocument: policy }));
     },
+    'iam:attached-policy': async (tenantId, { role }) => {
+      await aws.iam.send(new CreateRoleCommand({ RoleName: role, AssumeRolePolicyDocument: trust }));
+      const { Policy } = await aws.iam.send(new CreatePolicyCommand({ PolicyName: `by-hand-${tenantId}`, PolicyDocument: policy }));
+      await aws.iam.send(new AttachRolePolicyCommand({ RoleName: role, PolicyArn: Policy?.Arn }));
+    },
     's3:bucket': (_tenantId, { bucket }) => aws.s3.send(new CreateBucketCommand({ Bucket: bucket })),
     's3:object-versions': async (_tenantId, { bucket }) => {
       await aws.s3.send(new CreateBucketCommand({ Bucket: bucket }));
@@ -143,6 +148,23 @@ describe('finds what was left behind', () => {
     await plant(tenantId, tenantResources(tenantId));
     await eventually(async () => expect(await kinds(tenantId)).toContain(kind));
     await eventually(async () => expect(await inventory.tenantIds()).toContain(tenantId));
+  });
+
+  it('all that it says it looks for, and says how', async () => {
+    const { checks, resources } = await inventory.inspect(newTenantId());
+    expect(resources).toEqual([]);
+    const planted = [...Object.keys(plants), 'temporal:workflow'].sort();
+    expect(checks.map(({ service, type }) => `${service}:${type}`).sort()).toEqual(planted);
+    for (const { call, checkedAt, found } of checks) {
+      expect(call).not.toBe('');
+      expect(Math.abs(Date.now() - Date.parse(checkedAt))).toBeLessThan(60_000);
+      expect(found).toBe(0);
+    }
+  });
+
+  it('nothing of a kind it does not say how it looks for', async () => {
+    const silent = createTenantInventory([{ checks: [], find: () => Promise.resolve([{ service: 's3', type: 'bucket', name: 'x' }]), tenantIds: () => Promise.resolve([]) }]);
+    await expect(silent.inspect('acme')).rejects.toThrow('s3:bucket');
   });
 
   /** Temporal's list follows its changes by moments. */

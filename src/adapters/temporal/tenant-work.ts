@@ -25,6 +25,10 @@ export function createTenantWork(client: Client): ResourceFinder {
     });
 
   return {
+    checks: [
+      { service: 'temporal', type: 'workflow', call: 'ListWorkflowExecutions by TenantId, running' },
+      { service: 'temporal', type: 'schedule', call: 'ListSchedules' },
+    ],
     async find(tenantId) {
       const [workflowIds, scheduleIds] = await Promise.all([running(tenantId), schedules()]);
       return [

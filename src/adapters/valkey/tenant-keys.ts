@@ -22,6 +22,7 @@ export function createTenantKeys({ commands }: Pick<Valkey, 'commands'>): Resour
   }
 
   return {
+    checks: [{ service: 'valkey', type: 'key', call: 'SCAN' }],
     find: async (tenantId) => (await keys(valkeyKeys.all(tenantId))).map((name) => ({ service: 'valkey', type: 'key', name })),
     tenantIds: async () => (await keys('{*}/*')).flatMap((key) => tenantOfKey(key) ?? []),
     async erase(tenantId) {

@@ -6,13 +6,14 @@ import { tenantResources } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
 import { nameOfMemory } from '../tenant-memories';
-import { allOf, countOf, ifThere, resource, tenantsOf } from './finding';
+import { allOf, checksOf, countOf, ifThere, resource, tenantsOf } from './finding';
 
 /** Of this account: a bucket of that name that is somebody else's is no tenant's of ours. */
 export function bucketFinder({ s3: client }: PlatformClients): ResourceFinder {
   const buckets = (Prefix: string) => allOf(paginateListBuckets({ client }, { Prefix }), (page) => page.Buckets);
 
   return {
+    checks: checksOf('s3', { bucket: 'ListBuckets', 'object-versions': 'ListObjectVersions', 'incomplete-uploads': 'ListMultipartUploads' }),
     async find(tenantId) {
       const { bucket: Bucket } = tenantResources(tenantId);
       if (!(await buckets(Bucket)).some(({ Name }) => Name === Bucket)) return [];
@@ -34,6 +35,7 @@ export function bucketFinder({ s3: client }: PlatformClients): ResourceFinder {
 
 /** Backups somebody took of the table outlive it. */
 export const tableFinder = ({ table: client }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('dynamodb', { table: 'DescribeTable', backup: 'ListBackups' }),
   async find(tenantId) {
     const { table: TableName } = tenantResources(tenantId);
     const [found, backups] = await Promise.all([
@@ -57,6 +59,7 @@ export const tableFinder = ({ table: client }: PlatformClients): ResourceFinder 
 });
 
 export const parameterFinder = ({ ssm: client }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('ssm', { parameter: 'GetParametersByPath' }),
   async find(tenantId) {
     const Path = tenantResources(tenantId).parameterPrefix;
     const found = await allOf(paginateGetParametersByPath({ client }, { Path, Recursive: true }), ({ Parameters }) => Parameters);
@@ -72,6 +75,7 @@ export const parameterFinder = ({ ssm: client }: PlatformClients): ResourceFinde
 export function memoryFinder({ agentCoreControl: client }: PlatformClients): ResourceFinder {
   const memories = () => allOf(paginateListMemories({ client, pageSize: 50 }, {}), (page) => page.memories);
   return {
+    checks: checksOf('agentcore', { memory: 'ListMemories' }),
     async find(tenantId) {
       const { memory } = tenantResources(tenantId);
       return (await memories()).flatMap(({ id = '', status }) => (nameOfMemory(id) === memory ? [resource('agentcore', 'memory', id, status)] : []));

@@ -1,4 +1,4 @@
-import type { OwnedResource } from '../../../contracts/inventory';
+import type { OwnedResource, ResourceCheck } from '../../../contracts/inventory';
 import { tenantOfResource } from '../../../contracts/names';
 import { isAwsError } from '../failures';
 
@@ -28,6 +28,10 @@ export const resource = (service: string, type: string, name: string, state?: st
   name,
   ...(state !== undefined && { state }),
 });
+
+/** How a service is asked for each kind of thing it has: by type, the call. */
+export const checksOf = (service: string, calls: Readonly<Record<string, string>>): ResourceCheck[] =>
+  Object.entries(calls).map(([type, call]) => ({ service, type, call }));
 
 /** The tenants that names of this kind belong to. */
 export const tenantsOf = (kind: Parameters<typeof tenantOfResource>[0], names: readonly (string | undefined)[]): string[] =>

@@ -13,9 +13,10 @@ import { paginateGetResources } from '@aws-sdk/client-resource-groups-tagging-ap
 import { tenantIdPattern, tenantResources, tenantTag } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
-import { allOf, ifThere, resource, tenantsOf } from './finding';
+import { allOf, checksOf, ifThere, resource, tenantsOf } from './finding';
 
 export const stackFinder = ({ cloudFormation }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('cloudformation', { stack: 'DescribeStacks' }),
   async find(tenantId) {
     const found = await ifThere(cloudFormation.send(new DescribeStacksCommand({ StackName: tenantResources(tenantId).stack })));
     return (found?.Stacks ?? []).map(({ StackName = '', StackStatus: status }) => resource('cloudformation', 'stack', StackName, status));
@@ -47,6 +48,12 @@ export function userPoolFinder({ cognito: client }: PlatformClients): ResourceFi
   }
 
   return {
+    checks: checksOf('cognito', {
+      'user-pool': 'ListUserPools',
+      'user-pool-client': 'ListUserPools, ListUserPoolClients',
+      group: 'ListUserPools, ListGroups',
+      users: 'ListUserPools, DescribeUserPool',
+    }),
     async find(tenantId) {
       const { userPool } = tenantResources(tenantId);
       const named = (await pools()).filter(({ Name }) => Name === userPool);
@@ -72,6 +79,7 @@ export async function taggedKeys({ kms, tagging }: Pick<PlatformClients, 'kms' |
 export function keyFinder(aws: PlatformClients): ResourceFinder {
   const aliases = () => allOf(paginateListAliases({ client: aws.kms }, { Limit: 100 }), ({ Aliases }) => Aliases);
   return {
+    checks: checksOf('kms', { alias: 'DescribeKey by alias', key: 'DescribeKey by alias, GetResources by tag' }),
     async find(tenantId) {
       const KeyId = tenantResources(tenantId).keyAlias;
       const [byAlias, tagged] = await Promise.all([ifThere(aws.kms.send(new DescribeKeyCommand({ KeyId }))), taggedKeys(aws, tenantId)]);
@@ -87,6 +95,7 @@ export function keyFinder(aws: PlatformClients): ResourceFinder {
 }
 
 export const roleFinder = ({ iam: client }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('iam', { role: 'GetRole', 'inline-policy': 'ListRolePolicies', 'attached-policy': 'ListAttachedRolePolicies' }),
   async find(tenantId) {
     const RoleName = tenantResources(tenantId).role;
     if (!(await ifThere(client.send(new GetRoleCommand({ RoleName }))))) return [];
@@ -107,6 +116,7 @@ export const roleFinder = ({ iam: client }: PlatformClients): ResourceFinder => 
 });
 
 export const logGroupFinder = ({ logs: client }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('logs', { 'log-group': 'DescribeLogGroups' }),
   async find(tenantId) {
     const { logGroup } = tenantResources(tenantId);
     const { logGroups } = await client.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: logGroup }));
@@ -121,6 +131,7 @@ export const logGroupFinder = ({ logs: client }: PlatformClients): ResourceFinde
 
 /** By its exact name: a prefix would find those of a tenant whose id goes on after it. */
 export const alarmFinder = ({ cloudWatch: client }: PlatformClients): ResourceFinder => ({
+  checks: checksOf('cloudwatch', { alarm: 'DescribeAlarms' }),
   async find(tenantId) {
     const { MetricAlarms } = await client.send(new DescribeAlarmsCommand({ AlarmNames: [tenantResources(tenantId).alarm] }));
     return (MetricAlarms ?? []).map(({ AlarmName = '' }) => resource('cloudwatch', 'alarm', AlarmName));
