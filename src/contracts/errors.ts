@@ -19,6 +19,8 @@ export const errors = {
   'tenant/exists': { status: 409, title: 'This tenant id is taken', retryable: false },
   'tenant/not-active': { status: 409, title: 'The tenant is not active', retryable: false },
   'tenant/leaving': { status: 409, title: 'The tenant is leaving, and takes no new work', retryable: false },
+  'tenant/suspended': { status: 409, title: 'The tenant is suspended', retryable: false },
+  'tenant/not-suspended': { status: 409, title: 'The tenant is not suspended', retryable: false },
   'tenant/busy': { status: 409, title: 'Another operation works on this tenant', retryable: true },
   'operation/not-found': { status: 404, title: 'Operation not found', retryable: false },
   'operation/not-cancellable': { status: 409, title: 'The operation can no longer be cancelled', retryable: false },

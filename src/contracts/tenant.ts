@@ -13,6 +13,9 @@ export const TenantId = AnyTenantId.refine(
 export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
 
+/** Statuses of a tenant that stands: others may work on it, and it can leave. */
+export type WorkingStatus = Extract<TenantStatus, 'active' | 'suspended'>;
+
 export const Tier = z.enum(['standard', 'premium']);
 export type Tier = z.infer<typeof Tier>;
 
@@ -47,6 +50,8 @@ export const TenantRecord = z.object({
   status: z.enum(tenantStatuses),
   /** Operation that last changed `status`; only it may change it while it runs. */
   operationId: z.string(),
+  /** Operation that works on the tenant now: no other may begin. Onboarding and offboarding hold the tenant by its status instead. */
+  claimedBy: z.string().optional(),
   rate: RequestRate.optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),

@@ -18,6 +18,8 @@ export interface Operations {
    */
   start<Kind extends OperationKind>(kind: Kind, operationId: string, request: OperationRequests[Kind]): Promise<Operation>;
   get(operationId: string): Promise<Operation | undefined>;
+  /** Whether its workflow runs; false when there is none (any more). */
+  isRunning(operationId: string): Promise<boolean>;
   /** Newest first; a new operation is in it after about a second. @throws DomainError `request/malformed` when the cursor is none. */
   list(filter: OperationFilter, page: { limit: number; cursor?: string }): Promise<{ operations: OperationSummary[]; nextCursor?: string }>;
   /** @throws DomainError `operation/not-found`, `operation/not-cancellable`. */

@@ -1,4 +1,4 @@
-import type { ServedTenant, TenantRecord, TenantStatus } from '../contracts/tenant';
+import type { ServedTenant, TenantRecord, TenantStatus, WorkingStatus } from '../contracts/tenant';
 
 /** The platform's list of tenants, table `tenant-registry`. */
 export interface TenantRegistry {
@@ -16,9 +16,18 @@ export interface TenantRegistry {
   /**
    * Moves a tenant to another status on behalf of an operation; a grace period ends with it.
    * @throws DomainError `tenant/not-found`; `tenant/busy` when the status is not one of `from`
-   * (unless this operation has already made the move).
+   * (unless this operation has already made the move), or when another operation has claimed the tenant.
    */
   transition(input: { tenantId: string; from: readonly TenantStatus[]; to: TenantStatus; operationId: string }): Promise<TenantRecord>;
+  /**
+   * Takes a working tenant for one operation; the same operation may call it again. It does not change the status.
+   * @param from - statuses the operation can begin in. Default: active or suspended.
+   * @throws DomainError `tenant/not-found` (also once deleted); `tenant/busy`, which names the operation in the way;
+   * `tenant/suspended`, `tenant/not-suspended` when the tenant is not what the operation needs.
+   */
+  claim(tenantId: string, operationId: string, from?: readonly WorkingStatus[]): Promise<TenantRecord>;
+  /** Lets go of a claim; does nothing when this operation has none, or the tenant is gone. */
+  releaseClaim(tenantId: string, operationId: string): Promise<void>;
   /** Notes what has been built. */
   update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'rate' | 'tier' | 'displayName' | 'keepUntil'>>): Promise<TenantRecord>;
 }

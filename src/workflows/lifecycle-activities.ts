@@ -45,6 +45,13 @@ export const { statusBeforeLeaving, blockTenant } = proxyActivities<LifecycleAct
   summary: 'Block new work in the registry',
 });
 export const { schedulesBeforeLeaving } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See which schedules are paused' });
+export const { claimTenant } = proxyActivities<LifecycleActivities>({
+  ...quick,
+  // As with blocking, the caller waits for the answer.
+  retry: { ...base.retry, nonRetryableErrorTypes: ['tenant/busy'] },
+  summary: 'Take the tenant for this operation alone',
+});
+export const { releaseClaim } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let others work on the tenant' });
 /** It ends its sessions by its own clock; as long as it beats, it works. */
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
 export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Say until when it can be called off' });

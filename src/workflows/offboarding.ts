@@ -1,8 +1,8 @@
 import { patched, sleep } from '@temporalio/workflow';
-import type { LeavingStatus } from '../activities/lifecycle/registry';
 import type { PausedSchedule } from '../contracts/maintenance';
 import { backupIds } from '../contracts/names';
 import type { Drain, OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
+import type { WorkingStatus } from '../contracts/tenant';
 import { cancelTurnsAtMs } from '../domain/draining';
 import {
   announceDeletion,
@@ -42,7 +42,7 @@ type Offboarding = OperationRun<'offboarding'>;
 async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
   const { tenantId, graceSeconds } = request;
   const tenant = { tenantId, operationId };
-  let before: LeavingStatus | undefined;
+  let before: WorkingStatus | undefined;
 
   const heardAfterMs = await run.step(
     'block',

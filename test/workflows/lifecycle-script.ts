@@ -121,6 +121,8 @@ export class LifecycleScript {
       blockTenant: () => this.act('blockTenant').then(() => ({ heardAfterMs: 1_000 })),
       unblockTenant: ({ to }) => this.act('unblockTenant').then(() => expect(to).toBe('suspended')),
       buryTenant: does('buryTenant'),
+      claimTenant: does('claimTenant'),
+      releaseClaim: does('releaseClaim'),
       createInfrastructure: () => this.act('createInfrastructure').then(() => infrastructure),
       deleteInfrastructure: does('deleteInfrastructure'),
       emptyBucket: does('emptyBucket'),

@@ -1,5 +1,6 @@
-import { DomainError } from '../../contracts/errors';
-import type { RequestRate, TenantRecord, TenantStatus, Tier } from '../../contracts/tenant';
+import { codeOf, DomainError } from '../../contracts/errors';
+import type { RequestRate, TenantRecord, Tier, WorkingStatus } from '../../contracts/tenant';
+import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 
 interface OfOperation {
@@ -13,17 +14,15 @@ export interface ReserveInput extends OfOperation {
   readonly rate?: RequestRate;
 }
 
-/** Statuses a tenant can leave from, and returns to when leaving is called off. */
-export type LeavingStatus = Extract<TenantStatus, 'active' | 'suspended'>;
-
 export interface RegistryDeps {
   readonly registry: TenantRegistry;
+  readonly operations: Pick<Operations, 'isRunning'>;
   /** Age at which every process has read the registry anew. */
   readonly tenantCacheMs: number;
 }
 
 /** The tenant's entry in the registry, through its whole life. */
-export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDeps) => ({
+export const createRegistryActivities = ({ registry, operations, tenantCacheMs }: RegistryDeps) => ({
   /** @throws DomainError `tenant/exists` (not retried). */
   async reserveTenant({ tenantId, operationId, displayName, tier, rate }: ReserveInput): Promise<void> {
     await registry.reserve({ tenantId, operationId, displayName, tier, ...(rate && { rate }) });
@@ -42,7 +41,7 @@ export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDe
    * What a tenant is before it leaves. Its own activity, so that the answer survives: once blocked, nobody knows.
    * @throws DomainError `tenant/not-found` (also once deleted), `tenant/busy`.
    */
-  async statusBeforeLeaving({ tenantId }: OfOperation): Promise<LeavingStatus> {
+  async statusBeforeLeaving({ tenantId }: OfOperation): Promise<WorkingStatus> {
     const tenant = await registry.get(tenantId);
     if (!tenant || tenant.status === 'deleted') throw new DomainError('tenant/not-found', `There is no tenant "${tenantId}".`);
     if (tenant.status === 'active' || tenant.status === 'suspended') return tenant.status;
@@ -52,10 +51,12 @@ export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDe
   /**
    * Refuses new work from now on.
    * @returns how long to wait until every process has heard of it.
-   * @throws DomainError `tenant/busy` when the status is no longer `from`.
+   * @throws DomainError `tenant/busy` when the status is no longer `from`, or another operation works on the tenant.
    */
-  async blockTenant({ tenantId, operationId, from }: OfOperation & { from: LeavingStatus }): Promise<{ heardAfterMs: number }> {
-    await registry.transition({ tenantId, from: [from], to: 'offboarding', operationId });
+  async blockTenant({ tenantId, operationId, from }: OfOperation & { from: WorkingStatus }): Promise<{ heardAfterMs: number }> {
+    await withoutDeadClaims({ registry, operations }, { tenantId, operationId }, () =>
+      registry.transition({ tenantId, from: [from], to: 'offboarding', operationId }),
+    );
     return { heardAfterMs: tenantCacheMs };
   },
 
@@ -65,10 +66,22 @@ export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDe
   },
 
   /** Lets the tenant work again, if this operation is what blocked it. */
-  async unblockTenant({ tenantId, operationId, to }: OfOperation & { to: LeavingStatus }): Promise<void> {
+  async unblockTenant({ tenantId, operationId, to }: OfOperation & { to: WorkingStatus }): Promise<void> {
     const tenant = await registry.get(tenantId);
     if (!tenant || !isBlockedBy(tenant, operationId)) return;
     await registry.transition({ tenantId, from: ['offboarding'], to, operationId });
+  },
+
+  /**
+   * Takes a working tenant for one operation, see `TenantRegistry.claim`.
+   * @throws DomainError `tenant/not-found`, `tenant/busy`, `tenant/suspended`, `tenant/not-suspended`.
+   */
+  async claimTenant({ tenantId, operationId, from }: OfOperation & { from?: readonly WorkingStatus[] }): Promise<void> {
+    await withoutDeadClaims({ registry, operations }, { tenantId, operationId }, () => registry.claim(tenantId, operationId, from));
+  },
+
+  async releaseClaim({ tenantId, operationId }: OfOperation): Promise<void> {
+    await registry.releaseClaim(tenantId, operationId);
   },
 
   /** The entry stays, so that nobody gets the id again. */
@@ -76,6 +89,22 @@ export const createRegistryActivities = ({ registry, tenantCacheMs }: RegistryDe
     await registry.transition({ tenantId, from: ['offboarding'], to: 'deleted', operationId });
   },
 });
+
+/**
+ * An operation lets go of its claim when it ends, whatever its end. One that was terminated in Temporal could not: its
+ * claim is let go here, and the write is made once more.
+ */
+async function withoutDeadClaims<T>({ registry, operations }: Pick<RegistryDeps, 'registry' | 'operations'>, { tenantId, operationId }: OfOperation, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (codeOf(error) !== 'tenant/busy') throw error;
+    const claimedBy = (await registry.get(tenantId))?.claimedBy;
+    if (claimedBy === undefined || claimedBy === operationId || (await operations.isRunning(claimedBy))) throw error;
+    await registry.releaseClaim(tenantId, claimedBy);
+    return await write();
+  }
+}
 
 const isBlockedBy = (tenant: TenantRecord, operationId: string): boolean =>
   tenant.status === 'offboarding' && tenant.operationId === operationId;

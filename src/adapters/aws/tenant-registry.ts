@@ -7,6 +7,18 @@ import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
 
 const TableName = platformResources.registryTable;
+/** No other operation works on the tenant. `:operation` is the one that asks. */
+const unclaimed = '(attribute_not_exists(claimedBy) OR claimedBy = :operation)';
+
+/** Names what is in the way of an operation. */
+function busy({ tenantId, status, operationId: owner, claimedBy }: TenantRecord, operationId: string, cause: Error): DomainError {
+  const isClaimed = claimedBy !== undefined && claimedBy !== operationId;
+  const message = isClaimed
+    ? `Operation ${claimedBy} works on tenant ${tenantId}. Wait until it has ended, or cancel it.`
+    : `Tenant ${tenantId} is ${status}, held by operation ${owner}.`;
+  return new DomainError('tenant/busy', message, { cause });
+}
+
 const notFound = (tenantId: string) => new DomainError('tenant/not-found', `There is no tenant ${tenantId}.`);
 
 /** The answer of a conditional write, or what `refused` makes of it when the condition did not hold. */
@@ -83,7 +95,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
           TableName,
           Key: { tenantId },
           UpdateExpression: 'SET #status = :to, operationId = :operation, updatedAt = :now REMOVE keepUntil',
-          ConditionExpression: `attribute_exists(tenantId) AND (${mayMove}(#status = :to AND operationId = :operation))`,
+          ConditionExpression: `attribute_exists(tenantId) AND ${unclaimed} AND (${mayMove}(#status = :to AND operationId = :operation))`,
           ExpressionAttributeNames: { '#status': 'status' },
           ExpressionAttributeValues: { ...states, ':to': to, ':operation': operationId, ':now': new Date().toISOString() },
           ReturnValues: 'ALL_NEW',
@@ -92,9 +104,11 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
       return unlessRefused(write.then(recordOf), async (cause) => {
         const record = await get(tenantId);
         if (!record) throw notFound(tenantId);
-        throw new DomainError('tenant/busy', `Tenant ${tenantId} is ${record.status}, held by operation ${record.operationId}.`, { cause });
+        throw busy(record, operationId, cause);
       });
     },
+
+    ...claims(table, get),
 
     async update(tenantId, changes) {
       const write = table.send(
@@ -112,5 +126,46 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
     },
   };
 }
+
+/** Claims are writes on the tenant's entry, like its status. */
+const claims = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick<TenantRegistry, 'claim' | 'releaseClaim'> => ({
+  async claim(tenantId, operationId, from = ['active', 'suspended']) {
+    const states = Object.fromEntries(from.map((status, index) => [`:from${index}`, status]));
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { tenantId },
+        UpdateExpression: 'SET claimedBy = :operation',
+        // A claim that stands is kept whatever its operation has made of the status since.
+        ConditionExpression: `claimedBy = :operation OR (attribute_not_exists(claimedBy) AND #status IN (${Object.keys(states).join(', ')}))`,
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ...states, ':operation': operationId },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return unlessRefused(write.then(recordOf), async (cause) => {
+      const record = await get(tenantId);
+      if (!record || record.status === 'deleted') throw notFound(tenantId);
+      if (record.claimedBy === undefined && record.status === 'suspended')
+        throw new DomainError('tenant/suspended', `Tenant ${tenantId} is suspended: resume it first.`, { cause });
+      if (record.claimedBy === undefined && record.status === 'active')
+        throw new DomainError('tenant/not-suspended', `Tenant ${tenantId} is active: there is nothing to resume.`, { cause });
+      throw busy(record, operationId, cause);
+    });
+  },
+
+  async releaseClaim(tenantId, operationId) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { tenantId },
+        UpdateExpression: 'REMOVE claimedBy',
+        ConditionExpression: 'claimedBy = :operation',
+        ExpressionAttributeValues: { ':operation': operationId },
+      }),
+    );
+    await unlessRefused<unknown>(write, () => undefined);
+  },
+});
 
 const recordOf = ({ Attributes }: { Attributes?: unknown }): TenantRecord => TenantRecord.parse(Attributes);

@@ -78,6 +78,11 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
       return operation && estimated(operation);
     },
 
+    async isRunning(operationId) {
+      const description = await unlessMissing(() => calling(() => handleOf(operationId).describe()));
+      return description?.status.name === 'RUNNING';
+    },
+
     list: (filter, page) => translating(() => calling(() => listOperations(client, filter, page))),
 
     async cancel(operationId) {

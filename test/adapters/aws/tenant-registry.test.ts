@@ -80,6 +80,61 @@ it('lists every tenant once, page by page', async () => {
   await expect(registry.list({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'request/malformed' });
 });
 
+describe('claim', () => {
+  const naming = (operationId: string): unknown => expect.stringContaining(operationId);
+
+  async function standing() {
+    const request = reservation();
+    await registry.reserve(request);
+    await registry.transition({ ...request, from: ['provisioning'], to: 'active' });
+    return request;
+  }
+
+  it('lets one of ten operations win, again and again, until it lets go', async () => {
+    const { tenantId } = await standing();
+    const ids = Array.from({ length: 10 }, () => newOperationId(tenantId));
+    const outcomes = await Promise.allSettled(ids.map((id) => registry.claim(tenantId, id)));
+    const winner = ids[outcomes.findIndex(({ status }) => status === 'fulfilled')] ?? '';
+    const lost = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(lost).toHaveLength(9);
+    for (const { reason } of lost) expect(reason).toMatchObject({ code: 'tenant/busy', message: naming(winner) });
+    expect(await registry.claim(tenantId, winner)).toMatchObject({ claimedBy: winner, status: 'active' });
+    const [other = ''] = ids.filter((id) => id !== winner);
+    await registry.releaseClaim(tenantId, other);
+    await expect(registry.claim(tenantId, other)).rejects.toMatchObject({ code: 'tenant/busy' });
+    for (let again = 0; again < 2; again++) await registry.releaseClaim(tenantId, winner);
+    expect(await registry.claim(tenantId, other)).toMatchObject({ claimedBy: other });
+  });
+
+  it('keeps others from moving the tenant, and its own operation not', async () => {
+    const { tenantId } = await standing();
+    const [a, b] = [newOperationId(tenantId), newOperationId(tenantId)];
+    await registry.claim(tenantId, a, ['active']);
+    const leaving = { tenantId, operationId: b, from: ['active'], to: 'offboarding' } as const;
+    await expect(registry.transition(leaving)).rejects.toMatchObject({ code: 'tenant/busy', message: naming(a) });
+    expect(await registry.transition({ ...leaving, operationId: a, to: 'suspended' })).toMatchObject({ status: 'suspended', claimedBy: a });
+    // Its first attempt may have changed the status already.
+    expect(await registry.claim(tenantId, a, ['active'])).toMatchObject({ claimedBy: a });
+    await registry.releaseClaim(tenantId, a);
+    expect(await registry.transition({ ...leaving, from: ['suspended'] })).toMatchObject({ status: 'offboarding' });
+  });
+
+  it('says what the tenant is when that is not what the operation needs', async () => {
+    const request = reservation();
+    const { tenantId } = request;
+    const claim = (...from: ('active' | 'suspended')[]) => registry.claim(tenantId, newOperationId(tenantId), from);
+    await expect(claim('active')).rejects.toMatchObject({ code: 'tenant/not-found' });
+    await registry.reserve(request);
+    await expect(claim('active')).rejects.toMatchObject({ code: 'tenant/busy', message: naming(request.operationId) });
+    await registry.transition({ ...request, from: ['provisioning'], to: 'active' });
+    await expect(claim('suspended')).rejects.toMatchObject({ code: 'tenant/not-suspended' });
+    await registry.transition({ ...request, from: ['active'], to: 'suspended' });
+    await expect(claim('active')).rejects.toMatchObject({ code: 'tenant/suspended' });
+    await registry.transition({ ...request, from: ['suspended'], to: 'deleted' });
+    await expect(claim('active', 'suspended')).rejects.toMatchObject({ code: 'tenant/not-found' });
+  });
+});
+
 describe('the directory', () => {
   /** Counts what reaches the registry. */
   function counted(): { counting: TenantRegistry; reads: () => number } {
