@@ -28,6 +28,7 @@ import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
+import { createUsageStore } from './adapters/aws/usage-store';
 import { createValkey } from './adapters/valkey/connection';
 import type { Config } from './config';
 import type { Logger } from './logging';
@@ -69,6 +70,7 @@ export function createAdapters(config: Config, logger: Logger) {
     sessionWorkflows: createSessions(temporal.client),
     operations: createOperations(temporal.client),
     schedules: createSchedules(temporal.client),
+    usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
     tenantCacheMs: config.tenantCacheMs,
     dependencies: [temporal.dependency, valkey.dependency],

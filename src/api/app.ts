@@ -14,6 +14,7 @@ import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { operationRoutes } from './routes/operations';
 import { sessionRoutes } from './routes/sessions';
+import { usageRoutes } from './routes/usage';
 import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
 
 type WithoutConversations<Deps> = Omit<Deps, 'conversations'>;
@@ -24,6 +25,7 @@ export type AppDeps = MountDeps &
   TenantRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   Parameters<typeof configRoutes>[0] &
+  Parameters<typeof usageRoutes>[0] &
   Parameters<typeof healthRoutes>[0] & { readonly version: string };
 
 /** All routes: what is mounted is what OpenAPI tells and what the tests go through. */
@@ -36,6 +38,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...eventRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),
     ...configRoutes(deps),
+    ...usageRoutes(deps),
     ...healthRoutes(deps),
   ];
   const document = openApiDocument(routes, deps.version);

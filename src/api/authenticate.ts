@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { codeOf, DomainError } from '../contracts/errors';
-import { TenantId, type ServedTenant } from '../contracts/tenant';
-import { permissionsOf } from '../domain/permissions';
+import { AnyTenantId, TenantId, type ServedTenant } from '../contracts/tenant';
+import { permissionsOf, type Realm } from '../domain/permissions';
 import type { TokenIssuer, TokenIssuers, TokenVerifier } from '../ports/identity';
 import type { TenantDirectory } from '../ports/tenant-registry';
 import type { Caller } from './route';
@@ -34,6 +34,19 @@ export async function authenticateTenantUser(
   if (!tenantId.success) throw notValidHere();
   const verified = await tokens.verify(token, await issuerOf({ directory, issuers }, tenantId.data));
   return { caller: callerOf('tenant', verified), tenant: await directory.served(tenantId.data) };
+}
+
+/**
+ * For what a tenant's users and the operators may both see. Operators see it whatever the tenant's status.
+ * @throws DomainError as the two above; to operators `tenant/not-found`, `tenant/not-active` before the tenant is built.
+ */
+export async function authenticateEither(deps: AuthenticationDeps, request: Request, named: unknown): Promise<{ caller: Caller; tenant: ServedTenant; realm: Realm }> {
+  const isOperators = deps.tokens.claims(bearerToken(request), await deps.issuers.operators());
+  if (!isOperators) return { ...(await authenticateTenantUser(deps, request, named)), realm: 'tenant' };
+  const caller = await authenticateOperator(deps, request);
+  const tenantId = AnyTenantId.safeParse(named);
+  if (!tenantId.success) throw new DomainError('tenant/not-found', 'There is no such tenant.');
+  return { caller, tenant: await deps.directory.built(tenantId.data), realm: 'operator' };
 }
 
 async function issuerOf({ directory, issuers }: Pick<AuthenticationDeps, 'directory' | 'issuers'>, tenantId: string): Promise<TokenIssuer> {

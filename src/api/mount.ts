@@ -2,7 +2,7 @@ import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import type { ServedTenant } from '../contracts/tenant';
 import type { RequestLimiter } from '../ports/request-limiter';
-import { authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
+import { authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { limitRate } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
@@ -49,12 +49,18 @@ async function admit(route: Route, request: Request, response: Response, deps: M
     authorize(caller, permission);
     return { caller };
   }
-  const { caller, tenant } = await authenticateTenantUser(deps, request, tenantOf(request));
+  const { caller, tenant, isUser } = await authenticateFor(realm, request, tenantOf(request), deps);
   note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
   // Behind the token: whoever has none must not empty the tenant's bucket.
-  await limitRate(deps.limiter, tenant, response);
+  if (isUser) await limitRate(deps.limiter, tenant, response);
   authorize(caller, permission);
   return { caller, tenant };
+}
+
+async function authenticateFor(realm: 'tenant' | 'either', request: Request, named: unknown, deps: MountDeps) {
+  if (realm === 'tenant') return { ...(await authenticateTenantUser(deps, request, named)), isUser: true };
+  const { realm: of, ...admitted } = await authenticateEither(deps, request, named);
+  return { ...admitted, isUser: of === 'tenant' };
 }
 
 function note(context: RequestContext, subject: { tenantId: string; sessionId: unknown }): void {

@@ -55,13 +55,16 @@ function operationOf(route: Route, schemas: Schemas): Json {
   return {
     operationId: `${method}${path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_match, letter: string) => letter.toUpperCase()).replace(/\W+$/, '')}`,
     summary,
-    security: access === 'public' ? [] : [{ [access.realm]: [] }],
+    security: access === 'public' ? [] : realmsOf(access.realm).map((realm) => ({ [realm]: [] })),
     ...(access !== 'public' && { description: `Needs the permission \`${access.permission}\`.` }),
     parameters: [...parametersOf('path', route, schemas), ...parametersOf('query', route, schemas), ...headersOf(route)],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
     responses: responsesOf(route, schemas),
   };
 }
+
+/** A token of any of them will do. */
+const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
 function responsesOf({ status, summary, response, streams, otherStatuses = {} }: Route, schemas: Schemas): Json {
   const json = { 'application/json': { schema: schemas.of(response, 'output') } };

@@ -54,8 +54,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
 }
 
 interface Access {
-  /** The token's pool: the tenant's that the request names, or the operators'. */
-  readonly realm: 'tenant' | 'operator';
+  /** The token's pool: the tenant's that the request names, the operators', or whichever of them. */
+  readonly realm: 'tenant' | 'operator' | 'either';
   readonly permission: Permission;
   /** Where the request names its tenant. Default: the path's `tenantId`. */
   readonly tenantOf?: (request: Request) => unknown;
@@ -79,6 +79,14 @@ export function tenantRoute<P extends z.ZodType, Q extends z.ZodType, B extends 
   const { permission, tenantOf, handle, ...rest } = definition;
   // mount() calls it only with what these very schemas made of the request.
   return { ...rest, access: { realm: 'tenant', permission, ...(tenantOf && { tenantOf }) }, handle: handle as unknown as Route['handle'] };
+}
+
+/** A route of a tenant's users and of the operators. */
+export function sharedRoute<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
+  definition: RouteDefinition<P, Q, B, R> & { permission: Permission; handle: Handler<'tenant', z.output<P>, z.output<Q>, z.output<B>, z.input<R>> },
+): Route {
+  const { permission, handle, ...rest } = definition;
+  return { ...rest, access: { realm: 'either', permission }, handle: handle as unknown as Route['handle'] };
 }
 
 /** A route of the platform's operators. */

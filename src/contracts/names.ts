@@ -34,10 +34,11 @@ export const workflowIds = {
 } as const;
 
 /** The platform among tenants: what is its own in Temporal bears this in place of a tenant's id. */
-export const platformOwner = reservedTenantIds.platform;
+export const platformOwner = 'platform';
 
 /** What runs by the clock: a name is part of its schedule's id, beside it is the type of its workflow. */
 export const maintenanceJobs = {
+  usage: 'usageRollUp',
   stale_sessions: 'staleSessionClosing',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
@@ -158,7 +159,18 @@ export const tableKeys = {
   events: (sessionId: string) => `EVENTS#${sessionId}`,
   batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
   messages: (sessionId: string) => `MESSAGES#${sessionId}`,
+  /** What was used, one item for each period, user and model: hours in one partition, days in another. */
+  usage: (period: UsagePeriod) => `USAGE#${period}`,
+  /** @param period - `2026-11-24T13` of an hour, `2026-11-24` of a day. */
+  usageOf: (period: string, userId: string, modelId: string) => `${period}#${userId}#${modelId}`,
+  /** How far the roll-up has come: since when it looks for new sessions, which are open, and in each how much it has counted. */
+  rollUp: () => 'USAGE',
+  openSessions: () => 'USAGE#OPEN',
+  counted: () => 'USAGE',
 } as const;
+
+export const usagePeriods = ['hour', 'day'] as const;
+export type UsagePeriod = (typeof usagePeriods)[number];
 
 /** What was written once must be found again by a retry: the key of each batch of the session's log. */
 export const batchKeys = {

@@ -17,6 +17,13 @@ export interface MaintenanceJob {
 }
 
 const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
+  usage: {
+    of: 'tenant',
+    summary: 'Add up what was used',
+    cron: '5 * * * *',
+    jitterMs: hourMs / 2,
+    catchupWindowMs: hourMs,
+  },
   stale_sessions: {
     of: 'tenant',
     summary: 'Close sessions that have been idle for long',

@@ -9,10 +9,13 @@ export const permissions = [
   'write:session',
   'read:config',
   'write:config',
+  'read:usage',
   'read:tenant',
   'write:tenant',
   'read:operation',
   'write:operation',
+  'read:maintenance',
+  'write:maintenance',
 ] as const;
 export type Permission = (typeof permissions)[number];
 
@@ -28,10 +31,10 @@ const ofMembers = ['invoke:agent', 'read:session', 'write:session'] as const sat
 const granted: Record<Realm, Readonly<Record<string, readonly Permission[]>>> = {
   tenant: {
     [groups.members]: ofMembers,
-    [groups.administrators]: [...ofMembers, 'read:any-session', 'read:config', 'write:config'],
+    [groups.administrators]: [...ofMembers, 'read:any-session', 'read:config', 'write:config', 'read:usage'],
   },
   operator: {
-    [groups.operators]: ['read:tenant', 'write:tenant', 'read:operation', 'write:operation'],
+    [groups.operators]: ['read:tenant', 'write:tenant', 'read:usage', 'read:operation', 'write:operation', 'read:maintenance', 'write:maintenance'],
   },
 };
 

@@ -19,6 +19,8 @@ export interface TokenVerifier {
    * @throws DomainError `auth/unauthenticated` (says why, never more), `dependency/unavailable` when the keys can't be fetched.
    */
   verify(token: string, issuer: TokenIssuer): Promise<VerifiedToken>;
+  /** Whether the token says that it comes from there. Nothing is proven by it: it only tells whose keys to try. */
+  claims(token: string, issuer: TokenIssuer): boolean;
 }
 
 export interface TokenIssuers {

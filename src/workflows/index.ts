@@ -1,4 +1,4 @@
 export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
-export { staleSessionClosing } from './maintenance';
+export { staleSessionClosing, usageRollUp } from './maintenance';
 export { session } from './session';

@@ -10,6 +10,11 @@ const base: ActivityOptions = {
   retry: { initialInterval: '1 second', maximumInterval: '2 minutes', maximumAttempts: 12 },
 };
 
+export const { rollUpUsage } = proxyActivities<MaintenanceActivities>({
+  ...base,
+  startToCloseTimeout: '1 hour',
+  summary: "Read the sessions' logs from where the last run stopped",
+});
 export const { closeStaleSessions } = proxyActivities<MaintenanceActivities>({
   ...base,
   startToCloseTimeout: '1 hour',

@@ -1,7 +1,15 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { ClosedSessions } from '../activities/maintenance/stale-sessions';
+import type { RolledUp } from '../activities/maintenance/usage';
 import type { TenantJobInput } from '../contracts/maintenance';
-import { closeStaleSessions } from './maintenance-activities';
+import { closeStaleSessions, rollUpUsage } from './maintenance-activities';
+
+/** Adds up what the tenant used since the last time. */
+export async function usageRollUp({ tenantId }: TenantJobInput): Promise<RolledUp> {
+  const result = await rollUpUsage({ tenantId });
+  setCurrentDetails(`**${result.modelCalls}** calls of a model added, from ${result.sessions} open sessions.`);
+  return result;
+}
 
 /** Closes what nobody talks in any more. */
 export async function staleSessionClosing({ tenantId }: TenantJobInput): Promise<ClosedSessions> {

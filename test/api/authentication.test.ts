@@ -11,7 +11,7 @@ type Forgery = 'unsigned' | 'signed with the public key' | 'claims of one, signa
 const forgeries: readonly Forgery[] = ['unsigned', 'signed with the public key', 'claims of one, signature of another', 'id token', "another client's", "another tenant's"];
 const nonsense = ['garbage', 'a.b.c', 'eyJhbGciOiJSUzI1NiJ9.e30.', 'x'.repeat(8_000)];
 
-const guarded = (realm: Realm): [title: string, route: Route][] =>
+const guarded = (realm: Realm | 'either'): [title: string, route: Route][] =>
   declaredRoutes.flatMap((route) => (route.access !== 'public' && route.access.realm === realm ? [[titleOf(route), route]] : []));
 const permissionOf = ({ access }: Route) => (access === 'public' ? undefined : access.permission);
 
@@ -108,6 +108,27 @@ describe.each(guarded('operator'))('%s', (_title, route) => {
   it('refuses an id token', async () => expectRefusal(await send(route, operator.idToken)));
   it('refuses an unsigned token', async () => expectRefusal(await send(route, unsigned(operator.accessToken))));
   it('lets an operator pass', async () => expect((await knock(route, operator.accessToken)).body.code).toBe('request/malformed'));
+});
+
+describe.each(guarded('either'))('%s', (_title, route) => {
+  it('refuses a request without a token', async () => expectRefusal(await send(route, undefined)));
+  it.each(nonsense)('refuses %.20s', async (token) => expectRefusal(await send(route, token)));
+  it.each(forgeries)('refuses a token that is %s', async (kind) => expectRefusal(await send(route, forged[kind])));
+  it('refuses forged tokens of operators', async () => {
+    for (const token of [operator.idToken, unsigned(operator.accessToken), mixed(operator.accessToken, administrator.accessToken)]) expectRefusal(await send(route, token));
+  });
+  it('answers a stranger alike, whether the tenant is there or not', async () => {
+    const there = await send(route, forged["another tenant's"]);
+    const missing = await send(route, forged["another tenant's"], 'no-such-tenant');
+    expect({ ...missing.body, requestId: '' }).toEqual({ ...there.body, requestId: '' });
+  });
+  it('lets operators and administrators pass, and nobody else', async () => {
+    for (const { accessToken } of [operator, administrator]) expect((await knock(route, accessToken)).body.code).toBe('request/malformed');
+    for (const { accessToken } of [member, guest]) expect((await knock(route, accessToken)).body.code).toBe('auth/forbidden');
+  });
+  it('tells an operator that there is no such tenant', async () => {
+    expect((await send(route, operator.accessToken, 'no-such-tenant')).body).toMatchObject({ status: 404, code: 'tenant/not-found' });
+  });
 });
 
 it('refuses a token that has expired', async () => {

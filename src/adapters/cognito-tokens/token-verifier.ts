@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import { createRemoteJWKSet, decodeJwt, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
@@ -27,6 +27,14 @@ export function createTokenVerifier(): TokenVerifier {
   });
 
   return {
+    claims(token, { issuer }) {
+      try {
+        return decodeJwt(token).iss === issuer;
+      } catch {
+        return false;
+      }
+    },
+
     async verify(token, { issuer, jwksUrl, clientId }) {
       const payload = await verified(token, keySets.memo(jwksUrl), issuer);
       const claims = AccessToken.safeParse(payload);

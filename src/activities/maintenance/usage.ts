@@ -1,0 +1,80 @@
+import { Context } from '@temporalio/activity';
+import { countable, usageIn } from '../../domain/usage';
+import type { SessionDirectory, SessionLog } from '../../ports/session-store';
+import type { FollowedSession, UsageStore } from '../../ports/usage';
+
+export interface UsageDeps {
+  readonly sessions: SessionDirectory;
+  readonly log: SessionLog;
+  readonly usage: UsageStore;
+}
+
+export interface RolledUp {
+  /** Sessions looked at. */
+  readonly sessions: number;
+  /** Events of model calls that were added. */
+  readonly modelCalls: number;
+}
+
+/** Clocks of those who open sessions differ by less. */
+const clockSlackMs = 5 * 60_000;
+const pageSessions = 100;
+const pageEvents = 500;
+/** A transaction takes 100 items: the place, and each cell for its hour and its day. */
+const maxCells = 49;
+
+/** Adds up `usage.recorded` of the sessions' logs. Each run reads what came since the last one, and only open sessions. */
+export const createUsageActivities = (deps: UsageDeps) => ({
+  async rollUpUsage({ tenantId }: { tenantId: string }): Promise<RolledUp> {
+    const { cancellationSignal } = Context.current();
+    const rolledUpAt = new Date().toISOString();
+    await followNewSessions(deps, tenantId, rolledUpAt);
+    let sessions = 0;
+    let modelCalls = 0;
+    for await (const session of deps.usage.followed(tenantId)) {
+      cancellationSignal.throwIfAborted();
+      modelCalls += await countSession(deps, session);
+      sessions += 1;
+    }
+    return { sessions, modelCalls };
+  },
+});
+
+/** Newest first, back to where the last run began to look. What it finds it notes before it moves that place. */
+async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: string, rolledUpAt: string): Promise<void> {
+  const { sessionsSince } = await usage.progress(tenantId);
+  const since = sessionsSince === undefined ? '' : new Date(Date.parse(sessionsSince) - clockSlackMs).toISOString();
+  let newest = sessionsSince;
+  let cursor: string | undefined;
+  do {
+    const page = await sessions.list(tenantId, { limit: pageSessions, ...(cursor !== undefined && { cursor }) });
+    const news = page.sessions.filter(({ createdAt }) => createdAt >= since);
+    for (const { sessionId, userId } of news) {
+      const session = { tenantId, sessionId, userId };
+      // What was counted before is followed already, or has ended.
+      if ((await usage.countedUpTo(session)) === 0) await usage.follow(session);
+    }
+    const [first] = page.sessions;
+    if (first && (newest === undefined || first.createdAt > newest)) newest = first.createdAt;
+    cursor = news.length === page.sessions.length ? page.nextCursor : undefined;
+  } while (cursor !== undefined);
+  await usage.noteProgress(tenantId, { rolledUpAt, ...(newest !== undefined && { sessionsSince: newest }) });
+}
+
+/** @returns how many model calls were added. */
+async function countSession({ log, usage }: UsageDeps, session: FollowedSession): Promise<number> {
+  let modelCalls = 0;
+  for (;;) {
+    const after = await usage.countedUpTo(session);
+    const events = countable(await log.read(session, { after, limit: pageEvents }), maxCells);
+    const last = events.at(-1);
+    if (!last) return modelCalls;
+    const hours = usageIn(events, session.userId, 'hour');
+    const isCounted = await usage.count(session, { after, upTo: last.seq, hours, days: usageIn(events, session.userId, 'day') });
+    if (isCounted) modelCalls += hours.reduce((sum, cell) => sum + cell.modelCalls, 0);
+    if (last.type === 'session.closed') {
+      await usage.unfollow(session);
+      return modelCalls;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { DeleteCommand, GetCommand, paginateQuery, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { tableKeys, tenantResources, type UsagePeriod } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import { type UsageCell, UsageFigures } from '../../contracts/usage';
+import type { UsageStore } from '../../ports/usage';
+import { isAwsError } from './failures';
+import type { TenantAccess } from './tenant-access';
+
+const Progress = z.object({ sessionsSince: z.string().optional(), rolledUpAt: z.string().optional() });
+const Followed = z.object({ sk: z.string(), userId: z.string() });
+const Cell = UsageFigures.extend({ period: z.string(), userId: z.string(), modelId: z.string() });
+
+const countedKey = (sessionId: string) => ({ pk: tableKeys.session(sessionId), sk: tableKeys.counted() });
+
+/** Counters in the tenant's table. A count and the place it was counted up to change in one transaction. */
+export function createUsageStore({ access }: { access: TenantAccess }): UsageStore {
+  const table = (tenantId: string) => access.clients(tenantId).table;
+  const TableNameOf = (tenantId: string) => ({ TableName: tenantResources(tenantId).table });
+  const progressKey = { pk: tableKeys.rollUp(), sk: tableKeys.rollUp() };
+
+  async function get(tenantId: string, Key: { pk: string; sk: string }): Promise<unknown> {
+    return (await table(tenantId).send(new GetCommand({ ...TableNameOf(tenantId), Key, ConsistentRead: true }))).Item;
+  }
+
+  const adding = (tenantId: string, period: UsagePeriod, { period: at, userId, modelId, ...figures }: UsageCell) => ({
+    Update: {
+      ...TableNameOf(tenantId),
+      Key: { pk: tableKeys.usage(period), sk: tableKeys.usageOf(at, userId, modelId) },
+      UpdateExpression: 'SET #period = :period, userId = :user, modelId = :model ADD inputTokens :input, outputTokens :output, modelCalls :calls',
+      ExpressionAttributeNames: { '#period': 'period' },
+      ExpressionAttributeValues: { ':period': at, ':user': userId, ':model': modelId, ':input': figures.inputTokens, ':output': figures.outputTokens, ':calls': figures.modelCalls },
+    },
+  });
+
+  return {
+    async progress(tenantId) {
+      const { sessionsSince, rolledUpAt } = Progress.parse((await get(tenantId, progressKey)) ?? {});
+      return { ...(sessionsSince !== undefined && { sessionsSince }), ...(rolledUpAt !== undefined && { rolledUpAt }) };
+    },
+
+    async noteProgress(tenantId, progress) {
+      await table(tenantId).send(new PutCommand({ ...TableNameOf(tenantId), Item: { ...progressKey, ...progress } }));
+    },
+
+    async follow({ tenantId, sessionId, userId }) {
+      await table(tenantId).send(new PutCommand({ ...TableNameOf(tenantId), Item: { pk: tableKeys.openSessions(), sk: sessionId, userId } }));
+    },
+
+    async unfollow({ tenantId, sessionId }) {
+      await table(tenantId).send(new DeleteCommand({ ...TableNameOf(tenantId), Key: { pk: tableKeys.openSessions(), sk: sessionId } }));
+    },
+
+    async *followed(tenantId) {
+      for await (const item of itemsOf(tenantId, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': tableKeys.openSessions() } })) {
+        const { sk, userId } = Followed.parse(item);
+        yield { tenantId, sessionId: sk, userId };
+      }
+    },
+
+    async countedUpTo({ tenantId, sessionId }) {
+      return z.object({ seq: z.number().int() }).optional().parse(await get(tenantId, countedKey(sessionId)))?.seq ?? 0;
+    },
+
+    async count({ tenantId, sessionId }: SessionRef, { after, upTo, hours, days }) {
+      const moving = {
+        Put: {
+          ...TableNameOf(tenantId),
+          Item: { ...countedKey(sessionId), seq: upTo },
+          ConditionExpression: after === 0 ? 'attribute_not_exists(pk) OR seq = :after' : 'seq = :after',
+          ExpressionAttributeValues: { ':after': after },
+        },
+      };
+      const additions = [...hours.map((cell) => adding(tenantId, 'hour', cell)), ...days.map((cell) => adding(tenantId, 'day', cell))];
+      try {
+        await table(tenantId).send(new TransactWriteCommand({ TransactItems: [moving, ...additions] }));
+        return true;
+      } catch (error) {
+        if (isAwsError(error, 'TransactionCanceledException') && isMoved(error)) return false;
+        throw error;
+      }
+    },
+
+    async read(tenantId, { period, from, to }) {
+      const query = {
+        // `to` is not within: a cell's key is its period with more behind.
+        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+        ExpressionAttributeValues: { ':pk': tableKeys.usage(period), ':from': from, ':to': to },
+      };
+      const cells: UsageCell[] = [];
+      for await (const item of itemsOf(tenantId, query)) cells.push(Cell.parse(item));
+      return cells;
+    },
+  };
+
+  async function* itemsOf(tenantId: string, query: object): AsyncGenerator {
+    for await (const { Items } of paginateQuery({ client: table(tenantId) }, { ...TableNameOf(tenantId), ...query, ConsistentRead: true })) yield* Items ?? [];
+  }
+}
+
+/** The place was not where it was thought to be; any other reason is a failure. */
+const isMoved = (error: Error): boolean =>
+  z.object({ CancellationReasons: z.array(z.object({ Code: z.string().optional() })) }).safeParse(error).data?.CancellationReasons[0]?.Code === 'ConditionalCheckFailed';

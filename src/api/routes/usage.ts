@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { UsagePeriod } from '../../contracts/names';
+import { AnyTenantId } from '../../contracts/tenant';
+import { usageGroupings, UsageReport } from '../../contracts/usage';
+import { groupUsage, periodFor, periodOf, sumOf } from '../../domain/usage';
+import type { UsageStore } from '../../ports/usage';
+import { InvalidRequest } from '../problem';
+import { type Route, sharedRoute } from '../route';
+
+const TenantPath = z.object({ tenantId: AnyTenantId });
+/** `2026-11-24` or `2026-11-24T13:00:00Z`, kept as the latter. */
+const Time = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());
+
+const Query = z.object({
+  from: Time.optional().describe('a date, or an ISO time in UTC; 30 days ago by default'),
+  to: Time.optional().describe('not included; now by default'),
+  by: z
+    .string()
+    .default('day')
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(usageGroupings)).min(1))
+    .describe(`what to add up by: some of ${usageGroupings.join(', ')}, with commas`),
+});
+
+const dayMs = 86_400_000;
+const longestDays: Readonly<Record<UsagePeriod, number>> = { hour: 35, day: 750 };
+
+export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] => [
+  sharedRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/usage',
+    summary: 'Show what the tenant used, by hour, day, model and user',
+    permission: 'read:usage',
+    params: TenantPath,
+    query: Query,
+    response: UsageReport,
+    status: 200,
+    async handle({ params: { tenantId }, query: { by, ...times } }) {
+      const { from, to, period } = rangeOf(times, by);
+      const [cells, { rolledUpAt }] = await Promise.all([
+        usage.read(tenantId, { period, from: periodOf(period, from), to: endOf(period, to) }),
+        usage.progress(tenantId),
+      ]);
+      return { body: { tenantId, from, to, ...(rolledUpAt !== undefined && { rolledUpAt }), data: groupUsage(cells, by), total: sumOf(cells) } };
+    },
+  }),
+];
+
+/** @throws InvalidRequest when the time is turned round or too long. */
+function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }, by: z.output<typeof Query>['by']) {
+  // To the end of today, so that whole days answer.
+  const end = to ?? new Date(Math.ceil(Date.now() / dayMs) * dayMs).toISOString();
+  const start = from ?? new Date(Date.parse(end) - 30 * dayMs).toISOString();
+  const period = periodFor(by, start, end);
+  const days = (Date.parse(end) - Date.parse(start)) / dayMs;
+  if (days <= 0) throw new InvalidRequest([{ path: 'query.from', message: 'it must be before `to`' }]);
+  if (days > longestDays[period]) throw new InvalidRequest([{ path: 'query.from', message: `by ${period}, ask for at most ${longestDays[period]} days` }]);
+  return { from: start, to: end, period };
+}
+
+/** The period that `to` lies in belongs to the answer when it has begun before it. */
+const endOf = (period: UsagePeriod, to: string): string => periodOf(period, new Date(Date.parse(to) + (period === 'hour' ? 3_599_999 : dayMs - 1)).toISOString());

@@ -1,0 +1,70 @@
+import type { SessionEvent } from '../contracts/events';
+import type { UsagePeriod } from '../contracts/names';
+import type { UsageCell, UsageFigures, UsageGrouping, UsageLine } from '../contracts/usage';
+
+const lengthOf: Readonly<Record<UsagePeriod, number>> = { hour: '2026-11-24T13'.length, day: '2026-11-24'.length };
+
+/** The hour or day an ISO time in UTC lies in. */
+export const periodOf = (period: UsagePeriod, at: string): string => at.slice(0, lengthOf[period]);
+
+const beginningOf = (period: string): string => new Date(period.length === lengthOf.day ? `${period}T00:00:00Z` : `${period}:00:00Z`).toISOString();
+
+const nothing: UsageFigures = { inputTokens: 0, outputTokens: 0, modelCalls: 0 };
+
+export const sumOf = (all: readonly UsageFigures[]): UsageFigures =>
+  all.reduce(
+    (sum, one) => ({
+      inputTokens: sum.inputTokens + one.inputTokens,
+      outputTokens: sum.outputTokens + one.outputTokens,
+      modelCalls: sum.modelCalls + one.modelCalls,
+    }),
+    nothing,
+  );
+
+/** Adds up the cells of which `keyOf` says the same. */
+function added<Item extends UsageFigures>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return [...groups.values()].flatMap((group) => (group[0] ? [{ ...group[0], ...sumOf(group) }] : []));
+}
+
+/** What events of one user's session used, for each hour or day and model. */
+export const usageIn = (events: readonly SessionEvent[], userId: string, period: UsagePeriod): UsageCell[] =>
+  added(
+    events.flatMap((event): UsageCell[] =>
+      event.type === 'usage.recorded' ? [{ period: periodOf(period, event.at), userId, modelId: event.modelId, modelCalls: 1, ...event.usage }] : [],
+    ),
+    ({ period: at, modelId }) => `${at} ${modelId}`,
+  );
+
+/**
+ * The events from the first on that one write can count: no more than `maxCells` cells come of them.
+ * @returns at least one event, when there is one.
+ */
+export function countable(events: readonly SessionEvent[], maxCells: number): SessionEvent[] {
+  const cells = new Set<string>();
+  const end = events.findIndex((event) => {
+    if (event.type === 'usage.recorded') cells.add(`${periodOf('hour', event.at)} ${event.modelId}`);
+    return cells.size > maxCells;
+  });
+  return end === -1 ? [...events] : events.slice(0, end);
+}
+
+/** Which items answer: hours when the question is finer than whole days. Times are ISO 8601, UTC. */
+export const periodFor = (by: readonly UsageGrouping[], ...times: readonly string[]): UsagePeriod =>
+  by.includes('hour') || times.some((at) => Date.parse(at) % 86_400_000 !== 0) ? 'hour' : 'day';
+
+/** The cells as lines, added up over all that is not asked for; in order. */
+export function groupUsage(cells: readonly UsageCell[], by: readonly UsageGrouping[]): UsageLine[] {
+  const lines = cells.map(({ period, userId, modelId, inputTokens, outputTokens, modelCalls }): UsageLine => {
+    const time = by.includes('hour') ? period : by.includes('day') ? periodOf('day', period) : undefined;
+    return {
+      ...(time !== undefined && { from: beginningOf(time) }),
+      ...(by.includes('model') && { modelId }),
+      ...(by.includes('user') && { userId }),
+      ...{ inputTokens, outputTokens, modelCalls },
+    };
+  });
+  const keyOf = ({ from = '', modelId = '', userId = '' }: UsageLine) => `${from} ${modelId} ${userId}`;
+  return added(lines, keyOf).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
