@@ -9,7 +9,7 @@ import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
 import { createSessionMessages } from './adapters/aws/session-messages';
 import { createTenantAccess } from './adapters/aws/tenant-access';
-import { createTenantCipher } from './adapters/aws/tenant-cipher';
+import { createPlatformCipher, createTenantCipher } from './adapters/aws/tenant-cipher';
 import { createTenantData } from './adapters/aws/tenant-data';
 import { createTenantDirectory } from './adapters/aws/tenant-directory';
 import { createTenantMemories } from './adapters/aws/tenant-memories';
@@ -20,6 +20,7 @@ import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createHttpCaller } from './adapters/http/http-caller';
 import { createTemporalClient } from './adapters/temporal/connection';
+import { createDataConverter } from './adapters/temporal/history-codec';
 import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
@@ -31,6 +32,7 @@ import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
 import { createValkey } from './adapters/valkey/connection';
 import type { Config } from './config';
+import { platformResources } from './contracts/names';
 import type { Logger } from './logging';
 
 /** Every adapter behind every port, wired once. Nothing is connected before it is used. */
@@ -41,7 +43,9 @@ export function createAdapters(config: Config, logger: Logger) {
   const access = createTenantAccess({ sts: aws.sts, settings: config.aws });
   const cipher = createTenantCipher({ access, directory });
   const valkey = createValkey(config.valkey.url, logger);
-  const temporal = createTemporalClient(config.temporal);
+  const platformCipher = createPlatformCipher({ kms: aws.kms, keyAlias: platformResources.historyKeyAlias });
+  const dataConverter = createDataConverter({ tenant: cipher, platform: platformCipher });
+  const temporal = createTemporalClient(config.temporal, dataConverter);
   const memory = createMemory({ access, directory });
   const users = createTenantUsers(aws);
   const traces = createTenantKeys(valkey);
@@ -72,6 +76,8 @@ export function createAdapters(config: Config, logger: Logger) {
     schedules: createSchedules(temporal.client),
     usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
+    dataConverter,
+    temporalClient: temporal.client,
     tenantCacheMs: config.tenantCacheMs,
     dependencies: [temporal.dependency, valkey.dependency],
     async close(): Promise<void> {

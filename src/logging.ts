@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino';
 export type { Logger };
 
 /** Structured logs on standard output; children carry `tenantId`, `sessionId`, `workflowId`, `requestId`. */
-export const createLogger = (name: 'api' | 'worker' | 'bootstrap', level: string): Logger =>
+export const createLogger = (name: 'api' | 'worker' | 'bootstrap' | 'export', level: string): Logger =>
   pino({
     name,
     level,

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
   const base = {
     connection,
     namespace: config.temporal.namespace,
+    dataConverter: adapters.dataConverter,
     shutdownGraceTime,
     // The default holds heartbeats back for seconds: a cancellation should arrive within one.
     maxHeartbeatThrottleInterval: '1 second',

@@ -46,6 +46,7 @@ export const errors = {
   'maintenance/not-found': { status: 404, title: 'There is no such maintenance', retryable: false },
   'maintenance/running': { status: 409, title: 'This maintenance runs already', retryable: true },
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
+  'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
   'dependency/unavailable': { status: 503, title: 'A service Tenure depends on is not available', retryable: true },
   'internal/bug': { status: 500, title: 'Something went wrong on our side', retryable: true },
 } as const satisfies Record<string, ErrorSpec>;

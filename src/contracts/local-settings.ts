@@ -5,6 +5,7 @@ export const LocalSettings = z.object({
   pid: z.number().int(),
   apiUrl: z.url(),
   temporalUiUrl: z.url(),
+  temporalAddress: z.string(),
   aws: z.object({ endpoint: z.url(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
   operator: z.object({ email: z.string(), password: z.string() }),
 });

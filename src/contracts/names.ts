@@ -57,6 +57,31 @@ export const tenantOfWork = (id: string): string | undefined => {
   return rest.length > 0 && tenantId !== platformOwner && tenantIdPattern.test(tenantId) ? tenantId : undefined;
 };
 
+/**
+ * Whose key what a workflow's history holds is encrypted under. A session's is its tenant's: it goes with the tenant. All else
+ * begins before that key exists, or must be readable after it is gone: the platform's. See docs/decisions/0032-encrypted-histories.md.
+ *
+ * @param workflowId - empty when it is not known.
+ */
+export function historyKeyOf(workflowId: string): { readonly holder: 'tenant' | 'platform'; readonly tenantId: string } {
+  const tenantId = tenantOfWork(workflowId);
+  if (tenantId === undefined) return { holder: 'platform', tenantId: platformOwner };
+  return { holder: sessionOfWorkflow(workflowId) === undefined ? 'platform' : 'tenant', tenantId };
+}
+
+/** The id a schedule was given for its runs: Temporal appends the time of each. */
+export const unscheduledId = (workflowId: string): string => workflowId.replace(/-\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, '');
+
+/** Metadata of an encrypted payload; with them and the key, and nothing else, it can be decrypted. */
+export const encryptedPayload = {
+  encoding: 'binary/encrypted',
+  version: '1',
+  fields: { encoding: 'encoding', version: 'encryption-version', keyName: 'encryption-key-id', tenantId: 'tenant', workflowId: 'workflow-id' },
+} as const;
+
+/** Metadata of the payload that holds a failure's message and stack trace: the codec tells it from results and arguments by it. */
+export const failureTextField = 'failure-text';
+
 export const operationIds = {
   of: (kind: OperationKind, tenantId: string, unique: string) => `${kind}_${tenantId}_${unique}`,
 } as const;
@@ -141,6 +166,7 @@ export const platformResources = {
   /** Where the operators' pool and client are, written by the bootstrap. */
   operatorsParameter: '/app/platform/operators',
   backupKeyAlias: 'alias/tenure-backup-key',
+  historyKeyAlias: 'alias/tenure-history-key',
   /** The account keeps the name unique among all AWS customers. */
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
 } as const;

@@ -57,8 +57,9 @@ function adopt(env: LocalStack['env']): void {
   Object.assign(process.env, env);
 }
 
-const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUiUrl' | 'aws'> => ({
+const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUiUrl' | 'temporalAddress' | 'aws'> => ({
   temporalUiUrl: urls.temporalUi,
+  temporalAddress: env['TEMPORAL_ADDRESS'] ?? '',
   aws: {
     endpoint: urls.aws,
     region: env['AWS_REGION'] ?? '',

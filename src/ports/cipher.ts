@@ -1,10 +1,10 @@
 /** What a ciphertext is, by name: purpose, session, key … The same must be given to open it, or it stays closed. */
 export type CipherContext = Readonly<Record<string, string>>;
 
-/** Encrypts under the tenant's own key; without that key nothing of it can be read. */
+/** Encrypts for a tenant: under the tenant's own key, or under one of the platform's. Without that key nothing of it can be read. */
 export interface TenantCipher {
-  /** @throws DomainError `dependency/unavailable` */
+  /** @throws DomainError `key/unavailable` when the key is disabled or deleted; `dependency/unavailable` */
   seal(tenantId: string, context: CipherContext, plaintext: Uint8Array): Promise<Uint8Array>;
-  /** @throws Error when tenant or context differ from those it was sealed with, or a byte was changed. */
+  /** @throws DomainError as `seal` does; Error when tenant or context differ from those it was sealed with, or a byte was changed. */
   open(tenantId: string, context: CipherContext, sealed: Uint8Array): Promise<Uint8Array>;
 }

@@ -20,9 +20,9 @@ import { searchAttributes, tenantResources, valkeyKeys } from '../../src/contrac
 import { leftovers } from '../../src/domain/inventory';
 import { createLogger } from '../../src/logging';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { aws, config, configs, newTenantId, registry, standingPlatform, standingTenant, users } from './aws/tenants';
+import { aws, config, configs, dataConverter, newTenantId, registry, standingPlatform, standingTenant, users } from './aws/tenants';
 
-const temporal = createTemporalClient(config.temporal);
+const temporal = createTemporalClient(config.temporal, dataConverter);
 const valkey = createValkey(config.valkey.url, createLogger('worker', 'silent'));
 const traces = createTenantKeys(valkey);
 const inventory = createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), createTenantWork(temporal.client), traces]);

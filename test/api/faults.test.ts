@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/config';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
+import { dataConverter } from '../adapters/aws/tenants';
 import { type Account, newTenant, signUp } from './accounts';
 import { type Answer, startApi } from './running-api';
 
@@ -26,7 +27,7 @@ function expectUnavailable({ status, headers, body }: Answer): void {
 
 it('answers 503 while Temporal is away, and keeps what does not need it', async () => {
   const { temporal } = loadConfig();
-  const away = createTemporalClient({ ...temporal, address: nowhere });
+  const away = createTemporalClient({ ...temporal, address: nowhere }, dataConverter);
   const api = await startApi({ sessionWorkflows: createSessions(away.client), dependencies: [away.dependency] });
   const token = user.accessToken;
   const { status, body } = await api.send<SessionRecord>(sessionsPath(), { method: 'POST', token, body: {} });

@@ -15,7 +15,7 @@ export async function startWorkers(adapters: Adapters, tenantIds: readonly strin
   Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } } });
   const connection = await NativeConnection.connect(connectionOptions(loadConfig().temporal));
   const workflowBundle = { code: await bundleWorkflows(require.resolve('../../src/workflows')) };
-  const base = { connection, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
+  const base = { connection, dataConverter: adapters.dataConverter, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
   const tenantActivities = createTenantActivities(adapters);
   const workers = await Promise.all([
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.sessions }),

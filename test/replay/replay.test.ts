@@ -11,7 +11,7 @@ let workflowBundle: WorkflowBundleWithSourceMap;
 
 beforeAll(async () => {
   Runtime.install({ logger });
-  workflowBundle = await bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflows/index'), logger });
+  workflowBundle = await bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflows/index'), failureConverterPath: require.resolve('../../src/workflows/failure-converter'), logger });
 });
 
 /** Each was written by a system that ran: what runs in production now must go on under today's code. */

@@ -1,7 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { LRUCache } from 'lru-cache';
+import { DomainError } from '../../contracts/errors';
 import type { CipherContext } from '../../ports/cipher';
+import { isAwsError } from './failures';
 
 /**
  * Envelope encryption under one KMS key, see docs/decisions/0005-envelope-encryption.md.
@@ -10,8 +12,9 @@ import type { CipherContext } from '../../ports/cipher';
  * AES-256-GCM ciphertext · tag (16). Version, wrapped key and context are authenticated with it.
  */
 export interface Envelope {
+  /** @throws DomainError `key/unavailable` when KMS does not let the key be used; `dependency/unavailable` */
   seal(context: CipherContext, plaintext: Uint8Array): Promise<Uint8Array>;
-  /** @throws Error when the context differs or a byte was changed. */
+  /** @throws DomainError as `seal` does; Error when the context differs or a byte was changed. */
   open(context: CipherContext, sealed: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -69,6 +72,18 @@ function required(bytes: Uint8Array | undefined): Buffer {
   return Buffer.from(bytes);
 }
 
+/** What KMS says of a key that is disabled, about to be deleted, gone, or not the one a data key was wrapped with. */
+const unusable = ['DisabledException', 'KMSInvalidStateException', 'NotFoundException', 'IncorrectKeyException'];
+
+async function usingKey<T>(keyId: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isAwsError(error, ...unusable)) throw error;
+    throw new DomainError('key/unavailable', `KMS key ${keyId} cannot be used: ${error.name}. What it encrypted is unreadable until it is enabled again.`, { cause: error });
+  }
+}
+
 /** Data keys are kept for a while, so that most calls cost microseconds and no request. */
 export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): Envelope {
   const EncryptionContext = { ...keyContext };
@@ -78,7 +93,7 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
     max: 2,
     ttl: dataKeyMaxAgeMs,
     async fetchMethod(KeyId) {
-      const made = await kms().send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext }));
+      const made = await usingKey(KeyId, kms().send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext })));
       const key = { plain: required(made.Plaintext), wrapped: required(made.CiphertextBlob), uses: 0 };
       opening.set(key.wrapped.toString('base64'), key.plain);
       return key;
@@ -90,7 +105,8 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
     ttl: dataKeyMaxAgeMs,
     async fetchMethod(wrapped) {
       const CiphertextBlob = Buffer.from(wrapped, 'base64');
-      return required((await kms().send(new DecryptCommand({ KeyId: await keyId(), CiphertextBlob, EncryptionContext }))).Plaintext);
+      const KeyId = await keyId();
+      return required((await usingKey(KeyId, kms().send(new DecryptCommand({ KeyId, CiphertextBlob, EncryptionContext })))).Plaintext);
     },
   });
 

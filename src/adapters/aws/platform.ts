@@ -111,15 +111,15 @@ async function ensureOperatorPool({ cognito, ssm }: PlatformClients): Promise<Us
   return pool;
 }
 
-async function ensureBackupKey(kms: KMSClient): Promise<string> {
-  const AliasName = platformResources.backupKeyAlias;
+/** A key that is rotated each year. @returns its ARN. */
+async function ensureKey(kms: KMSClient, AliasName: string, Description: string): Promise<string> {
   try {
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: AliasName }));
     if (KeyMetadata?.Arn) return KeyMetadata.Arn;
   } catch (error) {
     if (!isAwsError(error, 'NotFoundException')) throw error;
   }
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description: 'Backups of tenants, also after they have left' }));
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description }));
   if (!KeyMetadata?.KeyId || !KeyMetadata.Arn) throw new Error('KMS answered without a key.');
   await kms.send(new EnableKeyRotationCommand({ KeyId: KeyMetadata.KeyId }));
   await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata.KeyId }));
@@ -155,7 +155,9 @@ async function ensureBackupBucket(s3: S3Client, region: string, Bucket: string, 
 export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
   await ensureRegistry(aws.table, signal);
-  await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), await ensureBackupKey(aws.kms));
+  const backupKeyArn = await ensureKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
+  await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
+  await ensureKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');
   return ensureOperatorPool(aws);
 }
 

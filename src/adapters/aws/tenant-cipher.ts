@@ -1,19 +1,39 @@
+import type { KMSClient } from '@aws-sdk/client-kms';
 import { LRUCache } from 'lru-cache';
+import { codeOf } from '../../contracts/errors';
 import type { TenantCipher } from '../../ports/cipher';
 import type { TenantDirectory } from '../../ports/tenant-registry';
-import { createEnvelope, type Envelope } from './envelope';
+import { createEnvelope, type Envelope, type EnvelopeSettings } from './envelope';
 import type { TenantAccess } from './tenant-access';
 
 /** Envelope encryption under the tenant's key, by its ARN as the registry has it, with the credentials of the tenant's role. */
-export function createTenantCipher({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): TenantCipher {
+export const createTenantCipher = ({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): TenantCipher =>
+  cipherOf((tenantId) => ({
+    kms: () => access.clients(tenantId).kms,
+    keyId: unlessAway(async () => (await directory.built(tenantId)).infrastructure.keyArn),
+  }));
+
+/** Envelope encryption under one key of the platform's, with the credentials of the process; each tenant has data keys of its own. */
+export const createPlatformCipher = ({ kms, keyAlias }: { kms: KMSClient; keyAlias: string }): TenantCipher =>
+  cipherOf(() => ({ kms: () => kms, keyId: () => Promise.resolve(keyAlias) }));
+
+/** While the registry does not answer, the key is the one it named last: a data key in memory needs no more. */
+function unlessAway(ask: () => Promise<string>): () => Promise<string> {
+  let known: string | undefined;
+  return async () => {
+    try {
+      return (known = await ask());
+    } catch (error) {
+      if (known === undefined || codeOf(error) !== 'dependency/unavailable') throw error;
+      return known;
+    }
+  };
+}
+
+function cipherOf(keyOf: (tenantId: string) => Pick<EnvelopeSettings, 'kms' | 'keyId'>): TenantCipher {
   const envelopes = new LRUCache<string, Envelope>({
     max: 1_000,
-    memoMethod: (tenantId) =>
-      createEnvelope({
-        kms: () => access.clients(tenantId).kms,
-        keyId: async () => (await directory.built(tenantId)).infrastructure.keyArn,
-        keyContext: { tenant: tenantId },
-      }),
+    memoMethod: (tenantId) => createEnvelope({ ...keyOf(tenantId), keyContext: { tenant: tenantId } }),
   });
   // The tenant is in the data key's context already; here too, so that the ciphertext names all it belongs to.
   return {

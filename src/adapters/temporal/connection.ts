@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type DataConverter } from '@temporalio/client';
 import type { Dependency } from '../../ports/readiness';
 
 export interface TemporalSettings {
@@ -15,9 +15,9 @@ export const connectionOptions = ({ address, apiKey }: TemporalSettings) => ({
 });
 
 /** A client that connects when it is first used: the process starts, and says that it is not ready, without Temporal. */
-export function createTemporalClient(settings: TemporalSettings): { client: Client; dependency: Dependency; close: () => Promise<void> } {
+export function createTemporalClient(settings: TemporalSettings, dataConverter: DataConverter): { client: Client; dependency: Dependency; close: () => Promise<void> } {
   const connection = Connection.lazy(connectionOptions(settings));
-  const client = new Client({ connection, namespace: settings.namespace });
+  const client = new Client({ connection, namespace: settings.namespace, dataConverter });
   return {
     client,
     dependency: {

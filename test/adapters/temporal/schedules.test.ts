@@ -2,12 +2,11 @@ import { createScheduleActivities } from '../../../src/activities/lifecycle/sche
 import { createTemporalClient } from '../../../src/adapters/temporal/connection';
 import { createSchedules } from '../../../src/adapters/temporal/schedules';
 import { createTenantWork } from '../../../src/adapters/temporal/tenant-work';
-import { loadConfig } from '../../../src/config';
 import { scheduleIds, workflowIds } from '../../../src/contracts/names';
 import { jobsOf, pauseNote } from '../../../src/domain/maintenance';
-import { newTenantId } from '../aws/tenants';
+import { config, dataConverter, newTenantId } from '../aws/tenants';
 
-const temporal = createTemporalClient(loadConfig().temporal);
+const temporal = createTemporalClient(config.temporal, dataConverter);
 const schedules = createSchedules(temporal.client);
 const activities = createScheduleActivities({ schedules });
 const name = 'stale_sessions';

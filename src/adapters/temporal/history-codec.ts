@@ -1,0 +1,93 @@
+import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
+import { decode as textOf, encode as bytesOf } from '@temporalio/common/lib/encoding';
+import { visit, walkGetWorkflowExecutionHistoryResponse } from '@temporalio/common/lib/internal-non-workflow';
+import { temporal } from '@temporalio/proto';
+import { codeOf, errors } from '../../contracts/errors';
+import { encryptedPayload, failureTextField, historyKeyOf, platformResources, tenantResources, unscheduledId } from '../../contracts/names';
+import type { TenantCipher } from '../../ports/cipher';
+
+const { Payload: PayloadMessage } = temporal.api.common.v1;
+const { fields, encoding, version } = encryptedPayload;
+
+export interface HistoryCiphers {
+  /** Under the tenant's own key. */
+  readonly tenant: TenantCipher;
+  /** Under the platform's, for each tenant. */
+  readonly platform: TenantCipher;
+}
+
+/**
+ * Encrypts everything a workflow's history holds. See docs/decisions/0032-encrypted-histories.md.
+ *
+ * An encrypted payload bears what it takes to decrypt it, besides the key. Where the SDK says which workflow a payload is of,
+ * one of another workflow is refused.
+ *
+ * @throws (both) DomainError `key/unavailable`, `dependency/unavailable`; `decode` an Error for what was changed or moved.
+ */
+export function createHistoryCodec(ciphers: HistoryCiphers): PayloadCodec {
+  async function encrypt(payload: Payload, workflowId: string): Promise<Payload> {
+    const { holder, tenantId } = historyKeyOf(workflowId);
+    const keyName = holder === 'tenant' ? tenantResources(tenantId).keyAlias : platformResources.historyKeyAlias;
+    const data = await ciphers[holder].seal(tenantId, contextOf(workflowId), PayloadMessage.encode(payload).finish());
+    const metadata = { [fields.encoding]: encoding, [fields.version]: version, [fields.keyName]: keyName, [fields.tenantId]: tenantId, [fields.workflowId]: workflowId };
+    return { metadata: Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, bytesOf(value)])), data };
+  }
+
+  async function decrypt(payload: Payload, expectedWorkflowId: string | undefined): Promise<Payload> {
+    const found = fieldOf(payload, fields.version);
+    if (found !== version) throw new Error(`A payload is encrypted in version "${found}"; this release reads version ${version}.`);
+    const workflowId = fieldOf(payload, fields.workflowId);
+    if (expectedWorkflowId !== undefined && workflowId !== '' && unscheduledId(workflowId) !== unscheduledId(expectedWorkflowId))
+      throw new Error(`A payload of workflow ${workflowId} is in the history of ${expectedWorkflowId}.`);
+    const { holder, tenantId } = historyKeyOf(workflowId);
+    return PayloadMessage.decode(await ciphers[holder].open(tenantId, contextOf(workflowId), payload.data ?? new Uint8Array()));
+  }
+
+  return {
+    encode: (payloads, context) => Promise.all(payloads.map(async (payload) => (isEmpty(payload) ? payload : encrypt(payload, context?.workflowId ?? '').catch(withoutText(payload))))),
+    decode: (payloads, context) => Promise.all(payloads.map(async (payload) => (isEncrypted(payload) ? decrypt(payload, context?.workflowId) : payload))),
+  };
+}
+
+/** What clients and workers need, so that histories are encrypted: payloads, and the words of failures. */
+export const createDataConverter = (ciphers: HistoryCiphers): DataConverter & { readonly payloadCodecs: [PayloadCodec] } => ({
+  payloadCodecs: [createHistoryCodec(ciphers)],
+  failureConverterPath: require.resolve('../../workflows/failure-converter'),
+});
+
+/** A history as it was before it was encrypted: it replays without a key. @throws as the codec's `decode` does */
+export async function decryptHistory(codec: PayloadCodec, history: temporal.api.history.v1.IHistory): Promise<temporal.api.history.v1.IHistory> {
+  const response = { history: temporal.api.history.v1.History.fromObject(history) };
+  const decode = (payloads: Payload[]) => codec.decode(payloads);
+  await visit(response, walkGetWorkflowExecutionHistoryResponse, {
+    transformPayload: async (payload) => (await decode([payload]))[0] ?? payload,
+    transformPayloads: decode,
+  });
+  return response.history;
+}
+
+const contextOf = (workflowId: string) => ({ purpose: 'history', workflow: workflowId });
+
+const fieldOf = ({ metadata }: Payload, name: string): string => {
+  const value = metadata?.[name];
+  return value ? textOf(value) : '';
+};
+
+/** Written since there is a codec; what was written before is plain, and stays readable. */
+export const isEncrypted = (payload: Payload): boolean => fieldOf(payload, fields.encoding) === encoding;
+
+/** `undefined`, as heartbeats without details carry: an activity must not end because its key cannot be reached just then. */
+const isEmpty = (payload: Payload): boolean => fieldOf(payload, fields.encoding) === 'binary/null';
+
+/**
+ * A worker that cannot say what failed would end. Where the key is away, a failure goes without its words; all else must
+ * not go at all.
+ */
+const withoutText =
+  (payload: Payload) =>
+  (error: unknown): Payload => {
+    if (!payload.metadata?.[failureTextField]) throw error;
+    const title = errors[codeOf(error) ?? 'internal/bug'].title;
+    const text = { message: `What failed cannot be told: its words could not be encrypted (${title}).`, stack_trace: '' };
+    return { ...payload, data: bytesOf(JSON.stringify(text)) };
+  };
