@@ -15,7 +15,7 @@ import { createTenantDirectory } from './adapters/aws/tenant-directory';
 import { createTenantMemories } from './adapters/aws/tenant-memories';
 import { createTenantRegistry } from './adapters/aws/tenant-registry';
 import { createTenantStacks } from './adapters/aws/tenant-stacks';
-import { createTokenIssuers } from './adapters/aws/token-issuers';
+import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-issuers';
 import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createHttpCaller } from './adapters/http/http-caller';
@@ -68,6 +68,7 @@ export function createAdapters(config: Config, logger: Logger) {
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
     toolbox: createToolbox({ memory, http: createHttpCaller() }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
+    signInPlaces: createSignInPlaces({ settings: config.aws, ssm: aws.ssm }),
     tokens: createTokenVerifier(),
     live: createLiveEvents({ valkey, cipher, logger }),
     limiter: createRequestLimiter(valkey),

@@ -15,6 +15,7 @@ import { healthRoutes } from './routes/health';
 import { operationRoutes } from './routes/operations';
 import { sessionRoutes } from './routes/sessions';
 import { usageRoutes } from './routes/usage';
+import { signInRoutes } from './routes/sign-in';
 import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
 
 type WithoutConversations<Deps> = Omit<Deps, 'conversations'>;
@@ -26,7 +27,8 @@ export type AppDeps = MountDeps &
   WithoutConversations<AgentRoutesDeps> &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
-  Parameters<typeof healthRoutes>[0] & { readonly version: string };
+  Parameters<typeof healthRoutes>[0] &
+  Parameters<typeof signInRoutes>[0] & { readonly version: string };
 
 /** All routes: what is mounted is what OpenAPI tells and what the tests go through. */
 export function allRoutes(deps: AppDeps): Route[] {
@@ -39,6 +41,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ ...deps, conversations }),
     ...configRoutes(deps),
     ...usageRoutes(deps),
+    ...signInRoutes(deps),
     ...healthRoutes(deps),
   ];
   const document = openApiDocument(routes, deps.version);

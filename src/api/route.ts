@@ -101,8 +101,11 @@ export function operatorRoute<P extends z.ZodType, Q extends z.ZodType, B extend
 }
 
 /** A route anybody may call. */
-export function publicRoute<R extends z.ZodType>(
-  definition: RouteDefinition<z.ZodType, z.ZodType, z.ZodType, R> & { handle: () => Promise<Reply<z.input<R>>> },
+export function publicRoute<P extends z.ZodType, R extends z.ZodType>(
+  definition: RouteDefinition<P, z.ZodType, z.ZodType, R> & {
+    handle: (input: Pick<RouteInput<z.output<P>, unknown, unknown>, 'params'>) => Promise<Reply<z.input<R>>>;
+  },
 ): Route {
-  return { ...definition, access: 'public' };
+  const { handle, ...rest } = definition;
+  return { ...rest, access: 'public', handle: handle as unknown as Route['handle'] };
 }

@@ -10,53 +10,99 @@ export class ApiProblem extends Error {
     readonly code: string,
     message: string,
     readonly retryAfterSeconds: number | undefined,
+    /** To quote when asking about it. */
+    readonly requestId?: string,
   ) {
     super(message);
   }
+}
+
+/** Nobody answers at the API's address, or the connection broke before the answer. */
+export class ApiUnreachable extends Error {
+  override readonly name = 'ApiUnreachable';
+
+  constructor(baseUrl: string, cause: unknown) {
+    super(`The API at ${baseUrl} does not answer (${reasonOf(cause)}).`, { cause });
+  }
+
+  /** Whether the request certainly never arrived. */
+  get neverSent(): boolean {
+    return /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(this.message);
+  }
+}
+
+/** Fetch hides what happened in a cause, or in several. */
+function reasonOf(error: unknown): string {
+  const { cause, code, errors, message } = error as { cause?: unknown; code?: string; errors?: unknown[]; message?: string };
+  if (code !== undefined) return code;
+  const deeper = cause ?? errors?.[0];
+  return deeper === undefined ? (message ?? String(error)) : reasonOf(deeper);
 }
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: unknown;
   readonly token?: string;
-  /** A POST without one gets a new one, so that a repetition by hand is a new request and one by a library is not. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A POST or DELETE without one gets a new one, so that a repetition by hand is a new request and one by a library is not. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
+
+/** The server says something every 15 s: a stream silent for longer has lost its other end. */
+const silentForMs = 45_000;
 
 /** Tenure's HTTP API, as its clients see it. */
 export class ApiClient {
   constructor(readonly baseUrl: string) {}
 
-  /** @throws ApiProblem */
+  /** @returns undefined (whatever T says) when the answer has no body. @throws ApiProblem, ApiUnreachable */
   async call<T>(path: string, request: ApiRequest = {}): Promise<T> {
     const response = await this.fetch(path, request, 'application/json');
-    return (await response.json()) as T;
+    return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
-  /** Server-sent events until the server ends the stream. @throws ApiProblem */
+  /** The answer as it is written, in a media type of choice. @throws ApiProblem, ApiUnreachable */
+  async text(path: string, accept: string, request: ApiRequest = {}): Promise<string> {
+    return (await this.fetch(path, request, accept)).text();
+  }
+
+  /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, ApiUnreachable */
   async *stream(path: string, request: ApiRequest = {}): AsyncGenerator<EventSourceMessage> {
-    const response = await this.fetch(path, request, 'text/event-stream');
-    const ready: EventSourceMessage[] = [];
-    const parser = createParser({ onEvent: (event) => void ready.push(event) });
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
-      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-      yield* ready.splice(0);
+    const silence = new AbortController();
+    const watch = setTimeout(() => silence.abort(), silentForMs);
+    const signal = request.signal ? AbortSignal.any([request.signal, silence.signal]) : silence.signal;
+    try {
+      const response = await this.fetch(path, { ...request, signal }, 'text/event-stream');
+      const ready: EventSourceMessage[] = [];
+      const parser = createParser({ onEvent: (event) => void ready.push(event) });
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body ?? []) {
+        watch.refresh();
+        parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+        yield* ready.splice(0);
+      }
+    } catch (error) {
+      throw silence.signal.aborted ? new ApiUnreachable(this.baseUrl, new Error('a stream fell silent')) : error;
+    } finally {
+      clearTimeout(watch);
     }
   }
 
-  private async fetch(path: string, { method = 'GET', body, token, idempotencyKey, signal }: ApiRequest, accept: string): Promise<Response> {
+  private async fetch(path: string, { method = 'GET', body, token, idempotencyKey, headers, signal }: ApiRequest, accept: string): Promise<Response> {
     const response = await fetch(new URL(path, this.baseUrl), {
       method,
       headers: {
+        ...headers,
         accept,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(method === 'POST' && { 'idempotency-key': idempotencyKey ?? randomUUID() }),
+        ...((method === 'POST' || method === 'DELETE') && { 'idempotency-key': idempotencyKey ?? randomUUID() }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
+    }).catch((error: unknown) => {
+      throw signal?.aborted === true ? error : new ApiUnreachable(this.baseUrl, error);
     });
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -64,12 +110,13 @@ export class ApiClient {
 }
 
 async function problemOf(response: Response): Promise<ApiProblem> {
-  const problem = (await response.json().catch(() => ({}))) as { code?: string; title?: string; detail?: string };
+  const problem = (await response.json().catch(() => ({}))) as { code?: string; title?: string; detail?: string; requestId?: string };
   const retryAfter = response.headers.get('retry-after');
   return new ApiProblem(
     response.status,
     problem.code ?? 'unknown',
     problem.detail ?? problem.title ?? response.statusText,
     retryAfter === null ? undefined : Number(retryAfter),
+    problem.requestId,
   );
 }

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Operation } from '../contracts/operation';
-import { type ApiClient, ApiProblem } from './api-client';
-
-const pollMs = 250;
+import type { ApiClient } from './api-client';
+import { followOperation } from './progress/follow';
+import { StepNews } from './progress/news';
 
 /** Follows an operation to its end; `onStep` hears of each step once it is finished. */
 export async function watchOperation(
@@ -11,32 +10,12 @@ export async function watchOperation(
   token: string,
   onStep: (step: Operation['steps'][number]) => void = () => undefined,
 ): Promise<Operation> {
-  const told = new Set<string>();
-  for (;;) {
-    const operation = await patiently(() => api.call<Operation>(`/api/v1/operations/${operationId}`, { token }));
-    for (const step of operation.steps) {
-      const news = `${step.name} ${step.state}`;
-      if (step.state === 'pending' || step.state === 'running' || told.has(news)) continue;
-      told.add(news);
-      onStep(step);
-    }
-    if (operation.finishedAt !== undefined) return operation;
-    await delay(pollMs);
+  const news = new StepNews();
+  let last: Operation | undefined;
+  for await (const operation of followOperation(operationId, (path, headers) => api.stream(path, { token, headers }))) {
+    for (const step of news.of(operation)) if (step.state !== 'running' && step.state !== 'undoing') onStep(step);
+    last = operation;
   }
+  if (!last) throw new Error(`Nothing was heard of ${operationId}.`);
+  return last;
 }
-
-/** Repeats a call that the API, or its absence, says may be repeated; gives up after a minute. */
-export async function patiently<T>(call: () => Promise<T>, giveUpAfterMs = 60_000): Promise<T> {
-  for (const giveUpAtMs = Date.now() + giveUpAfterMs; ; ) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!mayPass(error) || Date.now() > giveUpAtMs) throw error;
-      await delay(error instanceof ApiProblem && error.retryAfterSeconds ? error.retryAfterSeconds * 1_000 : pollMs);
-    }
-  }
-}
-
-/** By its name: fetch's own errors may come from another realm, where `instanceof` does not see them. */
-const mayPass = (error: unknown): boolean =>
-  error instanceof ApiProblem ? error.status === 503 || error.status === 429 : (error as { name?: unknown }).name === 'TypeError';

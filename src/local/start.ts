@@ -121,8 +121,8 @@ Tenure is up.
 Try, in another terminal:
 
   npx tenure tenant create acme
-  npx tenure chat acme "Store my preference: color=blue"
-  npx tenure tenant offboard acme
+  npx tenure session chat acme "Store my preference: color=blue"
+  npx tenure tenant offboard acme --grace 0
 
 State is kept in .tenure/state. Ctrl-C stops everything.
 `;

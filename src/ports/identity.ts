@@ -1,3 +1,5 @@
+import type { SignIn } from '../contracts/sign-in';
+
 /** Where the tokens of one user pool come from. */
 export interface TokenIssuer {
   readonly issuer: string;
@@ -21,6 +23,13 @@ export interface TokenVerifier {
   verify(token: string, issuer: TokenIssuer): Promise<VerifiedToken>;
   /** Whether the token says that it comes from there. Nothing is proven by it: it only tells whose keys to try. */
   claims(token: string, issuer: TokenIssuer): boolean;
+}
+
+/** Tells clients that hold no token yet where to get one. */
+export interface SignInPlaces {
+  tenant(pool: { userPoolId: string; userPoolClientId: string }): SignIn;
+  /** @throws DomainError `dependency/unavailable` before the platform's bootstrap has run. */
+  operators(): Promise<SignIn>;
 }
 
 export interface TokenIssuers {

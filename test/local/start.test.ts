@@ -68,7 +68,7 @@ it('stays up, refuses a second start, stops cleanly and remembers everything at 
   expect(first.output()).toContain(`http://127.0.0.1:${ports.api}/openapi.json`);
   expect((await stat(path.join(project, '.tenure/local.json'))).mode & 0o777).toBe(0o600);
   await tenure('tenant', 'create', 'acme');
-  await tenure('chat', 'acme', 'Store my preference: color=blue');
+  await tenure('session', 'chat', 'acme', 'Store my preference: color=blue');
 
   const second = run('local/start.js');
   expect([await second.ended, second.output()]).toEqual([1, `Tenure runs already: process ${first.child.pid}. Stop it with Ctrl-C in its terminal, or: kill ${first.child.pid}\n`]);
@@ -83,7 +83,7 @@ it('stays up, refuses a second start, stops cleanly and remembers everything at 
   const again = await started();
   expect(again.output()).not.toContain('not stopped cleanly');
   expect(await tenure('tenant', 'list')).toMatch(/acme.*active/);
-  expect(await tenure('chat', 'acme', 'What is my color preference?')).toContain('color=blue');
+  expect(await tenure('session', 'chat', 'acme', 'What is my color preference?')).toContain('color=blue');
   again.child.kill('SIGTERM');
   expect(await again.ended).toBe(0);
 }, 120_000);

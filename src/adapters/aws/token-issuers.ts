@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { platformResources } from '../../contracts/names';
-import type { TokenIssuer, TokenIssuers } from '../../ports/identity';
+import type { SignIn } from '../../contracts/sign-in';
+import type { SignInPlaces, TokenIssuer, TokenIssuers } from '../../ports/identity';
 import type { AwsSettings } from './clients';
 import { isAwsError } from './failures';
 
@@ -21,17 +22,29 @@ export async function loadOperatorPool({ ssm }: { ssm: SSMClient }): Promise<Use
   }
 }
 
+const originOf = (region: string): string => `https://cognito-idp.${region}.amazonaws.com`;
+
 /** Issuers of Cognito pools; tokens name AWS as issuer wherever the keys come from. */
 export function createTokenIssuers({ settings, ssm }: { settings: AwsSettings; ssm: SSMClient }): TokenIssuers {
-  const issuerOf = ({ userPoolId, userPoolClientId }: UserPool): TokenIssuer => {
-    const origin = `https://cognito-idp.${settings.region}.amazonaws.com`;
-    return {
-      issuer: `${origin}/${userPoolId}`,
-      jwksUrl: `${settings.endpoint ?? origin}/${userPoolId}/.well-known/jwks.json`,
-      clientId: userPoolClientId,
-    };
-  };
+  const issuerOf = ({ userPoolId, userPoolClientId }: UserPool): TokenIssuer => ({
+    issuer: `${originOf(settings.region)}/${userPoolId}`,
+    jwksUrl: `${settings.endpoint ?? originOf(settings.region)}/${userPoolId}/.well-known/jwks.json`,
+    clientId: userPoolClientId,
+  });
   // Read when first asked for: the process may start before the bootstrap has run.
   const operators = new LRUCache<'pool', TokenIssuer>({ max: 1, fetchMethod: async () => issuerOf(await loadOperatorPool({ ssm })) });
   return { tenant: issuerOf, operators: () => operators.forceFetch('pool') };
+}
+
+/** Where people sign in at Cognito, for clients that have no token yet. */
+export function createSignInPlaces({ settings, ssm }: { settings: AwsSettings; ssm: SSMClient }): SignInPlaces {
+  const placeOf = ({ userPoolId, userPoolClientId }: UserPool): SignIn => ({
+    region: settings.region,
+    endpoint: settings.endpoint ?? originOf(settings.region),
+    userPoolId,
+    clientId: userPoolClientId,
+    issuer: `${originOf(settings.region)}/${userPoolId}`,
+  });
+  const operators = new LRUCache<'pool', SignIn>({ max: 1, fetchMethod: async () => placeOf(await loadOperatorPool({ ssm })) });
+  return { tenant: placeOf, operators: () => operators.forceFetch('pool') };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiClient } from '../../cli/api-client';
-import { patiently } from '../../cli/operations';
+import { patiently } from '../../cli/patience';
 import { cursorOf, type LiveEntry, type SessionEvent } from '../../contracts/events';
 
 export interface Turn {

@@ -1,0 +1,123 @@
+import type { LiveEntry } from '../../contracts/events';
+import { newId } from '../../contracts/ids';
+import { groups } from '../../contracts/names';
+import type { SessionRecord } from '../../contracts/session';
+import { apiPath } from '../access';
+import type { Cli } from '../cli';
+import { command, type GroupSpec, shared } from '../command';
+import { CliFailure, exitCodes } from '../failures';
+import { type Column, factsOf, printable, timeOf } from '../terminal/table';
+
+interface AsUser {
+  readonly user: string;
+}
+
+const access = (cli: Cli, tenantId: string, { user }: AsUser) => cli.tenantUser(tenantId, { email: user, groups: [groups.members] });
+
+const columns: readonly Column<SessionRecord>[] = [
+  { title: 'session', of: ({ sessionId }) => sessionId },
+  { title: 'opened', of: ({ createdAt }) => timeOf(createdAt) },
+  { title: 'closed', of: ({ closedAt }) => timeOf(closedAt) },
+  { title: 'user', of: ({ userId }) => userId },
+];
+
+interface Answer {
+  readonly sessionId: string;
+  readonly answer?: string;
+  readonly outcome: string;
+}
+
+const chat = command<AsUser & { session?: string }>({
+  usage: 'chat <tenantId> <text>',
+  summary: 'say something to the agent of a tenant, and read its answer while it is written',
+  options: [{ flags: '--session <id>', description: 'go on with this session' }, shared.user],
+  examples: ['tenure session chat acme "Store my preference: color=blue"'],
+  async run(cli, { session, user }, tenantId: string, text: string) {
+    const caller = await access(cli, tenantId, { user });
+    const path = apiPath`/tenant/${tenantId}/agent`;
+    const sessionId = session ?? newId('session');
+    const request = { method: 'POST', body: { prompt: text, session_id: sessionId } } as const;
+    if (cli.out.json) {
+      const answer = await caller.call<Answer>(path, request);
+      cli.out.result(answer, () => '');
+      endedAs(answer.outcome);
+      return;
+    }
+    for await (const { data, event } of caller.stream(path, request)) {
+      if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session list ${tenantId}`);
+      const outcome = tell(cli, JSON.parse(data) as LiveEntry);
+      if (outcome === undefined) continue;
+      cli.out.note(cli.out.paint('dim', `(${outcome}; go on with --session ${sessionId})`));
+      endedAs(outcome);
+    }
+  },
+});
+
+/** @returns how the turn ended, once it has. */
+function tell({ out }: Cli, entry: LiveEntry): string | undefined {
+  if (entry.type === 'text.delta') out.write(printableText(entry.text));
+  else if (entry.type === 'step.reset') out.write('\n');
+  else if (entry.type === 'tool.started' && !out.quiet) out.write(out.paint('dim', `\n  [${printable(entry.tool)}]\n`));
+  else if (entry.type === 'turn.completed') {
+    out.write('\n');
+    return entry.outcome;
+  }
+  return undefined;
+}
+
+/** Line breaks are the agent's to make. */
+const printableText = (text: string): string => text.split('\n').map(printable).join('\n');
+
+function endedAs(outcome: string): void {
+  if (outcome !== 'completed' && outcome !== 'running') throw new CliFailure(exitCodes.failed, `The turn ended as ${outcome}.`);
+}
+
+const list = command<AsUser & { limit?: number }>({
+  usage: 'list <tenantId>',
+  summary: "list your sessions, newest first; an administrator sees everybody's",
+  options: [shared.limit, shared.user],
+  async run(cli, { limit = 50, user }, tenantId: string) {
+    const rows = await (await access(cli, tenantId, { user })).all<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, {}, limit);
+    cli.out.list(rows, columns, 'There are none.');
+  },
+});
+
+interface ShownSession extends SessionRecord {
+  readonly status: { readonly state: string; readonly turnCount: number; readonly queuedTurns: number; readonly head: number };
+}
+
+const show = command<AsUser>({
+  usage: 'show <tenantId> <sessionId>',
+  summary: 'show a session and what it does now',
+  options: [shared.user],
+  async run(cli, { user }, tenantId: string, sessionId: string) {
+    const session = await (await access(cli, tenantId, { user })).call<ShownSession>(apiPath`/tenants/${tenantId}/sessions/${sessionId}`);
+    const { status, userId, createdAt, closedAt } = session;
+    const facts = { session: sessionId, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
+    cli.out.result(session, () => factsOf({ ...facts, user: userId, opened: timeOf(createdAt), closed: timeOf(closedAt) }, cli.out.paint));
+  },
+});
+
+/** Something a session is told to do. */
+const tellSession = (verb: 'cancel' | 'close', summary: string, done: string) =>
+  command<AsUser>({
+    usage: `${verb} <tenantId> <sessionId>`,
+    summary,
+    options: [shared.user],
+    async run(cli, { user }, tenantId: string, sessionId: string) {
+      await (await access(cli, tenantId, { user })).call(`${apiPath`/tenants/${tenantId}/sessions/${sessionId}`}/${verb}`, { method: 'POST', body: {} });
+      cli.out.result({ sessionId }, () => done);
+    },
+  });
+
+export const sessionCommands: GroupSpec = {
+  name: 'session',
+  summary: 'talk to agents, as a user of a tenant',
+  commands: [
+    chat,
+    list,
+    show,
+    tellSession('cancel', 'stop the running turn of a session', 'The turn is being stopped.'),
+    tellSession('close', 'close a session after its running turn', 'It closes after its running turn.'),
+  ],
+};

@@ -1,0 +1,68 @@
+import { writeFile } from 'node:fs/promises';
+import type { OperationSummary } from '../../contracts/operation';
+import { apiPath, withQuery } from '../access';
+import { command, type CommandSpec, parseSeconds, shared } from '../command';
+import { CliFailure, exitCodes } from '../failures';
+import { startOperation, type Waiting, watchToEnd } from '../progress/run';
+import { confirmDestruction, type Confirmation } from '../terminal/confirm';
+
+interface Offboard extends Waiting, Confirmation {
+  readonly grace?: number;
+  readonly drain?: number;
+}
+
+const offboard = command<Offboard>({
+  usage: 'offboard <tenantId>',
+  summary: 'back a tenant up, verify the backup, and delete everything it has',
+  options: [
+    { flags: '--grace <time>', description: 'between backup and deletion, in which it can be kept; 7d when absent', parse: parseSeconds },
+    { flags: '--drain <time>', description: 'what running turns may take to finish; 5m when absent', parse: parseSeconds },
+    shared.yes,
+    shared.confirm,
+    shared.noWait,
+  ],
+  examples: ['tenure tenant offboard acme --grace 0', 'tenure tenant offboard acme --grace 7d --no-wait --yes --confirm acme'],
+  async run(cli, { grace, drain, wait, ...confirmation }, tenantId: string) {
+    const { apiUrl } = await cli.target();
+    await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, after a verified backup.`, tenantId, confirmation);
+    const path = withQuery(apiPath`/tenants/${tenantId}`, { graceSeconds: grace?.toString(), drainSeconds: drain?.toString() });
+    await startOperation(cli, path, { method: 'DELETE' }, { ...(wait !== undefined && { wait }) });
+  },
+});
+
+const keep = command<Waiting>({
+  usage: 'keep <tenantId>',
+  summary: 'call an offboarding off while nothing is deleted yet: the tenant goes back to work',
+  options: [shared.noWait],
+  async run(cli, { wait = true }, tenantId: string) {
+    const access = await cli.operator();
+    const [running] = await access.all<OperationSummary>('/api/v1/operations', { tenantId, kind: 'offboarding', state: 'running' }, 1);
+    if (!running) throw new CliFailure(exitCodes.notFound, `${tenantId} is not being offboarded.`, `See what it is: tenure tenant show ${tenantId}`);
+    const operation = await access.call(apiPath`/operations/${running.operationId}/cancel`, { method: 'POST' });
+    if (wait) return watchToEnd(cli, access, running.operationId, undefined, ['cancelled']);
+    cli.out.result(operation, () => running.operationId);
+  },
+});
+
+const certificate = command<{ html?: true; out?: string }>({
+  usage: 'certificate <tenantId>',
+  summary: 'show what was deleted of a tenant, when, and how that was checked',
+  options: [
+    { flags: '--html', description: 'as a page to read' },
+    { flags: '--out <file>', description: 'write it to a file' },
+  ],
+  examples: ['tenure tenant certificate acme --out acme.json && tenure certificate verify acme.json'],
+  async run(cli, { html, out: file }, tenantId: string) {
+    const text = await (await cli.operator()).text(apiPath`/tenants/${tenantId}/certificate`, html ? 'text/html' : 'application/json');
+    const whole = html ? text : JSON.stringify(JSON.parse(text), null, 2);
+    if (file === undefined) {
+      cli.out.write(`${whole}\n`);
+      return;
+    }
+    await writeFile(file, `${whole}\n`);
+    cli.out.note(`Written to ${file}`);
+  },
+});
+
+/** From the decision to let a tenant go to the proof that it is gone. */
+export const leavingCommands: readonly CommandSpec[] = [offboard, keep, certificate];

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiProblem, ApiUnreachable } from './api-client';
+
+const pollMs = 250;
+
+interface Patience {
+  /** Default: a minute. */
+  readonly giveUpAfterMs?: number;
+  /** Which failures may pass. Default: those the API, or its absence, says may. */
+  readonly mayPass?: (error: unknown) => boolean;
+}
+
+/** Repeats a call whose failure may pass, until it succeeds or the time is up. */
+export async function patiently<T>(call: () => Promise<T>, { giveUpAfterMs = 60_000, mayPass = seemsTemporary }: Patience = {}): Promise<T> {
+  for (const giveUpAtMs = Date.now() + giveUpAfterMs; ; ) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!mayPass(error) || Date.now() > giveUpAtMs) throw error;
+      await delay(error instanceof ApiProblem && error.retryAfterSeconds ? error.retryAfterSeconds * 1_000 : pollMs);
+    }
+  }
+}
+
+/** By its name: fetch's own errors may come from another realm, where `instanceof` does not see them. */
+export const seemsTemporary = (error: unknown): boolean =>
+  error instanceof ApiProblem ? error.status === 503 || error.status === 429 : error instanceof ApiUnreachable || (error as { name?: unknown }).name === 'TypeError';

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import { version } from '../../package.json';
+import { addCommands, type CommandSpec, type GroupSpec } from './command';
+import { accountCommands } from './commands/account';
+import { operationCommands } from './commands/operation';
+import { sessionCommands } from './commands/session';
+import { tenantCommands } from './commands/tenant';
+
+/** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, operationCommands, sessionCommands];
+
+/** The command line, ready to parse. It throws CommanderError instead of ending the process. */
+export function createProgram(): Command {
+  const program = new Command('tenure')
+    .description('Run AI agents for every one of your customers.')
+    .version(version)
+    .option('--api <url>', 'the API to talk to; else TENURE_API_URL, the local stack here, your last login')
+    .option('--json', 'results as JSON, as the API has them')
+    .option('--quiet', 'results only: no remarks, no progress')
+    .option('--no-color', 'no colours; also with NO_COLOR, and where no person looks')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help shows how it is used)')
+    .exitOverride();
+  addCommands(program, commands);
+  return program;
+}

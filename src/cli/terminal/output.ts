@@ -1,0 +1,46 @@
+import { type Paint, painter } from './paint';
+import { type Column, tableOf } from './table';
+
+export interface OutputSettings {
+  /** Results as JSON, for scripts. */
+  readonly json: boolean;
+  /** Results only: no remarks, no progress. */
+  readonly quiet: boolean;
+  /** Of `--no-color`; NO_COLOR, and an output that is no terminal, say the same. */
+  readonly color: boolean;
+}
+
+/** Where everything a command says goes: results to standard output, remarks to standard error. */
+export interface Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Whether a person looks at standard output, and lines on it can be written again. */
+  readonly isLive: boolean;
+  readonly paint: Paint;
+  /** The result: as JSON, or as text for people. */
+  result(value: unknown, text: () => string): void;
+  /** A list as a table. */
+  list<Row>(rows: readonly Row[], columns: readonly Column<Row>[], whenEmpty: string): void;
+  /** A remark for people: not part of the result. */
+  note(line: string): void;
+  /** As it is, on standard output. */
+  write(text: string): void;
+}
+
+export function createOutput({ json, quiet, color }: OutputSettings): Output {
+  const paint = painter(color, process.stdout);
+  const write = (text: string) => void process.stdout.write(text);
+  const result = (value: unknown, text: () => string) => write(`${json ? JSON.stringify(value, null, 2) : text()}\n`);
+  return {
+    json,
+    quiet,
+    isLive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
+    paint,
+    result,
+    list: (rows, columns, whenEmpty) => result(rows, () => (rows.length === 0 ? whenEmpty : tableOf(rows, columns, paint))),
+    note(line) {
+      if (!json && !quiet) process.stderr.write(`${line}\n`);
+    },
+    write,
+  };
+}
