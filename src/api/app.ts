@@ -14,6 +14,7 @@ import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { operationRoutes } from './routes/operations';
 import { sessionRoutes } from './routes/sessions';
+import { tenantChangeRoutes } from './routes/tenant-changes';
 import { usageRoutes } from './routes/usage';
 import { signInRoutes } from './routes/sign-in';
 import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
@@ -35,6 +36,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   const conversations = createConversations(deps);
   const routes = [
     ...tenantRoutes(deps),
+    ...tenantChangeRoutes(deps),
     ...operationRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),
     ...eventRoutes({ ...deps, conversations }),

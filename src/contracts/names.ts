@@ -114,6 +114,8 @@ export const operationSteps = {
     'check_remains',
     'tombstone',
   ],
+  suspension: ['claim', 'suspend', 'pause_schedules', 'pause_sessions', 'release'],
+  resumption: ['claim', 'reinstate', 'resume_sessions', 'resume_schedules', 'release'],
 } as const satisfies Record<string, readonly string[]>;
 export type OperationKind = keyof typeof operationSteps;
 export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];

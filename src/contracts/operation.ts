@@ -88,10 +88,21 @@ export interface OffboardingRequest {
   readonly drain: Drain;
 }
 
+/** What becomes of running turns when their tenant is suspended: they finish, or rest before their next step. */
+export const SuspendTurns = z.enum(['finish', 'pause']);
+export type SuspendTurns = z.infer<typeof SuspendTurns>;
+
+export interface SuspensionRequest {
+  readonly tenantId: string;
+  readonly turns: SuspendTurns;
+}
+
 /** What each kind of operation is asked. */
 export interface OperationRequests extends Record<OperationKind, { readonly tenantId: string }> {
   readonly onboarding: OnboardingRequest;
   readonly offboarding: OffboardingRequest;
+  readonly suspension: SuspensionRequest;
+  readonly resumption: { readonly tenantId: string };
 }
 
 /** What an operation's workflow is started with. */

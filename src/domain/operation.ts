@@ -24,6 +24,14 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   schedule_key_deletion: 'Schedule the deletion of the key',
   check_remains: 'Check that nothing remains',
   tombstone: 'Keep the id from reuse',
+  claim: 'Take the tenant for this operation',
+  release: 'Let others work on the tenant',
+  suspend: 'Refuse new work',
+  pause_schedules: 'Pause the schedules',
+  pause_sessions: 'Bring the sessions to rest',
+  reinstate: 'Let the tenant work again',
+  resume_sessions: 'Let the sessions go on',
+  resume_schedules: 'Resume the schedules',
 };
 
 /** What an operation is for, in a line. */
@@ -32,6 +40,8 @@ export const summarize = <Kind extends OperationKind>(kind: Kind, request: Opera
 const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests[Kind]) => string } = {
   onboarding: ({ tenantId, tier }) => `Onboard ${tenantId} (${tier})`,
   offboarding: ({ tenantId, graceSeconds }) => `Offboard ${tenantId}, grace ${graceSeconds} s`,
+  suspension: ({ tenantId, turns }) => `Suspend ${tenantId}, turns ${turns === 'pause' ? 'pause' : 'finish'}`,
+  resumption: ({ tenantId }) => `Resume ${tenantId}`,
 };
 
 const minuteMs = 60_000;
@@ -48,6 +58,8 @@ const deadlines: Partial<Record<StepName, number>> = {
   worker: minuteMs,
   smoke_turn: 5 * minuteMs,
   drain: 2 * dayMs,
+  // A turn may take as long as its own limit, which is a day at most.
+  pause_sessions: 2 * dayMs,
   backup: dayMs,
   verify_backup: dayMs,
 };

@@ -40,10 +40,16 @@ export interface CurrentTurn {
   /** 1 is the first. */
   readonly step: number;
   readonly calls: readonly OpenCall[];
+  /** Moved on by the time the turn has rested: its limit counts time at work. */
   readonly startedAtMs: number;
+  /** Set while it rests between two steps. */
+  readonly restingSinceMs?: number;
   /** Set once the turn is to end for another reason than the model's last word. */
   readonly end?: TurnEnd;
 }
+
+/** Where a held session comes to rest: when its turn has ended, or already before the turn's next step. */
+export type RestPoint = 'turn' | 'step';
 
 /** What the agent's configuration allows, as the latest step read it. */
 export interface TurnLimits {
@@ -60,6 +66,8 @@ export interface SessionState {
   readonly inbox: readonly QueuedTurn[];
   readonly current?: CurrentTurn;
   readonly closing: boolean;
+  /** Set while the tenant is suspended: nothing new begins past this point. */
+  readonly heldAt?: RestPoint;
   /** `[turnId, head when it was taken]`, oldest first. */
   readonly seen: readonly (readonly [string, number])[];
   readonly turnStarts: readonly number[];
@@ -94,8 +102,12 @@ export function nextAction(state: SessionState): Action {
   const { maxSteps } = state.limits;
   if (turn.step > maxSteps)
     return { do: 'endTurn', turn, end: { outcome: 'max_steps', message: `The agent used all of its ${maxSteps} steps.` } };
+  if (state.heldAt === 'step') return state.closing ? { do: 'endTurn', turn, end: closedWhileHeld } : { do: 'wait' };
   return { do: 'think', turn };
 }
+
+/** A tenant that leaves from its suspension leaves at once. */
+const closedWhileHeld: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while the tenant was suspended.' };
 
 export const isBusy = (state: SessionState): boolean => state.current !== undefined || state.inbox.length > 0;
 
@@ -115,7 +127,7 @@ export function receive(state: SessionState, turnId: string): SessionState {
 /** Begins the next turn when there is one and none runs. A closing session ends it unheard. */
 export function beginTurn(state: SessionState, nowMs: number): SessionState {
   const [next, ...inbox] = state.inbox;
-  if (state.current || !next || next.announcement === 'pending') return state;
+  if (state.current || !next || next.announcement === 'pending' || keepsWaiting(state)) return state;
   const end: TurnEnd | undefined = next.cancelled
     ? { outcome: 'cancelled' }
     : state.closing
@@ -135,6 +147,33 @@ export function beginTurn(state: SessionState, nowMs: number): SessionState {
     turnStarts: [...state.turnStarts, state.head].slice(-maxTurnStarts),
   };
 }
+
+/** Messages of a held session wait, unless it closes: then they are told so. */
+const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => heldAt !== undefined && !closing;
+
+/** Lets the session come to rest; what is at work just now is finished first. */
+export const hold = (state: SessionState, at: RestPoint, nowMs: number): SessionState => ({
+  ...(at === 'turn' ? release(state, nowMs) : state),
+  heldAt: at,
+});
+
+/** The session waits: a turn that is under way rests from now on. */
+export function rest(state: SessionState, nowMs: number): SessionState {
+  const { current } = state;
+  return current && current.restingSinceMs === undefined ? { ...state, current: { ...current, restingSinceMs: nowMs } } : state;
+}
+
+/** Lets the session go on where it rests, with as much time as it had. */
+export function release(state: SessionState, nowMs: number): SessionState {
+  const { heldAt, ...released } = state;
+  if (heldAt === undefined || released.current?.restingSinceMs === undefined) return released;
+  const { restingSinceMs, ...turn } = released.current;
+  return { ...released, current: { ...turn, startedAtMs: turn.startedAtMs + nowMs - restingSinceMs } };
+}
+
+/** Whether a held session has come to rest. */
+export const isAtRest = ({ heldAt, current }: SessionState): boolean =>
+  heldAt !== undefined && (current === undefined || current.restingSinceMs !== undefined);
 
 export interface Thought {
   readonly head: number;
@@ -203,10 +242,17 @@ export const historyStart = (state: SessionState): number => state.turnStarts.sl
 
 /** Whether something is to be done. */
 export const canAct = (state: SessionState): boolean =>
-  nextAction(state).do !== 'wait' || (state.inbox[0] !== undefined && state.inbox[0].announcement !== 'pending');
+  nextAction(state).do !== 'wait' ||
+  (!state.current && !keepsWaiting(state) && state.inbox[0] !== undefined && state.inbox[0].announcement !== 'pending');
+
+function stateOf(state: SessionState): 'closing' | 'paused' | 'running' | 'idle' {
+  if (state.closing) return 'closing';
+  if (isAtRest(state)) return 'paused';
+  return isBusy(state) ? 'running' : 'idle';
+}
 
 export const viewOf = (state: SessionState) => ({
-  state: state.closing ? ('closing' as const) : isBusy(state) ? ('running' as const) : ('idle' as const),
+  state: stateOf(state),
   head: state.head,
   turnCount: state.turnCount,
   queuedTurns: state.inbox.length,
@@ -216,7 +262,9 @@ export const viewOf = (state: SessionState) => ({
 export function describe(state: SessionState): string {
   const { current: turn } = state;
   const waiting = state.inbox.length > 0 ? ` ${state.inbox.length} more waiting.` : '';
-  const now = turn
+  const now = isAtRest(state)
+    ? `paused${turn ? ` before step ${turn.step} of turn ${state.turnCount + 1}` : ''}, as the tenant is suspended`
+    : turn
     ? turn.calls.length > 0
       ? `using ${turn.calls.map((call) => `\`${call.tool}\``).join(', ')} in step ${turn.step} of turn ${state.turnCount + 1}`
       : `thinking, step ${turn.step} of turn ${state.turnCount + 1}`

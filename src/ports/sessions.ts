@@ -1,7 +1,8 @@
 import type { OnBusy, SessionRef } from '../contracts/session';
 
 export interface SessionStatus {
-  readonly state: 'idle' | 'running' | 'closing' | 'closed';
+  /** `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
+  readonly state: 'idle' | 'running' | 'paused' | 'closing' | 'closed';
   /** Highest sequence number the workflow knows. */
   readonly head: number;
   readonly turnCount: number;
@@ -20,6 +21,10 @@ export interface Sessions {
   cancel(session: SessionRef, turnId?: string): Promise<void>;
   /** Finishes the running turn, then closes. Fine when closed or never started. */
   close(session: SessionRef): Promise<void>;
+  /** Lets it come to rest at the end of its turn, or before its next step. Fine when it has ended. */
+  hold(session: SessionRef, at: 'turn' | 'step'): Promise<void>;
+  /** Lets it go on where it rests. Fine when it does not rest, or has ended. */
+  release(session: SessionRef): Promise<void>;
   /** Ends it at once, in the middle of whatever it does and without a trace in its log: when its data are about to go. Fine when it has ended. */
   terminate(session: SessionRef): Promise<void>;
   /** `idle` with head 0 when no message was sent yet. */

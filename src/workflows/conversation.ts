@@ -58,6 +58,19 @@ export class Conversation {
     this.state = domain.close(this.state);
   }
 
+  hold(at: domain.RestPoint): void {
+    this.state = domain.hold(this.state, at, Date.now());
+  }
+
+  release(): void {
+    this.state = domain.release(this.state, Date.now());
+  }
+
+  /** Nothing is to be done now. */
+  rest(): void {
+    this.state = domain.rest(this.state, Date.now());
+  }
+
   /** Makes waiting messages visible while another turn runs. */
   private async announce(): Promise<void> {
     if (this.announcing) return;

@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { OnBusy } from '../contracts/session';
-import type { SessionState } from '../domain/session';
+import type { RestPoint, SessionState } from '../domain/session';
 
 /** What a client needs to speak with a session's workflow. */
 export interface SessionInput {
@@ -18,7 +18,7 @@ export interface SubmittedMessage {
 }
 
 export interface SessionView {
-  readonly state: 'idle' | 'running' | 'closing';
+  readonly state: 'idle' | 'running' | 'paused' | 'closing';
   readonly head: number;
   readonly turnCount: number;
   readonly queuedTurns: number;
@@ -29,6 +29,10 @@ export const submitMessage = defineUpdate<{ after: number }, [SubmittedMessage]>
 /** `false` when no such turn runs or waits. */
 export const cancelTurn = defineUpdate<boolean, [{ turnId?: string }]>('cancelTurn');
 export const closeSession = defineSignal('closeSession');
+/** The tenant is suspended: the session comes to rest, at the end of its turn or before its next step. */
+export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');
+/** It goes on where it rests. */
+export const releaseSession = defineSignal('releaseSession');
 export const readSession = defineQuery<SessionView>('session');
 /** Name under which clients start the workflow. */
 export const sessionWorkflow = 'session';

@@ -1,4 +1,6 @@
 export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
 export { staleSessionClosing, usageRollUp } from './maintenance';
+export { resumption } from './resumption';
+export { suspension } from './suspension';
 export { session } from './session';

@@ -58,6 +58,15 @@ export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...qu
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
 export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the backup back, compare counts and hashes' });
 
+/** Steps of a working tenant's operations, and their undos. */
+export const { changeStatus } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Change the status in the registry' });
+export const { takeBackStatus } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the tenant the status it had' });
+export const { pauseTenantSchedules } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Pause the schedules' });
+export const { resumeTenantSchedules } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Resume what an operation paused' });
+/** Turns that may finish take as long as they take; as long as it beats, it works. */
+export const { restSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until every session rests' });
+export const { wakeSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Let every session go on' });
+
 /** Steps back, and deletion. */
 export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the id back' });
 export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let the tenant work again' });

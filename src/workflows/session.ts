@@ -10,7 +10,7 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { cancelTurn, closeSession, readSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { cancelTurn, closeSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -20,6 +20,14 @@ export async function session(input: SessionInput): Promise<void> {
   const conversation = new Conversation(input);
   setHandler(readSession, () => domain.viewOf(conversation.state));
   setHandler(closeSession, () => conversation.close());
+  setHandler(holdSession, ({ at }) => {
+    conversation.hold(at);
+    show(conversation);
+  });
+  setHandler(releaseSession, () => {
+    conversation.release();
+    show(conversation);
+  });
   setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {
@@ -37,15 +45,17 @@ export async function session(input: SessionInput): Promise<void> {
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
   const firstTurn = conversation.state.turnCount;
   const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
+  const mustRollOver = () => isLong() && conversation.hasWaitingTurn;
   for (;;) {
     // With the next message in hand: one that came while the run closes would have to be sent again.
-    if (isLong() && conversation.hasWaitingTurn) {
+    if (mustRollOver()) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof session>({ ...input, state: conversation.state });
     }
     const action = conversation.next();
-    setCurrentDetails(domain.describe(conversation.state));
-    if (action.do === 'wait') await condition(() => domain.canAct(conversation.state));
+    if (action.do === 'wait') conversation.rest();
+    show(conversation);
+    if (action.do === 'wait') await condition(() => domain.canAct(conversation.state) || mustRollOver());
     else await conversation.carryOut(action);
     if (action.do === 'close') {
       await condition(allHandlersFinished);
@@ -53,6 +63,8 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
     }
   }
 }
+
+const show = (conversation: Conversation): void => setCurrentDetails(domain.describe(conversation.state));
 
 function validate(state: domain.SessionState, { turnId, onBusy }: SubmittedMessage): void {
   if (domain.takenAt(state, turnId) !== undefined) return;

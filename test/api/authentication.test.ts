@@ -138,7 +138,7 @@ it('refuses a token that has expired', async () => {
 });
 
 it.each([
-  ['suspended', 'tenant/not-active'],
+  ['suspended', 'tenant/suspended'],
   ['offboarding', 'tenant/leaving'],
 ] as const)("tells a tenant's own users that it is %s, and nobody else", async (status, code) => {
   const left = await newTenant();

@@ -6,8 +6,11 @@ import {
   cancelTurn,
   canAct,
   close,
+  describe as describeState,
   finishTurn,
   historyStart,
+  hold,
+  isAtRest,
   isBusy,
   maxInbox,
   newSession,
@@ -15,12 +18,15 @@ import {
   receive,
   recordThought,
   recordTools,
+  release,
   requestEnd,
+  rest,
   type SessionState,
   takenAt,
   type Thought,
   turnTimeLeftMs,
   unannounced,
+  viewOf,
 } from '../../src/domain/session';
 
 const limits = { maxSteps: 3, maxTurnMs: 60_000, historyTurns: 2 };
@@ -156,4 +162,49 @@ it('answers every message exactly once, in order, under any interleaving', () =>
     }),
     { numRuns: 500 },
   );
+});
+
+describe('a held session', () => {
+  const inTools = () => recordThought(begun('turn-1', 'turn-2'), asks(5, 'a'));
+
+  it.each(['turn', 'step'] as const)('held at a %s, finishes what is at work, and rests there', (at) => {
+    const held = hold(inTools(), at, 0);
+    expect(nextAction(held).do).toBe('useTools');
+    expect(isAtRest(held)).toBe(false);
+    const stepDone = recordTools(held, 9);
+    expect(nextAction(stepDone).do).toBe(at === 'step' ? 'wait' : 'think');
+    const turnDone = at === 'step' ? rest(stepDone, 10) : beginTurn(recordThought(stepDone, says(12)), 10);
+    expect(canAct(turnDone)).toBe(false);
+    expect(isAtRest(turnDone)).toBe(true);
+    expect(viewOf(turnDone)).toMatchObject({ state: 'paused', queuedTurns: 1 });
+    expect(describeState(turnDone)).toContain('paused');
+    const released = release(turnDone, 20);
+    expect(canAct(released)).toBe(true);
+    expect(nextAction(beginTurn(released, 20))).toMatchObject({ do: 'think', turn: { turnId: at === 'step' ? 'turn-1' : 'turn-2' } });
+  });
+
+  it('has as much time after its rest as before, however often it rests', () => {
+    let state = recordTools(hold(inTools(), 'step', 0), 9);
+    for (const [fromMs, untilMs] of [[1_000, 90_000], [95_000, 200_000]] as const) {
+      // It wakes for other reasons meanwhile: the rest began at the first.
+      state = rest(rest(state, fromMs), untilMs - 1);
+      state = release(state, untilMs);
+      expect(isAtRest(state)).toBe(false);
+      state = hold(state, 'step', untilMs + 1);
+    }
+    expect(turnTimeLeftMs(state, state.current?.startedAtMs ?? NaN, 200_000)).toBe(limits.maxTurnMs - 1_000 - 5_000);
+  });
+
+  it('goes on to the end of the turn when it is held there instead', () => {
+    const resting = rest(recordTools(hold(inTools(), 'step', 0), 9), 10);
+    expect(nextAction(hold(resting, 'turn', 20))).toMatchObject({ do: 'think', turn: { startedAtMs: 10 } });
+  });
+
+  it('can be stopped and closed while it rests', () => {
+    const resting = rest(recordTools(hold(inTools(), 'step', 0), 9), 10);
+    expect(nextAction(cancelTurn(resting, undefined))).toMatchObject({ do: 'endTurn', end: { outcome: 'cancelled' } });
+    const closing = close(resting);
+    expect(nextAction(closing)).toMatchObject({ do: 'endTurn', end: { code: 'session/closed' } });
+    expect(nextAction(beginTurn(finishTurn(closing, 12), 20))).toMatchObject({ do: 'endTurn', turn: { turnId: 'turn-2' } });
+  });
 });

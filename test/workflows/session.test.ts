@@ -7,7 +7,7 @@ import { taskQueues, workflowIds } from '../../src/contracts/names';
 import { codeOf } from '../../src/contracts/errors';
 import type { OnBusy } from '../../src/contracts/session';
 import { turnsPerRun } from '../../src/domain/session';
-import { cancelTurn, closeSession, readSession, submitMessage } from '../../src/workflows/definitions';
+import { cancelTurn, closeSession, holdSession, readSession, releaseSession, submitMessage } from '../../src/workflows/definitions';
 import type { session } from '../../src/workflows/session';
 import { withWorkers } from '../support/workflow';
 
@@ -253,3 +253,94 @@ it('closes in good order when an operator cancels the workflow', async () => {
 function fail(): never {
   throw new Error('should have been refused');
 }
+
+describe('held while its tenant is suspended', () => {
+  const call = { callId: 'a', tool: 'calculator', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 2 };
+  /** A turn of two steps, whose first can be held. */
+  function twoSteps() {
+    const first = gate();
+    const script: Script = new Script({
+      think: async ({ turnId, step }) => {
+        const { head } = script.write(`think ${turnId}/${step}`);
+        if (turnId === 'turn-1' && step === 1) await first.pass();
+        return step === 1 ? { head, calls: [call], limits } : { head, outcome: 'completed', calls: [], limits };
+      },
+    });
+    return { script, first };
+  }
+
+  it('rests before its next step for a day, longer than a turn may take, and goes on; messages wait', async () => {
+    const { script, first } = twoSteps();
+    await converse(script, async ({ env, send, close, handle }) => {
+      await send('turn-1');
+      await first.reached;
+      await handle.signal(holdSession, { at: 'step' });
+      expect(await handle.query(readSession)).toMatchObject({ state: 'running' });
+      await send('turn-2');
+      first.open();
+      await env.sleep('1 day');
+      expect(await handle.query(readSession)).toMatchObject({ state: 'paused', turnCount: 0, queuedTurns: 1 });
+      expect(script.done).toEqual(['think turn-1/1', 'announce turn-2', 'tool turn-1/1/a']);
+      await handle.signal(releaseSession);
+      await env.sleep('1 minute');
+      await close();
+    });
+    expect(script.done.slice(3)).toEqual(['think turn-1/2', 'think turn-2/1', 'tool turn-2/1/a', 'think turn-2/2', 'close']);
+  });
+
+  it('finishes its turn, keeps the next message for later, and says so when it continues as new meanwhile', async () => {
+    const { script, first } = twoSteps();
+    await converse(script, async ({ env, send, close, handle }) => {
+      await send('turn-1');
+      await first.reached;
+      await handle.signal(holdSession, { at: 'turn' });
+      await send('turn-2');
+      first.open();
+      await env.sleep('1 hour');
+      expect(await handle.query(readSession)).toMatchObject({ state: 'paused', turnCount: 1, queuedTurns: 1 });
+      await handle.signal(releaseSession);
+      await env.sleep('1 minute');
+      expect(await handle.query(readSession)).toMatchObject({ state: 'idle', turnCount: 2 });
+      await close();
+    });
+  });
+
+  it('stays held when it continues as new', async () => {
+    const last = gate();
+    const script: Script = new Script({
+      think: async ({ turnId, step }) => {
+        const { head } = script.write(`think ${turnId}/${step}`);
+        if (turnId === `turn-${turnsPerRun}`) await last.pass();
+        return { head, outcome: 'completed', calls: [], limits };
+      },
+    });
+    await converse(script, async ({ env, send, close, handle }) => {
+      const { runId } = await handle.describe();
+      for (let turn = 1; turn <= turnsPerRun; turn += 1) await send(`turn-${turn}`);
+      await last.reached;
+      await handle.signal(holdSession, { at: 'turn' });
+      await send('turn-next');
+      last.open();
+      await env.sleep('1 hour');
+      expect((await handle.describe()).runId).not.toBe(runId);
+      expect(await handle.query(readSession)).toMatchObject({ state: 'paused', queuedTurns: 1 });
+      await handle.signal(releaseSession);
+      await env.sleep('1 minute');
+      expect(script.done).toContain('think turn-next/1');
+      await close();
+    });
+  });
+
+  it('ends its turn at once when the tenant leaves', async () => {
+    const { script, first } = twoSteps();
+    await converse(script, async ({ env, send, close, handle }) => {
+      await send('turn-1');
+      await first.reached;
+      await handle.signal(holdSession, { at: 'step' });
+      first.open();
+      await env.sleep('1 hour');
+      await close();
+    });
+    expect(script.done).toEqual(['think turn-1/1', 'tool turn-1/1/a', 'end turn-1 cancelled session/closed', 'close']);
+  });
+});

@@ -3,6 +3,7 @@ import { createBackupActivities } from './backups';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities } from './schedules';
+import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
 import type { Backups } from '../../ports/backups';
 import type { Schedules } from '../../ports/schedules';
@@ -18,6 +19,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createInfrastructureActivities(deps),
   ...createAgentActivities(deps),
   ...createSessionLifecycleActivities(deps),
+  ...createSessionRestActivities(deps),
   ...createBackupActivities(deps),
   ...createScheduleActivities(deps),
 });

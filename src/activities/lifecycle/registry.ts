@@ -84,11 +84,29 @@ export const createRegistryActivities = ({ registry, operations, tenantCacheMs }
     await registry.releaseClaim(tenantId, operationId);
   },
 
+  /**
+   * Refuses, or takes, new work from now on.
+   * @returns how long to wait until every process has heard of it.
+   */
+  async changeStatus({ tenantId, operationId, to }: OfOperation & { to: WorkingStatus }): Promise<{ heardAfterMs: number }> {
+    await registry.transition({ tenantId, from: [otherThan(to)], to, operationId });
+    return { heardAfterMs: tenantCacheMs };
+  },
+
+  /** Takes back a change of status to `to`, if this operation made it. */
+  async takeBackStatus({ tenantId, operationId, to }: OfOperation & { to: WorkingStatus }): Promise<void> {
+    const tenant = await registry.get(tenantId);
+    if (tenant?.status !== to || tenant.operationId !== operationId) return;
+    await registry.transition({ tenantId, from: [to], to: otherThan(to), operationId });
+  },
+
   /** The entry stays, so that nobody gets the id again. */
   async buryTenant({ tenantId, operationId }: OfOperation): Promise<void> {
     await registry.transition({ tenantId, from: ['offboarding'], to: 'deleted', operationId });
   },
 });
+
+const otherThan = (status: WorkingStatus): WorkingStatus => (status === 'active' ? 'suspended' : 'active');
 
 /**
  * An operation lets go of its claim when it ends, whatever its end. One that was terminated in Temporal could not: its

@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
 import { maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { derivedId } from '../../contracts/ids';
@@ -8,6 +7,7 @@ import type { SessionRef } from '../../contracts/session';
 import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import { pauses } from './waiting';
 
 export interface LifecycleSessionDeps {
   readonly sessionWorkflows: Sessions;
@@ -18,7 +18,6 @@ export interface LifecycleSessionDeps {
 
 const smokeUser = 'smoke';
 const smokeText = 'This is a test of the connection. Answer with one word.';
-const longestPollMs = 1_000;
 const recordsPerPage = 500;
 /** Temporal's list of running workflows lags behind: a session is gone when it is not in it twice. */
 const quietLooks = 2;
@@ -113,13 +112,4 @@ async function endOfTurn(log: SessionLog, session: SessionRef, { turnId, after }
     cursor = events.at(-1)?.seq ?? cursor;
     await pause();
   }
-}
-
-/** Pauses that grow to a second; cancelling the activity ends them with CancelledFailure. */
-function pauses(): () => Promise<void> {
-  let pauseMs = 50;
-  return async () => {
-    await Context.current().sleep(pauseMs);
-    pauseMs = Math.min(pauseMs * 1.5, longestPollMs);
-  };
 }

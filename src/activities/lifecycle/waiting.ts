@@ -6,3 +6,14 @@ export function waiting(): Waiting {
   const context = Context.current();
   return { signal: context.cancellationSignal, beat: (detail) => context.heartbeat(detail) };
 }
+
+const longestPauseMs = 1_000;
+
+/** Pauses that grow to a second; cancelling the activity ends them with CancelledFailure. */
+export function pauses(): () => Promise<void> {
+  let pauseMs = 50;
+  return async () => {
+    await Context.current().sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
+  };
+}

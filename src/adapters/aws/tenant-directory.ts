@@ -31,10 +31,14 @@ export function createTenantDirectory({ registry, cacheMs }: { registry: TenantR
       const tenant = await built(tenantId);
       if (tenant.status === 'active') return tenant;
       if (tenant.status === 'offboarding') throw new DomainError('tenant/leaving', leavingWords(tenant));
+      if (tenant.status === 'suspended') throw new DomainError('tenant/suspended', suspendedWords(tenant));
       throw new DomainError('tenant/not-active', `Tenant ${tenantId} is ${tenant.status}.`);
     },
   };
 }
+
+const suspendedWords = ({ tenantId }: TenantRecord): string =>
+  `Tenant ${tenantId} is suspended: it takes no messages and answers no requests. Nothing is lost; it goes on once an operator resumes it.`;
 
 const leavingWords = ({ tenantId, keepUntil }: TenantRecord): string =>
   `Tenant ${tenantId} is being offboarded: it takes no new messages and answers no requests. ` +

@@ -7,7 +7,7 @@ import { DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { cancelTurn, closeSession, readSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { cancelTurn, closeSession, holdSession, readSession, releaseSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -54,6 +54,14 @@ export function createSessions(client: Client): Sessions {
 
     async close(session) {
       await unlessMissing(() => calling(() => handleOf(session).signal(closeSession)));
+    },
+
+    async hold(session, at) {
+      await unlessMissing(() => calling(() => handleOf(session).signal(holdSession, { at })));
+    },
+
+    async release(session) {
+      await unlessMissing(() => calling(() => handleOf(session).signal(releaseSession)));
     },
 
     async terminate(session) {

@@ -15,7 +15,7 @@ const Message = z.strictObject({ text: z.string().trim().min(1).max(maxMessageCh
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
-    state: z.enum(['idle', 'running', 'closing', 'closed']),
+    state: z.enum(['idle', 'running', 'paused', 'closing', 'closed']),
     head: z.number().int(),
     turnCount: z.number().int(),
     queuedTurns: z.number().int(),

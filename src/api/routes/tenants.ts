@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { derivedId, newId } from '../../contracts/ids';
-import { operationIds, type OperationKind } from '../../contracts/names';
 import { DrainPolicy, Operation } from '../../contracts/operation';
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
-import { type Reply, operatorRoute, type Route } from '../route';
+import { accepted, operationIdFor } from '../accepted-operation';
+import { operatorRoute, type Route } from '../route';
 import { Page, pageOf } from './paging';
 
 const CreateTenant = z.strictObject({
@@ -36,12 +35,6 @@ export interface TenantRoutesDeps {
   readonly operations: Operations;
   readonly toolNames: readonly string[];
 }
-
-/** A repeated request with its key finds the operation it started. */
-const operationIdFor = (kind: OperationKind, tenantId: string, key: string | undefined) =>
-  operationIds.of(kind, tenantId, key === undefined ? newId('operation') : derivedId('operation', kind, tenantId, key));
-
-const accepted = (operation: Operation): Reply<Operation> => ({ headers: { location: `/api/v1/operations/${operation.operationId}` }, body: operation });
 
 export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDeps): Route[] => [
   operatorRoute({

@@ -1,0 +1,11 @@
+import { derivedId, newId } from '../contracts/ids';
+import { operationIds, type OperationKind } from '../contracts/names';
+import type { Operation } from '../contracts/operation';
+import type { Reply } from './route';
+
+/** A repeated request with its key finds the operation it started. */
+export const operationIdFor = (kind: OperationKind, tenantId: string, key: string | undefined): string =>
+  operationIds.of(kind, tenantId, key === undefined ? newId('operation') : derivedId('operation', kind, tenantId, key));
+
+/** The answer of a route that begins an operation. */
+export const accepted = (operation: Operation): Reply<Operation> => ({ headers: { location: `/api/v1/operations/${operation.operationId}` }, body: operation });

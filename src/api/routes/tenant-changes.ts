@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import type { OperationKind } from '../../contracts/names';
+import { Operation, type OperationRequests, SuspendTurns } from '../../contracts/operation';
+import { TenantId } from '../../contracts/tenant';
+import type { Operations } from '../../ports/operations';
+import { accepted, operationIdFor } from '../accepted-operation';
+import { operatorRoute, type Route } from '../route';
+
+const TenantPath = z.object({ tenantId: TenantId });
+
+export interface TenantChangeRoutesDeps {
+  readonly operations: Operations;
+}
+
+/** What operators do to a tenant that works: each begins an operation. */
+export const tenantChangeRoutes = ({ operations }: TenantChangeRoutesDeps): Route[] => {
+  /** Where a kind of change is asked for, with what, and what its operation is asked. */
+  const change = <Kind extends OperationKind, Body extends z.ZodType>(definition: {
+    readonly kind: Kind;
+    readonly path: string;
+    readonly summary: string;
+    readonly body: Body;
+    readonly request: (tenantId: string, body: z.output<Body>) => OperationRequests[Kind];
+  }): Route =>
+    operatorRoute({
+      method: 'post',
+      path: `/api/v1/tenants/{tenantId}/${definition.path}`,
+      idempotent: true,
+      summary: definition.summary,
+      permission: 'write:tenant',
+      params: TenantPath,
+      body: definition.body,
+      response: Operation,
+      status: 202,
+      async handle({ params: { tenantId }, body, idempotencyKey }) {
+        const { kind, request } = definition;
+        return accepted(await operations.start(kind, operationIdFor(kind, tenantId, idempotencyKey), request(tenantId, body)));
+      },
+    });
+
+  return [
+    change({
+      kind: 'suspension',
+      path: 'suspend',
+      summary: 'Suspend a tenant: new messages are refused, running turns finish or pause, schedules pause; nothing is lost',
+      body: z.strictObject({ turns: SuspendTurns.default('finish') }),
+      request: (tenantId, { turns }) => ({ tenantId, turns }),
+    }),
+    change({
+      kind: 'resumption',
+      path: 'resume',
+      summary: 'Resume a suspended tenant: its sessions go on where they rest',
+      body: z.strictObject({}),
+      request: (tenantId) => ({ tenantId }),
+    }),
+  ];
+};

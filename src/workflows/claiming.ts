@@ -1,0 +1,32 @@
+import type { WorkingStatus } from '../contracts/tenant';
+import { claimTenant, releaseClaim } from './lifecycle-activities';
+
+/** The part of an operation that has the steps `claim` and `release`. */
+interface ClaimingRun {
+  step(name: 'claim', attempt: () => Promise<void>, undo: () => Promise<void>): Promise<void>;
+  insist(name: 'release', attempt: () => Promise<void>): Promise<void>;
+  irrevocably(rest: () => Promise<void>): Promise<void>;
+}
+
+interface Claim {
+  readonly tenantId: string;
+  readonly operationId: string;
+  /** Statuses the operation can begin in; active or suspended when absent. */
+  readonly from?: readonly WorkingStatus[];
+  /** What else must hold before anything is done; its failure is the answer to whoever asked for the operation. */
+  readonly check?: () => Promise<void>;
+}
+
+/** Does something to a tenant while no other operation may. See docs/decisions/0023-one-operation-at-a-time.md. */
+export async function withClaim(run: ClaimingRun, { check, from, ...tenant }: Claim, body: () => Promise<void>): Promise<void> {
+  await run.step(
+    'claim',
+    async () => {
+      await claimTenant({ ...tenant, ...(from && { from }) });
+      await check?.();
+    },
+    () => releaseClaim(tenant),
+  );
+  await body();
+  await run.irrevocably(() => run.insist('release', () => releaseClaim(tenant)));
+}
