@@ -2,7 +2,7 @@ import { createToolbox } from './activities/session/tools';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createBackups } from './adapters/aws/backups';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
-import { createPlatformClients } from './adapters/aws/clients';
+import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMemory } from './adapters/aws/memory';
 import { createSessionDirectory } from './adapters/aws/session-directory';
@@ -12,8 +12,12 @@ import { createTenantAccess } from './adapters/aws/tenant-access';
 import { createPlatformCipher, createTenantCipher } from './adapters/aws/tenant-cipher';
 import { createTenantData } from './adapters/aws/tenant-data';
 import { createTenantDirectory } from './adapters/aws/tenant-directory';
+import { createTenantGateways } from './adapters/aws/tenant-gateways';
+import { createTenantIdentities } from './adapters/aws/tenant-identities';
 import { createTenantMemories } from './adapters/aws/tenant-memories';
 import { createTenantRegistry } from './adapters/aws/tenant-registry';
+import { createTenantRuntimes } from './adapters/aws/tenant-runtimes';
+import { createTenantScalings } from './adapters/aws/tenant-scalings';
 import { createTenantStacks } from './adapters/aws/tenant-stacks';
 import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-issuers';
 import { createTenantUsers } from './adapters/aws/tenant-users';
@@ -53,8 +57,9 @@ export function createAdapters(config: Config, logger: Logger) {
   return {
     registry,
     directory,
-    stacks: createTenantStacks(aws),
+    stacks: createTenantStacks({ cloudFormation: aws.cloudFormation, alarmTopicArn: config.tenantParts.alarmTopicArn }),
     memories: createTenantMemories(aws),
+    ...createTenantParts(aws, config),
     configs: createAgentConfigs({ access, ssm: aws.ssm }),
     users,
     data: createTenantData({ aws, registry }),
@@ -84,6 +89,17 @@ export function createAdapters(config: Config, logger: Logger) {
     async close(): Promise<void> {
       await Promise.all([valkey.close(), temporal.close()]);
     },
+  };
+}
+
+/** What a tenant is given where the settings and AWS, or its emulator, have it. */
+function createTenantParts(aws: PlatformClients, { aws: { region }, tenantParts }: Config) {
+  const { agentCoreControl, has } = aws;
+  return {
+    runtimes: createTenantRuntimes({ agentCoreControl, region, settings: tenantParts.runtime }),
+    gateways: has.gateway ? createTenantGateways({ agentCoreControl, region, settings: tenantParts.gateway }) : undefined,
+    identities: has.identity ? createTenantIdentities({ agentCoreControl, settings: tenantParts.identity }) : undefined,
+    scalings: has.scaling ? createTenantScalings({ applicationAutoScaling: aws.applicationAutoScaling, settings: tenantParts.scaling }) : undefined,
   };
 }
 

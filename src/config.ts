@@ -1,6 +1,22 @@
 import { z } from 'zod';
 
-const Env = z.object({
+/** A JSON object of texts. */
+const Environment = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue('must be a JSON object');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string(), z.string()));
+
+/** Without a slash at the end. */
+const HttpsUrl = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/\/+$/, ''));
+
+const Settings = z.object({
   NODE_ENV: z.string().default('production'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOST: z.string().default('0.0.0.0').describe('address the API listens on'),
@@ -18,9 +34,44 @@ const Env = z.object({
   TEMPORAL_API_KEY: z.string().optional().describe('for Temporal Cloud; turns TLS on'),
   TEMPORAL_UI_URL: z.url().optional(),
   VALKEY_URL: z.string().default('redis://127.0.0.1:6379'),
+  AGENT_RUNTIME_IMAGE: z.string().optional().describe('container image (ECR URI) of the agent; gives each tenant an AgentCore runtime'),
+  AGENT_RUNTIME_ROLE_ARN: z.string().optional().describe('role the runtimes run with'),
+  AGENT_RUNTIME_ENVIRONMENT: Environment.optional().describe('what the agent in the container reads, as a JSON object of texts; TENANT_ID is added'),
+  AGENT_GATEWAY_ROLE_ARN: z.string().optional().describe('role the gateways act with; gives each tenant an AgentCore gateway'),
+  AGENT_GATEWAY_API_URL: HttpsUrl.optional().describe('where AWS reaches this API'),
+  AGENT_IDENTITY_DISCOVERY_URL: HttpsUrl.optional().describe('OpenID configuration of the server agents get tokens from; gives each tenant an identity'),
+  AGENT_IDENTITY_CLIENT_ID: z.string().optional().describe('OAuth2 client of the agents at that server'),
+  AGENT_IDENTITY_SECRET_ID: z.string().optional().describe('secret in Secrets Manager that holds the client secret: AgentCore reads it, Tenure never does'),
+  AGENT_IDENTITY_SECRET_KEY: z.string().default('clientSecret').describe('key of the client secret in that secret, which is a JSON object'),
+  SCALING_SERVICE: z
+    .string()
+    .regex(/^service\/[^/]+\/[^/]+$/, 'must be service/{cluster}/{service}')
+    .optional()
+    .describe('the ECS service of the workers; gives each tenant a scaling policy on it'),
+  SCALING_MIN_WORKERS: z.coerce.number().int().min(0).default(1),
+  SCALING_MAX_WORKERS: z.coerce.number().int().min(1).default(10),
+  SCALING_BACKLOG: z.coerce.number().min(1).default(20).describe("tasks that may wait on one tenant's queue before the workers become more"),
+  ALARM_TOPIC_ARN: z.string().optional().describe('SNS topic that hears of the alarms of tenants'),
   AWS_REGION: z.string().default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional().describe('an AWS emulator instead of AWS; the SDK reads it too'),
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME: z.url().optional().describe('a model server instead of Bedrock; the SDK reads it too'),
+});
+
+/** What makes sense together only. */
+const companions = [
+  ['AGENT_RUNTIME_IMAGE', 'AGENT_RUNTIME_ROLE_ARN'],
+  ['AGENT_GATEWAY_ROLE_ARN', 'AGENT_GATEWAY_API_URL'],
+  ['AGENT_IDENTITY_DISCOVERY_URL', 'AGENT_IDENTITY_CLIENT_ID', 'AGENT_IDENTITY_SECRET_ID'],
+] as const satisfies readonly (readonly (keyof z.infer<typeof Settings>)[])[];
+
+const Env = Settings.superRefine((value, context) => {
+  for (const names of companions) {
+    const missing = names.filter((name) => value[name] === undefined);
+    if (missing.length === names.length) continue;
+    for (const name of missing) context.addIssue({ code: 'custom', path: [name], message: `is needed with ${names.filter((other) => other !== name).join(' and ')}` });
+  }
+  if (value.SCALING_MIN_WORKERS > value.SCALING_MAX_WORKERS)
+    context.addIssue({ code: 'custom', path: ['SCALING_MIN_WORKERS'], message: 'is more than SCALING_MAX_WORKERS' });
 });
 
 /** Reads the environment once, at start-up; says everything that is wrong, then stops. */
@@ -51,12 +102,48 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
       uiUrl: value.TEMPORAL_UI_URL,
     },
     valkey: { url: value.VALKEY_URL },
+    tenantParts: tenantPartsOf(value),
     aws: {
       region: value.AWS_REGION,
       endpoint: value.AWS_ENDPOINT_URL,
       bedrockEndpoint: value.AWS_ENDPOINT_URL_BEDROCK_RUNTIME,
+      services: servicesOf(value),
     },
   } as const;
 }
+
+/** What a tenant is given beside its stack and its memory; a part that is undefined is switched off. */
+const tenantPartsOf = (value: z.infer<typeof Env>) =>
+  ({
+    runtime:
+      value.AGENT_RUNTIME_IMAGE !== undefined && value.AGENT_RUNTIME_ROLE_ARN !== undefined
+        ? { image: value.AGENT_RUNTIME_IMAGE, roleArn: value.AGENT_RUNTIME_ROLE_ARN, environment: value.AGENT_RUNTIME_ENVIRONMENT ?? {} }
+        : undefined,
+    gateway:
+      value.AGENT_GATEWAY_ROLE_ARN !== undefined && value.AGENT_GATEWAY_API_URL !== undefined
+        ? { roleArn: value.AGENT_GATEWAY_ROLE_ARN, apiUrl: value.AGENT_GATEWAY_API_URL }
+        : undefined,
+    identity:
+      value.AGENT_IDENTITY_DISCOVERY_URL !== undefined && value.AGENT_IDENTITY_CLIENT_ID !== undefined && value.AGENT_IDENTITY_SECRET_ID !== undefined
+        ? {
+            discoveryUrl: value.AGENT_IDENTITY_DISCOVERY_URL,
+            clientId: value.AGENT_IDENTITY_CLIENT_ID,
+            secretId: value.AGENT_IDENTITY_SECRET_ID,
+            secretKey: value.AGENT_IDENTITY_SECRET_KEY,
+          }
+        : undefined,
+    scaling:
+      value.SCALING_SERVICE !== undefined
+        ? { service: value.SCALING_SERVICE, minWorkers: value.SCALING_MIN_WORKERS, maxWorkers: value.SCALING_MAX_WORKERS, backlog: value.SCALING_BACKLOG }
+        : undefined,
+    alarmTopicArn: value.ALARM_TOPIC_ARN,
+  }) as const;
+
+/** AWS has them all, used or not: what a tenant was given before a setting was taken away is still found there. */
+const servicesOf = (value: z.infer<typeof Env>) => {
+  const { gateway, identity, scaling } = tenantPartsOf(value);
+  const isAws = value.AWS_ENDPOINT_URL === undefined;
+  return { gateway: isAws || gateway !== undefined, identity: isAws || identity !== undefined, scaling: isAws || scaling !== undefined };
+};
 
 export type Config = ReturnType<typeof loadConfig>;

@@ -45,6 +45,7 @@ export const errors = {
   'infrastructure/failed': { status: 502, title: 'The infrastructure could not be built', retryable: false },
   'maintenance/not-found': { status: 404, title: 'There is no such maintenance', retryable: false },
   'maintenance/running': { status: 409, title: 'This maintenance runs already', retryable: true },
+  'infrastructure/name-taken': { status: 409, title: 'A name this tenant needs is taken', retryable: false },
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
   'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
   'dependency/unavailable': { status: 503, title: 'A service Tenure depends on is not available', retryable: true },

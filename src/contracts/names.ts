@@ -98,7 +98,21 @@ export function tenantOfOperation(operationId: string): string {
  * operation's id (no underscore); the API and the Temporal UI show the steps, and running workflows know them by these names.
  */
 export const operationSteps = {
-  onboarding: ['reserve', 'infrastructure', 'memory', 'config', 'administrator', 'schedules', 'worker', 'smoke_turn', 'activate'],
+  onboarding: [
+    'reserve',
+    'infrastructure',
+    'memory',
+    'runtime',
+    'identity',
+    'gateway',
+    'config',
+    'administrator',
+    'schedules',
+    'scaling',
+    'worker',
+    'smoke_turn',
+    'activate',
+  ],
   offboarding: [
     'block',
     'delete_schedules',
@@ -106,6 +120,10 @@ export const operationSteps = {
     'backup',
     'verify_backup',
     'grace_period',
+    'delete_scaling',
+    'delete_gateway',
+    'delete_identity',
+    'delete_runtime',
     'delete_memory',
     'delete_config',
     'empty_bucket',
@@ -144,21 +162,41 @@ export const tenantResources = (tenantId: string) =>
     role: `tenant-${tenantId}-access`,
     logGroup: `/tenure/tenant/${tenantId}`,
     alarm: `tenant-${tenantId}-errors`,
-    /** AgentCore allows letters, digits and underscores only; ids have no underscore, so this stays unique. */
-    memory: `tenant_${tenantId.replaceAll('-', '_')}_memory`,
+    throttleAlarm: `tenant-${tenantId}-throttles`,
+    backlogAlarm: `tenant-${tenantId}-backlog`,
+    stuckAlarm: `tenant-${tenantId}-stuck`,
+    tableAlarm: `tenant-${tenantId}-table`,
+    /** AgentCore allows letters, digits and underscores only in some names; ids have no underscore, so these stay unique. */
+    memory: `tenant_${underscored(tenantId)}_memory`,
+    runtime: `tenant_${underscored(tenantId)}`,
+    gateway: `tenant-${singleHyphened(tenantId)}`,
+    workloadIdentity: `tenant-${tenantId}-agent`,
+    credentialProvider: `tenant-${tenantId}-oauth`,
+    scalingPolicy: `tenant-${tenantId}-backlog`,
     parameterPrefix: `/app/tenant/${tenantId}/`,
     agentParameter: `/app/tenant/${tenantId}/agent`,
   }) as const;
 
-type TenantResource = keyof ReturnType<typeof tenantResources>;
+const underscored = (tenantId: string): string => tenantId.replaceAll('-', '_');
+
+/** A gateway's name has no two hyphens in a row. Ids have no capital letters, so that H can stand for the second. */
+const singleHyphened = (tenantId: string): string => tenantId.replaceAll(/(?<=-)-/g, 'H');
+
+/** Of each alarm of a tenant: what it is called in {@link tenantResources}. */
+export const tenantAlarms = ['alarm', 'throttleAlarm', 'backlogAlarm', 'stuckAlarm', 'tableAlarm'] as const satisfies readonly TenantResource[];
+
+/** Under which name a tenant's agent is called in its AgentCore runtime and at its gateway. */
+export const agentCoreNames = { endpoint: 'live', target: 'agent-api', rateLimit: 'agent-api-requests' } as const;
+
+export type TenantResource = keyof ReturnType<typeof tenantResources>;
 
 /** The tenant whose resource has this name: the inverse of {@link tenantResources}. Undefined when it is no tenant's. */
 export function tenantOfResource(kind: TenantResource, name: string): string | undefined {
   const [prefix = '', suffix = ''] = tenantResources('*')[kind].split('*');
   if (name.length <= prefix.length + suffix.length || !name.startsWith(prefix) || !name.endsWith(suffix)) return undefined;
   const id = name.slice(prefix.length, name.length - suffix.length);
-  const tenantId = kind === 'memory' ? id.replaceAll('_', '-') : id;
-  return tenantIdPattern.test(tenantId) ? tenantId : undefined;
+  const tenantId = id.replaceAll(/[_H]/g, '-');
+  return tenantIdPattern.test(tenantId) && tenantResources(tenantId)[kind] === name ? tenantId : undefined;
 }
 
 export const platformResources = {
@@ -235,3 +273,26 @@ export const tenantOfKey = (valkeyKey: string): string | undefined => {
 
 /** Where AgentCore Memory keeps what it knows about one user. */
 export const memoryNamespaces = { facts: (userId: string) => `/users/${userId}/facts` } as const;
+
+/**
+ * What AgentCore makes of a conversation's events, by strategy: where it keeps the result. `{actorId}` is the user; facts it
+ * finds lie beside those the user asked to keep.
+ */
+export const memoryStrategies = {
+  facts: { name: 'facts', namespace: memoryNamespaces.facts('{actorId}') },
+  preferences: { name: 'preferences', namespace: '/users/{actorId}/preferences' },
+  summaries: { name: 'summaries', namespace: '/users/{actorId}/sessions/{sessionId}/summary' },
+} as const;
+
+/** Metrics of the platform in CloudWatch, each by tenant. Whoever measures publishes them under these names. */
+export const metrics = {
+  namespace: 'MultiTenantAgent',
+  dimension: 'TenantId',
+  requests: 'RequestCount',
+  errors: 'ErrorCount',
+  throttles: 'ThrottleCount',
+  /** Tasks that wait on the tenant's queue, from Temporal's statistics of task queues. */
+  backlog: 'TaskQueueBacklog',
+  /** Operations of the tenant of which a step rests until somebody helps. */
+  stuckOperations: 'StuckOperationCount',
+} as const;

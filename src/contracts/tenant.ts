@@ -42,7 +42,23 @@ export const TenantInfrastructure = z.object({
 });
 export type TenantInfrastructure = z.infer<typeof TenantInfrastructure>;
 
-/** The registry's entry. Absent parts have not been built yet. */
+/** Where the tenant's agent runs in AgentCore Runtime. */
+export const TenantRuntime = z.object({ runtimeId: z.string(), runtimeArn: z.string(), endpointArn: z.string() });
+export type TenantRuntime = z.infer<typeof TenantRuntime>;
+
+/** Who the tenant's agent is when it calls others, in AgentCore Identity. */
+export const TenantIdentity = z.object({ workloadIdentityArn: z.string(), credentialProviderArn: z.string() });
+export type TenantIdentity = z.infer<typeof TenantIdentity>;
+
+/** The tenant's door to its agent at AgentCore Gateway: post to `{url}/{target}/agent`. */
+export const TenantGateway = z.object({ gatewayId: z.string(), url: z.string(), targetId: z.string(), rateLimitId: z.string() });
+export type TenantGateway = z.infer<typeof TenantGateway>;
+
+/** What makes the worker fleet grow with the tenant's backlog. */
+export const TenantScaling = z.object({ resourceId: z.string(), policyArn: z.string() });
+export type TenantScaling = z.infer<typeof TenantScaling>;
+
+/** The registry's entry. Absent parts have not been built, or are switched off. */
 export const TenantRecord = z.object({
   tenantId: AnyTenantId,
   displayName: z.string(),
@@ -55,6 +71,10 @@ export const TenantRecord = z.object({
   rate: RequestRate.optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),
+  runtime: TenantRuntime.optional(),
+  identity: TenantIdentity.optional(),
+  gateway: TenantGateway.optional(),
+  scaling: TenantScaling.optional(),
   /** While it leaves, in the grace period: until when the offboarding can be called off. */
   keepUntil: z.iso.datetime().optional(),
   createdAt: z.iso.datetime(),

@@ -93,6 +93,9 @@ const environment = (ports: StackPorts): Record<string, string> => ({
   AWS_REGION: 'us-east-1',
   AWS_ENDPOINT_URL: urlsOf(ports).aws,
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME: urlsOf(ports).model,
+  // The emulator keeps runtimes, and starts a container only when one is called.
+  AGENT_RUNTIME_IMAGE: '000000000000.dkr.ecr.us-east-1.amazonaws.com/tenure:local',
+  AGENT_RUNTIME_ROLE_ARN: 'arn:aws:iam::000000000000:role/tenure-agent-runtime',
   // It says at every start that a coming year's releases want a newer Node.js; the versions here are pinned.
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 });

@@ -1,4 +1,4 @@
-import type { TenantInfrastructure } from '../contracts/tenant';
+import type { RequestRate, TenantGateway, TenantIdentity, TenantInfrastructure, TenantRuntime, TenantScaling } from '../contracts/tenant';
 
 /** Progress callback: called at least every few seconds while something takes long. */
 export type Beat = (detail: string) => void;
@@ -12,6 +12,8 @@ export interface Waiting {
 export interface TenantStacks {
   /** Creates it, or waits for the one this operation began. @throws DomainError `infrastructure/failed` with the stack's own reason. */
   create(tenantId: string, operationId: string, waiting: Waiting): Promise<TenantInfrastructure>;
+  /** Whether the bucket of the tenant's name is this stack's: false when it was there before, or belongs to somebody else. */
+  hasBucket(tenantId: string): Promise<boolean>;
   /** Deletes it and waits until it is gone; fine when there is none. The key is left pending deletion. */
   delete(tenantId: string, waiting: Waiting): Promise<void>;
 }
@@ -20,6 +22,53 @@ export interface TenantStacks {
 export interface TenantMemories {
   create(input: { tenantId: string; operationId: string; keyArn: string; roleArn: string }, waiting: Waiting): Promise<string>;
   delete(tenantId: string, waiting: Waiting): Promise<void>;
+}
+
+/** What a part of a tenant is built from. */
+export interface TenantPart {
+  readonly tenantId: string;
+  readonly operationId: string;
+  readonly infrastructure: TenantInfrastructure;
+}
+
+/** The AgentCore runtime `tenant_{id}` with its endpoint: the tenant's agent as a container of its own. */
+export interface TenantRuntimes {
+  /**
+   * Creates it and its endpoint, or waits for those there are.
+   * @returns undefined when runtimes are switched off.
+   * @throws DomainError `infrastructure/failed` with AgentCore's reason.
+   */
+  create(part: TenantPart, waiting: Waiting): Promise<TenantRuntime | undefined>;
+  /** Fine when there is none; also when runtimes are switched off by now. */
+  delete(tenantId: string, waiting: Waiting): Promise<void>;
+}
+
+/** Workload identity and OAuth2 credential provider of a tenant's agent. */
+export interface TenantIdentities {
+  /** Creates what is missing. @returns undefined when identities are switched off. */
+  create(part: TenantPart): Promise<TenantIdentity | undefined>;
+  /** Fine when there is none; also when identities are switched off by now. */
+  delete(tenantId: string, waiting: Waiting): Promise<void>;
+}
+
+/** The AgentCore gateway `tenant-{id}`, with the tenant's API as its target. */
+export interface TenantGateways {
+  /**
+   * Creates gateway, target and rate limit, or waits for those there are; an existing rate limit takes the new rate.
+   * @returns undefined when gateways are switched off.
+   * @throws DomainError `infrastructure/failed` with AgentCore's reason.
+   */
+  create(part: TenantPart & { readonly rate: RequestRate }, waiting: Waiting): Promise<TenantGateway | undefined>;
+  /** Fine when there is none; also when gateways are switched off by now. */
+  delete(tenantId: string, waiting: Waiting): Promise<void>;
+}
+
+/** The policy by which the worker fleet grows with a tenant's backlog. The fleet itself is the platform's. */
+export interface TenantScalings {
+  /** Makes or renews it. @returns undefined when scaling is switched off. @throws DomainError `infrastructure/failed` when the fleet takes no more. */
+  create(tenantId: string): Promise<TenantScaling | undefined>;
+  /** Fine when there is none; also when scaling is switched off by now. */
+  delete(tenantId: string): Promise<void>;
 }
 
 export interface TenantUser {

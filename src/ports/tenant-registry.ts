@@ -29,7 +29,7 @@ export interface TenantRegistry {
   /** Lets go of a claim; does nothing when this operation has none, or the tenant is gone. */
   releaseClaim(tenantId: string, operationId: string): Promise<void>;
   /** Notes what has been built. */
-  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'rate' | 'tier' | 'displayName' | 'keepUntil'>>): Promise<TenantRecord>;
+  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'tier' | 'displayName' | 'keepUntil'>>): Promise<TenantRecord>;
 }
 
 /** Looks tenants up on the hot path. Answers are at most `tenantCacheMs` old. */

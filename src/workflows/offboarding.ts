@@ -11,8 +11,12 @@ import {
   checkNothingRemains,
   createTenantSchedules,
   deleteConfig,
+  deleteGateway,
+  deleteIdentity,
   deleteInfrastructure,
   deleteMemory,
+  deleteRuntime,
+  deleteScaling,
   deleteTenantSchedules,
   drainSessions,
   emptyBucket,
@@ -100,6 +104,12 @@ const drainOf = (request: OffboardingRequest & { readonly drainSeconds?: number 
 
 /** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
 async function destroy(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
+  if (patched('complete-offboarding')) {
+    await run.insist('delete_scaling', () => deleteScaling(tenant));
+    await run.insist('delete_gateway', () => deleteGateway(tenant));
+    await run.insist('delete_identity', () => deleteIdentity(tenant));
+    await run.insist('delete_runtime', () => deleteRuntime(tenant));
+  }
   await run.insist('delete_memory', () => deleteMemory(tenant));
   await run.insist('delete_config', () => deleteConfig(tenant));
   await run.insist('empty_bucket', () => emptyBucket(tenant));

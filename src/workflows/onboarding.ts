@@ -3,12 +3,20 @@ import type { Operation, OperationInput } from '../contracts/operation';
 import {
   activateTenant,
   createAdministrator,
+  createGateway,
+  createIdentity,
   createInfrastructure,
   createMemory,
+  createRuntime,
+  createScaling,
   createTenantSchedules,
   deleteConfig,
+  deleteGateway,
+  deleteIdentity,
   deleteInfrastructure,
   deleteMemory,
+  deleteRuntime,
+  deleteScaling,
   deleteTenantSchedules,
   emptyBucket,
   handshakeWith,
@@ -41,7 +49,7 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
       'infrastructure',
       () => createInfrastructure(tenant),
       async () => {
-        await emptyBucket(tenant);
+        await emptyBucket({ ...tenant, ofStackOnly: true });
         await deleteInfrastructure(tenant);
         await scheduleKeyDeletion(tenant);
       },
@@ -51,6 +59,8 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
       () => createMemory({ ...tenant, infrastructure }),
       () => deleteMemory(tenant),
     );
+    const part = { ...tenant, infrastructure };
+    if (patched(completeOnboarding)) await giveAgentCoreParts(run, part);
     await run.step(
       'config',
       () => putConfig({ tenantId, agent }),
@@ -64,6 +74,12 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
         () => createTenantSchedules(tenant),
         () => deleteTenantSchedules(tenant),
       );
+    if (patched(completeOnboarding))
+      await run.optional(
+        'scaling',
+        () => createScaling(tenant),
+        () => deleteScaling(tenant),
+      );
     await run.step('worker', () => handshakeWith(tenantId)());
     await run.step(
       'smoke_turn',
@@ -72,4 +88,25 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
     );
     await run.irrevocably(() => run.step('activate', () => activateTenant(tenant)));
   });
+}
+
+/** Onboardings that began before AgentCore was more than a memory go on without. */
+const completeOnboarding = 'complete-onboarding';
+
+async function giveAgentCoreParts(run: OperationRun<'onboarding'>, part: Parameters<typeof createRuntime>[0]): Promise<void> {
+  await run.optional(
+    'runtime',
+    () => createRuntime(part),
+    () => deleteRuntime(part),
+  );
+  await run.optional(
+    'identity',
+    () => createIdentity(part),
+    () => deleteIdentity(part),
+  );
+  await run.optional(
+    'gateway',
+    () => createGateway(part),
+    () => deleteGateway(part),
+  );
 }

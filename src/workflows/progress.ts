@@ -85,6 +85,14 @@ export class OperationRun<Kind extends OperationKind> {
     }
   }
 
+  /**
+   * As {@link step}, for what may be switched off: an attempt answers whether it did anything, and a step that did not is
+   * skipped. Its undo runs all the same: an earlier attempt may have found other settings.
+   */
+  async optional(name: StepName<Kind>, attempt: () => Promise<boolean>, undo: () => Promise<void>): Promise<void> {
+    if (!(await this.step(name, attempt, undo))) this.skip(name);
+  }
+
   /** Runs a step that can only go forward, until it succeeds. */
   async insist(name: StepName<Kind>, attempt: () => Promise<unknown>): Promise<void> {
     await this.untilDone(name, attempt, { trying: 'running', resting: 'stuck', done: 'completed' });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CreateAliasCommand, CreateKeyCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
-import { CreateMemoryCommand } from '@aws-sdk/client-bedrock-agentcore-control';
+import { CreateAgentRuntimeCommand, CreateAgentRuntimeEndpointCommand, CreateMemoryCommand } from '@aws-sdk/client-bedrock-agentcore-control';
 import { CreateStackCommand } from '@aws-sdk/client-cloudformation';
 import { PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
@@ -16,7 +16,7 @@ import { createTenantWork } from '../../src/adapters/temporal/tenant-work';
 import { createTenantInventory, registryFinder } from '../../src/adapters/tenant-inventory';
 import { createValkey } from '../../src/adapters/valkey/connection';
 import { createTenantKeys } from '../../src/adapters/valkey/tenant-keys';
-import { searchAttributes, tenantResources, valkeyKeys } from '../../src/contracts/names';
+import { searchAttributes, tenantAlarms, tenantResources, valkeyKeys } from '../../src/contracts/names';
 import { leftovers } from '../../src/domain/inventory';
 import { createLogger } from '../../src/logging';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
@@ -46,8 +46,10 @@ it('lists all that a tenant owns', async () => {
   const names = tenantResources(tenantId);
   expect(await inventory.list(tenantId)).toEqual([
     { service: 'agentcore', type: 'memory', name: expect.stringMatching(`^${names.memory}-`) as string, state: 'ACTIVE' },
+    { service: 'agentcore', type: 'runtime', name: expect.stringMatching(`^${names.runtime}-`) as string, state: 'READY' },
+    { service: 'agentcore', type: 'runtime-endpoint', name: expect.stringMatching(`^${names.runtime}-.*/live$`) as string, state: 'READY' },
     { service: 'cloudformation', type: 'stack', name: names.stack, state: 'CREATE_COMPLETE' },
-    { service: 'cloudwatch', type: 'alarm', name: names.alarm },
+    ...tenantAlarms.map((kind) => ({ service: 'cloudwatch', type: 'alarm', name: names[kind] })).sort((a, b) => a.name.localeCompare(b.name)),
     { service: 'cognito', type: 'group', name: 'administrators' },
     { service: 'cognito', type: 'group', name: 'members' },
     { service: 'cognito', type: 'user-pool', name: names.userPool },
@@ -64,6 +66,16 @@ it('lists all that a tenant owns', async () => {
     { service: 'ssm', type: 'parameter', name: names.agentParameter },
   ]);
 });
+
+const createRuntime = (agentRuntimeName: string) =>
+  aws.agentCoreControl.send(
+    new CreateAgentRuntimeCommand({
+      agentRuntimeName,
+      agentRuntimeArtifact: { containerConfiguration: { containerUri: '000000000000.dkr.ecr.us-east-1.amazonaws.com/a:b' } },
+      roleArn: 'arn:aws:iam::000000000000:role/r',
+      networkConfiguration: { networkMode: 'PUBLIC' },
+    }),
+  );
 
 /** Each alone, of a tenant that nothing else knows of: a half-done or forgotten tenant is such. */
 describe('finds what was left behind', () => {
@@ -118,10 +130,15 @@ describe('finds what was left behind', () => {
     },
     'ssm:parameter': (_tenantId, { parameterPrefix }) => aws.ssm.send(new PutParameterCommand({ Name: `${parameterPrefix}deep/down`, Value: 'v', Type: 'String' })),
     'logs:log-group': (_tenantId, { logGroup }) => aws.logs.send(new CreateLogGroupCommand({ logGroupName: logGroup })),
-    'cloudwatch:alarm': (_tenantId, { alarm }) =>
+    'cloudwatch:alarm': (_tenantId, { stuckAlarm }) =>
       aws.cloudWatch.send(
-        new PutMetricAlarmCommand({ AlarmName: alarm, MetricName: 'm', Namespace: 'n', Statistic: 'Sum', Period: 60, EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: 'GreaterThanThreshold' }),
+        new PutMetricAlarmCommand({ AlarmName: stuckAlarm, MetricName: 'm', Namespace: 'n', Statistic: 'Sum', Period: 60, EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: 'GreaterThanThreshold' }),
       ),
+    'agentcore:runtime': (_tenantId, { runtime }) => createRuntime(runtime),
+    'agentcore:runtime-endpoint': async (_tenantId, { runtime }) => {
+      const { agentRuntimeId } = await createRuntime(runtime);
+      await aws.agentCoreControl.send(new CreateAgentRuntimeEndpointCommand({ agentRuntimeId, name: 'by_hand' }));
+    },
     'agentcore:memory': (_tenantId, { memory }) => aws.agentCoreControl.send(new CreateMemoryCommand({ name: memory, eventExpiryDuration: 7 })),
     'temporal:schedule': (tenantId) =>
       temporal.client.schedule.create({
@@ -209,7 +226,8 @@ it('tells tenants apart whose ids begin alike, or differ in a hyphen', async () 
   const id = newTenantId();
   const alike = [`${id}-x`, `${id}x`, `${id}-`, `${id}-data`, `${id}-memory`];
   for (const other of alike) {
-    const { memory, logGroup, agentParameter, bucket, alarm } = tenantResources(other);
+    const { memory, runtime, logGroup, agentParameter, bucket, alarm } = tenantResources(other);
+    await createRuntime(runtime);
     await aws.agentCoreControl.send(new CreateMemoryCommand({ name: memory, eventExpiryDuration: 7 }));
     await aws.logs.send(new CreateLogGroupCommand({ logGroupName: logGroup }));
     await aws.ssm.send(new PutParameterCommand({ Name: agentParameter, Value: 'v', Type: 'String' }));
@@ -220,7 +238,7 @@ it('tells tenants apart whose ids begin alike, or differ in a hyphen', async () 
     await valkey.commands.set(valkeyKeys.rate(other), '1');
   }
   expect(await inventory.list(id)).toEqual([]);
-  for (const other of alike) expect(await kinds(other)).toEqual(['agentcore:memory', 'cloudwatch:alarm', 'logs:log-group', 's3:bucket', 'ssm:parameter', 'valkey:key']);
+  for (const other of alike) expect(await kinds(other)).toEqual(['agentcore:memory', 'agentcore:runtime', 'cloudwatch:alarm', 'logs:log-group', 's3:bucket', 'ssm:parameter', 'valkey:key']);
   expect(await inventory.tenantIds()).toEqual(expect.arrayContaining(alike));
   expect(await inventory.tenantIds()).not.toContain(id);
 

@@ -53,6 +53,8 @@ export class LifecycleScript {
   readonly calls: ActivityName[] = [];
   /** What each creation of schedules was to leave paused. */
   readonly schedulesCreatedPaused: (readonly PausedSchedule[] | undefined)[] = [];
+  /** Parts that the settings switch off: their creation makes nothing. */
+  private readonly switchedOff = new Set<ActivityName>();
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -93,6 +95,11 @@ export class LifecycleScript {
     return input;
   }
 
+  without(...names: readonly ActivityName[]): this {
+    names.forEach((name) => this.switchedOff.add(name));
+    return this;
+  }
+
   /** What the last calls were: everything after the given one. */
   callsAfter(name: ActivityName): ActivityName[] {
     return this.calls.slice(this.calls.lastIndexOf(name) + 1);
@@ -113,6 +120,7 @@ export class LifecycleScript {
 
   private activities(): ActivitiesByQueue {
     const does = (name: ActivityName) => (input?: unknown) => this.act(name, input);
+    const makes = (name: ActivityName) => (input?: unknown) => this.act(name, input).then(() => !this.switchedOff.has(name));
     const lifecycle: LifecycleActivities = {
       reserveTenant: does('reserveTenant'),
       releaseTenant: does('releaseTenant'),
@@ -142,6 +150,14 @@ export class LifecycleScript {
       resumeTenantSchedules: does('resumeTenantSchedules'),
       createMemory: does('createMemory'),
       deleteMemory: does('deleteMemory'),
+      createRuntime: makes('createRuntime'),
+      deleteRuntime: does('deleteRuntime'),
+      createIdentity: makes('createIdentity'),
+      deleteIdentity: does('deleteIdentity'),
+      createGateway: makes('createGateway'),
+      deleteGateway: does('deleteGateway'),
+      createScaling: makes('createScaling'),
+      deleteScaling: does('deleteScaling'),
       putConfig: does('putConfig'),
       deleteConfig: does('deleteConfig'),
       createAdministrator: does('createAdministrator'),

@@ -8,6 +8,10 @@ const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeavi
 const undosOf = (name: (typeof preparation)[number]): ActivityName[] =>
   preparation.indexOf(name) > preparation.indexOf('schedulesBeforeLeaving') ? ['createTenantSchedules', 'unblockTenant'] : ['unblockTenant'];
 const deletion = [
+  'deleteScaling',
+  'deleteGateway',
+  'deleteIdentity',
+  'deleteRuntime',
   'deleteMemory',
   'deleteConfig',
   'emptyBucket',

@@ -4,20 +4,32 @@ import type { Operation } from '../../src/contracts/operation';
 import { skipWhileWaiting } from '../support/workflow';
 import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
 
-const steps = ['reserveTenant', 'createInfrastructure', 'createMemory', 'putConfig', 'createAdministrator', 'createTenantSchedules', 'handshake', 'holdSmokeTurn', 'activateTenant'] as const;
+/** What onboarding does, in order, and what undoes it. */
+const undoing = {
+  reserveTenant: ['releaseTenant'],
+  createInfrastructure: ['emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion'],
+  createMemory: ['deleteMemory'],
+  createRuntime: ['deleteRuntime'],
+  createIdentity: ['deleteIdentity'],
+  createGateway: ['deleteGateway'],
+  putConfig: ['deleteConfig'],
+  // The user leaves with the pool.
+  createAdministrator: [],
+  createTenantSchedules: ['deleteTenantSchedules'],
+  createScaling: ['deleteScaling'],
+  // The queue goes with the tenant.
+  handshake: [],
+  holdSmokeTurn: ['terminateSessions'],
+  activateTenant: [],
+} as const satisfies Partial<Record<ActivityName, readonly ActivityName[]>>;
+
+type Step = keyof typeof undoing;
+const steps = Object.keys(undoing) as Step[];
 
 /** What must be undone, newest first, when an activity fails or is cancelled. */
-const undosOf: Record<(typeof steps)[number], readonly ActivityName[]> = {
-  reserveTenant: ['releaseTenant'],
-  createInfrastructure: ['emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  createMemory: ['deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  putConfig: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  createAdministrator: ['deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  createTenantSchedules: ['deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  handshake: ['deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  holdSmokeTurn: ['terminateSessions', 'deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-  activateTenant: ['terminateSessions', 'deleteTenantSchedules', 'deleteConfig', 'deleteMemory', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'releaseTenant'],
-};
+const undosOf = Object.fromEntries(
+  steps.map((step, index) => [step, steps.slice(0, index + 1).toReversed().flatMap((done): readonly ActivityName[] => undoing[done])]),
+) as unknown as Record<Step, readonly ActivityName[]>;
 
 const onboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
   withOperation(onboardingWorkflowId, script.workers(), scenario);
@@ -47,6 +59,25 @@ it('answers once the id is reserved, and ends with an active tenant', async () =
     expect(script.calls).toEqual(steps);
     await expect(operations.get(onboardingId)).resolves.toEqual(operation);
     await expect(env.client.workflow.getHandle(onboardingWorkflowId).describe()).resolves.toMatchObject({ status: { name: 'COMPLETED' } });
+  });
+});
+
+it('skips what the settings switch off', async () => {
+  const script = new LifecycleScript().without('createRuntime', 'createGateway', 'createScaling');
+  await onboarding(script, async ({ operations, result }) => {
+    await operations.start('onboarding', onboardingId, onboardingRequest);
+    const operation = await result();
+    expect(operation.steps.filter(({ state }) => state === 'skipped').map(({ name }) => name)).toEqual(['runtime', 'gateway', 'scaling']);
+    expect(operation).toMatchObject({ state: 'completed', percent: 100 });
+  });
+});
+
+it('takes back what an earlier attempt may have made before it was switched off', async () => {
+  const script = new LifecycleScript().fail('createGateway', new Error('socket hang up')).without('createGateway').fail('putConfig', failure('config/invalid', 'no'));
+  await onboarding(script, async ({ operations, ended }) => {
+    await operations.start('onboarding', onboardingId, onboardingRequest);
+    await ended();
+    expect(script.callsAfter('putConfig')).toEqual(undosOf.putConfig);
   });
 });
 
@@ -109,7 +140,7 @@ describe('taken back', () => {
       await scheduled(handle, 'handshake');
       await skipWhileWaiting(env, '1 minute');
       expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
-      expect(script.callsAfter('createTenantSchedules')).toEqual(undosOf.handshake);
+      expect(script.callsAfter('createScaling')).toEqual(undosOf.handshake);
     });
   });
 });
@@ -135,7 +166,7 @@ describe('a step that fails and may succeed later', () => {
       await operations.start('onboarding', onboardingId, onboardingRequest);
       const { steps: all, ...operation } = await ended();
       expect(operation).toMatchObject({ state: 'undone', error: { code: 'dependency/unavailable', message: 'SSM is away' } });
-      const { startedAt = '', finishedAt = '' } = all[4] ?? {};
+      const { startedAt = '', finishedAt = '' } = all.find(({ name }) => name === 'administrator') ?? {};
       expect(startedAt + finishedAt).toBe('');
       expect(script.calls.filter((name) => name === 'putConfig').length).toBeGreaterThan(30);
       expect(script.callsAfter('putConfig')).toEqual(undosOf.putConfig);
@@ -162,8 +193,8 @@ describe('an undo that fails', () => {
     const script = new LifecycleScript().fail('putConfig', failure('config/invalid', 'no')).fail('deleteMemory', ...outage);
     await onboarding(script, async ({ operations, ended }) => {
       await operations.start('onboarding', onboardingId, onboardingRequest);
-      expect(statesOf(await ended()).slice(0, 4)).toEqual(Array(4).fill('undone'));
-      expect(script.callsAfter('putConfig')).toEqual(['deleteConfig', ...Array<string>(4).fill('deleteMemory'), ...undosOf.createInfrastructure]);
+      expect(statesOf(await ended()).slice(0, 7)).toEqual(Array(7).fill('undone'));
+      expect(script.callsAfter('putConfig')).toEqual(['deleteConfig', ...undosOf.createGateway.slice(0, 3), ...Array<string>(4).fill('deleteMemory'), ...undosOf.createInfrastructure]);
     });
   });
 

@@ -1,6 +1,7 @@
 import { type AgentDeps, createAgentActivities } from './agent';
 import { createBackupActivities } from './backups';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
+import { createPartActivities, type PartsDeps } from './parts';
 import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities } from './schedules';
 import { createSessionRestActivities } from './session-rest';
@@ -8,7 +9,7 @@ import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './s
 import type { Backups } from '../../ports/backups';
 import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, LifecycleSessionDeps {
+export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps {
   readonly backups: Backups;
   readonly schedules: Schedules;
 }
@@ -18,6 +19,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createRegistryActivities(deps),
   ...createInfrastructureActivities(deps),
   ...createAgentActivities(deps),
+  ...createPartActivities(deps),
   ...createSessionLifecycleActivities(deps),
   ...createSessionRestActivities(deps),
   ...createBackupActivities(deps),

@@ -19,7 +19,7 @@ export interface InfrastructureDeps {
 export const createInfrastructureActivities = ({ registry, stacks, data, traces, inventory }: InfrastructureDeps) => ({
   /**
    * Builds the stack and notes in the registry where everything is.
-   * @throws DomainError `infrastructure/failed` with CloudFormation's reason (not retried).
+   * @throws DomainError `infrastructure/failed` with CloudFormation's reason, `infrastructure/name-taken` (not retried).
    */
   async createInfrastructure({ tenantId, operationId }: { tenantId: string; operationId: string }): Promise<TenantInfrastructure> {
     const infrastructure = await stacks.create(tenantId, operationId, waiting());
@@ -31,9 +31,14 @@ export const createInfrastructureActivities = ({ registry, stacks, data, traces,
     await stacks.delete(tenantId, waiting());
   },
 
-  /** CloudFormation deletes no bucket that holds anything. What Valkey holds is a copy of it, and goes with it. */
-  async emptyBucket({ tenantId }: { tenantId: string }): Promise<void> {
-    await data.emptyBucket(tenantId, waiting());
+  /**
+   * CloudFormation deletes no bucket that holds anything. What Valkey holds is a copy of it, and goes with it.
+   *
+   * @param input - `ofStackOnly`: leave a bucket alone that the tenant's stack did not make. A stack that could not be built
+   * because its name is taken must not cost anybody their data.
+   */
+  async emptyBucket({ tenantId, ofStackOnly = false }: { tenantId: string; ofStackOnly?: boolean }): Promise<void> {
+    if (!ofStackOnly || (await stacks.hasBucket(tenantId))) await data.emptyBucket(tenantId, waiting());
     await traces.erase(tenantId);
   },
 

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
 import { BedrockAgentCoreClient } from '@aws-sdk/client-bedrock-agentcore';
 import { BedrockAgentCoreControlClient } from '@aws-sdk/client-bedrock-agentcore-control';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
@@ -24,7 +25,18 @@ export interface AwsSettings {
   readonly connectTimeoutMs?: number;
   /** Time from request to answer. Default 5 s. */
   readonly requestTimeoutMs?: number;
+  /** What the endpoint has. Default: all, as AWS itself. */
+  readonly services?: OptionalServices;
 }
+
+/** Services that an emulator may lack. What a tenant has there is looked for, and deleted, only where they are. */
+export interface OptionalServices {
+  readonly gateway: boolean;
+  readonly identity: boolean;
+  readonly scaling: boolean;
+}
+
+const allServices: OptionalServices = { gateway: true, identity: true, scaling: true };
 
 export type Credentials = NonNullable<S3ClientConfig['credentials']>;
 
@@ -75,6 +87,7 @@ export const createPlatformClients = (settings: AwsSettings) => {
   const defaults = clientDefaults(settings);
   return {
     ...clientsOf(settings),
+    has: settings.services ?? allServices,
     sts: translatingFailures(new STSClient(defaults)),
     cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
     logs: translatingFailures(new CloudWatchLogsClient(defaults)),
@@ -82,6 +95,7 @@ export const createPlatformClients = (settings: AwsSettings) => {
     iam: translatingFailures(new IAMClient(defaults)),
     tagging: translatingFailures(new ResourceGroupsTaggingAPIClient(defaults)),
     cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),
+    applicationAutoScaling: translatingFailures(new ApplicationAutoScalingClient(defaults)),
     agentCoreControl: translatingFailures(new BedrockAgentCoreControlClient(defaults)),
   };
 };

@@ -4,13 +4,13 @@ import {
   DeleteMemoryCommand,
   GetMemoryCommand,
   type Memory,
+  type MemoryStrategyInput,
   paginateListMemories,
 } from '@aws-sdk/client-bedrock-agentcore-control';
-import { DomainError } from '../../contracts/errors';
-import { tenantResources } from '../../contracts/names';
+import { memoryStrategies, tenantResources } from '../../contracts/names';
 import type { TenantMemories } from '../../ports/provisioning';
-import { isAwsError } from './failures';
-import { until } from './waiting';
+import { clientTokenOf, tagsOf, untilGone, untilReady } from './agent-core';
+import { ifThere } from './inventory/finding';
 
 /** Metadata by which a repeated request finds the fact it kept: only indexed keys can be filtered on. */
 export const requestIdKey = 'requestId';
@@ -28,27 +28,31 @@ export async function findMemoryId(client: BedrockAgentCoreControlClient, name: 
   return undefined;
 }
 
-export function createTenantMemories({ agentCoreControl: client }: { agentCoreControl: BedrockAgentCoreControlClient }): TenantMemories {
-  async function describe(memoryId: string): Promise<Memory | undefined> {
-    try {
-      return (await client.send(new GetMemoryCommand({ memoryId }))).memory;
-    } catch (error) {
-      if (isAwsError(error, 'ResourceNotFoundException')) return undefined;
-      throw error;
-    }
-  }
+const strategyOf = ({ name, namespace }: { name: string; namespace: string }) => ({ name, namespaceTemplates: [namespace] });
 
-  async function begin(name: string, operationId: string, keyArn: string): Promise<string> {
+/** What AgentCore itself makes of conversations whose events it is given. */
+const strategies: MemoryStrategyInput[] = [
+  { semanticMemoryStrategy: strategyOf(memoryStrategies.facts) },
+  { userPreferenceMemoryStrategy: strategyOf(memoryStrategies.preferences) },
+  { summaryMemoryStrategy: strategyOf(memoryStrategies.summaries) },
+];
+
+export function createTenantMemories({ agentCoreControl: client }: { agentCoreControl: BedrockAgentCoreControlClient }): TenantMemories {
+  const describe = async (memoryId: string): Promise<Memory | undefined> => (await ifThere(client.send(new GetMemoryCommand({ memoryId }))))?.memory;
+
+  async function begin(tenantId: string, operationId: string, keyArn: string): Promise<string> {
+    const { memory: name } = tenantResources(tenantId);
     const existing = await findMemoryId(client, name);
     if (existing) return existing;
     const { memory } = await client.send(
       new CreateMemoryCommand({
         name,
-        // A token may hold letters, digits and hyphens only.
-        clientToken: operationId.replaceAll('_', '-'),
+        clientToken: clientTokenOf(operationId),
         encryptionKeyArn: keyArn,
         eventExpiryDuration: eventExpiryDays,
+        memoryStrategies: strategies,
         indexedKeys: [{ key: requestIdKey, type: 'STRING' }],
+        tags: tagsOf(tenantId),
       }),
     );
     if (!memory?.id) throw new Error('AgentCore answered without a memory.');
@@ -57,29 +61,17 @@ export function createTenantMemories({ agentCoreControl: client }: { agentCoreCo
 
   return {
     async create({ tenantId, operationId, keyArn }, waiting) {
-      const { memory: name } = tenantResources(tenantId);
-      const memoryId = await begin(name, operationId, keyArn);
-      return until(waiting, async () => {
-        const memory = await describe(memoryId);
-        if (memory?.status === 'ACTIVE') return { done: memoryId };
-        if (memory?.status === 'FAILED') throw new DomainError('infrastructure/failed', `Memory ${name} failed: ${memory.failureReason ?? 'no reason given'}`);
-        return { pending: `${name} ${memory?.status ?? 'CREATING'}` };
-      });
+      const memoryId = await begin(tenantId, operationId, keyArn);
+      await untilReady(waiting, tenantResources(tenantId).memory, () => describe(memoryId));
+      return memoryId;
     },
 
     async delete(tenantId, waiting) {
       const { memory: name } = tenantResources(tenantId);
       const memoryId = await findMemoryId(client, name);
       if (!memoryId) return;
-      try {
-        await client.send(new DeleteMemoryCommand({ memoryId }));
-      } catch (error) {
-        if (!isAwsError(error, 'ResourceNotFoundException')) throw error;
-      }
-      await until(waiting, async () => {
-        const memory = await describe(memoryId);
-        return memory ? { pending: `${name} ${memory.status ?? 'DELETING'}` } : { done: undefined };
-      });
+      await ifThere(client.send(new DeleteMemoryCommand({ memoryId })));
+      await untilGone(waiting, name, () => describe(memoryId));
     },
   };
 }

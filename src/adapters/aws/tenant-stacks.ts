@@ -4,6 +4,8 @@ import {
   type CloudFormationClient,
   CreateStackCommand,
   DeleteStackCommand,
+  DescribeEventsCommand,
+  DescribeStackResourceCommand,
   DescribeStacksCommand,
   type Stack,
   paginateDescribeStackEvents,
@@ -13,6 +15,7 @@ import { tenantResources } from '../../contracts/names';
 import { TenantInfrastructure } from '../../contracts/tenant';
 import type { TenantStacks, Waiting } from '../../ports/provisioning';
 import { isAwsError } from './failures';
+import { ifThere } from './inventory/finding';
 import { until } from './waiting';
 
 /** The template beside `src/` and `dist/`. */
@@ -23,18 +26,42 @@ const operationTag = 'OperationId';
 interface Dependencies {
   readonly cloudFormation: CloudFormationClient;
   readonly templatePath?: string;
+  /** SNS topic that hears of the tenant's alarms. */
+  readonly alarmTopicArn?: string | undefined;
 }
 
-export function createTenantStacks({ cloudFormation, templatePath = defaultTemplatePath }: Dependencies): TenantStacks {
+/** What CloudFormation and the services behind it say of a name that somebody has. */
+const isTaken = (reason: string): boolean => /already (exists|owned)|BucketAlreadyExists|AlreadyExistsException/i.test(reason);
+
+/** Why the stack did not come to stand: what its validation found, or the first resource that failed by itself. */
+async function reasonOf(cloudFormation: CloudFormationClient, stack: Stack): Promise<string> {
+  const StackName = stack.StackId ?? stack.StackName;
+  let reason = stack.StackStatusReason || (stack.StackStatus ?? 'no reason given');
+  // Newest first: the last one seen is the one that began it.
+  for await (const { StackEvents } of paginateDescribeStackEvents({ client: cloudFormation }, { StackName }))
+    for (const event of StackEvents ?? [])
+      if (event.ResourceStatus?.endsWith('_FAILED') && event.ResourceStatusReason && !event.ResourceStatusReason.includes('cancelled'))
+        reason = `${event.LogicalResourceId ?? 'a resource'}: ${event.ResourceStatusReason}`;
+  if (!reason.includes('Validation failed')) return reason;
+  const { OperationEvents } = await cloudFormation.send(new DescribeEventsCommand({ StackName, Filters: { FailedEvents: true } }));
+  const found = OperationEvents?.find(({ EventType }) => EventType === 'VALIDATION_ERROR');
+  return found?.ValidationStatusReason ? `${found.LogicalResourceId ?? 'a resource'}: ${found.ValidationStatusReason}` : reason;
+}
+
+async function failureOf(cloudFormation: CloudFormationClient, stack: Stack): Promise<DomainError> {
+  const reason = await reasonOf(cloudFormation, stack);
+  if (isTaken(reason))
+    return new DomainError(
+      'infrastructure/name-taken',
+      `${reason}. If it is this account's, an earlier tenant left it behind: delete it and try again. If it is another account's, choose another tenant id.`,
+    );
+  return new DomainError('infrastructure/failed', `Stack ${stack.StackName ?? ''} is ${stack.StackStatus ?? 'gone'}. ${reason}`);
+}
+
+export function createTenantStacks({ cloudFormation, templatePath = defaultTemplatePath, alarmTopicArn }: Dependencies): TenantStacks {
   /** By name finds a living stack only; by id also one that is gone. */
   async function describe(nameOrId: string): Promise<Stack | undefined> {
-    try {
-      const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName: nameOrId }));
-      return Stacks?.[0];
-    } catch (error) {
-      if (isAwsError(error, 'ValidationError') && error.message.includes('does not exist')) return undefined;
-      throw error;
-    }
+    return (await ifThere(cloudFormation.send(new DescribeStacksCommand({ StackName: nameOrId }))))?.Stacks?.[0];
   }
 
   async function begin(tenantId: string, operationId: string): Promise<void> {
@@ -44,7 +71,10 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
         new CreateStackCommand({
           StackName: stack,
           TemplateBody: await readFile(templatePath, 'utf8'),
-          Parameters: [{ ParameterKey: 'TenantId', ParameterValue: tenantId }],
+          Parameters: [
+            { ParameterKey: 'TenantId', ParameterValue: tenantId },
+            ...(alarmTopicArn !== undefined ? [{ ParameterKey: 'AlarmTopicArn', ParameterValue: alarmTopicArn }] : []),
+          ],
           Capabilities: ['CAPABILITY_NAMED_IAM'],
           OnFailure: 'ROLLBACK',
           // A token may hold letters, digits and hyphens only.
@@ -64,19 +94,7 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
     }
   }
 
-  /** Why the stack did not come to stand: the first resource that failed by itself. */
-  async function reasonOf(stack: Stack): Promise<string> {
-    let reason = stack.StackStatusReason ?? stack.StackStatus ?? 'no reason given';
-    // Newest first: the last one seen is the one that began it.
-    for await (const { StackEvents } of paginateDescribeStackEvents({ client: cloudFormation }, { StackName: stack.StackId ?? stack.StackName }))
-      for (const event of StackEvents ?? [])
-        if (event.ResourceStatus?.endsWith('_FAILED') && event.ResourceStatusReason && !event.ResourceStatusReason.includes('cancelled'))
-          reason = `${event.LogicalResourceId ?? 'a resource'}: ${event.ResourceStatusReason}`;
-    return reason;
-  }
-
-  const failed = async (stack: Stack) =>
-    new DomainError('infrastructure/failed', `Stack ${stack.StackName ?? ''} is ${stack.StackStatus ?? 'gone'}. ${await reasonOf(stack)}`);
+  const failed = (stack: Stack) => failureOf(cloudFormation, stack);
 
   return {
     async create(tenantId, operationId, waiting) {
@@ -89,6 +107,13 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
         if (stack.StackStatus !== 'CREATE_IN_PROGRESS' && stack.StackStatus !== 'ROLLBACK_IN_PROGRESS') throw await failed(stack);
         return { pending: `${name} ${stack.StackStatus}` };
       });
+    },
+
+    async hasBucket(tenantId) {
+      const resource = { StackName: tenantResources(tenantId).stack, LogicalResourceId: 'Bucket' };
+      const found = await ifThere(cloudFormation.send(new DescribeStackResourceCommand(resource)));
+      const { PhysicalResourceId, ResourceStatus = '' } = found?.StackResourceDetail ?? {};
+      return PhysicalResourceId !== undefined && ResourceStatus !== 'CREATE_FAILED' && ResourceStatus !== 'DELETE_COMPLETE';
     },
 
     async delete(tenantId, waiting: Waiting) {

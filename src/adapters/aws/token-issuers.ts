@@ -24,6 +24,9 @@ export async function loadOperatorPool({ ssm }: { ssm: SSMClient }): Promise<Use
 
 const originOf = (region: string): string => `https://cognito-idp.${region}.amazonaws.com`;
 
+/** Where others learn how to check the tokens of a pool. AWS itself reads it, so it is AWS's own address. */
+export const discoveryUrlOf = (region: string, userPoolId: string): string => `${originOf(region)}/${userPoolId}/.well-known/openid-configuration`;
+
 /** Issuers of Cognito pools; tokens name AWS as issuer wherever the keys come from. */
 export function createTokenIssuers({ settings, ssm }: { settings: AwsSettings; ssm: SSMClient }): TokenIssuers {
   const issuerOf = ({ userPoolId, userPoolClientId }: UserPool): TokenIssuer => ({

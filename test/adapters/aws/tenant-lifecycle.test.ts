@@ -1,11 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { GetAgentRuntimeCommand, GetMemoryCommand } from '@aws-sdk/client-bedrock-agentcore-control';
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { tenantResources } from '../../../src/contracts/names';
+import { createTenantRuntimes } from '../../../src/adapters/aws/tenant-runtimes';
 import { createTenantStacks } from '../../../src/adapters/aws/tenant-stacks';
-import { access, aws, configs, data, memories, newOperationId, newSession, newTenantId, registry, remainsOf, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { access, aws, configs, data, memories, newOperationId, newSession, newTenantId, registry, remainsOf, runtimes, settings, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { clientDefaults } from '../../../src/adapters/aws/clients';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
 import { createTenantCipher } from '../../../src/adapters/aws/tenant-cipher';
 import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
@@ -78,6 +81,7 @@ describe('a tenant that leaves', () => {
     expect(await remainsOf(tenantId)).not.toEqual([]);
 
     for (let again = 0; again < 2; again++) {
+      await runtimes.delete(tenantId, waiting);
       await memories.delete(tenantId, waiting);
       await configs.delete(tenantId);
       await data.emptyBucket(tenantId, waiting);
@@ -118,5 +122,74 @@ describe('a memory', () => {
     expect(await memories.create({ tenantId, operationId: newOperationId(tenantId), ...infrastructure }, waiting)).toBe(memoryId);
     await memories.delete(tenantId, waiting);
     await expect(memories.delete(tenantId, waiting)).resolves.toBeUndefined();
+  });
+});
+
+describe("a tenant's AgentCore", () => {
+  it('has a memory under its key that makes facts, preferences and summaries of each user alone', async () => {
+    const { memoryId, infrastructure } = await standingTenant();
+    const { memory } = await aws.agentCoreControl.send(new GetMemoryCommand({ memoryId }));
+    expect(memory).toMatchObject({ encryptionKeyArn: infrastructure.keyArn, eventExpiryDuration: 90 });
+    expect(memory?.strategies?.map(({ type, namespaceTemplates }) => [type, namespaceTemplates])).toEqual([
+      ['SEMANTIC', ['/users/{actorId}/facts']],
+      ['USER_PREFERENCE', ['/users/{actorId}/preferences']],
+      ['SUMMARIZATION', ['/users/{actorId}/sessions/{sessionId}/summary']],
+    ]);
+  });
+
+  it('has a runtime that knows its tenant and lets in nobody but its users', async () => {
+    const { tenantId, runtime, infrastructure } = await standingTenant();
+    const described = await aws.agentCoreControl.send(new GetAgentRuntimeCommand({ agentRuntimeId: runtime?.runtimeId }));
+    expect(described).toMatchObject({
+      agentRuntimeName: tenantResources(tenantId).runtime,
+      environmentVariables: { TENANT_ID: tenantId },
+      authorizerConfiguration: {
+        customJWTAuthorizer: {
+          discoveryUrl: `https://cognito-idp.${settings.region}.amazonaws.com/${infrastructure.userPoolId}/.well-known/openid-configuration`,
+          allowedClients: [infrastructure.userPoolClientId],
+        },
+      },
+    });
+  });
+
+  it('is made once, however often it is asked for', async () => {
+    const { tenantId, runtime, infrastructure } = await standingTenant();
+    const part = { tenantId, operationId: newOperationId(tenantId), infrastructure };
+    expect(await runtimes.create(part, waiting)).toEqual(runtime);
+    await runtimes.delete(tenantId, waiting);
+    await expect(runtimes.delete(tenantId, waiting)).resolves.toBeUndefined();
+    expect((await runtimes.create(part, waiting))?.runtimeId).not.toBe(runtime?.runtimeId);
+  });
+
+  it('has no runtime when that is switched off, and loses one that it had', async () => {
+    const off = createTenantRuntimes({ agentCoreControl: aws.agentCoreControl, region: settings.region, settings: undefined });
+    const { tenantId, infrastructure } = await standingTenant();
+    await off.delete(tenantId, waiting);
+    expect(await off.create({ tenantId, operationId: newOperationId(tenantId), infrastructure }, waiting)).toBeUndefined();
+    expect((await remainsOf(tenantId)).map(({ type }) => type)).not.toContain('runtime');
+  });
+});
+
+describe('a bucket name that is taken', () => {
+  const another = new S3Client({ ...clientDefaults(settings, { accessKeyId: '111111111111', secretAccessKey: 'local-stack-only' }), forcePathStyle: true });
+
+  it.each([
+    ['by this account', aws.s3],
+    ['by another account', another],
+  ])('%s: says which, and what to do about it', async (_, s3) => {
+    const tenantId = newTenantId();
+    const { bucket } = tenantResources(tenantId);
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    const refused = stacks.create(tenantId, newOperationId(tenantId), waiting);
+    await expect(refused).rejects.toMatchObject({ code: 'infrastructure/name-taken', message: expect.stringMatching(`${bucket}.*choose another tenant id`) as string });
+    expect(await stacks.hasBucket(tenantId)).toBe(false);
+    await stacks.delete(tenantId, waiting);
+    await s3.send(new HeadBucketCommand({ Bucket: bucket }));
+  });
+
+  it('is told apart from the bucket of a stack that stands', async () => {
+    const { tenantId } = await standingTenant();
+    expect(await stacks.hasBucket(tenantId)).toBe(true);
+    expect(await stacks.hasBucket(newTenantId())).toBe(false);
   });
 });

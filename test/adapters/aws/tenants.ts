@@ -13,6 +13,7 @@ import { createTenantData } from '../../../src/adapters/aws/tenant-data';
 import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
 import { createTenantMemories } from '../../../src/adapters/aws/tenant-memories';
 import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
+import { createTenantRuntimes } from '../../../src/adapters/aws/tenant-runtimes';
 import { createTenantStacks } from '../../../src/adapters/aws/tenant-stacks';
 import { createTenantUsers } from '../../../src/adapters/aws/tenant-users';
 import { createDataConverter } from '../../../src/adapters/temporal/history-codec';
@@ -35,6 +36,7 @@ const platformCipher = createPlatformCipher({ kms: aws.kms, keyAlias: platformRe
 export const dataConverter = createDataConverter({ tenant: cipher, platform: platformCipher });
 export const stacks = createTenantStacks(aws);
 export const memories = createTenantMemories(aws);
+export const runtimes = createTenantRuntimes({ agentCoreControl: aws.agentCoreControl, region: settings.region, settings: config.tenantParts.runtime });
 export const memory = createMemory({ access, directory });
 export const configs = createAgentConfigs({ access, ssm: aws.ssm });
 export const users = createTenantUsers(aws);
@@ -63,7 +65,8 @@ export async function standingTenant(tenantId = newTenantId()): Promise<ServedTe
   await registry.reserve({ tenantId, displayName: tenantId, tier: 'standard', operationId });
   const infrastructure = await stacks.create(tenantId, operationId, waiting);
   const memoryId = await memories.create({ tenantId, operationId, ...infrastructure }, waiting);
-  await registry.update(tenantId, { infrastructure, memoryId });
+  const runtime = await runtimes.create({ tenantId, operationId, infrastructure }, waiting);
+  await registry.update(tenantId, { infrastructure, memoryId, ...(runtime && { runtime }) });
   const record = await registry.transition({ tenantId, from: ['provisioning'], to: 'active', operationId });
   return { ...record, infrastructure, memoryId };
 }

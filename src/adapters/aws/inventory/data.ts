@@ -1,11 +1,9 @@
-import { paginateListMemories } from '@aws-sdk/client-bedrock-agentcore-control';
 import { DescribeTableCommand, ListBackupsCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { ListMultipartUploadsCommand, ListObjectVersionsCommand, paginateListBuckets } from '@aws-sdk/client-s3';
 import { paginateDescribeParameters, paginateGetParametersByPath } from '@aws-sdk/client-ssm';
 import { tenantResources } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
-import { nameOfMemory } from '../tenant-memories';
 import { allOf, checksOf, countOf, ifThere, resource, tenantsOf } from './finding';
 
 /** Of this account: a bucket of that name that is somebody else's is no tenant's of ours. */
@@ -71,15 +69,3 @@ export const parameterFinder = ({ ssm: client }: PlatformClients): ResourceFinde
     return tenantsOf('parameterPrefix', found.map(({ Name = '' }) => Name.split('/').slice(0, 4).join('/').concat('/')));
   },
 });
-
-export function memoryFinder({ agentCoreControl: client }: PlatformClients): ResourceFinder {
-  const memories = () => allOf(paginateListMemories({ client, pageSize: 50 }, {}), (page) => page.memories);
-  return {
-    checks: checksOf('agentcore', { memory: 'ListMemories' }),
-    async find(tenantId) {
-      const { memory } = tenantResources(tenantId);
-      return (await memories()).flatMap(({ id = '', status }) => (nameOfMemory(id) === memory ? [resource('agentcore', 'memory', id, status)] : []));
-    },
-    tenantIds: async () => tenantsOf('memory', (await memories()).map(({ id = '' }) => nameOfMemory(id))),
-  };
-}

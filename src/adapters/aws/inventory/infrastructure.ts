@@ -10,7 +10,7 @@ import {
 import { GetRoleCommand, paginateListAttachedRolePolicies, paginateListRolePolicies, paginateListRoles } from '@aws-sdk/client-iam';
 import { DescribeKeyCommand, type KeyMetadata, paginateListAliases } from '@aws-sdk/client-kms';
 import { paginateGetResources } from '@aws-sdk/client-resource-groups-tagging-api';
-import { tenantIdPattern, tenantResources, tenantTag } from '../../../contracts/names';
+import { tenantAlarms, tenantIdPattern, tenantResources, tenantTag } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
 import { allOf, checksOf, ifThere, resource, tenantsOf } from './finding';
@@ -129,15 +129,17 @@ export const logGroupFinder = ({ logs: client }: PlatformClients): ResourceFinde
   },
 });
 
-/** By its exact name: a prefix would find those of a tenant whose id goes on after it. */
+const alarmNames = (tenantId: string): string[] => tenantAlarms.map((kind) => tenantResources(tenantId)[kind]);
+
+/** By their exact names: a prefix would find those of a tenant whose id goes on after it. */
 export const alarmFinder = ({ cloudWatch: client }: PlatformClients): ResourceFinder => ({
   checks: checksOf('cloudwatch', { alarm: 'DescribeAlarms' }),
   async find(tenantId) {
-    const { MetricAlarms } = await client.send(new DescribeAlarmsCommand({ AlarmNames: [tenantResources(tenantId).alarm] }));
+    const { MetricAlarms } = await client.send(new DescribeAlarmsCommand({ AlarmNames: alarmNames(tenantId) }));
     return (MetricAlarms ?? []).map(({ AlarmName = '' }) => resource('cloudwatch', 'alarm', AlarmName));
   },
   async tenantIds() {
     const found = await allOf(paginateDescribeAlarms({ client }, { AlarmNamePrefix: 'tenant-' }), ({ MetricAlarms }) => MetricAlarms);
-    return tenantsOf('alarm', found.map(({ AlarmName }) => AlarmName));
+    return tenantAlarms.flatMap((kind) => tenantsOf(kind, found.map(({ AlarmName }) => AlarmName)));
   },
 });

@@ -1,0 +1,104 @@
+import {
+  type BedrockAgentCoreControlClient,
+  CreateAgentRuntimeCommand,
+  CreateAgentRuntimeEndpointCommand,
+  DeleteAgentRuntimeCommand,
+  DeleteAgentRuntimeEndpointCommand,
+  GetAgentRuntimeCommand,
+  GetAgentRuntimeEndpointCommand,
+  paginateListAgentRuntimeEndpoints,
+  paginateListAgentRuntimes,
+} from '@aws-sdk/client-bedrock-agentcore-control';
+import { agentCoreNames, tenantResources } from '../../contracts/names';
+import type { TenantPart, TenantRuntimes } from '../../ports/provisioning';
+import { clientTokenOf, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
+import { allOf, ifThere } from './inventory/finding';
+
+export interface RuntimeSettings {
+  /** Of the container, in ECR. */
+  readonly image: string;
+  /** The role it runs with. */
+  readonly roleArn: string;
+  /** What its process reads, beside the tenant's id. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+interface Dependencies {
+  readonly agentCoreControl: BedrockAgentCoreControlClient;
+  readonly region: string;
+  /** Switched off when undefined. */
+  readonly settings: RuntimeSettings | undefined;
+}
+
+/** AgentCore makes this endpoint by itself, and it goes with its runtime. */
+export const ownEndpoint = 'DEFAULT';
+
+/** Ids of the runtimes of that name: names are unique, so there is one or none. */
+export const findRuntimes = async (client: BedrockAgentCoreControlClient, name: string) =>
+  (await allOf(paginateListAgentRuntimes({ client, pageSize: 100 }, {}), (page) => page.agentRuntimes)).filter(({ agentRuntimeName }) => agentRuntimeName === name);
+
+/** Endpoints that somebody made; none when there is no such runtime. */
+export const endpointsOf = async (client: BedrockAgentCoreControlClient, agentRuntimeId: string) =>
+  ((await ifThere(allOf(paginateListAgentRuntimeEndpoints({ client, pageSize: 100 }, { agentRuntimeId }), (page) => page.runtimeEndpoints))) ?? []).filter(
+    ({ name }) => name !== ownEndpoint,
+  );
+
+export function createTenantRuntimes({ agentCoreControl: client, region, settings }: Dependencies): TenantRuntimes {
+  const describe = (agentRuntimeId: string) => ifThere(client.send(new GetAgentRuntimeCommand({ agentRuntimeId })));
+  const describeEndpoint = (agentRuntimeId: string, endpointName: string) =>
+    ifThere(client.send(new GetAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName })));
+
+  async function begin({ tenantId, operationId, infrastructure }: TenantPart, { image, roleArn, environment }: RuntimeSettings): Promise<string> {
+    const { runtime: agentRuntimeName } = tenantResources(tenantId);
+    const [existing] = await findRuntimes(client, agentRuntimeName);
+    if (existing?.agentRuntimeId) return existing.agentRuntimeId;
+    const { agentRuntimeId } = await client.send(
+      new CreateAgentRuntimeCommand({
+        agentRuntimeName,
+        clientToken: clientTokenOf(operationId),
+        agentRuntimeArtifact: { containerConfiguration: { containerUri: image } },
+        roleArn,
+        networkConfiguration: { networkMode: 'PUBLIC' },
+        protocolConfiguration: { serverProtocol: 'HTTP' },
+        authorizerConfiguration: tokensOfTenant(region, infrastructure),
+        // The agent itself asks who calls.
+        requestHeaderConfiguration: { requestHeaderAllowlist: ['Authorization'] },
+        environmentVariables: { ...environment, TENANT_ID: tenantId },
+        tags: tagsOf(tenantId),
+      }),
+    );
+    if (!agentRuntimeId) throw new Error('AgentCore answered without a runtime.');
+    return agentRuntimeId;
+  }
+
+  async function beginEndpoint(tenantId: string, agentRuntimeId: string, operationId: string): Promise<void> {
+    const name = agentCoreNames.endpoint;
+    if (await describeEndpoint(agentRuntimeId, name)) return;
+    await client.send(new CreateAgentRuntimeEndpointCommand({ agentRuntimeId, name, clientToken: clientTokenOf(operationId), tags: tagsOf(tenantId) }));
+  }
+
+  return {
+    async create(part, waiting) {
+      if (!settings) return undefined;
+      const name = tenantResources(part.tenantId).runtime;
+      const runtimeId = await begin(part, settings);
+      const { agentRuntimeArn: runtimeArn } = await untilReady(waiting, name, () => describe(runtimeId));
+      await beginEndpoint(part.tenantId, runtimeId, part.operationId);
+      const endpoint = await untilReady(waiting, `${name}/${agentCoreNames.endpoint}`, () => describeEndpoint(runtimeId, agentCoreNames.endpoint));
+      if (!runtimeArn || !endpoint.agentRuntimeEndpointArn) throw new Error(`AgentCore did not say where ${name} is.`);
+      return { runtimeId, runtimeArn, endpointArn: endpoint.agentRuntimeEndpointArn };
+    },
+
+    async delete(tenantId, waiting) {
+      const { runtime: name } = tenantResources(tenantId);
+      for (const { agentRuntimeId = '' } of await findRuntimes(client, name)) {
+        for (const { name: endpointName = '' } of await endpointsOf(client, agentRuntimeId)) {
+          await ifThere(client.send(new DeleteAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName })));
+          await untilGone(waiting, `${name}/${endpointName}`, () => describeEndpoint(agentRuntimeId, endpointName));
+        }
+        await ifThere(client.send(new DeleteAgentRuntimeCommand({ agentRuntimeId })));
+        await untilGone(waiting, name, () => describe(agentRuntimeId));
+      }
+    },
+  };
+}
