@@ -1,6 +1,8 @@
 import { createToolbox } from './activities/session/tools';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
-import { createBackups } from './adapters/aws/backups';
+import { createBackups } from './adapters/aws/backup/backups';
+import { createRestores } from './adapters/aws/backup/restores';
+import { createBackupStore } from './adapters/aws/backup/store';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
@@ -53,6 +55,8 @@ export function createAdapters(config: Config, logger: Logger) {
   const memory = createMemory({ access, directory });
   const users = createTenantUsers(aws);
   const traces = createTenantKeys(valkey);
+  const data = createTenantData({ aws, registry });
+  const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
 
   return {
     registry,
@@ -62,10 +66,11 @@ export function createAdapters(config: Config, logger: Logger) {
     ...createTenantParts(aws, config),
     configs: createAgentConfigs({ access, ssm: aws.ssm }),
     users,
-    data: createTenantData({ aws, registry }),
+    data,
     traces,
     inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), createTenantWork(temporal.client), traces]),
-    backups: createBackups({ aws, ssm: aws.ssm, directory, access, cipher, memory, users }),
+    backups: createBackups(backup),
+    restores: createRestores({ ...backup, data }),
     sessions: createSessionDirectory({ access }),
     log: createSessionLog({ access, cipher }),
     messages: createSessionMessages({ access, cipher }),

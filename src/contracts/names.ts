@@ -3,11 +3,11 @@
 /** 3-32 characters, so that every AWS name derived below is legal. */
 export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
 
-/** Ids Tenure keeps for itself: its own name among tenants, and tenants built for a rehearsal. */
-export const reservedTenantIds = { platform: 'platform', scratchPrefix: 'scratch-' } as const;
+/** Ids Tenure keeps for itself: its own name among tenants, folders of its backup bucket, and tenants built for a rehearsal. */
+export const reservedTenantIds = { names: ['platform', 'certificates', 'reports'], scratchPrefix: 'scratch-' } as const;
 
 export const isReservedTenantId = (tenantId: string): boolean =>
-  tenantId === reservedTenantIds.platform || tenantId.startsWith(reservedTenantIds.scratchPrefix);
+  (reservedTenantIds.names as readonly string[]).includes(tenantId) || tenantId.startsWith(reservedTenantIds.scratchPrefix);
 
 /** Whether it was built for a rehearsal: a restored copy that serves nobody, and is deleted at its end. */
 export const isScratchTenant = (tenantId: string): boolean => tenantId.startsWith(reservedTenantIds.scratchPrefix);
@@ -254,8 +254,11 @@ export const batchKeys = {
 
 /** Large event texts, in the tenant's bucket. */
 export const objectKeys = {
+  batches: 'sessions/',
   batch: (sessionId: string, batchKey: string, unique: string) => `sessions/${sessionId}/${batchKey}/${unique}`,
   backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
+  /** All backups of a tenant, each a folder. */
+  backupsOf: (tenantId: string) => `${tenantId}/`,
 } as const;
 
 /** A tenant in braces keeps its keys on one shard of a Valkey cluster. */

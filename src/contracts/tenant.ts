@@ -7,7 +7,7 @@ export const AnyTenantId = z.string().regex(tenantIdPattern, 'a tenant id is 3-3
 /** A tenant as requests name it. */
 export const TenantId = AnyTenantId.refine(
   (tenantId) => !isReservedTenantId(tenantId),
-  `"${reservedTenantIds.platform}" and ids that begin with "${reservedTenantIds.scratchPrefix}" are reserved: choose another`,
+  `${reservedTenantIds.names.join(', ')} and ids that begin with "${reservedTenantIds.scratchPrefix}" are reserved: choose another`,
 );
 
 export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed'] as const;

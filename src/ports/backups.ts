@@ -1,10 +1,25 @@
-import type { BackupManifest } from '../contracts/backup';
+import type { BackupManifest, BackupReason, BackupSummary } from '../contracts/backup';
 import type { Waiting } from './provisioning';
 
-/** Writes parts of JSON Lines under the platform's backup key, streamed in constant memory. */
+/** Backups of tenants in the platform's bucket, under the platform's backup key, written and read in constant memory. */
 export interface Backups {
-  /** Takes everything the tenant has; repeating it overwrites the same backup id. */
-  take(tenantId: string, backupId: string, waiting: Waiting): Promise<BackupManifest>;
-  /** Reads every part back, and compares counts and hashes with the manifest. @throws DomainError `backup/incomplete` */
-  verify(tenantId: string, backupId: string, waiting: Waiting): Promise<BackupManifest>;
+  /**
+   * Takes everything the tenant has. After a kill it goes on behind the last finished part; once there, the backup stays as it is.
+   * @throws DomainError `tenant/not-found`
+   */
+  take(tenantId: string, backupId: string, reason: BackupReason, waiting: Waiting): Promise<BackupManifest>;
+  /**
+   * Reads every part back, compares counts and hashes with the manifest, and marks the backup as verified.
+   * @param by - the operation that does it. `againstTenant`: the tenant, which must stand still, holds the same.
+   * @throws DomainError `backup/not-found`, `backup/incomplete`
+   */
+  verify(tenantId: string, backupId: string, by: { operationId: string; againstTenant: boolean }, waiting: Waiting): Promise<BackupManifest>;
+  /** Newest first; those that are not finished are not in it. A tenant that has left may have some. */
+  list(tenantId: string): Promise<BackupSummary[]>;
+  /** @throws DomainError `backup/incomplete` when its manifest is not its own. */
+  get(tenantId: string, backupId: string): Promise<BackupSummary | undefined>;
+  /** Removes all of it, all versions; fine when there is none. */
+  delete(tenantId: string, backupId: string): Promise<void>;
+  /** Deletes what the retention rule does not keep, unfinished ones that are a week old included. @returns the ids. */
+  prune(tenantId: string): Promise<string[]>;
 }

@@ -15,6 +15,10 @@ export interface Memory {
   remember(owner: MemoryOwner, fact: { requestId: string; text: string }): Promise<MemoryFact>;
   /** Facts most like the query first, at most `limit` (default 10). */
   recall(owner: MemoryOwner, query: { text: string; limit?: number }): Promise<MemoryFact[]>;
+  /** Puts facts back as they were; unlike {@link remember}, twice is two. At most 100. */
+  restore(tenantId: string, facts: readonly { namespace: string; text: string; createdAt: string }[]): Promise<void>;
+  /** Deletes every fact of the tenant. */
+  forgetAll(tenantId: string): Promise<void>;
   /** Every fact of the tenant, streamed: for the backup. */
   all(tenantId: string): AsyncIterable<MemoryFact & { namespace: string }>;
 }

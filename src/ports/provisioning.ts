@@ -82,6 +82,11 @@ export interface TenantUser {
 export interface TenantUsers {
   /** Creates the user in the groups; Cognito mails an invitation. Fine when it exists. */
   create(userPoolId: string, user: { email: string; groups: readonly string[] }): Promise<TenantUser>;
+  /**
+   * As {@link create}, of one who was there before: no invitation is mailed, and the password is one nobody knows, so that
+   * "forgot password" is the way in. One who is there keeps id and password; a group that is not there is made.
+   */
+  restore(userPoolId: string, user: { email: string; groups: readonly string[]; enabled: boolean }): Promise<TenantUser>;
   all(userPoolId: string): AsyncIterable<TenantUser>;
 }
 

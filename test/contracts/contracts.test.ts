@@ -14,7 +14,7 @@ describe('names', () => {
     expect(TenantId.safeParse(id).success).toBe(false);
   });
 
-  it.each(['platform', 'scratch-', 'scratch-0123456789'])('keeps %s from requests, not from its own records', (id) => {
+  it.each(['platform', 'certificates', 'reports', 'scratch-', 'scratch-0123456789'])('keeps %s from requests, not from its own records', (id) => {
     expect(TenantId.safeParse(id).error?.issues[0]?.message).toContain('reserved');
     expect(AnyTenantId.safeParse(id).success).toBe(true);
   });

@@ -167,6 +167,11 @@ export class LifecycleScript {
       terminateSessions: does('terminateSessions'),
       takeBackup: does('takeBackup'),
       verifyBackup: does('verifyBackup'),
+      pruneBackups: () => this.act('pruneBackups').then(() => ({ deleted: [] })),
+      findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: undefined })),
+      restoreUsers: does('restoreUsers'),
+      restoreData: does('restoreData'),
+      compareWithBackup: () => this.act('compareWithBackup').then(() => []),
     };
     const tenant: HandshakeActivities = { handshake: () => this.act('handshake').then(() => ({ taskQueue: taskQueues.tenant(tenantId) })) };
     return { [taskQueues.lifecycle]: { ...lifecycle }, [taskQueues.tenant(tenantId)]: { ...tenant } };

@@ -1,16 +1,14 @@
 import { type AgentDeps, createAgentActivities } from './agent';
-import { createBackupActivities } from './backups';
+import { type BackupActivityDeps, createBackupActivities } from './backups';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createPartActivities, type PartsDeps } from './parts';
 import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities } from './schedules';
 import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
-import type { Backups } from '../../ports/backups';
 import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps {
-  readonly backups: Backups;
+export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps {
   readonly schedules: Schedules;
 }
 

@@ -1,5 +1,6 @@
 import {
   BatchCreateMemoryRecordsCommand,
+  BatchDeleteMemoryRecordsCommand,
   type ListMemoryRecordsCommandInput,
   type MemoryRecordSummary,
   paginateListMemoryRecords,
@@ -70,16 +71,56 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
       return (memoryRecordSummaries ?? []).map(factOf);
     },
 
-    async *all(tenantId) {
-      let found = false;
-      // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
-      for (const namespace of ['/users/', '/users/*']) {
-        if (found) return;
-        for await (const record of list(tenantId, { namespace })) {
-          found = true;
-          yield { ...factOf(record), namespace: record.namespaces?.[0] ?? '' };
-        }
+    async restore(tenantId, facts) {
+      const { client, memoryId } = await memoryOf(tenantId);
+      const { failedRecords = [] } = await client.send(
+        new BatchCreateMemoryRecordsCommand({
+          memoryId,
+          records: facts.map(({ namespace, text, createdAt }, index) => ({
+            requestIdentifier: `restored-${index}`,
+            namespaces: [namespace],
+            content: { text },
+            timestamp: new Date(createdAt),
+          })),
+        }),
+      );
+      const [refused] = failedRecords;
+      if (refused) throw new Error(`AgentCore did not keep ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
+    },
+
+    async forgetAll(tenantId) {
+      const { client, memoryId } = await memoryOf(tenantId);
+      for (;;) {
+        // What was listed is gone by the next look.
+        const records = (await firstOf(all(tenantId), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));
+        if (records.length === 0) return;
+        const { failedRecords = [] } = await client.send(new BatchDeleteMemoryRecordsCommand({ memoryId, records }));
+        const [refused] = failedRecords;
+        if (refused) throw new Error(`AgentCore did not delete ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
       }
     },
+
+    all,
   };
+
+  async function* all(tenantId: string): AsyncGenerator<MemoryFact & { namespace: string }> {
+    let found = false;
+    // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
+    for (const namespace of ['/users/', '/users/*']) {
+      if (found) return;
+      for await (const record of list(tenantId, { namespace })) {
+        found = true;
+        yield { ...factOf(record), namespace: record.namespaces?.[0] ?? '' };
+      }
+    }
+  }
+}
+
+/** AgentCore takes so many records in one request. */
+const factsPerBatch = 100;
+
+async function firstOf<T>(values: AsyncIterable<T>, count: number): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) if (found.push(value) >= count) break;
+  return found;
 }

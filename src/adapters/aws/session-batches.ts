@@ -45,11 +45,11 @@ export function createBatchBodies({ access, cipher }: Dependencies) {
   const contextOfObject = (Key: string) => ({ purpose: 'events-object', object: Key });
 
   return {
-    async seal({ tenantId, sessionId }: SessionRef, place: Place, events: readonly EventBody[]): Promise<Pick<BatchItem, 'body' | 'inBucket'>> {
+    async seal({ tenantId, sessionId }: SessionRef, place: Place, events: readonly EventBody[], unique = randomUUID() as string): Promise<Pick<BatchItem, 'body' | 'inBucket'>> {
       const plain = encode(events);
       if (plain.byteLength <= maxInlineBytes) return { body: await cipher.seal(tenantId, contextOf(sessionId, place), plain), inBucket: false };
-      // A name of its own: an attempt that loses its place must not overwrite the object of the one that won.
-      const Key = objectKeys.batch(sessionId, place.batchKey, randomUUID());
+      // A name of its own, unless the caller is the only writer there is: an attempt that loses its place must not overwrite the object of the one that won.
+      const Key = objectKeys.batch(sessionId, place.batchKey, unique);
       const Body = await cipher.seal(tenantId, contextOfObject(Key), plain);
       await access.clients(tenantId).s3.send(new PutObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key, Body }));
       return { body: await cipher.seal(tenantId, contextOf(sessionId, place), encode(Key)), inBucket: true };

@@ -1,11 +1,11 @@
 import { DescribeKeyCommand, type KeyMetadata, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
-import { DeleteObjectsCommand, ListObjectVersionsCommand, type ObjectIdentifier } from '@aws-sdk/client-s3';
 import { tenantResources } from '../../contracts/names';
 import type { TenantData } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import type { PlatformClients } from './clients';
 import { ifThere } from './inventory/finding';
 import { taggedKeys } from './inventory/infrastructure';
+import { deleteAllVersions } from './object-versions';
 
 const keyDeletionWindowDays = 7;
 
@@ -26,31 +26,8 @@ export function createTenantData({ aws, registry }: { aws: PlatformClients; regi
     return { keyArn: KeyId, deletionDate: date.toISOString() };
   }
 
-  /** At most 1,000, which is what one deletion takes. */
-  async function versionsIn(Bucket: string): Promise<ObjectIdentifier[]> {
-    const page = await ifThere(aws.s3.send(new ListObjectVersionsCommand({ Bucket, MaxKeys: 1_000 })));
-    return [...(page?.Versions ?? []), ...(page?.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({ Key, VersionId }));
-  }
-
-  async function deleteObjects(Bucket: string, Objects: ObjectIdentifier[]): Promise<void> {
-    const { Errors } = await aws.s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
-    const [refused] = Errors ?? [];
-    if (refused) throw new Error(`${Bucket}: ${refused.Key ?? ''} was not deleted: ${refused.Code ?? ''} ${refused.Message ?? ''}`);
-  }
-
   return {
-    async emptyBucket(tenantId, { signal, beat }) {
-      const Bucket = tenantResources(tenantId).bucket;
-      // What was listed is gone by the next look, so each look begins at the start.
-      for (let count = 0; ; ) {
-        signal.throwIfAborted();
-        const versions = await versionsIn(Bucket);
-        if (versions.length === 0) return;
-        await deleteObjects(Bucket, versions);
-        count += versions.length;
-        beat(`${Bucket}: ${count} versions deleted`);
-      }
-    },
+    emptyBucket: (tenantId, waiting) => deleteAllVersions(aws.s3, { Bucket: tenantResources(tenantId).bucket }, waiting),
 
     async scheduleKeyDeletion(tenantId) {
       const [first] = await Promise.all((await keysOf(tenantId)).map(scheduleDeletion));

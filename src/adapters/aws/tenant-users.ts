@@ -1,14 +1,30 @@
 import {
   AdminAddUserToGroupCommand,
   AdminCreateUserCommand,
+  AdminDisableUserCommand,
+  AdminEnableUserCommand,
   AdminGetUserCommand,
+  AdminSetUserPasswordCommand,
   type AttributeType,
   type CognitoIdentityProviderClient,
+  CreateGroupCommand,
   paginateAdminListGroupsForUser,
   paginateListUsers,
 } from '@aws-sdk/client-cognito-identity-provider';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
+import { randomPassword } from './cognito-sign-in';
 import { isAwsError } from './failures';
+
+/** @returns whether it was done; `false` when AWS answered with that error. */
+async function unlessError(request: Promise<unknown>, name: string): Promise<boolean> {
+  try {
+    await request;
+    return true;
+  } catch (error) {
+    if (isAwsError(error, name)) return false;
+    throw error;
+  }
+}
 
 interface CognitoUser {
   readonly Username?: string | undefined;
@@ -36,6 +52,14 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
     };
   }
 
+  /** Makes the group when there is none. */
+  async function join({ UserPoolId, Username, GroupName }: { UserPoolId: string; Username: string; GroupName: string }): Promise<void> {
+    const add = () => cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username, GroupName }));
+    if (await unlessError(add(), 'ResourceNotFoundException')) return;
+    await unlessError(cognito.send(new CreateGroupCommand({ UserPoolId, GroupName })), 'GroupExistsException');
+    await add();
+  }
+
   return {
     async create(UserPoolId, { email, groups }) {
       try {
@@ -55,6 +79,20 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
       }
       for (const GroupName of groups) await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: email, GroupName }));
       const user = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
+      return described(UserPoolId, user, user.UserAttributes);
+    },
+
+    async restore(UserPoolId, { email, groups, enabled }) {
+      const who = { UserPoolId, Username: email };
+      const UserAttributes = [
+        { Name: 'email', Value: email },
+        { Name: 'email_verified', Value: 'true' },
+      ];
+      if (await unlessError(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes, MessageAction: 'SUPPRESS' })), 'UsernameExistsException'))
+        await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: randomPassword(), Permanent: true }));
+      for (const GroupName of groups) await join({ ...who, GroupName });
+      await cognito.send(enabled ? new AdminEnableUserCommand(who) : new AdminDisableUserCommand(who));
+      const user = await cognito.send(new AdminGetUserCommand(who));
       return described(UserPoolId, user, user.UserAttributes);
     },
 

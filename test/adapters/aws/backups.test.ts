@@ -1,15 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { createBackups } from '../../../src/adapters/aws/backups';
-import { openFrames, sealFrames } from '../../../src/adapters/aws/backup-frames';
+import { openFrames, sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { BackupManifest } from '../../../src/contracts/backup';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { access, aws, cipher, configs, data, directory, log, memory, messages, newSession, sessions, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { aws, backups, configs, data, log, memory, messages, newSession, sessions, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
 
-const backups = createBackups({ aws, ssm: aws.ssm, directory, access, cipher, memory, users });
 const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
 
 let Bucket: string;
@@ -18,6 +18,8 @@ beforeAll(async () => {
   Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
 });
 
+/** So that its part takes more than one frame. */
+const incompressible = randomBytes(350_000).toString('hex');
 const said = (text: string): EventBody => ({ type: 'message.completed', turnId: 'turn-1', step: 1, text, stopReason: 'end_turn' });
 
 /** A tenant with something of everything, one batch so large that it lies in the bucket. */
@@ -27,8 +29,9 @@ async function livedInTenant() {
   await sessions.create({ ...session, userId: 'ann', createdAt: new Date().toISOString() });
   await messages.put(session, { turnId: 'turn-1', userId: 'ann', text: 'my colour is blue' });
   await log.append(session, { after: 0, key: 'small', events: [said('my colour is blue')] });
-  await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
+  await log.append(session, { after: 1, key: 'large', events: [said(incompressible)] });
   await memory.remember({ tenantId, userId: 'ann' }, { requestId: 'r-1', text: 'color=blue' });
+  await aws.s3.send(new PutObjectCommand({ Bucket: infrastructure.bucketName, Key: 'exports/report.pdf', Body: Buffer.alloc(600_000, 'pdf'), ContentType: 'application/pdf' }));
   await configs.put(tenantId, AgentConfig.parse({}));
   await users.create(infrastructure.userPoolId, { email: 'ann@example.com', groups: ['members'] });
   return { tenantId, session };
@@ -52,55 +55,53 @@ async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 /** As somebody with the backup key reads it, knowing docs/backup-format.md and nothing of the tenant. */
 async function recordsOf({ tenantId, backupId }: BackupManifest, part: string): Promise<Record<string, unknown>[]> {
   const sealed = await objectAt(objectKeys.backup(tenantId, backupId, part));
-  const plain = await collected(openFrames(envelope, { tenant: tenantId, backup: backupId, part }, chunksOf(sealed)));
+  const plain = gunzipSync(await collected(openFrames(envelope, { tenant: tenantId, backup: backupId, part }, chunksOf(sealed))));
   return plain.toString('utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 it('holds all a tenant has, readable when the tenant and its key are gone', async () => {
   const { tenantId, session } = await livedInTenant();
-  const manifest = await backups.take(tenantId, 'bak-1', waiting);
+  const manifest = await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
   expect(manifest.parts.map(({ name, records }) => [name, records])).toEqual([
-    ['table.jsonl', 6],
-    ['objects.jsonl', 1],
-    ['memory.jsonl', 1],
-    ['config.jsonl', 1],
-    ['users.jsonl', 1],
+    ['users-000001.jsonl.gz', 1],
+    ['config-000001.jsonl.gz', 1],
+    ['memory-000001.jsonl.gz', 1],
+    ['table-000001.jsonl.gz', 6],
+    ['objects-000001.jsonl.gz', 3],
   ]);
-  expect(await backups.verify(tenantId, 'bak-1', waiting)).toEqual(manifest);
-  expect((await objectAt(objectKeys.backup(tenantId, 'bak-1', 'table.jsonl'))).includes('blue')).toBe(false);
+  expect(await backups.verify(tenantId, 'bak-1', { operationId: 'op', againstTenant: true }, waiting)).toEqual(manifest);
+  expect((await objectAt(objectKeys.backup(tenantId, 'bak-1', 'table-000001.jsonl.gz'))).includes('blue')).toBe(false);
 
   await data.emptyBucket(tenantId, waiting);
   await stacks.delete(tenantId, waiting);
   await data.scheduleKeyDeletion(tenantId);
-  const table = await recordsOf(manifest, 'table.jsonl');
+  const table = await recordsOf(manifest, 'table-000001.jsonl.gz');
   const events = table.flatMap((record) => (record['events'] as { text?: string }[] | undefined) ?? []);
-  expect(events.map(({ text }) => text?.slice(0, 17))).toEqual(['my colour is blue', 'x'.repeat(17)]);
+  expect(events.map(({ text }) => text?.slice(0, 17))).toEqual(['my colour is blue', incompressible.slice(0, 17)]);
   expect(table.find(({ pk }) => pk === `MESSAGES#${session.sessionId}`)).toMatchObject({ message: { text: 'my colour is blue' } });
-  expect(await recordsOf(manifest, 'memory.jsonl')).toEqual([expect.objectContaining({ text: 'color=blue' })]);
-  expect(await recordsOf(manifest, 'users.jsonl')).toEqual([expect.objectContaining({ email: 'ann@example.com', groups: ['members'] })]);
+  expect(await recordsOf(manifest, 'memory-000001.jsonl.gz')).toEqual([expect.objectContaining({ text: 'color=blue' })]);
+  expect(await recordsOf(manifest, 'users-000001.jsonl.gz')).toEqual([expect.objectContaining({ email: 'ann@example.com', groups: ['members'] })]);
 });
 
 describe('is not verified when', () => {
-  const verification = (tenantId: string) => backups.verify(tenantId, 'bak-1', waiting);
+  const verification = (tenantId: string) => backups.verify(tenantId, 'bak-1', { operationId: 'op', againstTenant: true }, waiting);
   const incomplete = { code: 'backup/incomplete' };
 
   async function backedUp(): Promise<{ tenantId: string; Key: string; session: ReturnType<typeof newSession> }> {
     const { tenantId, session } = await livedInTenant();
-    await backups.take(tenantId, 'bak-1', waiting);
-    return { tenantId, session, Key: objectKeys.backup(tenantId, 'bak-1', 'table.jsonl') };
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    return { tenantId, session, Key: objectKeys.backup(tenantId, 'bak-1', 'table-000001.jsonl.gz') };
   }
 
-  it('the tenant has more by now, until it is taken again', async () => {
+  it('the tenant has more by now', async () => {
     const { tenantId, session } = await backedUp();
     await messages.put(session, { turnId: 'turn-9', userId: 'ann', text: 'one more' });
     await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
-    await backups.take(tenantId, 'bak-1', waiting);
-    await expect(verification(tenantId)).resolves.toBeDefined();
   });
 
   it('there is none', async () => {
     const { tenantId } = await standingTenant();
-    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+    await expect(verification(tenantId)).rejects.toMatchObject({ code: 'backup/not-found' });
   });
 
   it('a part is missing', async () => {
@@ -130,11 +131,11 @@ describe('is not verified when', () => {
 it('stops when it is told to', async () => {
   const { tenantId } = await livedInTenant();
   const signal = AbortSignal.abort(new Error('enough'));
-  await expect(backups.take(tenantId, 'bak-2', { ...waiting, signal })).rejects.toThrow('enough');
+  await expect(backups.take(tenantId, 'bak-2', 'on-demand', { ...waiting, signal })).rejects.toThrow('enough');
 });
 
 describe('frames', () => {
-  const place = { tenant: 'acme', backup: 'bak-1', part: 'table.jsonl' };
+  const place = { tenant: 'acme', backup: 'bak-1', part: 'table-000001.jsonl.gz' };
 
   it.each([0, 1, 256 * 1_024 - 1, 256 * 1_024, 256 * 1_024 + 1, 600_000])('carry %i bytes, however they arrive', async (length) => {
     const plain = Buffer.alloc(length, 'abc');

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createAgentConfigs } from '../../../src/adapters/aws/agent-configs';
+import { createBackups } from '../../../src/adapters/aws/backup/backups';
+import { createRestores } from '../../../src/adapters/aws/backup/restores';
+import { createBackupStore } from '../../../src/adapters/aws/backup/store';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createAwsFinders } from '../../../src/adapters/aws/inventory';
 import { createMemory } from '../../../src/adapters/aws/memory';
@@ -47,6 +50,11 @@ export const remainsOf = async (tenantId: string) => leftovers(await inventory.l
 export const log = createSessionLog({ access, cipher });
 export const messages = createSessionMessages({ access, cipher });
 export const sessions = createSessionDirectory({ access });
+
+export const backupStore = createBackupStore(aws);
+const backupDeps = { store: backupStore, ssm: aws.ssm, directory, access, cipher, memory, users };
+export const backups = createBackups(backupDeps);
+export const restores = createRestores({ ...backupDeps, data });
 
 /** Nobody cancels, and nobody listens. */
 export const waiting: Waiting = { signal: new AbortController().signal, beat: () => undefined };

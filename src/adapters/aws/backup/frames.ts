@@ -1,4 +1,4 @@
-import type { Envelope } from './envelope';
+import type { Envelope } from '../envelope';
 
 /** Plain bytes in one frame; what a reader or writer holds in memory at a time. */
 const frameBytes = 256 * 1_024;

@@ -1,0 +1,150 @@
+import { decodeTime } from 'ulid';
+import type { BackupContentName, BackupManifest, BackupSummary, ContentSummary } from '../../../contracts/backup';
+import { DomainError } from '../../../contracts/errors';
+import { objectKeys } from '../../../contracts/names';
+import type { ServedTenant } from '../../../contracts/tenant';
+import { type BackupRecord, compareContents, differencesOf, type MapUser } from '../../../domain/backup-content';
+import { prunable } from '../../../domain/retention';
+import type { Backups } from '../../../ports/backups';
+import type { Waiting } from '../../../ports/provisioning';
+import type { TenantDirectory } from '../../../ports/tenant-registry';
+import { ContentTally } from './content-tally';
+import { recordsOfPart } from './reader';
+import { type BackupSourceDeps, backupSources } from './sources';
+import { type BackupStore, incomplete } from './store';
+import { BackupWriter } from './writer';
+
+export interface BackupDeps extends BackupSourceDeps {
+  readonly store: BackupStore;
+  readonly directory: TenantDirectory;
+}
+
+/** Backups in the platform's bucket; docs/backup-format.md has the format. */
+export function createBackups(deps: BackupDeps): Backups {
+  const { store, directory } = deps;
+
+  async function summaryOf(tenantId: string, backupId: string): Promise<BackupSummary | undefined> {
+    const ref = { tenantId, backupId };
+    const manifest = await store.manifestOf(ref);
+    if (!manifest) return undefined;
+    const verification = await store.verificationOf(ref);
+    return { ...ref, ...inShort(manifest), ...(verification && { verification }) };
+  }
+
+  return {
+    async take(tenantId, backupId, reason, waiting) {
+      const ref = { tenantId, backupId };
+      const finished = await store.manifestOf(ref);
+      if (finished) return finished;
+      const tenant = await directory.built(tenantId);
+      const map = await emailsOf(deps, tenant);
+      const writer = await BackupWriter.resume(store, ref, waiting);
+      for (const source of backupSources(deps, tenant)) await writer.write(source, map);
+      const { displayName, tier, rate } = tenant;
+      const manifest = await store.putManifest(ref, {
+        format: 'tenure-backup/2',
+        ...ref,
+        reason,
+        createdAt: new Date().toISOString(),
+        tenant: { displayName, tier, ...(rate && { rate }) },
+        ...writer.written,
+      });
+      await writer.forgetProgress();
+      return manifest;
+    },
+
+    async verify(tenantId, backupId, { operationId, againstTenant }, waiting) {
+      const ref = { tenantId, backupId };
+      const manifest = await store.manifestOf(ref);
+      if (!manifest) throw new DomainError('backup/not-found', `There is no backup ${backupId} of ${tenantId}.`);
+      for (const part of manifest.parts) await drained(recordsOfPart(store, manifest, part, waiting));
+      if (againstTenant) await mustHoldTheSame(deps, manifest, waiting);
+      await store.putVerification(ref, { verifiedAt: new Date().toISOString(), verifiedBy: operationId });
+      return manifest;
+    },
+
+    async list(tenantId) {
+      const summaries = await Promise.all((await store.ids(tenantId)).map((backupId) => summaryOf(tenantId, backupId)));
+      return summaries.filter((summary) => summary !== undefined).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    },
+
+    get: summaryOf,
+
+    async delete(tenantId, backupId) {
+      await store.delete(objectKeys.backup(tenantId, backupId, ''));
+    },
+
+    async prune(tenantId) {
+      const ids = await store.ids(tenantId);
+      const summaries = await this.list(tenantId);
+      const unfinished = ids.filter((id) => !summaries.some(({ backupId }) => backupId === id)).map((backupId) => ({ backupId, startedAt: startOf(backupId) }));
+      const gone = prunable({ finished: summaries, unfinished }, new Date());
+      for (const backupId of gone) await this.delete(tenantId, backupId);
+      return gone;
+    },
+  };
+}
+
+interface Counting {
+  /** Names the tenant's users. */
+  readonly map: MapUser;
+  readonly counts?: (content: BackupContentName, record: BackupRecord) => boolean;
+}
+
+/** What a tenant holds now, summed up as its manifests do. */
+export async function contentsOfTenant(deps: BackupSourceDeps, tenant: ServedTenant, { map, counts = () => true }: Counting, waiting: Waiting): Promise<ContentSummary[]> {
+  const summaries: ContentSummary[] = [];
+  for (const source of backupSources(deps, tenant)) {
+    const tally = new ContentTally(source.content, { tenantId: tenant.tenantId, map });
+    for await (const { record } of source.records()) {
+      waiting.signal.throwIfAborted();
+      if (counts(source.content, record)) tally.add(record);
+      if (tally.count % 500 === 0) waiting.beat(`${source.content}: ${tally.count} records compared`);
+    }
+    summaries.push(tally.summary());
+  }
+  return summaries;
+}
+
+/** Users by their e-mail address, which outlives their id. */
+export async function emailsOf({ users }: Pick<BackupSourceDeps, 'users'>, { infrastructure }: ServedTenant): Promise<MapUser> {
+  const emails = new Map<string, string>();
+  for await (const { userId, email } of users.all(infrastructure.userPoolId)) emails.set(userId, email);
+  return (userId) => emails.get(userId) ?? userId;
+}
+
+async function mustHoldTheSame(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting): Promise<void> {
+  const tenant = await deps.directory.built(manifest.tenantId);
+  const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant) }, waiting);
+  // The first format has counts only.
+  const expected = 'contents' in manifest ? manifest.contents : found.map((summary) => ({ ...summary, records: recordsIn(manifest)[summary.content] ?? 0 }));
+  const [difference] = differencesOf(compareContents(expected, found));
+  if (difference !== undefined) throw incomplete(`in the tenant, ${difference}`);
+}
+
+function inShort(manifest: BackupManifest): Omit<BackupSummary, 'tenantId' | 'backupId' | 'verification'> {
+  const { format, createdAt, reason, parts } = manifest;
+  const sumOf = (size: 'bytes' | 'storedBytes') => parts.reduce((sum, part) => sum + part[size], 0);
+  const tenant = 'tenant' in manifest && { tenant: manifest.tenant };
+  return { format, createdAt, reason, ...tenant, bytes: sumOf('bytes'), storedBytes: sumOf('storedBytes'), records: recordsIn(manifest) };
+}
+
+function recordsIn({ parts }: BackupManifest): BackupSummary['records'] {
+  const records: BackupSummary['records'] = {};
+  for (const part of parts) records[part.content] = (records[part.content] ?? 0) + part.records;
+  return records;
+}
+
+/** A backup's id ends in the ULID of its operation: when that began. Undefined for any other id. */
+function startOf(backupId: string): string | undefined {
+  try {
+    return new Date(decodeTime(backupId.slice(-26).toUpperCase())).toISOString();
+  } catch {
+    return undefined;
+  }
+}
+
+async function drained(records: AsyncIterable<unknown>): Promise<void> {
+  const iterator = records[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true);
+}

@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { type BackupContentName, backupContents, type BackupManifest, type ContentSummary } from '../../../contracts/backup';
+import { DomainError } from '../../../contracts/errors';
+import { objectKeys } from '../../../contracts/names';
+import type { ServedTenant } from '../../../contracts/tenant';
+import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
+import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint } from '../../../domain/restore-point';
+import type { TenantData, Waiting } from '../../../ports/provisioning';
+import type { Restores, RestoreSource } from '../../../ports/restores';
+import { type BackupDeps, contentsOfTenant, emailsOf } from './backups';
+import { ContentTally } from './content-tally';
+import { recordsOf, recordsOfPart } from './reader';
+import { ConfigSink, emptyTable, MemorySink, ObjectSink, TableSink } from './sinks';
+import { backupSources } from './sources';
+import { incomplete } from './store';
+
+interface Dependencies extends BackupDeps {
+  readonly data: TenantData;
+}
+
+/** How far a restore has come. */
+const Progress = z.object({
+  /** The tenant's own things are gone: what is there now, this restore wrote. */
+  emptied: z.boolean(),
+  /** Parts of the table that are written, and where the last one left off. */
+  tableParts: z.array(z.string()),
+  point: z.object({ log: z.string().optional(), lastSeq: z.number(), cut: z.boolean() }),
+  done: z.array(z.enum(backupContents)),
+});
+type Progress = z.infer<typeof Progress>;
+
+const notBegun: Progress = { emptied: false, tableParts: [], point: beforeAnyRecord, done: [] };
+
+/** Restores from the platform's bucket; what is where is in docs/backup-format.md. */
+export function createRestores(deps: Dependencies): Restores {
+  async function mustHave({ sourceTenantId: tenantId, backupId }: RestoreSource): Promise<BackupManifest> {
+    const manifest = await deps.store.manifestOf({ tenantId, backupId });
+    if (!manifest) throw new DomainError('backup/not-found', `There is no backup ${backupId} of ${tenantId}.`);
+    return manifest;
+  }
+
+  return {
+    async users(tenantId, source, waiting) {
+      const manifest = await mustHave(source);
+      const { infrastructure } = await deps.directory.built(tenantId);
+      for await (const { email, groups, enabled } of usersOf(deps, manifest, waiting)) {
+        waiting.signal.throwIfAborted();
+        await deps.users.restore(infrastructure.userPoolId, { email, groups, enabled });
+        waiting.beat('users');
+      }
+    },
+
+    async data(tenantId, operationId, source, waiting) {
+      const manifest = await mustHave(source);
+      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, until: source.until }, waiting).run();
+    },
+
+    async compare(tenantId, source, waiting) {
+      const manifest = await mustHave(source);
+      const tenant = await deps.directory.built(tenantId);
+      const people = await peopleOf(deps, manifest, waiting);
+      const expected = 'contents' in manifest && source.until === undefined ? manifest.contents : await contentsOfBackup(deps, manifest, emailIn(people), source.until, waiting);
+      const comparison = compareContents(expected, await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant), counts: isKnownTo(new Set(people.values())) }, waiting));
+      const [difference] = differencesOf(comparison);
+      if (difference !== undefined) throw incomplete(`after the restore, ${difference}`);
+      return comparison;
+    },
+  };
+}
+
+/** Writes all but users, in an order in which each content may be begun again. */
+class DataRestore {
+  private progress: Progress = notBegun;
+  private map: MapUser = (userId) => userId;
+
+  constructor(
+    private readonly deps: Dependencies,
+    private readonly tenant: ServedTenant,
+    private readonly operationId: string,
+    private readonly source: { manifest: BackupManifest; until: string | undefined },
+    private readonly waiting: Waiting,
+  ) {}
+
+  async run(): Promise<void> {
+    const { deps } = this;
+    const noted = await deps.store.noteAt(this.noteKey, this.noteContext);
+    this.progress = noted === undefined ? notBegun : Progress.parse(noted);
+    this.map = await this.newUserIds();
+    if (!this.progress.emptied) await this.empty();
+    await this.once('table', () => this.table());
+    await this.once('objects', () => this.objects());
+    await this.once('memory', () => this.memory());
+    await this.once('config', () => this.config());
+    await deps.store.delete(this.noteKey);
+  }
+
+  /** Old user id → the id of the user with the same e-mail address in the tenant's pool. */
+  private async newUserIds(): Promise<MapUser> {
+    const { deps, tenant, source, waiting } = this;
+    const emailOf = emailIn(await peopleOf(deps, source.manifest, waiting));
+    const ids = new Map<string, string>();
+    for await (const { email, userId } of deps.users.all(tenant.infrastructure.userPoolId)) ids.set(email, userId);
+    return (userId) => ids.get(emailOf(userId)) ?? userId;
+  }
+
+  private async empty(): Promise<void> {
+    const { deps, tenant: { tenantId }, waiting } = this;
+    await emptyTable(deps, tenantId, waiting);
+    await deps.data.emptyBucket(tenantId, waiting);
+    await this.note({ ...notBegun, emptied: true });
+  }
+
+  private async table(): Promise<void> {
+    const { deps, tenant: { tenantId }, source: { manifest, until }, waiting } = this;
+    for (const part of manifest.parts) {
+      if (part.content !== 'table' || this.progress.tableParts.includes(part.name)) continue;
+      const sink = new TableSink(deps, tenantId, waiting);
+      let { point } = this.progress;
+      for await (const record of recordsOfPart(deps.store, manifest, part, waiting)) {
+        const step = recordAtPoint(point, record, until);
+        point = step.progress;
+        if (step.kept) await sink.add(mapTableUsers(step.kept, this.map));
+      }
+      await sink.flush();
+      await this.note({ ...this.progress, tableParts: [...this.progress.tableParts, part.name], point });
+      waiting.beat(`${part.name} restored`);
+    }
+  }
+
+  private async objects(): Promise<void> {
+    const sink = new ObjectSink(this.deps, this.tenant.tenantId);
+    for await (const record of this.records('objects')) if (!holdsBatch(record)) await sink.add(record);
+  }
+
+  private async memory(): Promise<void> {
+    const { deps, tenant: { tenantId }, source: { until } } = this;
+    await deps.memory.forgetAll(tenantId);
+    const sink = new MemorySink(deps, tenantId, this.map);
+    for await (const record of this.records('memory')) if (isBy(record['createdAt'], until)) await sink.add(record);
+    await sink.flush();
+  }
+
+  private async config(): Promise<void> {
+    const { deps, tenant, source: { manifest } } = this;
+    const existing: string[] = [];
+    for (const { content, records } of backupSources(deps, tenant))
+      if (content === 'config') for await (const { record } of records()) existing.push(String(record['name']));
+    const sink = new ConfigSink(deps, tenant.tenantId, manifest.tenantId);
+    for await (const record of this.records('config')) await sink.add(record);
+    await sink.deleteOthers(existing);
+  }
+
+  private records(content: BackupContentName): AsyncIterable<BackupRecord> {
+    return recordsOf(this.deps.store, this.source.manifest, content, this.waiting);
+  }
+
+  private async once(content: BackupContentName, restore: () => Promise<void>): Promise<void> {
+    if (this.progress.done.includes(content)) return;
+    await restore();
+    await this.note({ ...this.progress, done: [...this.progress.done, content] });
+  }
+
+  private async note(progress: Progress): Promise<void> {
+    this.progress = progress;
+    await this.deps.store.putNote(this.noteKey, this.noteContext, progress);
+  }
+
+  private get noteKey(): string {
+    const { tenantId, backupId } = this.source.manifest;
+    return objectKeys.backup(tenantId, backupId, `restore-${this.operationId}.sealed`);
+  }
+
+  private get noteContext() {
+    return { restore: this.operationId, tenant: this.tenant.tenantId };
+  }
+}
+
+/** An object whose events the table's records have opened; only the first format has it at all. */
+const holdsBatch = (record: BackupRecord): boolean => String(record['key']).startsWith(objectKeys.batches);
+
+const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z.string()), enabled: z.boolean() });
+
+async function* usersOf({ store }: BackupDeps, manifest: BackupManifest, waiting: Waiting) {
+  for await (const record of recordsOf(store, manifest, 'users', waiting)) yield User.parse(record);
+}
+
+/** The backup's users: user id → e-mail address. */
+async function peopleOf(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting): Promise<ReadonlyMap<string, string>> {
+  const emails = new Map<string, string>();
+  for await (const { userId, email } of usersOf(deps, manifest, waiting)) emails.set(userId, email);
+  return emails;
+}
+
+const emailIn = (people: ReadonlyMap<string, string>): MapUser => (userId) => people.get(userId) ?? userId;
+
+/** What a backup holds up to a point, and what one of the first format holds at all. */
+async function contentsOfBackup(deps: BackupDeps, manifest: BackupManifest, map: MapUser, until: string | undefined, waiting: Waiting): Promise<ContentSummary[]> {
+  const summaries: ContentSummary[] = [];
+  for (const content of backupContents) {
+    const tally = new ContentTally(content, { tenantId: manifest.tenantId, map });
+    let point: PointProgress = beforeAnyRecord;
+    for await (const record of recordsOf(deps.store, manifest, content, waiting)) {
+      const step = content === 'table' ? recordAtPoint(point, record, until) : { progress: point, kept: isBy(record['createdAt'], until) ? record : undefined };
+      point = step.progress;
+      if (step.kept && !(content === 'objects' && holdsBatch(record))) tally.add(step.kept);
+    }
+    summaries.push(tally.summary());
+  }
+  return summaries;
+}
+
+/** Users who joined the tenant after the backup are nobody's loss. */
+const isKnownTo = (people: ReadonlySet<string>) => (content: BackupContentName, record: BackupRecord) => content !== 'users' || people.has(String(record['email']));

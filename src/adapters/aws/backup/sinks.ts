@@ -1,0 +1,184 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PassThrough } from 'node:stream';
+import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
+import { Upload } from '@aws-sdk/lib-storage';
+import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { EventBody } from '../../../contracts/events';
+import { tableKeys, tenantResources } from '../../../contracts/names';
+import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
+import type { Waiting } from '../../../ports/provisioning';
+import { createBatchBodies } from '../session-batches';
+import { createMessageBodies } from '../session-messages';
+import type { BackupSourceDeps } from './sources';
+
+/** What DynamoDB takes in one request. */
+const itemsPerWrite = 25;
+const factsPerWrite = 100;
+const firstPauseMs = 50;
+const longestPauseMs = 5_000;
+
+type Item = Record<string, unknown>;
+type TableDeps = Pick<BackupSourceDeps, 'access' | 'cipher'>;
+
+/** Writes items, sealed anew. Writing one again replaces it by the same. */
+export class TableSink {
+  private pending: Item[] = [];
+  private readonly seal: (record: BackupRecord) => Promise<Item>;
+
+  constructor(
+    private readonly deps: TableDeps,
+    private readonly tenantId: string,
+    private readonly waiting: Waiting,
+  ) {
+    this.seal = sealing(deps, tenantId);
+  }
+
+  async add(record: BackupRecord): Promise<void> {
+    this.pending.push(await this.seal(record));
+    if (this.pending.length >= itemsPerWrite) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const requests = this.pending.map((Item) => ({ PutRequest: { Item } }));
+    this.pending = [];
+    await writeBatch(this.deps, this.tenantId, requests, this.waiting);
+  }
+}
+
+/** Deletes every item. */
+export async function emptyTable(deps: TableDeps, tenantId: string, waiting: Waiting): Promise<void> {
+  const pages = paginateScan(
+    { client: deps.access.clients(tenantId).table },
+    { TableName: tenantResources(tenantId).table, ProjectionExpression: 'pk, sk', ConsistentRead: true },
+  );
+  for await (const { Items = [] } of pages)
+    for (let start = 0; start < Items.length; start += itemsPerWrite) {
+      const requests = Items.slice(start, start + itemsPerWrite).map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } }));
+      await writeBatch(deps, tenantId, requests, waiting);
+      waiting.beat('emptying the table');
+    }
+}
+
+/** DynamoDB gives back what it had no capacity for. */
+async function writeBatch({ access }: TableDeps, tenantId: string, requests: object[], { signal }: Waiting): Promise<void> {
+  const { table: name } = tenantResources(tenantId);
+  let left: object[] = requests;
+  for (let pauseMs = firstPauseMs; left.length > 0; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    signal.throwIfAborted();
+    const { UnprocessedItems } = await access.clients(tenantId).table.send(new BatchWriteCommand({ RequestItems: { [name]: left } }));
+    left = UnprocessedItems?.[name] ?? [];
+    if (left.length > 0) await delay(pauseMs, undefined, { signal });
+  }
+}
+
+const SealedBatch = z.looseObject({ pk: z.string(), sk: z.string(), batchKey: z.string(), events: EventBody.array() });
+const SealedMessage = z.looseObject({ pk: z.string(), sk: z.string(), message: z.object({ userId: z.string(), text: z.string() }) });
+
+/** Puts a record back into the form the table has it in, under the tenant's key. */
+function sealing({ access, cipher }: TableDeps, tenantId: string) {
+  const batches = createBatchBodies({ access, cipher });
+  const messages = createMessageBodies({ cipher });
+  return async (record: BackupRecord): Promise<Item> => {
+    const owned = record['tenantId'] === undefined ? record : { ...record, tenantId };
+    if (record['events'] !== undefined) {
+      const { events, ...item } = SealedBatch.parse(owned);
+      const session = { tenantId, sessionId: item.pk.slice(tableKeys.events('').length) };
+      return { ...item, ...(await batches.seal(session, item, events, 'restored')) };
+    }
+    if (record['message'] !== undefined) {
+      const { message, ...item } = SealedMessage.parse(owned);
+      const session = { tenantId, sessionId: item.pk.slice(tableKeys.messages('').length) };
+      return { ...item, body: await messages.seal(session, { turnId: item.sk, ...message }) };
+    }
+    return { ...owned };
+  };
+}
+
+/** Writes facts, a request for many. */
+export class MemorySink {
+  private pending: { namespace: string; text: string; createdAt: string }[] = [];
+
+  constructor(
+    private readonly deps: Pick<BackupSourceDeps, 'memory'>,
+    private readonly tenantId: string,
+    private readonly map: MapUser,
+  ) {}
+
+  async add(record: BackupRecord): Promise<void> {
+    const namespace = mapNamespace(String(record['namespace']), this.map);
+    this.pending.push({ namespace, text: String(record['text']), createdAt: String(record['createdAt']) });
+    if (this.pending.length >= factsPerWrite) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    if (this.pending.length > 0) await this.deps.memory.restore(this.tenantId, this.pending);
+    this.pending = [];
+  }
+}
+
+/** Parameters of the tenant; those it has besides are deleted at the end. */
+export class ConfigSink {
+  private readonly names = new Set<string>();
+
+  constructor(
+    private readonly deps: Pick<BackupSourceDeps, 'access'>,
+    private readonly tenantId: string,
+    private readonly sourceTenantId: string,
+  ) {}
+
+  async add(record: BackupRecord): Promise<void> {
+    const { parameterPrefix, keyAlias } = tenantResources(this.tenantId);
+    const Name = String(record['name']).replace(tenantResources(this.sourceTenantId).parameterPrefix, parameterPrefix);
+    this.names.add(Name);
+    const Type = record['type'] === 'SecureString' ? ({ Type: 'SecureString', KeyId: keyAlias } as const) : ({ Type: 'String' } as const);
+    const { ssm } = this.deps.access.clients(this.tenantId);
+    await ssm.send(new PutParameterCommand({ Name, Value: String(record['value']), ...Type, Overwrite: true, Tier: 'Intelligent-Tiering' }));
+  }
+
+  async deleteOthers(existing: readonly string[]): Promise<void> {
+    const { ssm } = this.deps.access.clients(this.tenantId);
+    for (const Name of existing) if (!this.names.has(Name)) await ssm.send(new DeleteParameterCommand({ Name }));
+  }
+}
+
+/** Joins an object's chunks again, streamed. */
+export class ObjectSink {
+  private open: { key: string; body: PassThrough; done: Promise<unknown> } | undefined;
+
+  constructor(
+    private readonly deps: Pick<BackupSourceDeps, 'access'>,
+    private readonly tenantId: string,
+  ) {}
+
+  async add(record: BackupRecord): Promise<void> {
+    // The first format has an object whole, and those of large batches too, whose events the table has.
+    const { key, contentType, chunk = 0, last = true, base64 } = ObjectChunk.parse(record);
+    if (chunk === 0) this.open = this.begin(key, contentType);
+    if (this.open?.key !== key) throw new Error(`The beginning of object ${key} is missing.`);
+    const { body, done } = this.open;
+    if (!body.write(Buffer.from(base64, 'base64'))) await Promise.race([new Promise((resolve) => body.once('drain', resolve)), done]);
+    if (!last) return;
+    body.end();
+    await done;
+    this.open = undefined;
+  }
+
+  private begin(Key: string, ContentType: string | undefined) {
+    const body = new PassThrough();
+    const { bucket: Bucket } = tenantResources(this.tenantId);
+    const params = { Bucket, Key, Body: body, ...(ContentType !== undefined && { ContentType }) };
+    const done = new Upload({ client: this.deps.access.clients(this.tenantId).s3, queueSize: 1, params }).done();
+    // Whoever waits for it hears of a failure.
+    done.catch(() => undefined);
+    return { key: Key, body, done };
+  }
+}
+
+const ObjectChunk = z.object({
+  key: z.string(),
+  contentType: z.string().optional(),
+  chunk: z.number().int().optional(),
+  last: z.boolean().optional(),
+  base64: z.string(),
+});

@@ -1,0 +1,133 @@
+import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { GetParameterCommand, paginateGetParametersByPath, type SSMClient } from '@aws-sdk/client-ssm';
+import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { BackupContentName } from '../../../contracts/backup';
+import { objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
+import type { ServedTenant } from '../../../contracts/tenant';
+import type { BackupRecord } from '../../../domain/backup-content';
+import type { TenantCipher } from '../../../ports/cipher';
+import type { Memory } from '../../../ports/memory';
+import type { TenantUsers } from '../../../ports/provisioning';
+import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
+import { createMessageBodies } from '../session-messages';
+import type { TenantAccess } from '../tenant-access';
+
+export interface BackupSourceDeps {
+  /** The platform's own. */
+  readonly ssm: SSMClient;
+  readonly access: TenantAccess;
+  readonly cipher: TenantCipher;
+  readonly memory: Memory;
+  readonly users: TenantUsers;
+}
+
+/** Where to go on behind a record: JSON that the source itself understands. */
+export type Place = Readonly<Record<string, unknown>>;
+
+export interface SourceRecord {
+  readonly record: BackupRecord;
+  /** Absent: after a kill, this source is read from its beginning. */
+  readonly place?: Place;
+}
+
+/** One content of a backup, record by record. */
+export interface BackupSource {
+  readonly content: BackupContentName;
+  readonly records: (behind?: Place) => AsyncIterable<SourceRecord>;
+}
+
+/** Bytes of an object in one record. */
+const chunkBytes = 256 * 1_024;
+
+/** All that a tenant has, opened: what is sealed under the tenant's key could not be read once that key is gone. */
+export function backupSources(deps: BackupSourceDeps, tenant: ServedTenant): BackupSource[] {
+  const { tenantId, infrastructure } = tenant;
+  return [
+    { content: 'users', records: () => plainly(deps.users.all(infrastructure.userPoolId)) },
+    { content: 'config', records: () => plainly(configRecords(deps, tenantId)) },
+    { content: 'memory', records: () => plainly(deps.memory.all(tenantId)) },
+    { content: 'table', records: (behind) => tableRecords(deps, tenantId, behind) },
+    { content: 'objects', records: (behind) => objectRecords(deps, tenantId, behind) },
+  ];
+}
+
+async function* plainly(records: AsyncIterable<object>): AsyncGenerator<SourceRecord> {
+  for await (const record of records) yield { record: { ...record } };
+}
+
+/** What there is, the platform may see; what it says, the tenant's role alone. */
+async function* configRecords({ access, ssm }: BackupSourceDeps, tenantId: string): AsyncGenerator<BackupRecord> {
+  const Path = tenantResources(tenantId).parameterPrefix.replace(/\/$/, '');
+  for await (const { Parameters } of paginateGetParametersByPath({ client: ssm }, { Path, Recursive: true }))
+    for (const { Name, Type } of Parameters ?? []) {
+      const { Parameter } = await access.clients(tenantId).ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+      yield { name: Name, type: Type, value: Parameter?.Value };
+    }
+}
+
+/** A log's batches come in order, and without a gap although the log may grow meanwhile. */
+async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: string, behind?: Place): AsyncGenerator<SourceRecord> {
+  const open = opening({ access, cipher }, tenantId);
+  const batches = createBatchTable({ access });
+  const log = { pk: typeof behind?.['pk'] === 'string' ? behind['pk'] : '', lastSeq: Number(behind?.['lastSeq'] ?? 0) };
+  const start = behind && { ExclusiveStartKey: { pk: behind['pk'], sk: behind['sk'] } };
+  const pages = paginateScan({ client: access.clients(tenantId).table }, { TableName: tenantResources(tenantId).table, ConsistentRead: true, ...start });
+  for await (const { Items } of pages)
+    for (const item of Items ?? []) {
+      const pk = String(item['pk']);
+      if (!pk.startsWith(tableKeys.events(''))) {
+        yield { record: await open(item), place: { pk, sk: item['sk'] } };
+        continue;
+      }
+      if (pk !== log.pk) Object.assign(log, { pk, lastSeq: 0 });
+      // A page is no snapshot: it can show a batch without the one before it, which is there all the same.
+      const batch = BatchItem.parse(item);
+      const session = { tenantId, sessionId: pk.slice(tableKeys.events('').length) };
+      for await (const missed of batches.chain(session, { after: log.lastSeq, upTo: firstSeqOf(batch) - 1, aligned: true })) yield { record: await open({ pk, ...missed }) };
+      log.lastSeq = lastSeqOf(batch);
+      yield { record: await open(item), place: { pk, sk: item['sk'], lastSeq: log.lastSeq } };
+    }
+}
+
+/** Opens what is sealed in an item. @throws Error for a kind nobody has taught it: it could not be restored. */
+function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>, tenantId: string) {
+  const batches = createBatchBodies({ access, cipher });
+  const messages = createMessageBodies({ cipher });
+  return async (item: Record<string, unknown>): Promise<BackupRecord> => {
+    const { body, ...plain } = item;
+    if (!(body instanceof Uint8Array)) return item;
+    const [kind, sessionId = ''] = String(item['pk']).split('#');
+    const session = { tenantId, sessionId };
+    if (kind === 'EVENTS') return { ...plain, events: await batches.open(session, BatchItem.parse(item)) };
+    if (kind === 'MESSAGES') {
+      const { turnId: _turnId, ...message } = await messages.open(session, String(item['sk']), body);
+      return { ...plain, message };
+    }
+    throw new Error(`The backup does not know how to open items ${kind ?? ''} of the table.`);
+  };
+}
+
+/** Objects but those that hold large batches: the table's records have these opened. */
+async function* objectRecords({ access }: BackupSourceDeps, tenantId: string, behind?: Place): AsyncGenerator<SourceRecord> {
+  const { s3 } = access.clients(tenantId);
+  const { bucket: Bucket } = tenantResources(tenantId);
+  const after = typeof behind?.['key'] === 'string' ? { StartAfter: behind['key'] } : {};
+  for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket, ...after }))
+    for (const { Key } of Contents ?? []) {
+      if (Key === undefined || Key.startsWith(objectKeys.batches)) continue;
+      const { Body, ContentType } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+      yield* chunksOf(Key, ContentType, Body as unknown as AsyncIterable<Uint8Array>);
+    }
+}
+
+/** An object in pieces, so that none is held whole. The last one says so, and is where to go on. */
+async function* chunksOf(key: string, contentType: string | undefined, body: AsyncIterable<Uint8Array>): AsyncGenerator<SourceRecord> {
+  let pending = Buffer.alloc(0);
+  let chunk = 0;
+  const recordOf = (bytes: Buffer, last: boolean): BackupRecord => ({ key, ...(contentType !== undefined && { contentType }), chunk: chunk++, last, base64: bytes.toString('base64') });
+  for await (const bytes of body) {
+    pending = Buffer.concat([pending, bytes]);
+    for (; pending.byteLength > chunkBytes; pending = pending.subarray(chunkBytes)) yield { record: recordOf(pending.subarray(0, chunkBytes), false) };
+  }
+  yield { record: recordOf(pending, true), place: { key } };
+}

@@ -1,0 +1,72 @@
+import type { BackupContentName, ContentComparison, ContentSummary } from '../contracts/backup';
+import { tableKeys, tenantResources } from '../contracts/names';
+
+export type BackupRecord = Readonly<Record<string, unknown>>;
+/** A user id as it is now → as it shall be. An id nobody has any more stays as it is. */
+export type MapUser = (userId: string) => string;
+
+const ofUser = tableKeys.sessionsOf('');
+const factsOfUser = /^\/users\/([^/]+)\//;
+
+/** An item of the table with other user ids: in its key, in a session's record, in a message. */
+export function mapTableUsers(record: BackupRecord, map: MapUser): BackupRecord {
+  const { pk, userId, message } = record;
+  return {
+    ...record,
+    ...(typeof pk === 'string' && pk.startsWith(ofUser) && { pk: ofUser + map(pk.slice(ofUser.length)) }),
+    ...(typeof userId === 'string' && { userId: map(userId) }),
+    ...(isMessage(message) && { message: { ...message, userId: map(message.userId) } }),
+  };
+}
+
+const isMessage = (value: unknown): value is { userId: string; text?: unknown } => typeof value === 'object' && value !== null && 'userId' in value;
+
+/** The same facts, of a user with another id. */
+export const mapNamespace = (namespace: string, map: MapUser): string =>
+  namespace.replace(factsOfUser, (_whole, userId: string) => `/users/${map(userId)}/`);
+
+/**
+ * A record without what a restore changes: ids that AWS gives out, the tenant's id, and where a body lies. Users are
+ * named by `map`, which should give something that outlives their id. Records that are equal by it say the same.
+ */
+export function invariantOf(content: BackupContentName, record: BackupRecord, { tenantId, map }: { tenantId: string; map: MapUser }): BackupRecord {
+  switch (content) {
+    case 'table': {
+      const { tenantId: _tenant, inBucket: _inBucket, userId: _userId, ...kept } = mapTableUsers(record, map);
+      const said = isMessage(kept['message']) && { message: { userId: kept['message'].userId, text: kept['message'].text } };
+      return { ...kept, ...said, ...(typeof record['userId'] === 'string' && { user: map(record['userId']) }) };
+    }
+    case 'memory':
+      return { namespace: mapNamespace(String(record['namespace']), map), text: record['text'], createdAt: secondOf(record['createdAt']) };
+    case 'config':
+      return { ...record, name: String(record['name']).replace(tenantResources(tenantId).parameterPrefix, '') };
+    case 'users': {
+      const { userId: _userId, groups, ...kept } = record;
+      return { ...kept, groups: Array.isArray(groups) ? groups.map(String).sort() : [] };
+    }
+    case 'objects':
+      return record;
+  }
+}
+
+/** AgentCore keeps whole seconds. */
+const secondOf = (at: unknown): string => new Date(Math.floor(Date.parse(String(at)) / 1_000) * 1_000).toISOString();
+
+/** JSON with properties in one order, whatever order they were written in. */
+export const stableJson = (value: unknown): string => JSON.stringify(value, (_key, inner: unknown) => (isPlain(inner) ? sorted(inner) : inner));
+
+const isPlain = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const sorted = (value: Record<string, unknown>) => Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Holds what was expected against what was found. */
+export const compareContents = (expected: readonly ContentSummary[], found: readonly ContentSummary[]): ContentComparison[] =>
+  expected.map(({ content, records, contentHash }) => {
+    const other = found.find((summary) => summary.content === content);
+    return { content, records, found: other?.records ?? 0, hashesAgree: other?.contentHash === contentHash };
+  });
+
+/** What differs, for people. Empty: nothing. */
+export const differencesOf = (comparison: readonly ContentComparison[]): string[] =>
+  comparison
+    .filter(({ records, found, hashesAgree }) => records !== found || !hashesAgree)
+    .map(({ content, records, found, hashesAgree }) => `${content} holds ${found} records, ${records} were expected; their hashes ${hashesAgree ? 'agree' : 'differ'}`);
