@@ -4,10 +4,10 @@
 export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
 
 /** Ids Tenure keeps for itself: its own name among tenants, folders of its backup bucket, and tenants built for a rehearsal. */
-export const reservedTenantIds = { names: ['platform', 'certificates', 'reports'], scratchPrefix: 'scratch-' } as const;
+export const reservedTenantIds = { platform: 'platform', bucketFolders: ['certificates', 'reports'], scratchPrefix: 'scratch-' } as const;
 
 export const isReservedTenantId = (tenantId: string): boolean =>
-  (reservedTenantIds.names as readonly string[]).includes(tenantId) || tenantId.startsWith(reservedTenantIds.scratchPrefix);
+  tenantId === reservedTenantIds.platform || (reservedTenantIds.bucketFolders as readonly string[]).includes(tenantId) || isScratchTenant(tenantId);
 
 /** Whether it was built for a rehearsal: a restored copy that serves nobody, and is deleted at its end. */
 export const isScratchTenant = (tenantId: string): boolean => tenantId.startsWith(reservedTenantIds.scratchPrefix);
@@ -134,6 +134,21 @@ export const operationSteps = {
   ],
   suspension: ['claim', 'suspend', 'pause_schedules', 'pause_sessions', 'release'],
   resumption: ['claim', 'reinstate', 'resume_sessions', 'resume_schedules', 'release'],
+  rehearsal: [
+    'reserve',
+    'infrastructure',
+    'memory',
+    'restore_users',
+    'restore_data',
+    'compare',
+    'delete_memory',
+    'delete_config',
+    'empty_bucket',
+    'delete_infrastructure',
+    'schedule_key_deletion',
+    'check_remains',
+    'give_back',
+  ],
 } as const satisfies Record<string, readonly string[]>;
 export type OperationKind = keyof typeof operationSteps;
 export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ContentComparison } from './backup';
 import { operationKinds, type OperationKind } from './names';
 import { type Administrator, type AgentConfig, AnyTenantId, type RequestRate, type Tier } from './tenant';
 
@@ -51,6 +52,8 @@ export const Operation = z.object({
   sessions: DrainedSessions.optional(),
   /** In the grace period: until when it can be cancelled. */
   cancellableUntil: z.iso.datetime().optional(),
+  /** What the backup holds, against what was found in the tenant it was restored into. */
+  comparison: z.array(ContentComparison).optional(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().optional(),
   /** Grows with every change. */
@@ -97,12 +100,21 @@ export interface SuspensionRequest {
   readonly turns: SuspendTurns;
 }
 
+/** A backup is restored into a scratch tenant, compared, and the scratch tenant deleted again. */
+export interface RehearsalRequest {
+  /** The scratch tenant: `scratchTenantId`. */
+  readonly tenantId: string;
+  readonly sourceTenantId: string;
+  readonly backupId: string;
+}
+
 /** What each kind of operation is asked. */
 export interface OperationRequests extends Record<OperationKind, { readonly tenantId: string }> {
   readonly onboarding: OnboardingRequest;
   readonly offboarding: OffboardingRequest;
   readonly suspension: SuspensionRequest;
   readonly resumption: { readonly tenantId: string };
+  readonly rehearsal: RehearsalRequest;
 }
 
 /** What an operation's workflow is started with. */

@@ -7,10 +7,11 @@ export const AnyTenantId = z.string().regex(tenantIdPattern, 'a tenant id is 3-3
 /** A tenant as requests name it. */
 export const TenantId = AnyTenantId.refine(
   (tenantId) => !isReservedTenantId(tenantId),
-  `${reservedTenantIds.names.join(', ')} and ids that begin with "${reservedTenantIds.scratchPrefix}" are reserved: choose another`,
+  `${[reservedTenantIds.platform, ...reservedTenantIds.bucketFolders].join(', ')} and ids that begin with "${reservedTenantIds.scratchPrefix}" are reserved: choose another`,
 );
 
-export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed'] as const;
+/** `scratch`: built for a rehearsal; it serves nobody, and is deleted at the rehearsal's end. */
+export const tenantStatuses = ['provisioning', 'active', 'suspended', 'offboarding', 'deleted', 'failed', 'scratch'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
 
 /** Statuses of a tenant that stands: others may work on it, and it can leave. */

@@ -40,6 +40,10 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   reinstate: 'Let the tenant work again',
   resume_sessions: 'Let the sessions go on',
   resume_schedules: 'Resume the schedules',
+  restore_users: 'Restore the users',
+  restore_data: 'Restore the data',
+  compare: 'Compare with the backup',
+  give_back: 'Give the tenant id back',
 };
 
 /** What an operation is for, in a line. */
@@ -50,6 +54,7 @@ const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests
   offboarding: ({ tenantId, graceSeconds }) => `Offboard ${tenantId}, grace ${graceSeconds} s`,
   suspension: ({ tenantId, turns }) => `Suspend ${tenantId}, turns ${turns === 'pause' ? 'pause' : 'finish'}`,
   resumption: ({ tenantId }) => `Resume ${tenantId}`,
+  rehearsal: ({ sourceTenantId, backupId }) => `Rehearse the restore of ${sourceTenantId}'s backup ${backupId}`,
 };
 
 const minuteMs = 60_000;
@@ -72,6 +77,9 @@ const deadlines: Partial<Record<StepName, number>> = {
   pause_sessions: 2 * dayMs,
   backup: dayMs,
   verify_backup: dayMs,
+  restore_users: dayMs,
+  restore_data: dayMs,
+  compare: dayMs,
 };
 
 /** Times are ISO 8601, passed in: nothing here reads a clock. */

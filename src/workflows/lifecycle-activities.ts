@@ -71,6 +71,12 @@ export const { resumeTenantSchedules } = proxyActivities<LifecycleActivities>({ 
 export const { restSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until every session rests' });
 export const { wakeSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Let every session go on' });
 
+/** Restoring. */
+export const { findBackup } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Find the backup' });
+export const { restoreUsers } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Make the users of the backup' });
+export const { restoreData } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write what the backup holds' });
+export const { compareWithBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the tenant, compare counts and hashes with the backup' });
+
 /** Steps back, and deletion. */
 export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the id back' });
 export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let the tenant work again' });

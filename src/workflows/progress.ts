@@ -114,7 +114,7 @@ export class OperationRun<Kind extends OperationKind> {
   }
 
   /** Shows what a step found out. */
-  note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil'>>): void {
+  note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil' | 'comparison'>>): void {
     this.operation = { ...this.operation, ...facts };
   }
 

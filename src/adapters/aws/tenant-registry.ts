@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
-import { platformResources, tenantIdPattern } from '../../contracts/names';
+import { isScratchTenant, platformResources, tenantIdPattern } from '../../contracts/names';
 import { TenantRecord } from '../../contracts/tenant';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
@@ -63,13 +63,14 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
 
     async reserve(request) {
       const now = new Date().toISOString();
-      const record: TenantRecord = { ...request, status: 'provisioning', createdAt: now, updatedAt: now };
+      const status = isScratchTenant(request.tenantId) ? 'scratch' : 'provisioning';
+      const record: TenantRecord = { ...request, status, createdAt: now, updatedAt: now };
       const write = table.send(new PutCommand({ TableName, Item: record, ConditionExpression: 'attribute_not_exists(tenantId)' }));
       return unlessRefused(
         write.then(() => record),
         async (cause) => {
           const holder = await get(request.tenantId);
-          if (holder?.operationId === request.operationId && holder.status === 'provisioning') return holder;
+          if (holder?.operationId === request.operationId && holder.status === status) return holder;
           throw new DomainError('tenant/exists', `The tenant id ${request.tenantId} is taken.`, { cause });
         },
       );

@@ -63,7 +63,8 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
     status: 200,
     async handle({ query: { limit, cursor } }) {
       const { tenants, nextCursor } = await registry.list({ limit, ...(cursor !== undefined && { cursor }) });
-      return { body: { data: tenants, ...(nextCursor !== undefined && { nextCursor }) } };
+      // Those of rehearsals are nobody's: see their operations.
+      return { body: { data: tenants.filter(({ status }) => status !== 'scratch'), ...(nextCursor !== undefined && { nextCursor }) } };
     },
   }),
   operatorRoute({
