@@ -32,22 +32,25 @@ export const mapNamespace = (namespace: string, map: MapUser): string =>
 export function invariantOf(content: BackupContentName, record: BackupRecord, { tenantId, map }: { tenantId: string; map: MapUser }): BackupRecord {
   switch (content) {
     case 'table': {
-      const { tenantId: _tenant, inBucket: _inBucket, userId: _userId, ...kept } = mapTableUsers(record, map);
-      const said = isMessage(kept['message']) && { message: { userId: kept['message'].userId, text: kept['message'].text } };
-      return { ...kept, ...said, ...(typeof record['userId'] === 'string' && { user: map(record['userId']) }) };
+      const kept = without(mapTableUsers(record, map), 'tenantId', 'inBucket');
+      const { message } = kept;
+      return { ...kept, ...(isMessage(message) && { message: { userId: message.userId, text: message.text } }) };
     }
     case 'memory':
       return { namespace: mapNamespace(String(record['namespace']), map), text: record['text'], createdAt: secondOf(record['createdAt']) };
     case 'config':
       return { ...record, name: String(record['name']).replace(tenantResources(tenantId).parameterPrefix, '') };
     case 'users': {
-      const { userId: _userId, groups, ...kept } = record;
-      return { ...kept, groups: Array.isArray(groups) ? groups.map(String).sort() : [] };
+      const { groups } = record;
+      return { ...without(record, 'userId'), groups: Array.isArray(groups) ? groups.map(String).sort() : [] };
     }
     case 'objects':
       return record;
   }
 }
+
+const without = (record: BackupRecord, ...names: readonly string[]): BackupRecord =>
+  Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 
 /** AgentCore keeps whole seconds. */
 const secondOf = (at: unknown): string => new Date(Math.floor(Date.parse(String(at)) / 1_000) * 1_000).toISOString();

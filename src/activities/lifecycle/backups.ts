@@ -56,17 +56,19 @@ export const createBackupActivities = ({ backups, restores }: BackupActivityDeps
   },
 
   /** Makes the backup's users; nobody is invited. */
-  async restoreUsers({ tenantId, operationId: _operationId, ...source }: RestoreInput): Promise<void> {
-    await restores.users(tenantId, source, waiting());
+  async restoreUsers(input: RestoreInput): Promise<void> {
+    await restores.users(input.tenantId, sourceOf(input), waiting());
   },
 
   /** Replaces what the tenant holds. Goes on where an earlier attempt was killed. */
-  async restoreData({ tenantId, operationId, ...source }: RestoreInput): Promise<void> {
-    await restores.data(tenantId, operationId, source, waiting());
+  async restoreData(input: RestoreInput): Promise<void> {
+    await restores.data(input.tenantId, input.operationId, sourceOf(input), waiting());
   },
 
   /** @throws DomainError `backup/incomplete` (not retried) that says what differs. */
-  async compareWithBackup({ tenantId, operationId: _operationId, ...source }: RestoreInput): Promise<ContentComparison[]> {
-    return restores.compare(tenantId, source, waiting());
+  async compareWithBackup(input: RestoreInput): Promise<ContentComparison[]> {
+    return restores.compare(input.tenantId, sourceOf(input), waiting());
   },
 });
+
+const sourceOf = ({ sourceTenantId, backupId, until }: RestoreInput): RestoreSource => ({ sourceTenantId, backupId, ...(until !== undefined && { until }) });

@@ -18,8 +18,9 @@ const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary): Me
   createdAt: (createdAt ?? new Date(0)).toISOString(),
 });
 
-/** Long-term facts in the tenant's AgentCore memory, one namespace per user. */
-export function createMemory({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): Memory {
+type MemoryAccess = ReturnType<typeof accessTo>;
+
+function accessTo({ access, directory }: { access: TenantAccess; directory: TenantDirectory }) {
   const memoryOf = async (tenantId: string) => ({
     client: access.clients(tenantId).agentCore,
     memoryId: (await directory.built(tenantId)).memoryId,
@@ -30,6 +31,13 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
     for await (const page of paginateListMemoryRecords({ client, pageSize: 100 }, { memoryId, ...filter }))
       yield* page.memoryRecordSummaries ?? [];
   }
+  return { memoryOf, list };
+}
+
+/** Long-term facts in the tenant's AgentCore memory, one namespace per user. */
+export function createMemory({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): Memory {
+  const memory = accessTo({ access, directory });
+  const { memoryOf, list } = memory;
 
   async function kept(tenantId: string, namespace: string, requestId: string): Promise<MemoryFact | undefined> {
     const byRequest = { left: { metadataKey: requestIdKey }, operator: 'EQUALS_TO', right: { metadataValue: { stringValue: requestId } } } as const;
@@ -71,6 +79,26 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
       return (memoryRecordSummaries ?? []).map(factOf);
     },
 
+    ...wholesale(memory),
+  };
+}
+
+/** All of a tenant's facts at a time: for backups and their restore. */
+function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'restore' | 'forgetAll'> {
+  async function* all(tenantId: string): AsyncGenerator<MemoryFact & { namespace: string }> {
+    let found = false;
+    // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
+    for (const namespace of ['/users/', '/users/*']) {
+      if (found) return;
+      for await (const record of list(tenantId, { namespace })) {
+        found = true;
+        yield { ...factOf(record), namespace: record.namespaces?.[0] ?? '' };
+      }
+    }
+  }
+  return {
+    all,
+
     async restore(tenantId, facts) {
       const { client, memoryId } = await memoryOf(tenantId);
       const { failedRecords = [] } = await client.send(
@@ -99,21 +127,7 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
         if (refused) throw new Error(`AgentCore did not delete ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
       }
     },
-
-    all,
   };
-
-  async function* all(tenantId: string): AsyncGenerator<MemoryFact & { namespace: string }> {
-    let found = false;
-    // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
-    for (const namespace of ['/users/', '/users/*']) {
-      if (found) return;
-      for await (const record of list(tenantId, { namespace })) {
-        found = true;
-        yield { ...factOf(record), namespace: record.namespaces?.[0] ?? '' };
-      }
-    }
-  }
 }
 
 /** AgentCore takes so many records in one request. */

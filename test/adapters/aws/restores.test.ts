@@ -42,10 +42,10 @@ it('gives another tenant all that the first one had, under its own key and with 
     ['objects', 0, true],
   ]);
   const there = { tenantId: other.tenantId, sessionId: session.sessionId };
-  const [annThere] = [await users.create(other.infrastructure.userPoolId, { email: ann.email, groups: [] })];
+  const annThere = await users.create(other.infrastructure.userPoolId, { email: ann.email, groups: [] });
   expect(annThere).toMatchObject({ email: ann.email, groups: ['members'], enabled: true });
-  expect(annThere?.userId).not.toBe(ann.userId);
-  const userId = annThere?.userId ?? '';
+  expect(annThere.userId).not.toBe(ann.userId);
+  const { userId } = annThere;
   expect(await sessions.get(there)).toMatchObject({ tenantId: other.tenantId, userId });
   expect((await sessions.list(other.tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
   expect(await messages.get(there, 'turn-1')).toMatchObject({ userId, text: 'my colour is blue' });

@@ -54,7 +54,7 @@ export async function emptyTable(deps: TableDeps, tenantId: string, waiting: Wai
   );
   for await (const { Items = [] } of pages)
     for (let start = 0; start < Items.length; start += itemsPerWrite) {
-      const requests = Items.slice(start, start + itemsPerWrite).map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } }));
+      const requests = Items.slice(start, start + itemsPerWrite).map((Key) => ({ DeleteRequest: { Key } }));
       await writeBatch(deps, tenantId, requests, waiting);
       waiting.beat('emptying the table');
     }

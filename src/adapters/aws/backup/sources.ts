@@ -100,8 +100,8 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
     const session = { tenantId, sessionId };
     if (kind === 'EVENTS') return { ...plain, events: await batches.open(session, BatchItem.parse(item)) };
     if (kind === 'MESSAGES') {
-      const { turnId: _turnId, ...message } = await messages.open(session, String(item['sk']), body);
-      return { ...plain, message };
+      const { userId, text } = await messages.open(session, String(item['sk']), body);
+      return { ...plain, message: { userId, text } };
     }
     throw new Error(`The backup does not know how to open items ${kind ?? ''} of the table.`);
   };

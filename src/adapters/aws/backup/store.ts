@@ -28,13 +28,13 @@ export interface BackupRef {
 
 export type BackupStore = ReturnType<typeof createBackupStore>;
 
-/** The platform's backup bucket, sealed under the platform's backup key; docs/backup-format.md has the format. */
-export function createBackupStore(aws: PlatformClients) {
-  const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
+const placeOf = ({ tenantId, backupId }: BackupRef, part: string) => ({ tenant: tenantId, backup: backupId, part });
+const keyOf = ({ tenantId, backupId }: BackupRef, name: string) => objectKeys.backup(tenantId, backupId, name);
+
+/** Objects of the platform's backup bucket. */
+function createBucket(aws: PlatformClients) {
   const names = new LRUCache<'bucket', string>({ max: 1, fetchMethod: async () => platformResources.backupBucket((await callerAccount(aws.sts)).accountId) });
   const bucket = () => names.forceFetch('bucket');
-  const placeOf = ({ tenantId, backupId }: BackupRef, part: string) => ({ tenant: tenantId, backup: backupId, part });
-  const keyOf = ({ tenantId, backupId }: BackupRef, name: string) => objectKeys.backup(tenantId, backupId, name);
 
   async function get(Key: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     try {
@@ -53,6 +53,35 @@ export function createBackupStore(aws: PlatformClients) {
     const body = await get(Key);
     return body && (JSON.parse((await collected(body)).toString('utf8')) as unknown);
   }
+
+  return {
+    get,
+    put,
+    getJson,
+
+    /** Ids of all the tenant's backups, those without a manifest included. */
+    async ids(tenantId: string): Promise<string[]> {
+      const Prefix = objectKeys.backupsOf(tenantId);
+      const found: string[] = [];
+      for await (const { CommonPrefixes } of paginateListObjectsV2({ client: aws.s3 }, { Bucket: await bucket(), Prefix, Delimiter: '/' }))
+        found.push(...(CommonPrefixes ?? []).map((folder) => (folder.Prefix ?? '').slice(Prefix.length, -1)));
+      return found;
+    },
+
+    /** Deletes what begins so, with all its versions; the manifest first, so that what is half deleted is no backup. */
+    async delete(prefix: string, waiting: Waiting = unwatched): Promise<void> {
+      const Bucket = await bucket();
+      await deleteAllVersions(aws.s3, { Bucket, Prefix: `${prefix}${manifestName}` }, waiting);
+      await deleteAllVersions(aws.s3, { Bucket, Prefix: prefix }, waiting);
+    },
+  };
+}
+
+/** The platform's backup bucket, sealed under the platform's backup key; docs/backup-format.md has the format. */
+export function createBackupStore(aws: PlatformClients) {
+  const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
+  const bucket = createBucket(aws);
+  const { get, put, getJson } = bucket;
 
   /** The manifest, as it was written: another tenant's, another backup's or a changed one is refused. */
   async function manifestOf(ref: BackupRef): Promise<BackupManifest | undefined> {
@@ -119,22 +148,8 @@ export function createBackupStore(aws: PlatformClients) {
       const body = await get(Key);
       return body && (JSON.parse(Buffer.from(await envelope.open({ purpose: 'backup-note', ...context }, await collected(body))).toString('utf8')) as unknown);
     },
-
-    /** Ids of all the tenant's backups, those without a manifest included. */
-    async ids(tenantId: string): Promise<string[]> {
-      const Prefix = objectKeys.backupsOf(tenantId);
-      const found: string[] = [];
-      for await (const { CommonPrefixes } of paginateListObjectsV2({ client: aws.s3 }, { Bucket: await bucket(), Prefix, Delimiter: '/' }))
-        found.push(...(CommonPrefixes ?? []).map((folder) => (folder.Prefix ?? '').slice(Prefix.length, -1)));
-      return found;
-    },
-
-    /** Deletes what begins so, with all its versions; the manifest first, so that what is half deleted is no backup. */
-    async delete(prefix: string, waiting: Waiting = unwatched): Promise<void> {
-      const Bucket = await bucket();
-      await deleteAllVersions(aws.s3, { Bucket, Prefix: `${prefix}${manifestName}` }, waiting);
-      await deleteAllVersions(aws.s3, { Bucket, Prefix: prefix }, waiting);
-    },
+    ids: (tenantId: string) => bucket.ids(tenantId),
+    delete: (prefix: string, waiting?: Waiting) => bucket.delete(prefix, waiting),
   };
 }
 
