@@ -40,7 +40,7 @@ export async function rehearsal(input: OperationInput<'rehearsal'>): Promise<Ope
       'infrastructure',
       () => createInfrastructure(scratch),
       async () => {
-        await emptyBucket(scratch);
+        await emptyBucket({ ...scratch, ofStackOnly: true });
         await deleteInfrastructure(scratch);
         await scheduleKeyDeletion(scratch);
       },
