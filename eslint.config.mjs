@@ -24,7 +24,7 @@ export default tseslint.config(
       'no-restricted-globals': ['error', 'process', 'Buffer', 'fetch'],
     },
   },
-  { files: ['src/local/**/*.ts', 'src/cli/**/*.ts', 'bench/**/*.ts', 'src/workflows/bundle.ts'], rules: { 'no-console': 'off' } },
+  { files: ['src/local/**/*.ts', 'src/cli/**/*.ts', 'bench/**/*.ts', 'campaign/**/*.ts', 'src/workflows/bundle.ts'], rules: { 'no-console': 'off' } },
   { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
   { files: ['test/support/global-*.ts'], rules: { 'no-restricted-syntax': 'off' } },
 );

@@ -52,6 +52,8 @@ export const errors = {
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
   'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
   'restore/tenant-active': { status: 409, title: 'The tenant works: suspend it first', retryable: false },
+  'infrastructure/quota-exceeded': { status: 503, title: 'A quota of the AWS account is used up', retryable: false },
+  'dependency/denied': { status: 503, title: 'A service Tenure depends on does not allow this', retryable: true },
   'dependency/unavailable': { status: 503, title: 'A service Tenure depends on is not available', retryable: true },
   'internal/bug': { status: 500, title: 'Something went wrong on our side', retryable: true },
 } as const satisfies Record<string, ErrorSpec>;

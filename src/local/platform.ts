@@ -10,6 +10,8 @@ import { answers, type LocalStack, type StackOptions, startStack } from './stack
 
 export interface PlatformOptions extends StackOptions {
   readonly apiPort?: number;
+  /** What the worker's environment is instead of the stack's: its connections may lead through proxies. */
+  readonly workerEnv?: (env: LocalStack['env']) => Promise<LocalStack['env']>;
 }
 
 export interface LocalPlatform {
@@ -24,7 +26,7 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   const apiPort = options.apiPort ?? (await freePorts(['api'])).api;
   const stack = await startStack(options);
   const api = apiService(stack, options, apiPort);
-  const worker = workerService(stack, options);
+  const worker = workerService(stack, options, (await options.workerEnv?.(stack.env)) ?? stack.env);
   const stop = async () => {
     await Promise.all([api.stop(), worker.stop()]);
     await stack.stop();
@@ -85,13 +87,13 @@ function apiService(stack: LocalStack, { stateDir, restart, onProgress }: StackO
 }
 
 /** A worker listens nowhere: that its process lives is all there is to see from outside. Onboarding asks it for more. */
-function workerService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions): Service {
+function workerService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions, env: LocalStack['env']): Service {
   return new Service(
     {
       name: 'worker',
       command: process.execPath,
       args: [path.join(projectRoot, 'dist/worker.js')],
-      env: { ...stack.env },
+      env,
       logFile: path.join(stateDir, 'logs/worker.log'),
       restart,
       onDeath: onProgress,

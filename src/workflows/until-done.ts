@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, condition, isCancellation, setHandler, TemporalFailure } from '@temporalio/workflow';
+import { codeOf } from '../contracts/errors';
 import { retryOperation } from './operation-definitions';
 
 /** Pauses of 1, 2, 4 … 20 s: ten attempts outlast a restart, and take about two minutes. */
@@ -7,6 +8,8 @@ const longestPromptPauseMs = 20_000;
 /** An attempt is 11 events of history: once an hour, that can go on for half a year. */
 const restMs = 3_600_000;
 const firstPauseMs = 500;
+/** Rights that were given a moment ago are not known everywhere yet; one that is missing longer than this will stay so. */
+const deniedPatienceMs = 30_000;
 /** Bounds the history of a step that is tried for a day. */
 const mostAttempts = 500;
 
@@ -22,7 +25,8 @@ export interface Retries {
   untilDone<T>(attempt: () => Promise<T>, onFailure: OnFailedAttempt): Promise<T>;
   /**
    * Until one succeeds, within a time.
-   * @throws what the last attempt threw: when trying again cannot help, when it was cancelled, or when the time is up.
+   * @throws what the last attempt threw: when trying again cannot help, when it was cancelled, when nothing but denials came for
+   * half a minute, or when the time is up.
    */
   within<T>(deadlineMs: number, attempt: () => Promise<T>, onFailure: OnFailedAttempt): Promise<T>;
 }
@@ -54,6 +58,7 @@ export function listenForRetries(): Retries {
 
     async within(deadlineMs, run, onFailure) {
       const endMs = Date.now() + deadlineMs;
+      let deniedSinceMs: number | undefined;
       const longestPauseMs = Math.max(15_000, deadlineMs / mostAttempts);
       for (let attempt = 1; ; attempt += 1) {
         try {
@@ -61,7 +66,8 @@ export function listenForRetries(): Retries {
         } catch (error) {
           if (!(error instanceof TemporalFailure) || isCancellation(error) || isFinal(error)) throw error;
           const pauseMs = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs);
-          if (Date.now() + pauseMs >= endMs) throw error;
+          deniedSinceMs = codeOf(error) === 'dependency/denied' ? (deniedSinceMs ?? Date.now()) : undefined;
+          if (Date.now() + pauseMs >= Math.min(endMs, (deniedSinceMs ?? endMs) + deniedPatienceMs)) throw error;
           onFailure({ error, attempt, isResting: false });
           await pause(pauseMs);
         }

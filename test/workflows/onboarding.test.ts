@@ -173,6 +173,21 @@ describe('a step that fails and may succeed later', () => {
     });
   });
 
+  it('is given up and undone when it is denied for half a minute: a right that is on its way arrives sooner', async () => {
+    const denied = () => failure('dependency/denied', 'SSM does not allow PutParameter.');
+    const script = new LifecycleScript()
+      .fail('createMemory', denied(), denied(), denied())
+      .fail('putConfig', ...Array.from({ length: 20 }, denied));
+    await onboarding(script, async ({ operations, ended }) => {
+      await operations.start('onboarding', onboardingId, onboardingRequest);
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'dependency/denied', message: 'SSM does not allow PutParameter.' } });
+      expect(script.calls.filter((name) => name === 'createMemory')).toHaveLength(4);
+      // After 0.5, 1, 2 … s.
+      expect(script.calls.filter((name) => name === 'putConfig')).toHaveLength(6);
+      expect(script.callsAfter('putConfig')).toEqual(undosOf.putConfig);
+    });
+  });
+
   it('is tried at once when the operator says so', async () => {
     const script = new LifecycleScript().fail('createMemory', ...Array.from({ length: 8 }, () => failure('dependency/unavailable', 'away')));
     await onboarding(script, async ({ env, operations, result }) => {

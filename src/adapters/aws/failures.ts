@@ -26,6 +26,15 @@ function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatus
   return error.name === 'TimeoutError' || throttlingNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
 }
 
+const quotaNames = new Set([
+  'LimitExceeded',
+  'LimitExceededException',
+  'ParameterLimitExceeded',
+  'ResourceLimitExceededException',
+  'ServiceQuotaExceededException',
+  'TooManyBuckets',
+]);
+
 /** Credentials that AWS does not take (any more), or that do not allow what was asked. */
 const refusalNames = new Set([
   'AccessDenied',
@@ -38,12 +47,13 @@ const refusalNames = new Set([
 ]);
 
 interface Stack {
-  add(middleware: (next: (args: never) => Promise<unknown>) => (args: never) => Promise<unknown>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
+  add(middleware: (next: (args: never) => Promise<unknown>, context: { commandName?: string }) => (args: never) => Promise<unknown>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
 }
 
 /**
  * Makes a client throw DomainError `dependency/unavailable` once its own retries are used up on a service that can't be
- * reached, throttles or fails. All other errors (AccessDenied, a condition that did not hold) pass as they are.
+ * reached, throttles or fails; `dependency/denied` when it refuses the credentials or what they ask for, and
+ * `infrastructure/quota-exceeded` when the account may have no more. All other errors (a condition that did not hold) pass as they are.
  *
  * @param onRefused - told of requests that were refused for their credentials.
  */
@@ -54,20 +64,33 @@ export function translatingFailures<Client extends { readonly middlewareStack: u
   const service = client.config.serviceId;
   // The outermost step: what it sees has been retried already.
   (client.middlewareStack as Stack).add(
-    (next) => async (args) => {
+    (next, { commandName = 'request' }) => async (args) => {
       try {
         return await next(args);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         if (refusalNames.has(error.name)) onRefused?.();
-        if (!isUnavailable(error)) throw error;
-        throw new DomainError('dependency/unavailable', `${service} does not answer. Try again later.`, { cause: error });
+        throw translated(error, service, commandName.replace(/Command$/, ''));
       }
     },
     { step: 'initialize', name: 'translatingFailures', priority: 'high' },
   );
   return client;
 }
+
+function translated(error: Error, service: string, action: string): Error {
+  if (refusalNames.has(error.name)) return new DomainError('dependency/denied', `${service} does not allow ${action}. Give Tenure's role this right.`, { cause: error });
+  if (quotaNames.has(error.name)) return quotaExceeded(`${service} refused ${action}: ${error.message}`, error);
+  if (isUnavailable(error)) return new DomainError('dependency/unavailable', `${service} does not answer. Try again later.`, { cause: error });
+  return error;
+}
+
+/** @param what - which quota, in AWS's words. */
+export const quotaExceeded = (what: string, cause?: unknown): DomainError =>
+  new DomainError('infrastructure/quota-exceeded', `${what.replace(/\.?$/, '.')} Ask AWS for a higher quota or offboard tenants that are not needed, then start again.`, { cause });
+
+/** Whether CloudFormation's reason for a failure tells of a quota: it has no code of its own for it. */
+export const tellsOfQuota = (reason: string): boolean => /limit ?exceeded|quota|too many|maximum number|limit of .* (has been )?reached/i.test(reason);
 
 /** Whether AWS answered with one of these errors: `isAwsError(error, 'ResourceNotFoundException')`. */
 export const isAwsError = (error: unknown, ...names: readonly string[]): error is Error => error instanceof Error && names.includes(error.name);

@@ -1,9 +1,8 @@
 import { AssumeRoleCommand, GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts';
 import { LRUCache } from 'lru-cache';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { type AwsSettings, createTenantClients, type TenantClients } from './clients';
-import { isAwsError } from './failures';
 
 /** The only way to a tenant's data: clients with the credentials of that tenant's role, which AWS lets nowhere else. */
 export interface TenantAccess {
@@ -68,8 +67,8 @@ export function createTenantAccess({ sts, settings }: { sts: STSClient; settings
       };
     } catch (error) {
       // A role that was made seconds ago is not known everywhere yet: AWS says AccessDenied until it is.
-      if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException')) throw error;
-      throw new DomainError('dependency/unavailable', `The access role of tenant ${tenantId} cannot be assumed (yet).`, { cause: error });
+      if (codeOf(error) !== 'dependency/denied') throw error;
+      throw new DomainError('dependency/denied', `The access role of tenant ${tenantId} cannot be assumed (yet).`, { cause: error });
     }
   }
 

@@ -5,7 +5,6 @@ import {
   PutScalingPolicyCommand,
   RegisterScalableTargetCommand,
 } from '@aws-sdk/client-application-auto-scaling';
-import { DomainError } from '../../contracts/errors';
 import { metrics, tenantResources } from '../../contracts/names';
 import type { TenantScalings } from '../../ports/provisioning';
 import { isAwsError } from './failures';
@@ -71,12 +70,7 @@ export function createTenantScalings({ applicationAutoScaling: client, settings 
   return {
     async create(tenantId) {
       if (!settings) return undefined;
-      try {
-        return { resourceId: settings.service, policyArn: await put(tenantId, settings) };
-      } catch (error) {
-        if (!isAwsError(error, 'LimitExceededException')) throw error;
-        throw new DomainError('infrastructure/failed', `${settings.service} takes no more scaling policies. Ask AWS for more, or switch scaling by tenant off.`, { cause: error });
-      }
+      return { resourceId: settings.service, policyArn: await put(tenantId, settings) };
     },
 
     async delete(tenantId) {

@@ -14,7 +14,7 @@ import { DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { TenantInfrastructure } from '../../contracts/tenant';
 import type { TenantStacks, Waiting } from '../../ports/provisioning';
-import { isAwsError } from './failures';
+import { isAwsError, quotaExceeded, tellsOfQuota } from './failures';
 import { ifThere } from './inventory/finding';
 import { until } from './waiting';
 
@@ -55,7 +55,8 @@ async function failureOf(cloudFormation: CloudFormationClient, stack: Stack): Pr
       'infrastructure/name-taken',
       `${reason}. If it is this account's, an earlier tenant left it behind: delete it and try again. If it is another account's, choose another tenant id.`,
     );
-  return new DomainError('infrastructure/failed', `Stack ${stack.StackName ?? ''} is ${stack.StackStatus ?? 'gone'}. ${reason}`);
+  const message = `Stack ${stack.StackName ?? ''} is ${stack.StackStatus ?? 'gone'}. ${reason}`;
+  return tellsOfQuota(reason) ? quotaExceeded(message) : new DomainError('infrastructure/failed', message);
 }
 
 export function createTenantStacks({ cloudFormation, templatePath = defaultTemplatePath, alarmTopicArn }: Dependencies): TenantStacks {

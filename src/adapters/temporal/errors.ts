@@ -8,10 +8,10 @@ import {
 import { DomainError, publicFailure } from '../../contracts/errors';
 
 /** gRPC's own numbers: the client's package does not export their names. */
-const grpc = { deadlineExceeded: 4, resourceExhausted: 8, failedPrecondition: 9, internal: 13, unavailable: 14 } as const;
+const grpc = { cancelled: 1, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, internal: 13, unavailable: 14 } as const;
 
-/** FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke. */
-const passing: ReadonlySet<number> = new Set(Object.values(grpc));
+/** FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke; CANCELLED, that the worker it asked died. */
+const passing: ReadonlySet<number> = new Set([grpc.cancelled, grpc.deadlineExceeded, grpc.resourceExhausted, grpc.failedPrecondition, grpc.internal, grpc.unavailable]);
 
 const retryAfterSeconds = 2;
 
@@ -19,7 +19,7 @@ const retryAfterSeconds = 2;
  * Calls Temporal and speaks of its failures in Tenure's terms.
  *
  * @throws DomainError with the code that an update's handler or validator failed with; `dependency/unavailable` when
- * Temporal, or a worker to answer for it, cannot be reached in time. Anything else passes through.
+ * Temporal, or a worker to answer for it, cannot be reached in time; `dependency/denied` when it refuses. Anything else passes through.
  */
 export async function translating<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -46,6 +46,7 @@ function translated(error: unknown): unknown {
     const { code, message } = publicFailure(error, 'internal/bug');
     return new DomainError(code, message, { cause: error });
   }
+  if (codeInGrpc(error) === grpc.permissionDenied) return new DomainError('dependency/denied', `Temporal does not allow it. Give Tenure's credentials the right to.`, { cause: error });
   if (isPassing(error))
     return new DomainError('dependency/unavailable', 'Temporal does not answer, or no worker does: try again.', { cause: error, retryAfterSeconds });
   return error;
@@ -53,6 +54,11 @@ function translated(error: unknown): unknown {
 
 function isPassing(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  const code = codeInGrpc(error);
+  return code !== undefined && passing.has(code);
+}
+
+function codeInGrpc(error: unknown): number | undefined {
   const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && passing.has(cause.code);
+  return isGrpcServiceError(cause) ? cause.code : undefined;
 }

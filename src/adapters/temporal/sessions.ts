@@ -77,7 +77,14 @@ export function createSessions(client: Client): Sessions {
 
     async *running(tenantId) {
       const query = `${searchAttributes.tenantId}="${tenantId}" AND WorkflowType="${sessionWorkflow}" AND ExecutionStatus="Running"`;
-      for await (const { workflowId } of client.workflow.list({ query })) {
+      const listed = await translating(() =>
+        calling(async () => {
+          const workflowIds: string[] = [];
+          for await (const { workflowId } of client.workflow.list({ query })) workflowIds.push(workflowId);
+          return workflowIds;
+        }),
+      );
+      for (const workflowId of listed) {
         const sessionId = sessionOfWorkflow(workflowId);
         if (sessionId) yield { tenantId, sessionId };
       }

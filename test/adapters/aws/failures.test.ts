@@ -61,3 +61,17 @@ it('a service that is not there is not available, be it for a tenant', async () 
 it('passes what else AWS says as it is', async () => {
   await expect(aws.table.send(new GetItemCommand({ TableName: 'no-such-table', Key: { a: { S: 'a' } } }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
 });
+
+it.each([
+  ['AccessDeniedException', 'dependency/denied', true],
+  ['LimitExceededException', 'infrastructure/quota-exceeded', false],
+  ['ServiceQuotaExceededException', 'infrastructure/quota-exceeded', false],
+] as const)('says of %s what is in the way, and of whose request', async (type, code, isRetryable) => {
+  const answer: RequestListener = (_request, response) => {
+    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: type, message: 'no more of these' }));
+  };
+  await againstServer(answer, async (endpoint) => {
+    await expect(registryAt(endpoint).get('acme')).rejects.toMatchObject({ code, message: expect.stringMatching(/DynamoDB .*Get/) as string });
+  });
+  expect(errors[code].retryable).toBe(isRetryable);
+});

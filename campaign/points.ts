@@ -1,0 +1,163 @@
+import type { operationSteps } from '../src/contracts/names';
+import { platformResources, tenantResources } from '../src/contracts/names';
+import type { Match } from './wire/rules';
+
+/** The operations whose every step is in the matrix. */
+export const campaignKinds = ['onboarding', 'offboarding'] as const;
+export type CampaignKind = (typeof campaignKinds)[number];
+export type CampaignStep<Kind extends CampaignKind = CampaignKind> = (typeof operationSteps)[Kind][number];
+
+/** A request that decides: it brings about what the step (or its undo) is for. Faults hit it, on the wire. */
+export interface Point {
+  /** What it is called in the table. */
+  readonly name: string;
+  readonly match: (tenantId: string) => Partial<Match> & Pick<Match, 'service'>;
+  /** It is a whole worker's, not one tenant's: its cases run alone. */
+  readonly isShared?: boolean;
+  /** Without this request no workflow goes on: one that is denied for good waits until it is allowed, whichever step it is. */
+  readonly carriesWorkflow?: boolean;
+}
+
+export interface StepPoints {
+  readonly forward: readonly Point[];
+  /** Absent: the step has no undo. */
+  readonly undo?: readonly Point[];
+}
+
+const registry = (action: string, includes: readonly string[]) => (tenantId: string) =>
+  ({ service: 'dynamodb', action, includes: [`"${platformResources.registryTable}"`, `"${tenantId}"`, ...includes] });
+
+const aws = (service: string, action: string, nameOf: (names: ReturnType<typeof tenantResources>, tenantId: string) => string | readonly string[]) => (tenantId: string) => ({
+  service,
+  action,
+  includes: [nameOf(tenantResources(tenantId), tenantId)].flat(),
+});
+
+/** In a backup's path. */
+const inBackups = (method: string) => (tenantId: string) => ({ service: 's3', action: `${method} /tenure-backups-`, includes: [`/${tenantId}/`] });
+
+const temporal = (action: string, ...includes: readonly ((tenantId: string) => string)[]) => (tenantId: string) => ({
+  service: 'temporal',
+  action,
+  includes: includes.map((include) => include(tenantId)),
+});
+
+/** The grace period of cases about it: no other timer of an operation is that long, so that it is known on the wire. */
+export const graceSeconds = 3;
+
+const named = (text: string) => () => text;
+const sessionsOf = (tenantId: string) => `${tenantId}/sessions/`;
+const operationsOf = (tenantId: string) => `${tenantId}/operations/`;
+const schedulesOf = (tenantId: string) => `${tenantId}/schedules/`;
+
+/** That the activity is done reaches Temporal by this. */
+const answerOf = (activity: string): Point => ({ name: `answer of ${activity}`, match: temporal('RespondActivityTaskCompleted', operationsOf, named(activity)) });
+const createSchedule: Point = { name: 'CreateSchedule', match: temporal('CreateSchedule', schedulesOf) };
+const deleteSchedule: Point = { name: 'DeleteSchedule', match: temporal('DeleteSchedule', schedulesOf) };
+const deleteMemory: Point = { name: 'DeleteMemory', match: aws('bedrock-agentcore', 'DELETE /memories/', ({ memory }) => `${memory}-`) };
+const deleteEndpoint: Point = { name: 'DeleteAgentRuntimeEndpoint', match: aws('bedrock-agentcore', 'DELETE /runtimes/', ({ runtime }) => [`${runtime}-`, '/runtime-endpoints']) };
+const deleteRuntime: Point = {
+  name: 'DeleteAgentRuntime',
+  match: (tenantId) => ({ service: 'bedrock-agentcore', action: 'DELETE /runtimes/', includes: [`${tenantResources(tenantId).runtime}-`], excludes: ['/runtime-endpoints'] }),
+};
+const deleteParameter: Point = { name: 'DeleteParameter', match: aws('ssm', 'DeleteParameter', ({ agentParameter }) => `"${agentParameter}"`) };
+const listVersions: Point = { name: 'ListObjectVersions', match: aws('s3', 'GET ', ({ bucket }) => [`/${bucket}`, 'versions']) };
+const deleteStack: Point = { name: 'DeleteStack', match: aws('cloudformation', 'DeleteStack', ({ stack }) => stack) };
+/** Keys are asked for by their tag before they go: the request that deletes names the key only. */
+const findKeys: Point = { name: 'GetResources', match: (tenantId) => ({ service: 'tagging', action: 'GetResources', includes: [`"${tenantId}"`] }) };
+
+/** Model requests are told apart by what the tenant's agent is told: {@link promptOf}. */
+export const modelRequest = (tenantId: string) => ({ service: 'bedrock', action: 'POST /model/', includes: [promptOf(tenantId)] });
+export const promptOf = (tenantId: string): string => `You are the agent of tenant ${tenantId}.`;
+
+/** A request that makes an operation fail for good, at a moment when all that can be undone was done: [match, what is answered]. */
+export const triggers = {
+  onboarding: { match: modelRequest, fault: { kind: 'refuse', code: 'ValidationException', message: 'this model is not for you', status: 400 }, code: 'turn/failed' },
+  offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/incomplete' },
+} as const;
+
+/**
+ * Each step of onboarding and offboarding, and where on the wire it can be hurt. A new step needs its row here: what does it
+ * ask of whom, and what does its undo? Without a row nothing type-checks; with a row that no request ever meets, its cases fail.
+ */
+export const points: { readonly [Kind in CampaignKind]: { readonly [Step in CampaignStep<Kind>]: StepPoints } } = {
+  onboarding: {
+    reserve: {
+      forward: [{ name: 'PutItem registry', match: registry('PutItem', ['provisioning']) }],
+      undo: [{ name: 'DeleteItem registry', match: registry('DeleteItem', []) }],
+    },
+    infrastructure: {
+      forward: [
+        { name: 'CreateStack', match: aws('cloudformation', 'CreateStack', ({ stack }) => stack) },
+        { name: 'UpdateItem registry', match: registry('UpdateItem', ['userPoolId']) },
+      ],
+      undo: [listVersions, deleteStack, findKeys],
+    },
+    memory: {
+      forward: [{ name: 'CreateMemory', match: aws('bedrock-agentcore', 'POST /memories/create', ({ memory }) => `"${memory}"`) }],
+      undo: [deleteMemory],
+    },
+    runtime: {
+      forward: [
+        { name: 'CreateAgentRuntime', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => `"${runtime}"`) },
+        { name: 'CreateAgentRuntimeEndpoint', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => [`${runtime}-`, '/runtime-endpoints']) },
+      ],
+      undo: [deleteEndpoint, deleteRuntime],
+    },
+    // The local AWS has neither of these services: what is hurt is the answer of the activity.
+    identity: { forward: [answerOf('createIdentity')], undo: [answerOf('deleteIdentity')] },
+    gateway: { forward: [answerOf('createGateway')], undo: [answerOf('deleteGateway')] },
+    config: {
+      forward: [{ name: 'PutParameter', match: aws('ssm', 'PutParameter', ({ agentParameter }) => `"${agentParameter}"`) }],
+      undo: [deleteParameter],
+    },
+    administrator: {
+      forward: [{ name: 'AdminCreateUser', match: (tenantId) => ({ service: 'cognito-idp', action: 'AdminCreateUser', includes: [`admin@${tenantId}.example`] }) }],
+    },
+    schedules: { forward: [createSchedule], undo: [deleteSchedule] },
+    scaling: { forward: [answerOf('createScaling')], undo: [answerOf('deleteScaling')] },
+    worker: { forward: [answerOf('handshake')] },
+    smoke_turn: {
+      forward: [
+        { name: 'ExecuteMultiOperation', match: temporal('ExecuteMultiOperation', sessionsOf) },
+        { name: 'ConverseStream', match: modelRequest },
+      ],
+      undo: [
+        { name: 'ListWorkflowExecutions', match: temporal('ListWorkflowExecutions', (tenantId) => `"${tenantId}"`) },
+        { name: 'TerminateWorkflowExecution', match: temporal('TerminateWorkflowExecution', sessionsOf) },
+      ],
+    },
+    activate: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['"active"']) }] },
+  },
+  offboarding: {
+    block: {
+      forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":to":{"S":"offboarding"}']) }],
+      undo: [{ name: 'UpdateItem registry (back)', match: registry('UpdateItem', ['":to":{"S":"active"}']) }],
+    },
+    delete_schedules: { forward: [deleteSchedule], undo: [createSchedule] },
+    drain: {
+      forward: [
+        { name: 'ListWorkflowExecutions', match: temporal('ListWorkflowExecutions', (tenantId) => `"${tenantId}"`) },
+        { name: 'SignalWorkflowExecution', match: temporal('SignalWorkflowExecution', sessionsOf) },
+      ],
+    },
+    backup: { forward: [{ name: 'PutObject backup', match: inBackups('PUT') }] },
+    verify_backup: { forward: [{ name: 'GetObject backup', match: inBackups('GET') }] },
+    grace_period: {
+      forward: [
+        { name: 'RespondWorkflowTaskCompleted', match: temporal('RespondWorkflowTaskCompleted', operationsOf, named(`"startToFireTimeout":{"seconds":"${graceSeconds}"`)), carriesWorkflow: true, isShared: true },
+      ],
+    },
+    delete_scaling: { forward: [answerOf('deleteScaling')] },
+    delete_gateway: { forward: [answerOf('deleteGateway')] },
+    delete_identity: { forward: [answerOf('deleteIdentity')] },
+    delete_runtime: { forward: [deleteEndpoint, deleteRuntime] },
+    delete_memory: { forward: [deleteMemory] },
+    delete_config: { forward: [deleteParameter] },
+    empty_bucket: { forward: [listVersions] },
+    delete_infrastructure: { forward: [deleteStack] },
+    schedule_key_deletion: { forward: [findKeys] },
+    check_remains: { forward: [{ name: 'DescribeTable', match: (tenantId) => ({ service: 'dynamodb', action: 'DescribeTable', includes: [`"${tenantResources(tenantId).table}"`] }) }] },
+    tombstone: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":to":{"S":"deleted"}']) }] },
+  },
+};
