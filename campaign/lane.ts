@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { localAccounts } from '../src/cli/accounts';
 import { ApiClient, ApiProblem } from '../src/cli/api-client';
-import { patiently } from '../src/cli/operations';
+import { patiently } from '../src/cli/patience';
 import { type Adapters, createAdapters } from '../src/composition';
 import { loadConfig } from '../src/config';
 import type { OwnedResource } from '../src/contracts/inventory';
