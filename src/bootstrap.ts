@@ -14,7 +14,7 @@ const timeoutMs = 120_000;
  * before every start. @throws DomainError `dependency/unavailable`
  */
 export async function bootstrapPlatform(config: Config): Promise<void> {
-  await ensurePlatform(createPlatformClients(config.aws), config.aws, AbortSignal.timeout(timeoutMs));
+  await ensurePlatform(createPlatformClients(config.aws), { ...config.aws, alarmTopicArn: config.tenantParts.alarmTopicArn }, AbortSignal.timeout(timeoutMs));
   const connection = await Connection.connect(connectionOptions(config.temporal));
   try {
     await ensureSearchAttributes(connection, config.temporal.namespace);

@@ -6,6 +6,7 @@ import { createBackupStore } from './adapters/aws/backup/store';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
+import { createMetrics } from './adapters/aws/metrics';
 import { createMemory } from './adapters/aws/memory';
 import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
@@ -31,6 +32,7 @@ import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
 import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
+import { createTaskQueues } from './adapters/temporal/task-queues';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
@@ -75,6 +77,7 @@ export function createAdapters(config: Config, logger: Logger) {
     log: createSessionLog({ access, cipher }),
     messages: createSessionMessages({ access, cipher }),
     memory,
+    metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
     toolbox: createToolbox({ memory, http: createHttpCaller() }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
@@ -83,6 +86,7 @@ export function createAdapters(config: Config, logger: Logger) {
     live: createLiveEvents({ valkey, cipher, logger }),
     limiter: createRequestLimiter(valkey),
     sessionWorkflows: createSessions(temporal.client),
+    queues: createTaskQueues(temporal.client),
     operations: createOperations(temporal.client),
     schedules: createSchedules(temporal.client),
     usage: createUsageStore({ access }),

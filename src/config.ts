@@ -51,7 +51,7 @@ const Settings = z.object({
   SCALING_MIN_WORKERS: z.coerce.number().int().min(0).default(1),
   SCALING_MAX_WORKERS: z.coerce.number().int().min(1).default(10),
   SCALING_BACKLOG: z.coerce.number().min(1).default(20).describe("tasks that may wait on one tenant's queue before the workers become more"),
-  ALARM_TOPIC_ARN: z.string().optional().describe('SNS topic that hears of the alarms of tenants'),
+  ALARM_TOPIC_ARN: z.string().optional().describe('SNS topic that hears of the alarms, of tenants and of the platform'),
   AWS_REGION: z.string().default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional().describe('an AWS emulator instead of AWS; the SDK reads it too'),
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME: z.url().optional().describe('a model server instead of Bedrock; the SDK reads it too'),

@@ -10,6 +10,7 @@ import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { configRoutes } from './routes/config';
+import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { operationRoutes } from './routes/operations';
@@ -25,6 +26,7 @@ export type AppDeps = MountDeps &
   RequestContextDeps &
   ConversationDeps &
   TenantRoutesDeps &
+  DiagnosticsRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -44,6 +46,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...configRoutes(deps),
     ...usageRoutes(deps),
     ...signInRoutes(deps),
+    ...diagnosticsRoutes(deps),
     ...healthRoutes(deps),
   ];
   const document = openApiDocument(routes, deps.version);

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { complete } from './completion/complete';
 import { describeFailure, exitCodes, type ToldFailure } from './failures';
 import { createProgram } from './program';
 import { painter } from './terminal/paint';
@@ -22,8 +23,11 @@ async function main(): Promise<void> {
   // Whoever reads this may have seen enough: `tenure operation list | head -1`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed));
   const program = createProgram();
+  const [first, ...words] = process.argv.slice(2);
   try {
-    await program.parseAsync();
+    // Not a command of its own: the words behind it are those of another, and not complete.
+    if (first === '__complete') await complete(program, words);
+    else await program.parseAsync();
   } catch (error) {
     const failure = describeFailure(error);
     tell(failure, program.opts());

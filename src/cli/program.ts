@@ -2,12 +2,14 @@ import { Command } from 'commander';
 import { version } from '../../package.json';
 import { addCommands, type CommandSpec, type GroupSpec } from './command';
 import { accountCommands } from './commands/account';
+import { completionCommand } from './commands/completion';
+import { doctorCommand } from './commands/doctor';
 import { operationCommands } from './commands/operation';
 import { sessionCommands } from './commands/session';
 import { tenantCommands } from './commands/tenant';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, operationCommands, sessionCommands];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, operationCommands, sessionCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -11,5 +11,19 @@ export const LocalSettings = z.object({
 });
 export type LocalSettings = z.infer<typeof LocalSettings>;
 
+/** The ports of the local stack, each with the variable that moves it. */
+export const localPorts = [
+  { name: 'api', variable: 'TENURE_API_PORT', usual: 3000 },
+  { name: 'temporal', variable: 'TENURE_TEMPORAL_PORT', usual: 7233 },
+  { name: 'temporalUi', variable: 'TENURE_TEMPORAL_UI_PORT', usual: 8233 },
+  { name: 'aws', variable: 'TENURE_AWS_PORT', usual: 4566 },
+  { name: 'valkey', variable: 'TENURE_VALKEY_PORT', usual: 6379 },
+  { name: 'model', variable: 'TENURE_MODEL_PORT', usual: 8089 },
+] as const;
+export type LocalPort = (typeof localPorts)[number];
+
+/** As the environment has it: not checked yet. */
+export const localPortOf = ({ variable, usual }: LocalPort): number => Number(process.env[variable] ?? usual);
+
 /** Under the project's folder. */
 export const localSettingsFile = '.tenure/local.json';

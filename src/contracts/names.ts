@@ -221,6 +221,8 @@ export const platformResources = {
   /** Where the operators' pool and client are, written by the bootstrap. */
   operatorsParameter: '/app/platform/operators',
   backupKeyAlias: 'alias/tenure-backup-key',
+  /** On {@link metrics} `stuckOperations`, of all tenants together. */
+  stuckAlarm: 'tenure-stuck-operations',
   historyKeyAlias: 'alias/tenure-history-key',
   /** The account keeps the name unique among all AWS customers. */
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
@@ -311,6 +313,6 @@ export const metrics = {
   throttles: 'ThrottleCount',
   /** Tasks that wait on the tenant's queue, from Temporal's statistics of task queues. */
   backlog: 'TaskQueueBacklog',
-  /** Operations of the tenant of which a step rests until somebody helps. */
+  /** Operations of the tenant of which a step rests until somebody helps. Also without dimension: of all tenants. */
   stuckOperations: 'StuckOperationCount',
 } as const;

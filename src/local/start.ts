@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { localSettingsFile } from '../contracts/local-settings';
+import { localPortOf, localPorts, localSettingsFile } from '../contracts/local-settings';
 import { leashGraceMs } from './leash-protocol';
 import { type LocalPlatform, startPlatform } from './platform';
 import { isTaken } from './ports';
@@ -13,15 +13,6 @@ const stateDir = path.join(projectRoot, '.tenure/state');
 const settingsFile = path.join(projectRoot, localSettingsFile);
 /** Holds the process id while the stack runs. It goes when all has ended in order: only then has the emulator written its state. */
 const runningFile = path.join(stateDir, 'running');
-
-const portVariables = {
-  api: ['TENURE_API_PORT', 3000],
-  temporal: ['TENURE_TEMPORAL_PORT', 7233],
-  temporalUi: ['TENURE_TEMPORAL_UI_PORT', 8233],
-  aws: ['TENURE_AWS_PORT', 4566],
-  valkey: ['TENURE_VALKEY_PORT', 6379],
-  model: ['TENURE_MODEL_PORT', 8089],
-} as const satisfies Record<keyof StackPorts | 'api', readonly [string, number]>;
 
 /** Brings everything up in `.tenure/` and stays until it is told to stop. */
 async function main(): Promise<void> {
@@ -77,8 +68,9 @@ async function isGone(file: string, withinMs: number): Promise<boolean> {
 
 async function choosePorts(): Promise<StackPorts & { api: number }> {
   const entries = await Promise.all(
-    Object.entries(portVariables).map(async ([name, [variable, usual]]) => {
-      const port = Number(process.env[variable] ?? usual);
+    localPorts.map(async (row) => {
+      const { name, variable } = row;
+      const port = localPortOf(row);
       if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`${variable} must be a port, 1 to 65535; it is "${process.env[variable]}".`);
       if (await isTaken(port)) throw new Error(`Port ${port} (${name}) is taken by another program. Stop that one, or choose another port: ${variable}=${port + 10_000} npm start`);
       return [name, port] as const;

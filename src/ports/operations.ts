@@ -7,6 +7,9 @@ export interface OperationFilter {
   readonly state?: OperationState;
   /** Only those that rest after many failures, or only those that do not. */
   readonly stuck?: boolean;
+  /** ISO 8601, of its beginning: at `since` or later, before `until`. */
+  readonly since?: string;
+  readonly until?: string;
 }
 
 /** What is done to tenants, through Temporal. The operation id makes each start idempotent. */

@@ -94,6 +94,14 @@ export const { scheduleKeyDeletion } = proxyActivities<LifecycleActivities>({ ..
 export const { checkNothingRemains } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Look for what is left' });
 export const { buryTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Keep the id from reuse' });
 
+/** What is stuck is often stuck because AWS is away: it goes on trying, and holds nothing up. */
+export const { reportStuck } = proxyActivities<LifecycleActivities>({
+  ...quick,
+  retry: { maximumInterval: '1 minute' },
+  scheduleToCloseTimeout: '1 hour',
+  summary: 'Call a person: a step rests',
+});
+
 /** On the tenant's own queue. A queue nobody polls waits for ever: a minute is enough for a worker to find its tenant. */
 export const handshakeWith = (tenantId: string): HandshakeActivities['handshake'] =>
   proxyActivities<HandshakeActivities>({

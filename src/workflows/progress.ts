@@ -5,6 +5,7 @@ import {
   CancelledFailure,
   condition,
   isCancellation,
+  log,
   patched,
   rootCause,
   setCurrentDetails,
@@ -19,6 +20,8 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { type OperationKind, searchAttributes, type StepName } from '../contracts/names';
 import type { Operation, OperationInput, OperationState, StepState } from '../contracts/operation';
 import * as domain from '../domain/operation';
+import type { RestingStep } from '../activities/lifecycle/alarms';
+import { reportStuck } from './lifecycle-activities';
 import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
 import { saga, type Undo } from './saga';
 import { listenForRetries } from './until-done';
@@ -147,13 +150,24 @@ export class OperationRun<Kind extends OperationKind> {
 
   private async untilDone(step: StepName<Kind>, attempt: () => Promise<unknown>, states: Record<'trying' | 'resting' | 'done', StepState>): Promise<void> {
     this.advance(step, states.trying, { attempt: 1 });
-    await this.retries.untilDone(attempt, (failed) =>
-      this.advance(step, failed.isResting ? states.resting : states.trying, {
-        attempt: failed.isResting ? failed.attempt : failed.attempt + 1,
-        error: failureOf(failed.error).message,
-      }),
-    );
+    await this.retries.untilDone(attempt, (failed) => {
+      const error = failureOf(failed.error).message;
+      if (!failed.isResting) this.advance(step, states.trying, { attempt: failed.attempt + 1, error });
+      else {
+        this.advance(step, states.resting, { attempt: failed.attempt, error });
+        this.callForHelp({ step, state: states.resting, attempt: failed.attempt, error });
+      }
+    });
     this.advance(step, states.done);
+  }
+
+  /** Beside the operation: that nobody could be called must not hold it up. Operations that came to rest before go on without. */
+  private callForHelp(resting: Pick<RestingStep, 'step' | 'state' | 'attempt' | 'error'>): void {
+    if (!patched(calledForHelp)) return;
+    const { operationId, kind, tenantId } = this.operation;
+    CancellationScope.nonCancellable(() => reportStuck({ operationId, kind, tenantId, ...resting })).catch((error: unknown) =>
+      log.warn('nobody could be called', { cause: rootCause(error) }),
+    );
   }
 
   private async endUndone(error: TemporalFailure): Promise<Operation> {
@@ -182,6 +196,7 @@ export class OperationRun<Kind extends OperationKind> {
   }
 }
 
+const calledForHelp = 'stuck-alarm';
 /** Operations that began before it could be searched for go on without. */
 const searchableState = 'searchable-state';
 const operationStateKey = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);

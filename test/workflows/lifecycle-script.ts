@@ -4,6 +4,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { HandshakeActivities } from '../../src/activities/handshake';
 import { activityInterceptor } from '../../src/activities/interceptor';
 import type { LifecycleActivities } from '../../src/activities/lifecycle';
+import type { RestingStep } from '../../src/activities/lifecycle/alarms';
 import { createOperations } from '../../src/adapters/temporal/operations';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
@@ -55,6 +56,8 @@ export class LifecycleScript {
   readonly schedulesCreatedPaused: (readonly PausedSchedule[] | undefined)[] = [];
   /** Parts that the settings switch off: their creation makes nothing. */
   private readonly switchedOff = new Set<ActivityName>();
+  /** What a person was called for. */
+  readonly calledForHelp: RestingStep[] = [];
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -165,6 +168,7 @@ export class LifecycleScript {
       drainSessions: (input) => this.act('drainSessions', input).then(() => ({ closed: 3, cutOff: 1 })),
       announceDeletion: does('announceDeletion'),
       terminateSessions: does('terminateSessions'),
+      reportStuck: (resting) => this.act('reportStuck').then(() => void this.calledForHelp.push(resting)),
       takeBackup: does('takeBackup'),
       verifyBackup: does('verifyBackup'),
       pruneBackups: () => this.act('pruneBackups').then(() => ({ deleted: [] })),

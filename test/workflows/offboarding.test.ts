@@ -198,9 +198,25 @@ describe('once deletion has begun', () => {
       const stuck = await operations.get(offboardingId);
       expect(stuck).toMatchObject({ state: 'running' });
       expect(stepOf(stuck, 'delete_infrastructure')).toMatchObject({ state: 'stuck', error: 'AccessDenied' });
-      expect(script.callsAfter('emptyBucket')).toHaveLength(10);
+      expect(script.callsAfter('emptyBucket').filter((name) => name === 'deleteInfrastructure')).toHaveLength(10);
       expect(await result()).toMatchObject({ state: 'completed' });
       expect(script.callsAfter('emptyBucket').filter((name) => name === 'deleteInfrastructure')).toHaveLength(12);
+      // Once for each time it came to rest.
+      expect(script.calledForHelp.map(({ step, state, attempt }) => ({ step, state, attempt }))).toEqual([
+        { step: 'delete_infrastructure', state: 'stuck', attempt: 10 },
+        { step: 'delete_infrastructure', state: 'stuck', attempt: 11 },
+      ]);
+    });
+  });
+
+  it('goes on when nobody can be called', async () => {
+    const denied = failure('infrastructure/failed', 'AccessDenied');
+    const silent = failure('auth/forbidden', 'CloudWatch is closed');
+    const script = new LifecycleScript().fail('deleteInfrastructure', ...Array.from({ length: 10 }, () => denied)).fail('reportStuck', silent);
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', offboardingId, offboardingRequest);
+      expect(await result()).toMatchObject({ state: 'completed' });
+      expect([script.calls.filter((name) => name === 'reportStuck').length, script.calledForHelp]).toEqual([1, []]);
     });
   });
 });

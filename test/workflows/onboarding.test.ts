@@ -235,10 +235,13 @@ describe('an undo that fails', () => {
       await operations.start('onboarding', onboardingId, onboardingRequest);
       await env.sleep('5 minutes');
       expect((await operations.get(onboardingId))?.steps[2]).toMatchObject({ state: 'undo_failed', attempt: 10, error: 'AccessDenied' });
-      expect(script.callsAfter('createMemory')).toEqual(Array(10).fill('deleteMemory'));
+      expect(script.callsAfter('createMemory')).toEqual([...Array<string>(10).fill('deleteMemory'), 'reportStuck']);
       await operations.retry(onboardingId);
       expect(await ended()).toMatchObject({ state: 'undone' });
-      expect(script.callsAfter('createMemory')).toEqual([...Array<string>(11).fill('deleteMemory'), ...undosOf.createInfrastructure]);
+      expect(script.callsAfter('createMemory')).toEqual([...Array<string>(10).fill('deleteMemory'), 'reportStuck', 'deleteMemory', ...undosOf.createInfrastructure]);
+      expect(script.calledForHelp).toEqual([
+        { tenantId: 'acme', operationId: onboardingId, kind: 'onboarding', step: 'memory', state: 'undo_failed', attempt: 10, error: 'AccessDenied' },
+      ]);
     });
   });
 });

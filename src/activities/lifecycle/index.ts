@@ -1,3 +1,4 @@
+import { createAlarmActivities } from './alarms';
 import { type AgentDeps, createAgentActivities } from './agent';
 import { type BackupActivityDeps, createBackupActivities } from './backups';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
@@ -6,9 +7,11 @@ import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities } from './schedules';
 import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
+import type { Metrics } from '../../ports/metrics';
 import type { Schedules } from '../../ports/schedules';
 
 export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps {
+  readonly metrics: Metrics;
   readonly schedules: Schedules;
 }
 
@@ -21,6 +24,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createSessionLifecycleActivities(deps),
   ...createSessionRestActivities(deps),
   ...createBackupActivities(deps),
+  ...createAlarmActivities(deps),
   ...createScheduleActivities(deps),
 });
 

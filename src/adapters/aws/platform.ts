@@ -9,6 +9,7 @@ import {
   paginateListUserPoolClients,
   paginateListUserPools,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { type CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateTableCommand, DescribeTableCommand, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
 import { CreateAliasCommand, CreateKeyCommand, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
@@ -21,7 +22,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { groups, platformResources } from '../../contracts/names';
+import { groups, metrics, platformResources } from '../../contracts/names';
 import type { AwsSettings, PlatformClients } from './clients';
 import { isAwsError } from './failures';
 import { callerAccount } from './tenant-access';
@@ -151,13 +152,37 @@ async function ensureBackupBucket(s3: S3Client, region: string, Bucket: string, 
   await s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }));
 }
 
-/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key. Idempotent. */
-export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings, signal: AbortSignal): Promise<UserPool> {
+/**
+ * Rings when a step of any operation rests until somebody helps. A step that rests says so once an hour: the alarm is on
+ * until 75 minutes after the last time.
+ */
+async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string | undefined): Promise<void> {
+  await cloudWatch.send(
+    new PutMetricAlarmCommand({
+      AlarmName: platformResources.stuckAlarm,
+      AlarmDescription: 'An operation is stuck: tenure operation list --stuck. See docs/runbooks.md.',
+      Namespace: metrics.namespace,
+      MetricName: metrics.stuckOperations,
+      Statistic: 'Sum',
+      Period: 300,
+      EvaluationPeriods: 15,
+      DatapointsToAlarm: 1,
+      Threshold: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
+      ...(topicArn !== undefined && { AlarmActions: [topicArn], OKActions: [topicArn] }),
+    }),
+  );
+}
+
+/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key, alarm. Idempotent. */
+export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings & { readonly alarmTopicArn?: string | undefined }, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
   await ensureRegistry(aws.table, signal);
   const backupKeyArn = await ensureKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
   await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
   await ensureKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');
+  await ensureStuckAlarm(aws.cloudWatch, settings.alarmTopicArn);
   return ensureOperatorPool(aws);
 }
 

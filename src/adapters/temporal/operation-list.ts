@@ -30,12 +30,14 @@ export async function listOperations(
 }
 
 /** All values come out of schemas: none holds a quote. */
-function queryOf({ tenantId, kind, state, stuck }: OperationFilter): string {
+function queryOf({ tenantId, kind, state, stuck, since, until }: OperationFilter): string {
   const states = searchableStates(state, stuck);
   return [
     `WorkflowType IN (${quoted(kind ? [kind] : operationKinds)})`,
     ...(tenantId === undefined ? [] : [`${searchAttributes.tenantId}=${quoted([tenantId])}`]),
     ...(states ? [`${searchAttributes.operationState} IN (${quoted(states)})`] : []),
+    ...(since === undefined ? [] : [`StartTime >= ${quoted([since])}`]),
+    ...(until === undefined ? [] : [`StartTime < ${quoted([until])}`]),
   ].join(' AND ');
 }
 

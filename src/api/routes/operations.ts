@@ -16,6 +16,8 @@ const Filter = Page.extend({
   kind: z.enum(operationKinds).optional(),
   state: z.enum(operationStates).optional(),
   stuck: z.stringbool().optional(),
+  since: z.iso.datetime().optional().describe('begun then or later'),
+  until: z.iso.datetime().optional().describe('begun before'),
 });
 
 export interface OperationRoutesDeps {
@@ -34,7 +36,7 @@ const readingRoutes = ({ operations }: OperationRoutesDeps): Route[] => {
     operatorRoute({
       method: 'get',
       path: '/api/v1/operations',
-      summary: 'List operations, newest first, by tenant, kind and state',
+      summary: 'List operations, newest first, by tenant, kind, state and time',
       permission: 'read:operation',
       query: Filter,
       response: pageOf(OperationSummary),

@@ -1,0 +1,15 @@
+import { InvalidArgumentError } from 'commander';
+import { command } from '../command';
+import { completionScripts, shells } from '../completion/scripts';
+
+export const completionCommand = command({
+  usage: 'completion <shell>',
+  summary: `print what makes a shell (${shells.join(', ')}) complete commands, options and ids`,
+  examples: ['source <(tenure completion bash)    # in ~/.bashrc', 'tenure completion fish > ~/.config/fish/completions/tenure.fish'],
+  run(cli, _options, name: string) {
+    const shell = shells.find((one) => one === name);
+    if (!shell) throw new InvalidArgumentError(`There is no completion for ${name}, only for ${shells.join(', ')}.`);
+    cli.out.write(`${completionScripts[shell]}\n`);
+    return Promise.resolve();
+  },
+});
