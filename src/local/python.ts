@@ -10,7 +10,6 @@ import { findTemporal } from './temporal-binary';
 
 const run = promisify(execFile);
 
-const requirementsFile = path.join(projectRoot, 'requirements-local.txt');
 const wayOut = 'Or run the same parts with Docker: docker compose up (see docs/how-to/docker.md).';
 
 /** Paths of what the local stack runs. */
@@ -30,26 +29,40 @@ export interface InstallOptions {
 }
 
 /**
- * Installs what the local stack runs, once; later calls only look. Two processes do not install at once, and an
- * installation that was interrupted starts over.
- *
+ * Installs what the local stack runs, once; later calls only look.
  * @throws Error with what is missing and what to do about it.
  */
 export async function installLocalTools({ onProgress, directory = path.join(projectRoot, '.tenure/venv'), env = process.env }: InstallOptions): Promise<LocalTools> {
+  await installPackages({ onProgress, directory, env, requirements: 'requirements-local.txt', what: 'the local stack (once; about 330 MB)' });
+  return toolsIn(directory, onProgress);
+}
+
+export interface PackageOptions extends Required<InstallOptions> {
+  /** File in the project's folder. */
+  readonly requirements: string;
+  /** In words, for progress. */
+  readonly what: string;
+}
+
+/**
+ * Makes a virtual environment with the pinned packages of a file, unless it is there. Two processes do not install at once, and
+ * an installation that was interrupted starts over. @throws Error with what is missing and what to do about it.
+ */
+export async function installPackages({ requirements, what, onProgress, directory, env }: PackageOptions): Promise<void> {
   if (process.platform === 'win32') throw new Error(`Valkey has no build for Windows: run Tenure in WSL. ${wayOut}`);
   const python = await findPython(env);
+  const requirementsFile = path.join(projectRoot, requirements);
   const marker = path.join(directory, 'installed');
   const wanted = createHash('sha256').update(await readFile(requirementsFile)).update(python.version).digest('hex');
   const isInstalled = async () => (await readFile(marker, 'utf8').catch(() => '')) === wanted;
-  if (!(await isInstalled()))
-    await oneAtATime(directory, onProgress, async () => {
-      if (await isInstalled()) return;
-      onProgress('installing the local stack (once; about 330 MB)');
-      await makeEnvironment(python.command, directory, env);
-      await installPackages(directory, onProgress, env);
-      await writeFile(marker, wanted);
-    });
-  return toolsIn(directory, onProgress);
+  if (await isInstalled()) return;
+  await oneAtATime(directory, onProgress, async () => {
+    if (await isInstalled()) return;
+    onProgress(`installing ${what}`);
+    await makeEnvironment(python.command, directory, env);
+    await runPip(requirementsFile, directory, onProgress, env);
+    await writeFile(marker, wanted);
+  });
 }
 
 async function findPython(env: NodeJS.ProcessEnv): Promise<{ command: string; version: string }> {
@@ -78,7 +91,7 @@ async function makeEnvironment(python: string, directory: string, env: NodeJS.Pr
   });
 }
 
-async function installPackages(directory: string, onProgress: (line: string) => void, env: NodeJS.ProcessEnv): Promise<void> {
+async function runPip(requirementsFile: string, directory: string, onProgress: (line: string) => void, env: NodeJS.ProcessEnv): Promise<void> {
   const flags = ['--disable-pip-version-check', '--no-input', '--only-binary', ':all:', '--progress-bar', 'off', '--retries', '2'];
   const pip = spawn(path.join(directory, 'bin/python'), ['-m', 'pip', 'install', ...flags, '--requirement', requirementsFile], {
     env,

@@ -30,12 +30,12 @@ const ecs = { ServiceNamespace: 'ecs', ScalableDimension: 'ecs:service:DesiredCo
 /** Growing is urgent, shrinking is not. */
 const cooldownSeconds = { out: 60, in: 300 };
 
-/** Policies of that name, on whatever fleet. */
-export const findScalingPolicies = (client: ApplicationAutoScalingClient, name?: string) =>
-  allOf(
-    paginateDescribeScalingPolicies({ client }, { ServiceNamespace: ecs.ServiceNamespace, ...(name !== undefined && { PolicyNames: [name] }) }),
-    ({ ScalingPolicies }) => ScalingPolicies,
-  );
+/** Policies of all tenants, or of that name, on whatever fleet. */
+export async function findScalingPolicies(client: ApplicationAutoScalingClient, name?: string) {
+  const asked = { ServiceNamespace: ecs.ServiceNamespace, ...(name !== undefined && { PolicyNames: [name] }) };
+  const found = await allOf(paginateDescribeScalingPolicies({ client }, asked), ({ ScalingPolicies }) => ScalingPolicies);
+  return found.filter(({ PolicyName }) => name === undefined || PolicyName === name);
+}
 
 /**
  * One fleet serves all tenants, so it is one target with a policy for each. AWS follows whichever wants the most: the
