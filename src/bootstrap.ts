@@ -1,16 +1,18 @@
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { createPlatformClients } from './adapters/aws/clients';
 import { ensureOperator, ensurePlatform } from './adapters/aws/platform';
 import { connectionOptions } from './adapters/temporal/connection';
+import { createSchedules } from './adapters/temporal/schedules';
 import { ensureSearchAttributes } from './adapters/temporal/search-attributes';
 import { type Config, loadConfig } from './config';
+import { platformOwner } from './contracts/names';
 import { createLogger } from './logging';
 
 /** Time for all of it; a new table takes the longest. */
 const timeoutMs = 120_000;
 
 /**
- * Sets the platform up: registry table, operators' pool, backup bucket and key, search attribute. Idempotent, so it runs
+ * Sets the platform up: registry table, operators' pool, backup bucket and key, search attributes, schedules of its maintenance. Idempotent, so it runs
  * before every start. @throws DomainError `dependency/unavailable`
  */
 export async function bootstrapPlatform(config: Config): Promise<void> {
@@ -18,6 +20,8 @@ export async function bootstrapPlatform(config: Config): Promise<void> {
   const connection = await Connection.connect(connectionOptions(config.temporal));
   try {
     await ensureSearchAttributes(connection, config.temporal.namespace);
+    // What is there stays as it is: an operator may have paused it. They are asked nothing: there is nothing to encrypt.
+    await createSchedules(new Client({ connection, namespace: config.temporal.namespace })).ensure(platformOwner);
   } finally {
     await connection.close();
   }

@@ -8,6 +8,7 @@ import { createPlatformClients, type PlatformClients } from './adapters/aws/clie
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMetrics } from './adapters/aws/metrics';
 import { createMemory } from './adapters/aws/memory';
+import { createReports } from './adapters/aws/reports';
 import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
 import { createSessionMessages } from './adapters/aws/session-messages';
@@ -33,6 +34,7 @@ import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
 import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
 import { createTaskQueues } from './adapters/temporal/task-queues';
+import { createWorkforce } from './adapters/temporal/workforce';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
@@ -89,6 +91,8 @@ export function createAdapters(config: Config, logger: Logger) {
     queues: createTaskQueues(temporal.client),
     operations: createOperations(temporal.client),
     schedules: createSchedules(temporal.client),
+    workforce: createWorkforce(temporal.client),
+    reports: createReports(aws),
     usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,

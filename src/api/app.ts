@@ -13,6 +13,7 @@ import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
+import { maintenanceRoutes, type MaintenanceRoutesDeps } from './routes/maintenance';
 import { operationRoutes } from './routes/operations';
 import { sessionRoutes } from './routes/sessions';
 import { tenantChangeRoutes } from './routes/tenant-changes';
@@ -27,6 +28,7 @@ export type AppDeps = MountDeps &
   ConversationDeps &
   TenantRoutesDeps &
   DiagnosticsRoutesDeps &
+  MaintenanceRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -40,6 +42,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...tenantRoutes(deps),
     ...tenantChangeRoutes(deps),
     ...operationRoutes(deps),
+    ...maintenanceRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),
     ...eventRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),

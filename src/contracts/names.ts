@@ -31,6 +31,8 @@ export const workflowIds = {
   operation: (operationId: string) => `${tenantOfOperation(operationId)}/operations/${operationId}`,
   /** Temporal appends the time to it, one run a time. @param owner - a tenant, or the platform. */
   maintenance: (owner: string, job: MaintenanceJobName) => `${owner}/maintenance/${job}`,
+  /** One at a time. */
+  maintenanceByHand: (owner: string, job: MaintenanceJobName) => `${owner}/maintenance/${job}-by-hand`,
 } as const;
 
 /** The platform among tenants: what is its own in Temporal bears this in place of a tenant's id. */
@@ -40,6 +42,8 @@ export const platformOwner = 'platform';
 export const maintenanceJobs = {
   usage: 'usageRollUp',
   stale_sessions: 'staleSessionClosing',
+  drift: 'driftDetection',
+  orphans: 'orphanSearch',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
@@ -276,6 +280,8 @@ export const objectKeys = {
   backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
   /** All backups of a tenant, each a folder. */
   backupsOf: (tenantId: string) => `${tenantId}/`,
+  reports: (job: string) => `reports/${job}/`,
+  report: (job: string, startedAt: string) => `reports/${job}/${startedAt}.json`,
 } as const;
 
 /** A tenant in braces keeps its keys on one shard of a Valkey cluster. */

@@ -1,6 +1,7 @@
 import { type MaintenanceJobName, platformOwner } from '../contracts/names';
 
-const hourMs = 3_600_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 
 /** What runs by the clock, and how. The reasons are in docs/decisions/0034-maintenance-schedules.md. */
 export interface MaintenanceJob {
@@ -29,6 +30,20 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     summary: 'Close sessions that have been idle for long',
     cron: '0 4 * * *',
     jitterMs: hourMs,
+    catchupWindowMs: 6 * hourMs,
+  },
+  drift: {
+    of: 'platform',
+    summary: 'Compare the registry with what is there',
+    cron: '20 * * * *',
+    jitterMs: minuteMs,
+    catchupWindowMs: hourMs,
+  },
+  orphans: {
+    of: 'platform',
+    summary: 'Look for resources of tenants that do not exist',
+    cron: '0 5 * * *',
+    jitterMs: 5 * minuteMs,
     catchupWindowMs: 6 * hourMs,
   },
 };

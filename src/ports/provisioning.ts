@@ -14,6 +14,8 @@ export interface TenantStacks {
   create(tenantId: string, operationId: string, waiting: Waiting): Promise<TenantInfrastructure>;
   /** Whether the bucket of the tenant's name is this stack's: false when it was there before, or belongs to somebody else. */
   hasBucket(tenantId: string): Promise<boolean>;
+  /** Where its parts are, by its own outputs; undefined when there is no stack, or it never came to stand. */
+  outputs(tenantId: string): Promise<TenantInfrastructure | undefined>;
   /** Deletes it and waits until it is gone; fine when there is none. The key is left pending deletion. */
   delete(tenantId: string, waiting: Waiting): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { PausedSchedule } from '../contracts/maintenance';
+import type { MaintenanceRun, PausedSchedule, PlatformJobRequest } from '../contracts/maintenance';
 import type { MaintenanceJobName } from '../contracts/names';
 
 /** A schedule as it stands. */
@@ -31,4 +31,11 @@ export interface Schedules {
   pause(owner: string, name: MaintenanceJobName, note: string): Promise<void>;
   /** @throws DomainError `maintenance/not-found`. */
   resume(owner: string, name: MaintenanceJobName, note: string): Promise<void>;
+  /**
+   * Runs the job now, whether its schedule is paused or not. What is sent along shows in the Temporal UI.
+   * @throws DomainError `maintenance/not-found`, `maintenance/running`.
+   */
+  run(owner: string, name: MaintenanceJobName, byHand: { who: string; why: string; request: PlatformJobRequest }): Promise<MaintenanceRun>;
+  /** The newest run, by the clock or by hand; a new one is known after about a second. Undefined when there was none lately. */
+  lastRun(owner: string, name: MaintenanceJobName): Promise<MaintenanceRun | undefined>;
 }

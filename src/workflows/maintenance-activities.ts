@@ -20,3 +20,19 @@ export const { closeStaleSessions } = proxyActivities<MaintenanceActivities>({
   startToCloseTimeout: '1 hour',
   summary: 'Close sessions without a recent event',
 });
+
+/** Of one tenant among many: what fails three times is a finding, and the others go on. */
+const ofOneTenant: ActivityOptions = { ...base, startToCloseTimeout: '2 minutes', retry: { ...base.retry, maximumAttempts: 3 } };
+
+export const { listTenants } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '1 minute', summary: 'A page of the registry' });
+export const { publishReport } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '1 minute', summary: 'Save the report' });
+export const { inspectPlatform } = proxyActivities<MaintenanceActivities>({ ...ofOneTenant, summary: "The platform's schedules, queues and operations" });
+export const { listOrphans } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '30 minutes', summary: 'Whom resources belong to' });
+
+/** Each run of it says in the history which tenant it is about. */
+const about = (options: ActivityOptions, tenantId: string, what: string) => proxyActivities<MaintenanceActivities>({ ...options, summary: `${tenantId}: ${what}` });
+
+export const inspectTenant = (input: { tenantId: string; repair: boolean }) => about(ofOneTenant, input.tenantId, 'compare').inspectTenant(input);
+export const inspectOrphan = (input: { tenantId: string }) => about(ofOneTenant, input.tenantId, 'what it owns').inspectOrphan(input);
+export const destroyOrphan = (input: { tenantId: string }) =>
+  about({ ...base, startToCloseTimeout: '30 minutes', retry: { ...base.retry, maximumAttempts: 3 } }, input.tenantId, 'delete what it owns').destroyOrphan(input);

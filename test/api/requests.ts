@@ -10,6 +10,9 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants': { tenantId: 'never-made', administrator: { email: 'admin@example.com' } },
   'post /api/v1/operations/{operationId}/cancel': {},
   'post /api/v1/operations/{operationId}/retry': {},
+  'post /api/v1/maintenance/{name}/run': { reason: 'a test' },
+  'post /api/v1/maintenance/{name}/pause': { reason: 'a test', tenantId: 'never-made' },
+  'post /api/v1/maintenance/{name}/resume': { reason: 'a test', tenantId: 'never-made' },
   'post /api/v1/tenants/{tenantId}/sessions': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},
@@ -25,7 +28,7 @@ const missingSession = 'ses-missing';
 
 /** The path and request of a route, about a tenant; it names a session and an operation that do not exist. */
 export function requestTo(route: Route, tenantId: string): { path: string; request: ApiRequest } {
-  const values: Record<string, string> = { tenantId, sessionId: missingSession, operationId: operationId(tenantId) };
+  const values: Record<string, string> = { name: 'stale_sessions', tenantId, sessionId: missingSession, operationId: operationId(tenantId) };
   const headers: Record<string, string> = {};
   for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${missingSession}`;
   const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];

@@ -1,6 +1,7 @@
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { activityInterceptor } from '../../src/activities/interceptor';
 import { createLifecycleActivities } from '../../src/activities/lifecycle';
+import { createMaintenanceActivities } from '../../src/activities/maintenance';
 import { createTenantActivities } from '../../src/activities/tenant';
 import { connectionOptions } from '../../src/adapters/temporal/connection';
 import type { Adapters } from '../../src/composition';
@@ -20,6 +21,7 @@ export async function startWorkers(adapters: Adapters, tenantIds: readonly strin
   const workers = await Promise.all([
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.sessions }),
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.lifecycle, activities: createLifecycleActivities(adapters) }),
+    Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.maintenance, activities: createMaintenanceActivities(adapters) }),
     ...tenantIds.map((tenantId) => Worker.create({ ...base, taskQueue: taskQueues.tenant(tenantId), activities: tenantActivities })),
   ]);
   const running = workers.map((worker) => worker.run());

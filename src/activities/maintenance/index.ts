@@ -1,12 +1,18 @@
-import { createUsageActivities, type UsageDeps } from './usage';
+import { createDriftActivities, type DriftDeps } from './drift';
+import { createOrphanActivities, type OrphanDeps } from './orphans';
+import { createReportActivities, type ReportDeps } from './reports';
 import { createStaleSessionActivities, type StaleSessionDeps } from './stale-sessions';
+import { createUsageActivities, type UsageDeps } from './usage';
 
-export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps {}
+export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps {}
 
 /** What runs by the clock, on the maintenance queue. All of it is idempotent. */
 export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
   ...createUsageActivities(deps),
   ...createStaleSessionActivities(deps),
+  ...createReportActivities(deps),
+  ...createDriftActivities(deps),
+  ...createOrphanActivities(deps),
 });
 
 export type MaintenanceActivities = ReturnType<typeof createMaintenanceActivities>;

@@ -117,6 +117,11 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
       return PhysicalResourceId !== undefined && ResourceStatus !== 'CREATE_FAILED' && ResourceStatus !== 'DELETE_COMPLETE';
     },
 
+    async outputs(tenantId) {
+      const stack = await describe(tenantResources(tenantId).stack);
+      return stack && TenantInfrastructure.safeParse(outputsOf(stack)).data;
+    },
+
     async delete(tenantId, waiting: Waiting) {
       const name = tenantResources(tenantId).stack;
       const existing = await describe(name);
@@ -134,4 +139,7 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
 }
 
 const infrastructureOf = (stack: Stack): TenantInfrastructure =>
-  TenantInfrastructure.parse(Object.fromEntries((stack.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue])));
+  TenantInfrastructure.parse(outputsOf(stack));
+
+const outputsOf = ({ Outputs = [] }: Stack): Record<string, string | undefined> =>
+  Object.fromEntries(Outputs.map(({ OutputKey = '', OutputValue }): [string, string | undefined] => [OutputKey, OutputValue]));

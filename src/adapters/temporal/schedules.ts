@@ -1,7 +1,16 @@
-import { type Client, ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError, type ScheduleOptions } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleDescription,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionInfo,
+  type WorkflowExecutionStatusName,
+} from '@temporalio/client';
 import { DomainError } from '../../contracts/errors';
-import type { PausedSchedule } from '../../contracts/maintenance';
-import { type MaintenanceJobName, maintenanceJobs, scheduleIds, taskQueues, tenantOfWork, workflowIds } from '../../contracts/names';
+import type { MaintenanceRun, PausedSchedule } from '../../contracts/maintenance';
+import { type MaintenanceJobName, maintenanceJobs, scheduleIds, searchAttributes, taskQueues, tenantOfWork, workflowIds } from '../../contracts/names';
 import { jobsOf, type MaintenanceJob } from '../../domain/maintenance';
 import type { Schedules, ScheduleState } from '../../ports/schedules';
 import { translating, unlessMissing } from './errors';
@@ -42,13 +51,39 @@ export function createSchedules(client: Client): Schedules {
         const description = await describe(owner, name);
         if (!description) continue;
         await calling(() => ifThere(handleOf(owner, name).delete()));
-        for (const { workflow } of description.info.runningActions)
-          await unlessMissing(() => calling(() => client.workflow.getHandle(workflow.workflowId).terminate('its schedule was deleted')));
+        const started = [...description.info.runningActions.map(({ workflow }) => workflow.workflowId), workflowIds.maintenanceByHand(owner, name)];
+        for (const workflowId of started) await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId).terminate('its schedule was deleted')));
       }
     },
 
     pause: (owner, name, note) => steer(owner, name, (handle) => handle.pause(note)),
     resume: (owner, name, note) => steer(owner, name, (handle) => handle.unpause(note)),
+
+    async run(owner, name, { who, why, request }) {
+      const job = jobsOf(owner).get(name);
+      const description = job && (await describe(owner, name));
+      if (!description) throw new DomainError('maintenance/not-found', `There is no schedule ${scheduleIds.of(owner, name)}.`);
+      if (description.info.runningActions.length > 0) throw runsAlready(owner, name);
+      const workflowId = workflowIds.maintenanceByHand(owner, name);
+      const action = actionOf({ owner, name, job });
+      const start = { ...action, workflowId, args: [{ ...action.args[0], ...request }], staticDetails: `Started by ${who}: ${why}`, memo: { who, why } };
+      try {
+        await calling(() => client.workflow.start(action.workflowType, { ...start, workflowIdConflictPolicy: 'FAIL', workflowIdReusePolicy: 'ALLOW_DUPLICATE' }));
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) throw runsAlready(owner, name);
+        throw error;
+      }
+      return { workflowId, startedAt: new Date().toISOString(), outcome: 'running' };
+    },
+
+    async lastRun(owner, name) {
+      const tenantId = tenantOfWork(scheduleIds.of(owner, name));
+      const query = [`WorkflowType="${maintenanceJobs[name]}"`, ...(tenantId === undefined ? [] : [`${searchAttributes.tenantId}="${tenantId}"`])].join(' AND ');
+      return calling(async () => {
+        for await (const run of client.workflow.list({ query, pageSize: 1 })) return runOf(run);
+        return undefined;
+      });
+    },
   };
 }
 
@@ -81,8 +116,6 @@ interface NewSchedule {
 }
 
 function optionsOf({ owner, name, job, paused }: NewSchedule): ScheduleOptions {
-  const tenantId = tenantOfWork(scheduleIds.of(owner, name));
-  const attributes = tenantId === undefined ? {} : { typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }] };
   return {
     scheduleId: scheduleIds.of(owner, name),
     spec: { cronExpressions: [`${job.cron} # ${job.summary}`], jitter: job.jitterMs },
@@ -90,19 +123,48 @@ function optionsOf({ owner, name, job, paused }: NewSchedule): ScheduleOptions {
     policies: { overlap: 'SKIP', catchupWindow: job.catchupWindowMs, pauseOnFailure: false },
     state: { paused: paused !== undefined, note: paused?.note ?? job.summary },
     memo: { owner, summary: job.summary },
-    ...attributes,
-    action: {
-      type: 'startWorkflow',
-      workflowType: maintenanceJobs[name],
-      workflowId: workflowIds.maintenance(owner, name),
-      taskQueue: taskQueues.maintenance,
-      args: [tenantId === undefined ? {} : { tenantId }],
-      staticSummary: `${job.summary} (${owner})`,
-      staticDetails: `Started by the schedule \`${scheduleIds.of(owner, name)}\`. What it found is in the current details.`,
-      ...attributes,
-    },
+    ...attributesOf(owner, name),
+    action: actionOf({ owner, name, job }),
   };
 }
+
+/** What a schedule starts, and an operator by hand. */
+function actionOf({ owner, name, job }: Omit<NewSchedule, 'paused'>) {
+  const tenantId = tenantOfWork(scheduleIds.of(owner, name));
+  return {
+    type: 'startWorkflow' as const,
+    workflowType: maintenanceJobs[name],
+    workflowId: workflowIds.maintenance(owner, name),
+    taskQueue: taskQueues.maintenance,
+    args: [tenantId === undefined ? {} : { tenantId }],
+    staticSummary: `${job.summary} (${owner})`,
+    staticDetails: `Started by the schedule \`${scheduleIds.of(owner, name)}\`. What it found is in the current details.`,
+    ...attributesOf(owner, name),
+  };
+}
+
+function attributesOf(owner: string, name: MaintenanceJobName) {
+  const tenantId = tenantOfWork(scheduleIds.of(owner, name));
+  return tenantId === undefined ? {} : { typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }] };
+}
+
+const runsAlready = (owner: string, name: MaintenanceJobName) => new DomainError('maintenance/running', `${name} of ${owner} runs now. Wait for it to end.`);
+
+const outcomes: Readonly<Partial<Record<WorkflowExecutionStatusName, MaintenanceRun['outcome']>>> = {
+  RUNNING: 'running',
+  CONTINUED_AS_NEW: 'running',
+  COMPLETED: 'completed',
+  CANCELLED: 'cancelled',
+  TERMINATED: 'terminated',
+  TIMED_OUT: 'timed_out',
+};
+
+const runOf = ({ workflowId, startTime, closeTime, status }: WorkflowExecutionInfo): MaintenanceRun => ({
+  workflowId,
+  startedAt: startTime.toISOString(),
+  ...(closeTime && { finishedAt: closeTime.toISOString() }),
+  outcome: outcomes[status.name] ?? 'failed',
+});
 
 const stateOf = (name: MaintenanceJobName, { state, info }: ScheduleDescription): ScheduleState => ({
   name,

@@ -1,0 +1,117 @@
+import { log } from '@temporalio/activity';
+import type { Finding } from '../../contracts/maintenance';
+import { platformOwner, scheduleIds, taskQueues } from '../../contracts/names';
+import type { TenantRecord } from '../../contracts/tenant';
+import { type Drift, driftOf, type Remedy, type TenantSight } from '../../domain/drift';
+import { jobsOf } from '../../domain/maintenance';
+import type { Operations } from '../../ports/operations';
+import type { TenantStacks } from '../../ports/provisioning';
+import type { Schedules } from '../../ports/schedules';
+import type { TenantInventory } from '../../ports/tenant-inventory';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { Workforce } from '../../ports/workforce';
+
+export interface DriftDeps {
+  readonly registry: TenantRegistry;
+  readonly inventory: TenantInventory;
+  readonly stacks: TenantStacks;
+  readonly schedules: Schedules;
+  readonly operations: Operations;
+  readonly workforce: Workforce;
+}
+
+const pollAgeMs = 2 * 60_000;
+const listedOperations = 100;
+
+/** Compares what the registry says with what is there. */
+export const createDriftActivities = (deps: DriftDeps) => ({
+  /** @param input - `repair`: mends what can be mended without losing anything. */
+  async inspectTenant({ tenantId, repair }: { tenantId: string; repair: boolean }): Promise<Finding[]> {
+    const sight = await lookAt(deps, tenantId);
+    if (!sight) return [];
+    const drifts = driftOf(sight);
+    const mended = repair ? await mend(deps, sight, drifts) : new Map<Remedy, boolean>();
+    return drifts.map(({ finding, remedy }) => ({ ...finding, tenantId, repair: repairOf(remedy, mended) }));
+  },
+
+  /** What belongs to no tenant: the platform's schedules, its queues, operations that rest. */
+  async inspectPlatform({ repair }: { repair: boolean }): Promise<Finding[]> {
+    const [schedules, queues, stuck] = await Promise.all([platformSchedules(deps, repair), sharedQueues(deps), stuckOperations(deps)]);
+    return [...schedules, ...queues, ...stuck];
+  },
+});
+
+/** @returns undefined when there is nothing to compare, or it changed while it was looked at: the next run sees it settled. */
+async function lookAt({ registry, inventory, stacks, operations, workforce }: DriftDeps, tenantId: string): Promise<TenantSight | undefined> {
+  const tenant = await registry.get(tenantId);
+  if (!tenant) return undefined;
+  const [owned, infrastructure, polledAtMs, isOperationRunning, isClaimHeld] = await Promise.all([
+    inventory.list(tenantId),
+    stacks.outputs(tenantId),
+    workforce.polledAtMs(taskQueues.tenant(tenantId), 'activity'),
+    operations.isRunning(tenant.operationId),
+    tenant.claimedBy === undefined ? false : operations.isRunning(tenant.claimedBy),
+  ]);
+  if (isChanged(tenant, await registry.get(tenantId))) return undefined;
+  return { tenant, owned, isOperationRunning, isClaimHeld, nowMs: Date.now(), ...(infrastructure && { infrastructure }), ...(polledAtMs !== undefined && { polledAtMs }) };
+}
+
+const isChanged = (before: TenantRecord, now: TenantRecord | undefined): boolean => before.updatedAt !== now?.updatedAt || before.claimedBy !== now.claimedBy;
+
+const repairOf = (remedy: Remedy | undefined, mended: ReadonlyMap<Remedy, boolean>): Finding['repair'] => {
+  if (!remedy) return 'none';
+  const isDone = mended.get(remedy);
+  return isDone === undefined ? 'possible' : isDone ? 'done' : 'failed';
+};
+
+/** Each remedy once, for all it mends. @returns whether it did. */
+async function mend(deps: DriftDeps, sight: TenantSight, drifts: readonly Drift[]): Promise<Map<Remedy, boolean>> {
+  const mended = new Map<Remedy, boolean>();
+  for (const remedy of new Set(drifts.flatMap((drift) => drift.remedy ?? []))) {
+    try {
+      await remedies[remedy](deps, sight);
+      mended.set(remedy, true);
+    } catch (error) {
+      log.warn('drift was not repaired', { tenantId: sight.tenant.tenantId, remedy, error });
+      mended.set(remedy, false);
+    }
+  }
+  return mended;
+}
+
+const remedies: Readonly<Record<Remedy, (deps: DriftDeps, sight: TenantSight) => Promise<unknown>>> = {
+  create_schedules: ({ schedules }, { tenant }) => schedules.ensure(tenant.tenantId),
+  correct_registry: ({ registry }, { tenant, infrastructure }) => registry.update(tenant.tenantId, infrastructure ? { infrastructure } : {}),
+  release_claim: ({ registry }, { tenant }) => registry.releaseClaim(tenant.tenantId, tenant.claimedBy ?? ''),
+};
+
+async function platformSchedules({ schedules }: DriftDeps, repair: boolean): Promise<Finding[]> {
+  const there = new Set((await schedules.list(platformOwner)).map(({ name }) => name));
+  const missing = [...jobsOf(platformOwner).keys()].filter((name) => !there.has(name));
+  const created = new Set(repair && missing.length > 0 ? await schedules.ensure(platformOwner) : []);
+  return missing.map((name) => ({
+    kind: 'resource/missing',
+    subject: `temporal:schedule ${scheduleIds.of(platformOwner, name)}`,
+    message: 'The platform should own it, and it is not there.',
+    repair: created.has(name) ? 'done' : 'possible',
+  }));
+}
+
+async function sharedQueues({ workforce }: DriftDeps): Promise<Finding[]> {
+  const queues = [taskQueues.sessions, taskQueues.lifecycle, taskQueues.maintenance];
+  const polled = await Promise.all(queues.map(async (queue) => ({ queue, atMs: await workforce.polledAtMs(queue, 'workflow') })));
+  return polled
+    .filter(({ atMs }) => atMs === undefined || Date.now() - atMs >= pollAgeMs)
+    .map(({ queue }) => ({ kind: 'worker/absent', subject: `queue ${queue}`, message: 'No worker asks for its work. Start workers.', repair: 'none' }));
+}
+
+async function stuckOperations({ operations }: DriftDeps): Promise<Finding[]> {
+  const { operations: stuck } = await operations.list({ stuck: true }, { limit: listedOperations });
+  return stuck.map(({ operationId, tenantId }) => ({
+    kind: 'operation/stuck',
+    tenantId,
+    subject: operationId,
+    message: 'A step rests after many failures. Remove the cause, then retry it.',
+    repair: 'none',
+  }));
+}

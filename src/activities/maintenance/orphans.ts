@@ -1,0 +1,87 @@
+import { DomainError } from '../../contracts/errors';
+import type { Finding } from '../../contracts/maintenance';
+import { describeResource, leftovers } from '../../domain/inventory';
+import type { AgentConfigs } from '../../ports/agent-configs';
+import type { TenantData, TenantGateways, TenantIdentities, TenantMemories, TenantRuntimes, TenantScalings, TenantStacks, TenantTraces } from '../../ports/provisioning';
+import type { Schedules } from '../../ports/schedules';
+import type { TenantInventory } from '../../ports/tenant-inventory';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+import { waiting } from '../lifecycle/waiting';
+
+export interface OrphanDeps {
+  readonly registry: TenantRegistry;
+  readonly inventory: TenantInventory;
+  readonly schedules: Schedules;
+  readonly memories: TenantMemories;
+  readonly runtimes: TenantRuntimes;
+  /** Undefined, as the two below: the AWS that is used has no such service. */
+  readonly gateways: TenantGateways | undefined;
+  readonly identities: TenantIdentities | undefined;
+  readonly scalings: TenantScalings | undefined;
+  readonly configs: AgentConfigs;
+  readonly data: TenantData;
+  readonly stacks: TenantStacks;
+  readonly traces: TenantTraces;
+}
+
+/** Resources that bear the name of a tenant the registry does not know, or knows as deleted. */
+export const createOrphanActivities = (deps: OrphanDeps) => ({
+  /** Ids of tenants that own something and do not exist. */
+  async listOrphans(): Promise<string[]> {
+    const ids = await deps.inventory.tenantIds();
+    const orphans: string[] = [];
+    for (const tenantId of ids) if (await isOrphan(deps, tenantId)) orphans.push(tenantId);
+    return orphans;
+  },
+
+  /** What it owns. An onboarding takes the id before it builds anything: who has no entry is nobody's. */
+  async inspectOrphan({ tenantId }: { tenantId: string }): Promise<Finding[]> {
+    const left = leftovers(await deps.inventory.list(tenantId));
+    if (!(await isOrphan(deps, tenantId))) return [];
+    return left.map((resource) => ({
+      kind: 'orphan/resource',
+      tenantId,
+      subject: describeResource(resource),
+      message: 'No tenant of this id exists. Look at it, then run `orphans` with `destroy`.',
+      repair: 'possible',
+    }));
+  },
+
+  /**
+   * Deletes what an orphan owns, as an offboarding would. @returns what was found, and whether it is gone.
+   * @throws DomainError `tenant/exists` when it is no orphan (any more).
+   */
+  async destroyOrphan({ tenantId }: { tenantId: string }): Promise<Finding[]> {
+    if (!(await isOrphan(deps, tenantId))) throw new DomainError('tenant/exists', `${tenantId} is a tenant, no orphan.`);
+    const before = leftovers(await deps.inventory.list(tenantId));
+    await destroy(deps, tenantId);
+    const left = new Set(leftovers(await deps.inventory.list(tenantId)).map(describeResource));
+    return before.map(describeResource).map((subject) => ({
+      kind: 'orphan/resource',
+      tenantId,
+      subject,
+      message: left.has(subject) ? 'It is part of no stack: delete it by hand.' : 'Deleted, as asked.',
+      repair: left.has(subject) ? 'failed' : 'done',
+    }));
+  },
+});
+
+/** In the order of an offboarding. A bucket that no stack of the tenant's made may be somebody else's: it is left. */
+async function destroy({ schedules, scalings, gateways, identities, runtimes, memories, configs, data, stacks, traces }: OrphanDeps, tenantId: string): Promise<void> {
+  await schedules.delete(tenantId);
+  await scalings?.delete(tenantId);
+  await gateways?.delete(tenantId, waiting());
+  await identities?.delete(tenantId, waiting());
+  await runtimes.delete(tenantId, waiting());
+  await memories.delete(tenantId, waiting());
+  await configs.delete(tenantId);
+  if (await stacks.hasBucket(tenantId)) await data.emptyBucket(tenantId, waiting());
+  await traces.erase(tenantId);
+  await stacks.delete(tenantId, waiting());
+  await data.scheduleKeyDeletion(tenantId);
+}
+
+async function isOrphan({ registry }: OrphanDeps, tenantId: string): Promise<boolean> {
+  const record = await registry.get(tenantId);
+  return !record || record.status === 'deleted';
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { DomainError } from '../../contracts/errors';
+import { MaintenanceReport, MaintenanceView, PlatformJobRequest } from '../../contracts/maintenance';
+import { type MaintenanceJobName, maintenanceJobs, platformOwner } from '../../contracts/names';
+import { TenantId } from '../../contracts/tenant';
+import { jobsOf, pauseNote, resumeNote } from '../../domain/maintenance';
+import type { Reports } from '../../ports/reports';
+import type { Schedules, ScheduleState } from '../../ports/schedules';
+import { InvalidRequest } from '../problem';
+import { type Caller, operatorRoute, type Route } from '../route';
+import { Page, pageOf } from './paging';
+
+const JobPath = z.object({ name: z.enum(Object.keys(maintenanceJobs) as [MaintenanceJobName, ...MaintenanceJobName[]]) });
+const Owner = z.object({ tenantId: TenantId.optional().describe("a tenant's jobs; the platform's without it") });
+const Steer = Owner.extend({ reason: z.string().trim().min(1).max(500) });
+
+export interface MaintenanceRoutesDeps {
+  readonly schedules: Schedules;
+  readonly reports: Reports;
+}
+
+const ownerOf = ({ tenantId }: { tenantId?: string | undefined }): string => tenantId ?? platformOwner;
+const whoIs = ({ userId }: Caller): string => `operator ${userId}`;
+
+/** What runs by the clock, of the platform or of one tenant. */
+export const maintenanceRoutes = (deps: MaintenanceRoutesDeps): Route[] => [...readingRoutes(deps), ...steeringRoutes(deps)];
+
+const readingRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/maintenance',
+    summary: "Show what runs by the clock, of the platform or of one tenant: whether it is paused, its next and its last run",
+    permission: 'read:maintenance',
+    query: Owner,
+    response: z.object({ data: z.array(MaintenanceView) }),
+    status: 200,
+    async handle({ query }) {
+      const owner = ownerOf(query);
+      const states = await deps.schedules.list(owner);
+      return { body: { data: await Promise.all(states.map((state) => viewOf(deps, owner, state))) } };
+    },
+  }),
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/maintenance/{name}/reports',
+    summary: "List what the runs of one of the platform's jobs found, newest first",
+    permission: 'read:maintenance',
+    params: JobPath,
+    query: Page,
+    response: pageOf(MaintenanceReport),
+    status: 200,
+    async handle({ params: { name }, query: { limit, cursor } }) {
+      if (!jobsOf(platformOwner).has(name)) throw new DomainError('maintenance/not-found', `The platform has no job ${name}: jobs of tenants write no reports.`);
+      const { reports: data, nextCursor } = await deps.reports.list(name, { limit, ...(cursor !== undefined && { cursor }) });
+      return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+    },
+  }),
+];
+
+const steeringRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
+  operatorRoute({
+    method: 'post',
+    path: '/api/v1/maintenance/{name}/run',
+    summary: 'Run a job now, whether it is paused or not',
+    permission: 'write:maintenance',
+    params: JobPath,
+    body: PlatformJobRequest.extend(Steer.shape),
+    response: MaintenanceView,
+    status: 202,
+    async handle({ params: { name }, body: { reason, tenantId, ...request }, caller }) {
+      if (tenantId !== undefined && Object.keys(request).length > 0)
+        throw new InvalidRequest([{ path: 'body', message: "a tenant's job takes a reason only" }]);
+      const owner = ownerOf({ tenantId });
+      const lastRun = await deps.schedules.run(owner, name, { who: whoIs(caller), why: reason, request });
+      return { body: { ...(await mustView(deps, owner, name)), lastRun } };
+    },
+  }),
+  operatorRoute({
+    method: 'post',
+    path: '/api/v1/maintenance/{name}/pause',
+    summary: 'Pause a job: it stays paused until it is resumed, over restarts and deploys too',
+    permission: 'write:maintenance',
+    params: JobPath,
+    body: Steer,
+    response: MaintenanceView,
+    status: 200,
+    async handle({ params: { name }, body, caller }) {
+      await deps.schedules.pause(ownerOf(body), name, pauseNote(whoIs(caller), body.reason));
+      return { body: await mustView(deps, ownerOf(body), name) };
+    },
+  }),
+  operatorRoute({
+    method: 'post',
+    path: '/api/v1/maintenance/{name}/resume',
+    summary: 'Let a job run by the clock again',
+    permission: 'write:maintenance',
+    params: JobPath,
+    body: Steer,
+    response: MaintenanceView,
+    status: 200,
+    async handle({ params: { name }, body, caller }) {
+      await deps.schedules.resume(ownerOf(body), name, resumeNote(whoIs(caller), body.reason));
+      return { body: await mustView(deps, ownerOf(body), name) };
+    },
+  }),
+];
+
+async function mustView(deps: MaintenanceRoutesDeps, owner: string, name: MaintenanceJobName): Promise<MaintenanceView> {
+  const state = (await deps.schedules.list(owner)).find((one) => one.name === name);
+  if (!state) throw new DomainError('maintenance/not-found', `There is no schedule ${name} of ${owner}.`);
+  return viewOf(deps, owner, state);
+}
+
+async function viewOf({ schedules, reports }: MaintenanceRoutesDeps, owner: string, { name, paused, note, nextRunAt }: ScheduleState): Promise<MaintenanceView> {
+  const [lastRun, latest] = await Promise.all([schedules.lastRun(owner, name), owner === platformOwner ? reports.list(name, { limit: 1 }) : undefined]);
+  const report = latest?.reports[0];
+  return {
+    name,
+    ...(owner !== platformOwner && { tenantId: owner }),
+    summary: jobsOf(owner).get(name)?.summary ?? '',
+    paused,
+    note,
+    ...(nextRunAt !== undefined && { nextRunAt }),
+    ...(lastRun && { lastRun }),
+    ...(report && { lastReport: { ...report, findings: report.findings.length + report.omitted } }),
+  };
+}

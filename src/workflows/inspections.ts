@@ -1,0 +1,32 @@
+import { continueAsNew } from '@temporalio/workflow';
+import type { PlatformJobRequest } from '../contracts/maintenance';
+import type { InspectionProgress } from '../domain/maintenance-report';
+import { Inspection } from './inspection';
+import { destroyOrphan, inspectOrphan, inspectPlatform, inspectTenant, listOrphans, listTenants } from './maintenance-activities';
+
+/** What a run of the platform's jobs is asked, and what it carries over to the next when there are many tenants. */
+export interface PlatformJobInput extends PlatformJobRequest {
+  readonly progress?: InspectionProgress;
+}
+
+/** Compares every tenant's registry entry with what is there. */
+export async function driftDetection(input: PlatformJobInput = {}) {
+  const { repair = false, tenantIds, progress } = input;
+  const inspection = new Inspection(progress);
+  if (!progress) await inspection.one('the platform', () => inspectPlatform({ repair }));
+  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listTenants(cursor === undefined ? {} : { cursor }));
+  const isDone = await inspection.all(page, (tenantId) => inspectTenant({ tenantId, repair }));
+  if (!isDone) await continueAsNew<typeof driftDetection>({ ...input, progress: inspection.progress });
+  return inspection.publish('drift');
+}
+
+/** Looks for resources of no tenant; deletes those of the ids it is told to, and no others. */
+export async function orphanSearch({ destroy = [], tenantIds }: PlatformJobRequest = {}) {
+  const inspection = new Inspection();
+  const orphans = (await listOrphans()).filter((id) => !tenantIds || tenantIds.includes(id));
+  await inspection.all(
+    () => Promise.resolve({ tenantIds: orphans }),
+    (tenantId) => (destroy.includes(tenantId) ? destroyOrphan({ tenantId }) : inspectOrphan({ tenantId })),
+  );
+  return inspection.publish('orphans');
+}
