@@ -4,6 +4,7 @@ import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
 import { createBackupStore } from './adapters/aws/backup/store';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
+import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMetrics } from './adapters/aws/metrics';
@@ -61,6 +62,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const traces = createTenantKeys(valkey);
   const data = createTenantData({ aws, registry });
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
+  const work = createTenantWork(temporal.client);
 
   return {
     registry,
@@ -72,7 +74,9 @@ export function createAdapters(config: Config, logger: Logger) {
     users,
     data,
     traces,
-    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), createTenantWork(temporal.client), traces]),
+    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), work, traces]),
+    work,
+    certificates: createCertificates(aws),
     backups: createBackups(backup),
     restores: createRestores({ ...backup, data }),
     sessions: createSessionDirectory({ access }),

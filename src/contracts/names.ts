@@ -124,6 +124,8 @@ export const operationSteps = {
     'backup',
     'verify_backup',
     'grace_period',
+    'take_inventory',
+    'end_work',
     'delete_scaling',
     'delete_gateway',
     'delete_identity',
@@ -135,6 +137,7 @@ export const operationSteps = {
     'schedule_key_deletion',
     'check_remains',
     'tombstone',
+    'certificate',
   ],
   suspension: ['claim', 'suspend', 'pause_schedules', 'pause_sessions', 'release'],
   resumption: ['claim', 'reinstate', 'resume_sessions', 'resume_schedules', 'release'],
@@ -228,6 +231,8 @@ export const platformResources = {
   /** On {@link metrics} `stuckOperations`, of all tenants together. */
   stuckAlarm: 'tenure-stuck-operations',
   historyKeyAlias: 'alias/tenure-history-key',
+  /** Signs deletion certificates; nothing is encrypted under it. */
+  certificateKeyAlias: 'alias/tenure-certificate-key',
   /** The account keeps the name unique among all AWS customers. */
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
 } as const;
@@ -282,6 +287,9 @@ export const objectKeys = {
   backupsOf: (tenantId: string) => `${tenantId}/`,
   reports: (job: string) => `reports/${job}/`,
   report: (job: string, startedAt: string) => `reports/${job}/${startedAt}.json`,
+  /** What proves that a tenant is gone; no tenant has an id of this name. */
+  certificates: (tenantId: string) => `certificates/${tenantId}/`,
+  certificate: (tenantId: string, operationId: string, part: string) => `certificates/${tenantId}/${operationId}/${part}`,
 } as const;
 
 /** A tenant in braces keeps its keys on one shard of a Valkey cluster. */

@@ -89,6 +89,12 @@ export interface OffboardingRequest {
   /** Seconds between the verified backup and deletion, in which the operation can be cancelled. */
   readonly graceSeconds: number;
   readonly drain: Drain;
+  /** `skipped`: deletion does not wait for proof that the backup can be restored. The certificate says so. */
+  readonly rehearsal: 'required' | 'skipped';
+  /** Of closed sessions, in Temporal. Those that are kept cannot be read once the tenant's key is gone. */
+  readonly histories: 'kept' | 'deleted';
+  /** Cognito `sub` of the operator who asks. */
+  readonly requestedBy: string;
 }
 
 /** What becomes of running turns when their tenant is suspended: they finish, or rest before their next step. */

@@ -59,6 +59,14 @@ export type TenantGateway = z.infer<typeof TenantGateway>;
 export const TenantScaling = z.object({ resourceId: z.string(), policyArn: z.string() });
 export type TenantScaling = z.infer<typeof TenantScaling>;
 
+/** What stays of a tenant that has left, so that nobody gets its id. */
+export const Tombstone = z.object({
+  deletedAt: z.iso.datetime(),
+  /** When the last of its keys is gone, and with it the last chance to read anything. Absent: it had none. */
+  keysDeletedAt: z.iso.datetime().optional(),
+});
+export type Tombstone = z.infer<typeof Tombstone>;
+
 /** The registry's entry. Absent parts have not been built, or are switched off. */
 export const TenantRecord = z.object({
   tenantId: AnyTenantId,
@@ -78,6 +86,8 @@ export const TenantRecord = z.object({
   scaling: TenantScaling.optional(),
   /** While it leaves, in the grace period: until when the offboarding can be called off. */
   keepUntil: z.iso.datetime().optional(),
+  /** Once it is deleted. */
+  tombstone: Tombstone.optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });

@@ -1,7 +1,7 @@
 import type { OwnedResource } from '../contracts/inventory';
 
 /** The registry's entry is kept as a tombstone, and KMS deletes no key at once: all else is to go with its tenant. */
-const mayStay = ({ service, type, state }: OwnedResource): boolean =>
+export const mayStay = ({ service, type, state }: OwnedResource): boolean =>
   service === 'registry' || (service === 'kms' && type === 'key' && state?.startsWith('Pending') === true);
 
 /** What is left of a tenant that should be gone. */

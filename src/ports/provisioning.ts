@@ -1,3 +1,4 @@
+import type { KeyDeletion } from '../contracts/certificate';
 import type { RequestRate, TenantGateway, TenantIdentity, TenantInfrastructure, TenantRuntime, TenantScaling } from '../contracts/tenant';
 
 /** Progress callback: called at least every few seconds while something takes long. */
@@ -94,10 +95,18 @@ export interface TenantUsers {
 
 /** A tenant's stored data as it leaves: what must be emptied before the stack can be deleted, and the key. */
 export interface TenantData {
-  /** Removes every object and version; fine when the bucket is gone. */
+  /** Removes every object and version, and what of uploads was never completed; fine when the bucket is gone. */
   emptyBucket(tenantId: string, waiting: Waiting): Promise<void>;
-  /** Schedules the key's deletion (7 days); fine when it already is. @returns undefined when there is no key. */
-  scheduleKeyDeletion(tenantId: string): Promise<{ keyArn: string; deletionDate: string } | undefined>;
+  /** Schedules the deletion (7 days) of all keys the tenant has; fine when they already are. */
+  scheduleKeyDeletion(tenantId: string): Promise<KeyDeletion[]>;
+}
+
+/** What of a tenant runs, and ran, in Temporal. */
+export interface TenantWork {
+  /** Ends every workflow of the tenant that still runs, at once. @param except - id of the one that asks. @returns how many. */
+  end(tenantId: string, except: { readonly workflowId: string }): Promise<number>;
+  /** Deletes the histories of its closed sessions. @returns how many. */
+  deleteHistories(tenantId: string): Promise<number>;
 }
 
 /** Passing data of a tenant, outside of AWS. */

@@ -1,11 +1,11 @@
-import type { ServedTenant, TenantRecord, TenantStatus, WorkingStatus } from '../contracts/tenant';
+import type { ServedTenant, TenantRecord, TenantStatus, Tombstone, WorkingStatus } from '../contracts/tenant';
 
 /** The platform's list of tenants, table `tenant-registry`. */
 export interface TenantRegistry {
   /** Strongly consistent. */
   get(tenantId: string): Promise<TenantRecord | undefined>;
-  /** Every tenant, in pages of at most `limit` (default 100). */
-  list(page?: { limit?: number; cursor?: string }): Promise<{ tenants: TenantRecord[]; nextCursor?: string }>;
+  /** Every tenant, or those of one status, in pages of at most `limit` (default 100). */
+  list(page?: { limit?: number; cursor?: string; status?: TenantStatus }): Promise<{ tenants: TenantRecord[]; nextCursor?: string }>;
   /**
    * Takes the id for one operation. The same operation may call it again.
    * @throws DomainError `tenant/exists`: taken, or deleted and kept from reuse.
@@ -28,6 +28,13 @@ export interface TenantRegistry {
   claim(tenantId: string, operationId: string, from?: readonly WorkingStatus[]): Promise<TenantRecord>;
   /** Lets go of a claim; does nothing when this operation has none, or the tenant is gone. */
   releaseClaim(tenantId: string, operationId: string): Promise<void>;
+  /**
+   * Leaves nothing but a tombstone, on behalf of the operation that let the tenant go. Again is fine: the first one stands.
+   * @throws DomainError `tenant/not-found`, `tenant/busy` as `transition`.
+   */
+  bury(input: { tenantId: string; operationId: string; tombstone: Tombstone }): Promise<TenantRecord>;
+  /** Gives the id of a deleted tenant back; does nothing when another operation has written there since. */
+  purge(tenantId: string, operationId: string): Promise<void>;
   /** Notes what has been built. */
   update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'tier' | 'displayName' | 'keepUntil'>>): Promise<TenantRecord>;
 }

@@ -92,6 +92,9 @@ export const { emptyBucket } = proxyActivities<LifecycleActivities>({ ...build, 
 export const { deleteInfrastructure } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Delete the CloudFormation stack' });
 export const { scheduleKeyDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Schedule the deletion of the key' });
 export const { checkNothingRemains } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Look for what is left' });
+export const { keepInventory } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Note all there is' });
+export const { endWork } = proxyActivities<LifecycleActivities>({ ...build, summary: 'End what still runs in Temporal' });
+export const { issueCertificate } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Look once more, and sign the certificate' });
 export const { buryTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Keep the id from reuse' });
 
 /** What is stuck is often stuck because AWS is away: it goes on trying, and holds nothing up. */

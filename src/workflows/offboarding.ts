@@ -1,7 +1,8 @@
 import { patched, sleep } from '@temporalio/workflow';
 import type { PausedSchedule } from '../contracts/maintenance';
+import type { RehearsalEvidence } from '../contracts/certificate';
 import { backupIds } from '../contracts/names';
-import type { Drain, OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
+import type { OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
 import type { WorkingStatus } from '../contracts/tenant';
 import { cancelTurnsAtMs } from '../domain/draining';
 import {
@@ -18,6 +19,9 @@ import {
   deleteRuntime,
   deleteScaling,
   deleteTenantSchedules,
+  endWork,
+  issueCertificate,
+  keepInventory,
   drainSessions,
   emptyBucket,
   scheduleKeyDeletion,
@@ -35,9 +39,10 @@ import { OperationRun } from './progress';
  */
 export async function offboarding(input: OperationInput<'offboarding'>): Promise<Operation> {
   const run = new OperationRun('offboarding', input);
+  const whole = { ...input, request: wholeRequest(input.request) };
   return run.conduct(async () => {
-    await prepare(run, input);
-    await run.irrevocably(() => destroy(run, { tenantId: input.request.tenantId, operationId: input.operationId }));
+    await prepare(run, whole);
+    await run.irrevocably(() => destroy(run, whole));
   });
 }
 
@@ -59,7 +64,7 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
       if (before) await unblockTenant({ ...tenant, to: before });
     },
   );
-  const cancelTurnsAt = new Date(cancelTurnsAtMs(drainOf(request), Date.now() + heardAfterMs)).toISOString();
+  const cancelTurnsAt = new Date(cancelTurnsAtMs(request.drain, Date.now() + heardAfterMs)).toISOString();
   if (patched('tenant-schedules')) await deleteSchedules(run, tenant);
   await run.step('drain', async () => {
     await sleep(heardAfterMs);
@@ -98,12 +103,23 @@ async function waitOutGrace(run: Offboarding, tenant: { tenantId: string; operat
   await sleep(graceMs);
 }
 
-/** What was asked of an offboarding that began when only the time could be said. */
-const drainOf = (request: OffboardingRequest & { readonly drainSeconds?: number }): Drain =>
-  (request as Partial<OffboardingRequest>).drain ?? { policy: 'wait', seconds: request.drainSeconds ?? 0 };
+/** An offboarding that began when less could be asked goes on as it would have. */
+const wholeRequest = ({ drainSeconds = 0, ...request }: Partial<OffboardingRequest> & Pick<OffboardingRequest, 'tenantId' | 'graceSeconds'> & { drainSeconds?: number }): OffboardingRequest => ({
+  drain: { policy: 'wait', seconds: drainSeconds },
+  rehearsal: 'required',
+  histories: 'kept',
+  requestedBy: 'unknown',
+  ...request,
+});
 
 /** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
-async function destroy(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
+async function destroy(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
+  const tenant = { tenantId: request.tenantId, operationId };
+  const isCertified = patched('deletion-certificate');
+  if (isCertified) {
+    await run.insist('take_inventory', () => keepInventory(tenant));
+    await run.insist('end_work', () => endWork({ ...tenant, deleteHistories: request.histories === 'deleted' }));
+  }
   if (patched('complete-offboarding')) {
     await run.insist('delete_scaling', () => deleteScaling(tenant));
     await run.insist('delete_gateway', () => deleteGateway(tenant));
@@ -114,7 +130,10 @@ async function destroy(run: Offboarding, tenant: { tenantId: string; operationId
   await run.insist('delete_config', () => deleteConfig(tenant));
   await run.insist('empty_bucket', () => emptyBucket(tenant));
   await run.insist('delete_infrastructure', () => deleteInfrastructure(tenant));
-  await run.insist('schedule_key_deletion', () => scheduleKeyDeletion(tenant));
+  const keys = await run.insist('schedule_key_deletion', () => scheduleKeyDeletion(tenant));
   await run.insist('check_remains', () => checkNothingRemains(tenant));
-  await run.insist('tombstone', () => buryTenant(tenant));
+  await run.insist('tombstone', () => buryTenant({ ...tenant, keys }));
+  if (isCertified) await run.insist('certificate', () => issueCertificate({ ...tenant, operation: run.current, request, rehearsal }));
 }
+
+const rehearsal: RehearsalEvidence = { outcome: 'skipped', reason: 'The backup was not restored on trial.' };

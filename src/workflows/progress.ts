@@ -97,8 +97,8 @@ export class OperationRun<Kind extends OperationKind> {
   }
 
   /** Runs a step that can only go forward, until it succeeds. */
-  async insist(name: StepName<Kind>, attempt: () => Promise<unknown>): Promise<void> {
-    await this.untilDone(name, attempt, { trying: 'running', resting: 'stuck', done: 'completed' });
+  async insist<T>(name: StepName<Kind>, attempt: () => Promise<T>): Promise<T> {
+    return this.untilDone(name, attempt, { trying: 'running', resting: 'stuck', done: 'completed' });
   }
 
   skip(name: StepName<Kind>): void {
@@ -148,9 +148,9 @@ export class OperationRun<Kind extends OperationKind> {
     await this.untilDone(step, run, { trying: 'undoing', resting: 'undo_failed', done: 'undone' });
   }
 
-  private async untilDone(step: StepName<Kind>, attempt: () => Promise<unknown>, states: Record<'trying' | 'resting' | 'done', StepState>): Promise<void> {
+  private async untilDone<T>(step: StepName<Kind>, attempt: () => Promise<T>, states: Record<'trying' | 'resting' | 'done', StepState>): Promise<T> {
     this.advance(step, states.trying, { attempt: 1 });
-    await this.retries.untilDone(attempt, (failed) => {
+    const result = await this.retries.untilDone(attempt, (failed) => {
       const error = failureOf(failed.error).message;
       if (!failed.isResting) this.advance(step, states.trying, { attempt: failed.attempt + 1, error });
       else {
@@ -159,6 +159,12 @@ export class OperationRun<Kind extends OperationKind> {
       }
     });
     this.advance(step, states.done);
+    return result;
+  }
+
+  /** The operation as it is now. */
+  get current(): Operation {
+    return this.operation;
   }
 
   /** Beside the operation: that nobody could be called must not hold it up. Operations that came to rest before go on without. */

@@ -29,7 +29,7 @@ export const onboardingRequest: OnboardingRequest = {
   administrator: { email: 'ann@acme.example' },
   agent: AgentConfig.parse({}),
 };
-export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drain: { policy: 'wait', seconds: 5 } };
+export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drain: { policy: 'wait', seconds: 5 }, rehearsal: 'required', histories: 'kept', requestedBy: 'operator-1' };
 
 const infrastructure: TenantInfrastructure = {
   userPoolId: 'us-east-1_pool',
@@ -141,7 +141,7 @@ export class LifecycleScript {
       createInfrastructure: () => this.act('createInfrastructure').then(() => infrastructure),
       deleteInfrastructure: does('deleteInfrastructure'),
       emptyBucket: does('emptyBucket'),
-      scheduleKeyDeletion: () => this.act('scheduleKeyDeletion').then(() => undefined),
+      scheduleKeyDeletion: () => this.act('scheduleKeyDeletion').then(() => []),
       checkNothingRemains: does('checkNothingRemains'),
       createTenantSchedules: ({ paused }) => {
         this.schedulesCreatedPaused.push(paused);
@@ -169,6 +169,9 @@ export class LifecycleScript {
       announceDeletion: does('announceDeletion'),
       terminateSessions: does('terminateSessions'),
       reportStuck: (resting) => this.act('reportStuck').then(() => void this.calledForHelp.push(resting)),
+      keepInventory: () => this.act('keepInventory').then(() => ({ location: 's3://bucket/inventory.json', resources: 17 })),
+      endWork: does('endWork'),
+      issueCertificate: does('issueCertificate'),
       takeBackup: does('takeBackup'),
       verifyBackup: does('verifyBackup'),
       pruneBackups: () => this.act('pruneBackups').then(() => ({ deleted: [] })),

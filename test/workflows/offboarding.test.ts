@@ -8,6 +8,8 @@ const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeavi
 const undosOf = (name: (typeof preparation)[number]): ActivityName[] =>
   preparation.indexOf(name) > preparation.indexOf('schedulesBeforeLeaving') ? ['createTenantSchedules', 'unblockTenant'] : ['unblockTenant'];
 const deletion = [
+  'keepInventory',
+  'endWork',
   'deleteScaling',
   'deleteGateway',
   'deleteIdentity',
@@ -19,6 +21,7 @@ const deletion = [
   'scheduleKeyDeletion',
   'checkNothingRemains',
   'buryTenant',
+  'issueCertificate',
 ] as const;
 const week: OffboardingRequest = { ...offboardingRequest, graceSeconds: 7 * 86_400 };
 
@@ -166,7 +169,7 @@ it('gives back the schedules as they were, although the first attempt to delete 
 describe('once deletion has begun', () => {
   it('refuses to be cancelled, by the API and by the Temporal UI', async () => {
     const script = new LifecycleScript();
-    const deleting = script.hold('deleteMemory');
+    const deleting = script.hold('keepInventory');
     await offboarding(script, async ({ env, operations, handle, result }) => {
       await operations.start('offboarding', offboardingId, offboardingRequest);
       await Promise.all([deleting.begun, env.sleep('2 seconds')]);

@@ -1,6 +1,7 @@
 import { createAlarmActivities } from './alarms';
 import { type AgentDeps, createAgentActivities } from './agent';
 import { type BackupActivityDeps, createBackupActivities } from './backups';
+import { type CertificateDeps, createCertificateActivities } from './certificate';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createPartActivities, type PartsDeps } from './parts';
 import { createRegistryActivities, type RegistryDeps } from './registry';
@@ -10,7 +11,7 @@ import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './s
 import type { Metrics } from '../../ports/metrics';
 import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps {
+export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps {
   readonly metrics: Metrics;
   readonly schedules: Schedules;
 }
@@ -25,6 +26,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createSessionRestActivities(deps),
   ...createBackupActivities(deps),
   ...createAlarmActivities(deps),
+  ...createCertificateActivities(deps),
   ...createScheduleActivities(deps),
 });
 

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
+import type { KeyDeletion } from '../../contracts/certificate';
 import type { TenantInfrastructure } from '../../contracts/tenant';
 import { describeResource, leftovers } from '../../domain/inventory';
 import type { TenantData, TenantStacks, TenantTraces } from '../../ports/provisioning';
@@ -43,7 +44,7 @@ export const createInfrastructureActivities = ({ registry, stacks, data, traces,
   },
 
   /** Without its key, what may be left of the tenant anywhere is unreadable. */
-  async scheduleKeyDeletion({ tenantId }: { tenantId: string }): Promise<{ keyArn: string; deletionDate: string } | undefined> {
+  async scheduleKeyDeletion({ tenantId }: { tenantId: string }): Promise<KeyDeletion[]> {
     return await data.scheduleKeyDeletion(tenantId);
   },
 

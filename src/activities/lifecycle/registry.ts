@@ -1,3 +1,4 @@
+import type { KeyDeletion } from '../../contracts/certificate';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { RequestRate, TenantRecord, Tier, WorkingStatus } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
@@ -101,8 +102,9 @@ export const createRegistryActivities = ({ registry, operations, tenantCacheMs }
   },
 
   /** The entry stays, so that nobody gets the id again. */
-  async buryTenant({ tenantId, operationId }: OfOperation): Promise<void> {
-    await registry.transition({ tenantId, from: ['offboarding'], to: 'deleted', operationId });
+  async buryTenant({ tenantId, operationId, keys = [] }: OfOperation & { keys?: readonly KeyDeletion[] }): Promise<void> {
+    const keysDeletedAt = keys.map(({ deletionDate }) => deletionDate).sort().at(-1);
+    await registry.bury({ tenantId, operationId, tombstone: { deletedAt: new Date().toISOString(), ...(keysDeletedAt !== undefined && { keysDeletedAt }) } });
   },
 });
 

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 import { type CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateTableCommand, DescribeTableCommand, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
-import { CreateAliasCommand, CreateKeyCommand, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
+import { CreateAliasCommand, CreateKeyCommand, type CreateKeyCommandInput, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
   HeadBucketCommand,
@@ -113,18 +113,27 @@ async function ensureOperatorPool({ cognito, ssm }: PlatformClients): Promise<Us
 }
 
 /** A key that is rotated each year. @returns its ARN. */
-async function ensureKey(kms: KMSClient, AliasName: string, Description: string): Promise<string> {
+async function ensureSealingKey(kms: KMSClient, AliasName: string, Description: string): Promise<string> {
+  const { arn, isNew } = await ensureKey(kms, AliasName, { Description });
+  if (isNew) await kms.send(new EnableKeyRotationCommand({ KeyId: arn }));
+  return arn;
+}
+
+/** RSA, so that anybody can check a certificate with tools at hand. It is not rotated: certificates name the key they were signed with. */
+const ensureCertificateKey = (kms: KMSClient) =>
+  ensureKey(kms, platformResources.certificateKeyAlias, { Description: 'Signs deletion certificates', KeySpec: 'RSA_3072', KeyUsage: 'SIGN_VERIFY' });
+
+async function ensureKey(kms: KMSClient, AliasName: string, key: CreateKeyCommandInput): Promise<{ arn: string; isNew: boolean }> {
   try {
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: AliasName }));
-    if (KeyMetadata?.Arn) return KeyMetadata.Arn;
+    if (KeyMetadata?.Arn) return { arn: KeyMetadata.Arn, isNew: false };
   } catch (error) {
     if (!isAwsError(error, 'NotFoundException')) throw error;
   }
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description }));
-  if (!KeyMetadata?.KeyId || !KeyMetadata.Arn) throw new Error('KMS answered without a key.');
-  await kms.send(new EnableKeyRotationCommand({ KeyId: KeyMetadata.KeyId }));
-  await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata.KeyId }));
-  return KeyMetadata.Arn;
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand(key));
+  if (!KeyMetadata?.Arn) throw new Error('KMS answered without a key.');
+  await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata.Arn }));
+  return { arn: KeyMetadata.Arn, isNew: true };
 }
 
 async function bucketExists(s3: S3Client, Bucket: string): Promise<boolean> {
@@ -175,14 +184,15 @@ async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string |
   );
 }
 
-/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key, alarm. Idempotent. */
+/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
 export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings & { readonly alarmTopicArn?: string | undefined }, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
   await ensureRegistry(aws.table, signal);
-  const backupKeyArn = await ensureKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
+  const backupKeyArn = await ensureSealingKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
   await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
-  await ensureKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');
+  await ensureSealingKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');
   await ensureStuckAlarm(aws.cloudWatch, settings.alarmTopicArn);
+  await ensureCertificateKey(aws.kms);
   return ensureOperatorPool(aws);
 }
 

@@ -1,4 +1,6 @@
 import { DescribeKeyCommand, type KeyMetadata, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import type { KeyDeletion } from '../../contracts/certificate';
 import { tenantResources } from '../../contracts/names';
 import type { TenantData } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -20,18 +22,31 @@ export function createTenantData({ aws, registry }: { aws: PlatformClients; regi
     return [...new Map(keys.map((key) => [key.Arn, key])).values()];
   }
 
-  async function scheduleDeletion({ Arn: KeyId, DeletionDate }: KeyMetadata): Promise<{ keyArn: string; deletionDate: string }> {
+  async function scheduleDeletion({ Arn: KeyId, DeletionDate }: KeyMetadata): Promise<KeyDeletion> {
     const date = DeletionDate ?? (await aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: keyDeletionWindowDays }))).DeletionDate;
     if (!KeyId || !date) throw new Error(`KMS did not say when ${KeyId ?? 'the key'} will be deleted.`);
     return { keyArn: KeyId, deletionDate: date.toISOString() };
   }
 
+  /** What was uploaded in part lies in the bucket, and no list of objects shows it. */
+  async function abortUploads(Bucket: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const uploads = (await ifThere(aws.s3.send(new ListMultipartUploadsCommand({ Bucket }))))?.Uploads ?? [];
+      if (uploads.length === 0) return;
+      await Promise.all(uploads.map(({ Key, UploadId }) => ifThere(aws.s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })))));
+    }
+  }
+
   return {
-    emptyBucket: (tenantId, waiting) => deleteAllVersions(aws.s3, { Bucket: tenantResources(tenantId).bucket }, waiting),
+    async emptyBucket(tenantId, waiting) {
+      const { bucket: Bucket } = tenantResources(tenantId);
+      await abortUploads(Bucket, waiting.signal);
+      await deleteAllVersions(aws.s3, { Bucket }, waiting);
+    },
 
     async scheduleKeyDeletion(tenantId) {
-      const [first] = await Promise.all((await keysOf(tenantId)).map(scheduleDeletion));
-      return first;
+      return Promise.all((await keysOf(tenantId)).map(scheduleDeletion));
     },
   };
 }

@@ -2,7 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
 import { isScratchTenant, platformResources, tenantIdPattern } from '../../contracts/names';
-import { TenantRecord } from '../../contracts/tenant';
+import { TenantRecord, type TenantStatus } from '../../contracts/tenant';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
 
@@ -51,14 +51,15 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
   return {
     get,
 
-    async list({ limit = 100, cursor } = {}) {
-      const page = await table.send(
-        new ScanCommand({ TableName, Limit: limit, ConsistentRead: true, ...(cursor !== undefined && { ExclusiveStartKey: { tenantId: decodeCursor(cursor, tenantIdPattern) } }) }),
-      );
-      return {
-        tenants: (page.Items ?? []).map((item) => TenantRecord.parse(item)),
-        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['tenantId'])) }),
-      };
+    async list({ limit = 100, cursor, status } = {}) {
+      const tenants: TenantRecord[] = [];
+      let after = cursor === undefined ? undefined : { tenantId: decodeCursor(cursor, tenantIdPattern) };
+      do {
+        const page = await table.send(new ScanCommand({ TableName, Limit: limit - tenants.length, ConsistentRead: true, ...ofStatus(status), ExclusiveStartKey: after }));
+        tenants.push(...(page.Items ?? []).map((item) => TenantRecord.parse(item)));
+        after = page.LastEvaluatedKey && { tenantId: String(page.LastEvaluatedKey['tenantId']) };
+      } while (after && tenants.length < limit);
+      return { tenants, ...(after && { nextCursor: encodeCursor(after.tenantId) }) };
     },
 
     async reserve(request) {
@@ -110,6 +111,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
     },
 
     ...claims(table, get),
+    ...burials(table, get),
 
     async update(tenantId, changes) {
       const write = table.send(
@@ -168,5 +170,48 @@ const claims = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick
     await unlessRefused<unknown>(write, () => undefined);
   },
 });
+
+/** What is left of a tenant's entry at its end. */
+const burials = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick<TenantRegistry, 'bury' | 'purge'> => ({
+  async bury({ tenantId, operationId, tombstone }) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { tenantId },
+        UpdateExpression: 'SET #status = :deleted, tombstone = if_not_exists(tombstone, :tombstone), updatedAt = :now REMOVE keepUntil, claimedBy',
+        ConditionExpression: '#status IN (:offboarding, :deleted) AND operationId = :operation',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':deleted': 'deleted', ':offboarding': 'offboarding', ':operation': operationId, ':tombstone': tombstone, ':now': new Date().toISOString() },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return unlessRefused(write.then(recordOf), async (cause) => {
+      const record = await get(tenantId);
+      if (!record) throw notFound(tenantId);
+      throw busy(record, operationId, cause);
+    });
+  },
+
+  async purge(tenantId, operationId) {
+    const write = table.send(
+      new DeleteCommand({
+        TableName,
+        Key: { tenantId },
+        ConditionExpression: '#status = :deleted AND operationId = :operation',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':deleted': 'deleted', ':operation': operationId },
+      }),
+    );
+    await unlessRefused<unknown>(write, () => undefined);
+  },
+});
+
+/** DynamoDB filters what it has read: a page of it may hold few of one status, or none. */
+const ofStatus = (status: TenantStatus | undefined) =>
+  status !== undefined && {
+    FilterExpression: '#status = :status',
+    ExpressionAttributeNames: { '#status': 'status' },
+    ExpressionAttributeValues: { ':status': status },
+  };
 
 const recordOf = ({ Attributes }: { Attributes?: unknown }): TenantRecord => TenantRecord.parse(Attributes);

@@ -1,12 +1,14 @@
-import type { Client } from '@temporalio/client';
-import { searchAttributes, tenantOfWork } from '../../contracts/names';
+import { type Client, isGrpcServiceError } from '@temporalio/client';
+import { searchAttributes, sessionOfWorkflow, tenantOfWork } from '../../contracts/names';
+import type { TenantWork } from '../../ports/provisioning';
 import type { ResourceFinder } from '../../ports/tenant-inventory';
-import { translating } from './errors';
+import { sessionWorkflow } from '../../workflows/definitions';
+import { translating, unlessMissing } from './errors';
 
 const listWithinMs = 10_000;
 
 /** Running workflows and schedules of tenants. Temporal's lists lag behind by moments. */
-export function createTenantWork(client: Client): ResourceFinder {
+export function createTenantWork(client: Client): ResourceFinder & TenantWork {
   const listing = <T>(list: () => Promise<T[]>) => translating(() => client.withDeadline(Date.now() + listWithinMs, list));
 
   const schedules = () =>
@@ -16,13 +18,15 @@ export function createTenantWork(client: Client): ResourceFinder {
       return ids;
     });
 
-  const running = (tenantId: string) =>
+  const executions = (tenantId: string, which: string) =>
     listing(async () => {
-      const ids: string[] = [];
-      const query = `${searchAttributes.tenantId}="${tenantId}" AND ExecutionStatus="Running"`;
-      for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
-      return ids;
+      const found: { workflowId: string; runId: string }[] = [];
+      const query = `${searchAttributes.tenantId}="${tenantId}" AND ${which}`;
+      for await (const { workflowId, runId } of client.workflow.list({ query })) found.push({ workflowId, runId });
+      return found;
     });
+  const running = async (tenantId: string) => (await executions(tenantId, 'ExecutionStatus="Running"')).map(({ workflowId }) => workflowId);
+  const calling = <T>(call: () => Promise<T>) => unlessMissing(() => client.withDeadline(Date.now() + listWithinMs, call));
 
   return {
     checks: [
@@ -36,6 +40,25 @@ export function createTenantWork(client: Client): ResourceFinder {
         ...scheduleIds.filter((id) => tenantOfWork(id) === tenantId).map((name) => ({ service: 'temporal', type: 'schedule', name })),
       ];
     },
+    async end(tenantId, except) {
+      const ids = (await running(tenantId)).filter((workflowId) => workflowId !== except.workflowId);
+      for (const workflowId of ids) await calling(() => client.workflow.getHandle(workflowId).terminate('its tenant leaves'));
+      return ids.length;
+    },
+    async deleteHistories(tenantId) {
+      const closed = await executions(tenantId, `WorkflowType="${sessionWorkflow}" AND ExecutionStatus!="Running"`);
+      const { namespace } = client.options;
+      for (const workflowExecution of closed.filter(({ workflowId }) => sessionOfWorkflow(workflowId)))
+        await calling(() => client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution }).catch(unlessGone));
+      return closed.length;
+    },
     tenantIds: async () => (await schedules()).flatMap((id) => tenantOfWork(id) ?? []),
   };
+}
+
+/** gRPC's own number: the client's package does not export its name. */
+const grpcNotFound = 5;
+
+function unlessGone(error: unknown): void {
+  if (!isGrpcServiceError(error) || !([grpcNotFound] as number[]).includes(error.code)) throw error;
 }

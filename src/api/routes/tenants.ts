@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DrainPolicy, Operation } from '../../contracts/operation';
+import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts/operation';
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Operations } from '../../ports/operations';
@@ -26,6 +26,10 @@ const Offboard = z.strictObject({
   drainPolicy: DrainPolicy.default('wait'),
   /** How long they may take with the policy `wait`. */
   drainSeconds: z.coerce.number().int().min(0).max(secondsPerDay).default(300),
+  /** Deletes without having restored the backup on trial; the certificate says so. */
+  skipRehearsal: z.stringbool().default(false),
+  /** Of the tenant's closed sessions, in Temporal. */
+  deleteHistories: z.stringbool().default(false),
 });
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -91,9 +95,18 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
     query: Offboard,
     response: Operation,
     status: 202,
-    async handle({ params: { tenantId }, query: { graceSeconds, drainPolicy: policy, drainSeconds }, idempotencyKey }) {
-      const request = { tenantId, graceSeconds, drain: { policy, seconds: policy === 'wait' ? drainSeconds : 0 } };
+    async handle({ params: { tenantId }, query, caller, idempotencyKey }) {
+      const request = offboardingOf(tenantId, query, caller.userId);
       return accepted(await operations.start('offboarding', operationIdFor('offboarding', tenantId, idempotencyKey), request));
     },
   }),
 ];
+
+const offboardingOf = (tenantId: string, query: z.output<typeof Offboard>, requestedBy: string): OffboardingRequest => ({
+  tenantId,
+  graceSeconds: query.graceSeconds,
+  drain: { policy: query.drainPolicy, seconds: query.drainPolicy === 'wait' ? query.drainSeconds : 0 },
+  rehearsal: query.skipRehearsal ? 'skipped' : 'required',
+  histories: query.deleteHistories ? 'deleted' : 'kept',
+  requestedBy,
+});

@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { createOperations } from '../../../src/adapters/temporal/operations';
 import { operationIds } from '../../../src/contracts/names';
+import { offboardingRequest } from '../../workflows/lifecycle-script';
 
 const operationId = operationIds.of('onboarding', 'acme', '0123456789abcdefghjkmnpqrs');
 
@@ -21,6 +22,6 @@ it('says that Temporal is not there, and when to come back', async () => {
   const unavailable = { code: 'dependency/unavailable', retryAfterSeconds: expect.any(Number) as unknown };
   await expect(operations.get(operationId)).rejects.toMatchObject(unavailable);
   await expect(operations.cancel(operationId)).rejects.toMatchObject(unavailable);
-  await expect(operations.start('offboarding', operationId, { tenantId: 'acme', graceSeconds: 0, drain: { policy: 'wait', seconds: 1 } })).rejects.toMatchObject(unavailable);
+  await expect(operations.start('offboarding', operationId, offboardingRequest)).rejects.toMatchObject(unavailable);
   await connection.close();
 });

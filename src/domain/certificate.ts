@@ -1,0 +1,73 @@
+import { type BackupEvidence, certificateFormat, type DeletionCertificate, type KeyDeletion, type RehearsalEvidence } from '../contracts/certificate';
+import type { InventoryReport, OwnedResource } from '../contracts/inventory';
+import type { OffboardingRequest, Operation } from '../contracts/operation';
+import { mayStay } from './inventory';
+import { stepTitles } from './operation';
+
+interface Evidence {
+  readonly displayName: string;
+  readonly operation: Operation;
+  readonly request: OffboardingRequest;
+  /** What there was when deletion began, and where that list is kept. */
+  readonly before: { readonly report: InventoryReport; readonly location: string; readonly sha256: string; readonly takenAt: string };
+  /** What there is now: only what may stay. */
+  readonly after: InventoryReport;
+  readonly keys: readonly KeyDeletion[];
+  readonly backup: BackupEvidence;
+  readonly rehearsal: RehearsalEvidence;
+  readonly issuedAt: string;
+}
+
+/** Puts together what proves that a tenant is gone. @throws TypeError when a kind was owned that nobody looks for any more. */
+export function certify(evidence: Evidence): DeletionCertificate {
+  const { operation, request, before, after, displayName, issuedAt } = evidence;
+  const { report, ...inventory } = before;
+  return {
+    format: certificateFormat,
+    tenantId: operation.tenantId,
+    displayName,
+    operationId: operation.operationId,
+    requestedBy: request.requestedBy,
+    requestedAt: operation.startedAt,
+    issuedAt,
+    asked: { graceSeconds: request.graceSeconds, drain: request.drain, rehearsal: request.rehearsal, histories: request.histories },
+    steps: operation.steps.flatMap(({ name, state, startedAt, finishedAt }) =>
+      startedAt === undefined || state === 'running' ? [] : [{ name, title: titleOf(name), state, startedAt, ...(finishedAt !== undefined && { finishedAt }) }],
+    ),
+    ...(operation.sessions && { sessions: operation.sessions }),
+    inventory,
+    resources: report.resources.map((resource) => certifiedResource(resource, after)),
+    checks: after.checks.map(({ found, ...check }) => ({ ...check, before: checkOf(check, report)?.found ?? 0, after: found })),
+    keys: [...evidence.keys],
+    backup: evidence.backup,
+    rehearsal: evidence.rehearsal,
+    kept: keptOf(evidence),
+  };
+}
+
+function certifiedResource(resource: OwnedResource, after: InventoryReport): DeletionCertificate['resources'][number] {
+  const check = checkOf(resource, after);
+  if (!check) throw new TypeError(`Nobody looks for ${resource.service}:${resource.type}.`);
+  const still = after.resources.find(({ service, type, name }) => service === resource.service && type === resource.type && name === resource.name);
+  return { ...resource, outcome: still && mayStay(still) ? 'kept' : 'absent', call: check.call, checkedAt: check.checkedAt };
+}
+
+const checkOf = ({ service, type }: Pick<OwnedResource, 'service' | 'type'>, { checks }: InventoryReport) =>
+  checks.find((check) => check.service === service && check.type === type);
+
+/** Everything of the tenant that is still somewhere; a reader must not have to guess. */
+const keptOf = ({ operation: { tenantId }, request, keys, backup, before }: Evidence): DeletionCertificate['kept'] => [
+  {
+    what: `backup ${backup.backupId}, sealed under the platform's backup key, at ${backup.location}`,
+    why: 'so that the tenant can be restored',
+    until: backup.expiresAt ?? 'it is deleted by an operator',
+  },
+  ...keys.map(({ keyArn, deletionDate }) => ({ what: `key ${keyArn}, which opens nothing any more`, why: 'KMS deletes no key at once', until: deletionDate })),
+  { what: `the id ${tenantId}, as a tombstone in the registry`, why: 'so that nobody else gets it', until: 'it is purged by an operator' },
+  { what: `this certificate and the inventory it rests on, at ${before.location}`, why: 'as proof', until: 'they are deleted by an operator' },
+  request.histories === 'kept'
+    ? { what: 'histories of closed workflows in Temporal: steps and times, no texts', why: 'Temporal keeps them for its retention', until: 'the retention of the namespace is over' }
+    : { what: 'histories of operations on the tenant in Temporal: steps and times, no texts', why: 'they record this deletion', until: 'the retention of the namespace is over' },
+];
+
+const titleOf = (name: string): string => (Object.hasOwn(stepTitles, name) ? stepTitles[name as keyof typeof stepTitles] : name);
