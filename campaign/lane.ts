@@ -102,7 +102,7 @@ export class Lane {
   }
 
   beginOffboarding(tenantId: string, key: string, graceSeconds = 0): Promise<Operation> {
-    return this.call<Operation>('DELETE', `tenants/${tenantId}?graceSeconds=${graceSeconds}&drainSeconds=0`, { idempotencyKey: key });
+    return this.call<Operation>('DELETE', `tenants/${tenantId}?graceSeconds=${graceSeconds}&drainSeconds=0&skipRehearsal=true`, { idempotencyKey: key });
   }
 
   /** @returns undefined while there is no such operation (yet). */

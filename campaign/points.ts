@@ -36,6 +36,9 @@ const aws = (service: string, action: string, nameOf: (names: ReturnType<typeof 
 /** In a backup's path. */
 const inBackups = (method: string) => (tenantId: string) => ({ service: 's3', action: `${method} /tenure-backups-`, includes: [`/${tenantId}/`] });
 
+/** A tenant's certificate, and what it rests on. */
+const inCertificates = (method: string, name: string) => (tenantId: string) => ({ service: 's3', action: `${method} /tenure-backups-`, includes: [`/certificates/${tenantId}/`, name] });
+
 const temporal = (action: string, ...includes: readonly ((tenantId: string) => string)[]) => (tenantId: string) => ({
   service: 'temporal',
   action,
@@ -142,12 +145,16 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
       ],
     },
     backup: { forward: [{ name: 'PutObject backup', match: inBackups('PUT') }] },
+    // An operation of its own, in a tenant of its own: what can go wrong in it is what can go wrong in an onboarding.
+    rehearse_restore: { forward: [] },
     verify_backup: { forward: [{ name: 'GetObject backup', match: inBackups('GET') }] },
     grace_period: {
       forward: [
         { name: 'RespondWorkflowTaskCompleted', match: temporal('RespondWorkflowTaskCompleted', operationsOf, named(`"startToFireTimeout":{"seconds":"${graceSeconds}"`)), carriesWorkflow: true, isShared: true },
       ],
     },
+    take_inventory: { forward: [{ name: 'PutObject inventory', match: inCertificates('PUT', 'inventory.json') }] },
+    end_work: { forward: [answerOf('endWork')] },
     delete_scaling: { forward: [answerOf('deleteScaling')] },
     delete_gateway: { forward: [answerOf('deleteGateway')] },
     delete_identity: { forward: [answerOf('deleteIdentity')] },
@@ -158,6 +165,7 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
     delete_infrastructure: { forward: [deleteStack] },
     schedule_key_deletion: { forward: [findKeys] },
     check_remains: { forward: [{ name: 'DescribeTable', match: (tenantId) => ({ service: 'dynamodb', action: 'DescribeTable', includes: [`"${tenantResources(tenantId).table}"`] }) }] },
-    tombstone: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":to":{"S":"deleted"}']) }] },
+    tombstone: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":tombstone"']) }] },
+    certificate: { forward: [{ name: 'PutObject certificate', match: inCertificates('PUT', 'certificate.json') }, answerOf('issueCertificate')] },
   },
 };

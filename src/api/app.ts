@@ -9,6 +9,7 @@ import { problemHandler } from './problem';
 import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
+import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
@@ -30,6 +31,7 @@ export type AppDeps = MountDeps &
   DiagnosticsRoutesDeps &
   MaintenanceRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
+  CertificateRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
   Parameters<typeof healthRoutes>[0] &
@@ -41,6 +43,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   const routes = [
     ...tenantRoutes(deps),
     ...tenantChangeRoutes(deps),
+    ...certificateRoutes(deps),
     ...operationRoutes(deps),
     ...maintenanceRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),

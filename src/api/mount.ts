@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import type { ServedTenant } from '../contracts/tenant';
@@ -27,6 +28,7 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
         ...parsed,
         header: (name) => request.get(name),
         wantsEvents: route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream',
+        wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
         signal: context.signal,
         logger: context.logger,
       });
@@ -73,9 +75,19 @@ function authorize({ permissions }: Caller, permission: Exclude<Route['access'],
 
 async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
   if ('headers' in reply) response.set(reply.headers);
-  if ('events' in reply) await sendEvents(response, reply.events, context);
+  if (route.hasPage) response.vary('Accept');
+  if ('page' in reply) sendPage(response, reply.page);
+  else if ('events' in reply) await sendEvents(response, reply.events, context);
   else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
   else response.status(reply.status).end();
+}
+
+/** A page may hold what others wrote: it loads nothing, runs nothing, and is kept by no cache. */
+function sendPage(response: Response, { html, style }: { html: string; style: string }): void {
+  const styleHash = createHash('sha256').update(style).digest('base64');
+  response.set('Content-Security-Policy', `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
+  response.set('Cache-Control', 'no-store');
+  response.type('html').send(html);
 }
 
 function refuseOtherMethods(app: Express, routes: readonly Route[]): void {

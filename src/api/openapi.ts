@@ -66,12 +66,13 @@ function operationOf(route: Route, schemas: Schemas): Json {
 /** A token of any of them will do. */
 const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
-function responsesOf({ status, summary, response, streams, otherStatuses = {} }: Route, schemas: Schemas): Json {
+function responsesOf({ status, summary, response, streams, hasPage, otherStatuses = {} }: Route, schemas: Schemas): Json {
   const json = { 'application/json': { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
+  const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
   const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, { description, ...(other !== '204' && { content: json }) }]);
   return {
-    [status]: { description: summary, content: { ...json, ...(streams && events) } },
+    [status]: { description: summary, content: { ...json, ...(streams && events), ...(hasPage && page) } },
     ...Object.fromEntries(others),
     default: { $ref: '#/components/responses/Problem' },
   };

@@ -21,6 +21,8 @@ export interface RouteInput<Params, Query, Body> {
   readonly header: (name: string) => string | undefined;
   /** Whether the caller would rather have server-sent events. */
   readonly wantsEvents: boolean;
+  /** Whether the caller would rather have a page that a person can read. */
+  readonly wantsPage: boolean;
   /** Aborted when the caller has gone away, or the process is about to stop. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
@@ -30,6 +32,8 @@ export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
   /** Server-sent events; `idle` when nothing has come for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
+  /** HTML, with the style it carries: nothing else of it is loaded or run. */
+  | { readonly page: { readonly html: string; readonly style: string }; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {
@@ -47,6 +51,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly otherStatuses?: Readonly<Record<number, string>>;
   /** Whether it can answer with server-sent events. */
   readonly streams?: boolean;
+  /** Whether it can answer with a page for people. */
+  readonly hasPage?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
   readonly idempotent?: boolean;
   /** Headers it needs, by name, and what they hold. */

@@ -123,6 +123,7 @@ export const operationSteps = {
     'drain',
     'backup',
     'verify_backup',
+    'rehearse_restore',
     'grace_period',
     'take_inventory',
     'end_work',

@@ -71,3 +71,12 @@ const keptOf = ({ operation: { tenantId }, request, keys, backup, before }: Evid
 ];
 
 const titleOf = (name: string): string => (Object.hasOwn(stepTitles, name) ? stepTitles[name as keyof typeof stepTitles] : name);
+
+/** What a completed rehearsal proves. */
+export const rehearsalEvidence = ({ operationId, startedAt, finishedAt = startedAt, comparison = [] }: Operation): RehearsalEvidence => ({
+  outcome: 'passed',
+  operationId,
+  finishedAt,
+  durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
+  compared: comparison.map((one) => ({ ...one })),
+});

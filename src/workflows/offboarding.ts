@@ -4,6 +4,7 @@ import type { RehearsalEvidence } from '../contracts/certificate';
 import { backupIds } from '../contracts/names';
 import type { OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
 import type { WorkingStatus } from '../contracts/tenant';
+import { rehearsalEvidence } from '../domain/certificate';
 import { cancelTurnsAtMs } from '../domain/draining';
 import {
   announceDeletion,
@@ -32,6 +33,7 @@ import {
   verifyBackup,
 } from './lifecycle-activities';
 import { OperationRun } from './progress';
+import { rehearseRestore } from './rehearse';
 
 /**
  * Lets a tenant go. Until deletion begins, a failure or a cancellation makes the tenant what it was (its backup is
@@ -41,14 +43,14 @@ export async function offboarding(input: OperationInput<'offboarding'>): Promise
   const run = new OperationRun('offboarding', input);
   const whole = { ...input, request: wholeRequest(input.request) };
   return run.conduct(async () => {
-    await prepare(run, whole);
-    await run.irrevocably(() => destroy(run, whole));
+    const { rehearsal } = await prepare(run, whole);
+    await run.irrevocably(() => destroy(run, whole, rehearsal));
   });
 }
 
 type Offboarding = OperationRun<'offboarding'>;
 
-async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
+async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<{ rehearsal: RehearsalEvidence }> {
   const { tenantId, graceSeconds } = request;
   const tenant = { tenantId, operationId };
   let before: WorkingStatus | undefined;
@@ -74,9 +76,22 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
   await run.step('backup', () => takeBackup(backup));
   await run.step('verify_backup', () => verifyBackup(backup));
   run.noteBackup(backup.backupId);
+  const rehearsal = patched('restore-rehearsed') ? await rehearse(run, request, backup.backupId) : skippedRehearsal;
   if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   else run.skip('grace_period');
+  return { rehearsal };
 }
+
+/** Nothing is deleted before its backup has brought a tenant back, unless that was asked for. */
+async function rehearse(run: Offboarding, { tenantId, rehearsal }: OffboardingRequest, backupId: string): Promise<RehearsalEvidence> {
+  if (rehearsal === 'skipped') {
+    run.skip('rehearse_restore');
+    return { ...skippedRehearsal, reason: 'The operator asked to skip it.' };
+  }
+  return rehearsalEvidence(await run.step('rehearse_restore', () => rehearseRestore({ sourceTenantId: tenantId, backupId })));
+}
+
+const skippedRehearsal = { outcome: 'skipped', reason: 'The offboarding began before restores were rehearsed.' } as const;
 
 /** Nothing starts by the clock any more; who stays gets back what was scheduled, paused where it was. */
 async function deleteSchedules(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
@@ -113,7 +128,7 @@ const wholeRequest = ({ drainSeconds = 0, ...request }: Partial<OffboardingReque
 });
 
 /** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
-async function destroy(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<void> {
+async function destroy(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>, rehearsal: RehearsalEvidence): Promise<void> {
   const tenant = { tenantId: request.tenantId, operationId };
   const isCertified = patched('deletion-certificate');
   if (isCertified) {
@@ -135,5 +150,3 @@ async function destroy(run: Offboarding, { operationId, request }: OperationInpu
   await run.insist('tombstone', () => buryTenant({ ...tenant, keys }));
   if (isCertified) await run.insist('certificate', () => issueCertificate({ ...tenant, operation: run.current, request, rehearsal }));
 }
-
-const rehearsal: RehearsalEvidence = { outcome: 'skipped', reason: 'The backup was not restored on trial.' };

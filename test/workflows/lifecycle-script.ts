@@ -29,7 +29,7 @@ export const onboardingRequest: OnboardingRequest = {
   administrator: { email: 'ann@acme.example' },
   agent: AgentConfig.parse({}),
 };
-export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drain: { policy: 'wait', seconds: 5 }, rehearsal: 'required', histories: 'kept', requestedBy: 'operator-1' };
+export const offboardingRequest: OffboardingRequest = { tenantId, graceSeconds: 0, drain: { policy: 'wait', seconds: 5 }, rehearsal: 'skipped', histories: 'kept', requestedBy: 'operator-1' };
 
 const infrastructure: TenantInfrastructure = {
   userPoolId: 'us-east-1_pool',

@@ -89,6 +89,45 @@ describe('running turns', () => {
   });
 });
 
+describe('the restore of the backup', () => {
+  const required: OffboardingRequest = { ...week, rehearsal: 'required' };
+
+  it('is rehearsed before the grace period, and the certificate gets its figures', async () => {
+    const script = new LifecycleScript();
+    const certified = script.hear('issueCertificate');
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', offboardingId, required);
+      expect(stepOf(await result(), 'rehearse_restore')).toMatchObject({ state: 'completed' });
+      const [compared, announced, noted] = (['compareWithBackup', 'announceDeletion', 'keepInventory'] as const).map((name) => script.calls.indexOf(name));
+      expect(compared).toBeGreaterThan(script.calls.indexOf('verifyBackup'));
+      expect(announced).toBeGreaterThan(compared ?? Infinity);
+      expect(noted).toBeGreaterThan(announced ?? Infinity);
+      expect(await certified).toMatchObject({ rehearsal: { outcome: 'passed', operationId: expect.stringContaining('rehearsal_scratch-') as string } });
+    });
+  });
+
+  it('that does not bring everything back deletes nothing, and makes the tenant what it was', async () => {
+    const script = new LifecycleScript().fail('compareWithBackup', failure('backup/incomplete', 'table: 3 records, 2 found'));
+    await offboarding(script, async ({ operations, ended }) => {
+      await operations.start('offboarding', offboardingId, required);
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete', message: 'table: 3 records, 2 found' } });
+      expect(script.calls).not.toContain('keepInventory');
+      expect(script.calls.at(-1)).toBe('unblockTenant');
+    });
+  });
+
+  it('is left out only when that was asked for, and the certificate says so', async () => {
+    const script = new LifecycleScript();
+    const certified = script.hear('issueCertificate');
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', offboardingId, { ...week, rehearsal: 'skipped' });
+      expect(stepOf(await result(), 'rehearse_restore')).toMatchObject({ state: 'skipped' });
+      expect(script.calls).not.toContain('compareWithBackup');
+      expect(await certified).toMatchObject({ rehearsal: { outcome: 'skipped', reason: 'The operator asked to skip it.' }, request: { rehearsal: 'skipped' } });
+    });
+  });
+});
+
 describe('taken back', () => {
   it.each(['tenant/not-found', 'tenant/busy'] as const)('answers %s at once, and touches nothing', async (code) => {
     const script = new LifecycleScript().fail('statusBeforeLeaving', failure(code, 'no'));

@@ -4,6 +4,7 @@ import { DomainError } from '../../contracts/errors';
 import type { OffboardingRequest, Operation } from '../../contracts/operation';
 import { certify } from '../../domain/certificate';
 import { describeResource, leftovers } from '../../domain/inventory';
+import { farewellExpiresAt } from '../../domain/retention';
 import type { Certificates } from '../../ports/certificates';
 import type { TenantData, TenantWork } from '../../ports/provisioning';
 import type { TenantInventory } from '../../ports/tenant-inventory';
@@ -77,5 +78,6 @@ async function backupEvidence(certificates: Certificates, { tenantId, backupId =
     takenAt: value.createdAt,
     verifiedAt,
     records: value.parts.reduce((sum, { records }) => sum + records, 0),
+    expiresAt: farewellExpiresAt(value.createdAt),
   };
 }

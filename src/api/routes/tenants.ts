@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts/operation';
-import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, Tier } from '../../contracts/tenant';
+import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -60,13 +60,13 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
   operatorRoute({
     method: 'get',
     path: '/api/v1/tenants',
-    summary: 'List tenants',
+    summary: 'List tenants, or those of one status: status=deleted for the tombstones',
     permission: 'read:tenant',
-    query: Page,
+    query: Page.extend({ status: z.enum(tenantStatuses).optional() }),
     response: pageOf(TenantRecord),
     status: 200,
-    async handle({ query: { limit, cursor } }) {
-      const { tenants, nextCursor } = await registry.list({ limit, ...(cursor !== undefined && { cursor }) });
+    async handle({ query: { limit, cursor, status } }) {
+      const { tenants, nextCursor } = await registry.list({ limit, ...(cursor !== undefined && { cursor }), ...(status && { status }) });
       // Those of rehearsals are nobody's: see their operations.
       return { body: { data: tenants.filter(({ status }) => status !== 'scratch'), ...(nextCursor !== undefined && { nextCursor }) } };
     },
