@@ -36,6 +36,7 @@ export async function startAgentCoreControl({ url, packages }: Moto): Promise<Ag
     if (!call) return refusal(404, 'UnknownOperationException', `${request.method ?? ''} ${pathname}`);
     calls.push(call.operation.name);
     if (call.violations.length > 0) return refusal(400, 'ValidationException', call.violations.join('; '));
+    if (call.operation.name === 'DeleteGateway' && (await hasTargets(url, request))) return refusal(409, 'ConflictException', 'The gateway has targets');
     const own = kept[call.operation.name];
     if (!own) return forwarded(url, request, call, body);
     const answer = own({ ...call.labels, ...body });
@@ -65,6 +66,12 @@ export async function startAgentCoreControl({ url, packages }: Moto): Promise<Ag
 }
 
 const refusal = (status: number, type: string, message: string): Answer => ({ status, body: { __type: type, message } });
+
+/** AWS deletes no gateway that has targets; moto does. */
+async function hasTargets(url: string, request: IncomingMessage): Promise<boolean> {
+  const response = await fetch(new URL(`${(request.url ?? '').replace(/\/$/, '')}/targets/`, url), { headers: { authorization: request.headers.authorization ?? '' } });
+  return ((await response.json()) as { items: unknown[] }).items.length > 0;
+}
 
 /** moto wants a gateway's protocol named; at AWS, one without takes targets of any. */
 async function forwarded(url: string, request: IncomingMessage, { operation }: Call, body: Body | undefined): Promise<Answer> {
