@@ -115,7 +115,8 @@ async function save(results: readonly CaseResult[], durationMs: number): Promise
   await writeFile(path.join(options.out, 'lifecycle.md'), toMarkdown(results, durationMs));
 }
 
+// What still runs when a lane could not be started ends with this process.
 main().catch((error: unknown) => {
   console.error(error);
-  process.exitCode = 1;
+  process.exit(1);
 });

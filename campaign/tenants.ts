@@ -1,0 +1,91 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Operation } from '../src/contracts/operation';
+import { Lane } from './lane';
+import { problemsOfGone } from './verdict';
+
+const { values: options } = parseArgs({
+  options: {
+    tenants: { type: 'string', default: '100' },
+    /** Operations at once. */
+    width: { type: 'string', default: '8' },
+    out: { type: 'string', default: 'campaign/results' },
+  },
+});
+
+interface Figures {
+  readonly kind: string;
+  readonly count: number;
+  readonly perMinute: number;
+  readonly p50Seconds: number;
+  readonly p95Seconds: number;
+}
+
+/** Many tenants come and go on one local stack: how fast, and what is left. */
+async function main(): Promise<void> {
+  const count = Number(options.tenants);
+  const lane = await Lane.start('many', (line) => console.log(line));
+  try {
+    const ids = Array.from({ length: count }, (_, index) => `many-${index + 1}`);
+    const onboardings = await inParallel(ids, async (tenantId) => lane.awaitEnd((await lane.beginOnboarding(tenantId, `on ${tenantId}`)).operationId));
+    const answers = await inParallel(ids.slice(0, 10), (tenantId) => lane.turn(tenantId));
+    const offboardings = await inParallel(ids, async (tenantId) => lane.awaitEnd((await lane.beginOffboarding(tenantId, `off ${tenantId}`)).operationId));
+    const left = (await inParallel(offboardings.ended, (operation) => problemsOfGone(lane, operation, true))).ended.flat();
+    const known = await lane.adapters.inventory.tenantIds();
+    const problems = [
+      ...[...onboardings.ended, ...offboardings.ended].filter(({ state }) => state !== 'completed').map(({ operationId, state, error }) => `${operationId} ended ${state} (${error?.code ?? ''})`),
+      ...answers.ended.filter((outcome) => outcome !== 'completed').map((outcome) => `a turn came to ${outcome}`),
+      ...left,
+      ...known.map((tenantId) => `something is left of ${tenantId}`),
+    ];
+    await report([figuresOf('onboarding', onboardings), figuresOf('offboarding', offboardings)], problems);
+    if (problems.length > 0) process.exitCode = 1;
+  } finally {
+    await lane.stop();
+  }
+}
+
+async function inParallel<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<{ ended: Result[]; tookMs: number }> {
+  const startedAtMs = Date.now();
+  const waiting = [...items];
+  const ended: Result[] = [];
+  const serve = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      ended.push(await run(item));
+      if (ended.length % 20 === 0) console.log(`${ended.length}/${items.length} in ${((Date.now() - startedAtMs) / 1_000).toFixed(0)} s`);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(options.width) }, serve));
+  return { ended, tookMs: Date.now() - startedAtMs };
+}
+
+function figuresOf(kind: string, { ended, tookMs }: { ended: readonly Operation[]; tookMs: number }): Figures {
+  const seconds = ended.map(({ startedAt, finishedAt = startedAt }) => (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000).sort((a, b) => a - b);
+  const at = (share: number) => seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * share))] ?? 0;
+  return { kind, count: ended.length, perMinute: ended.length / (tookMs / 60_000), p50Seconds: at(0.5), p95Seconds: at(0.95) };
+}
+
+async function report(figures: readonly Figures[], problems: readonly string[]): Promise<void> {
+  const machine = `${os.cpus().length} cores, ${os.cpus()[0]?.model ?? 'unknown'}; ${options.width} operations at once`;
+  const markdown = [
+    `${figures[0]?.count ?? 0} tenants onboarded and offboarded; ${problems.length === 0 ? 'the inventory is empty' : `${problems.length} problems`}. ${machine}.`,
+    '',
+    '| | operations | a minute | p50 | p95 |',
+    '|---|---|---|---|---|',
+    ...figures.map(({ kind, count, perMinute, p50Seconds, p95Seconds }) => `| ${kind} | ${count} | ${perMinute.toFixed(1)} | ${p50Seconds.toFixed(1)} s | ${p95Seconds.toFixed(1)} s |`),
+    ...problems.map((problem) => `- ${problem}`),
+    '',
+  ].join('\n');
+  await mkdir(options.out, { recursive: true });
+  await writeFile(path.join(options.out, 'tenants.md'), markdown);
+  await writeFile(path.join(options.out, 'tenants.json'), `${JSON.stringify({ machine, figures, problems }, null, 1)}\n`);
+  console.log(`\n${markdown}`);
+}
+
+// What still runs when the platform could not be started ends with this process.
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});
