@@ -21,6 +21,8 @@ import { TemporalProxy } from './wire/temporal-proxy';
 /** Cases talk faster than tenants may. */
 const rate = { requestsPerMinute: 100_000, burst: 10_000 };
 const pollMs = 200;
+/** Of a caller, when the machine is busy. */
+const patienceMs = 180_000;
 /** Ten attempts of an undo take about two minutes. */
 const endWithinMs = 8 * 60_000;
 /** An operator's token is good for an hour. */
@@ -92,7 +94,7 @@ export class Lane {
 
   async call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', address: string, options: { body?: unknown; idempotencyKey?: string } = {}): Promise<T> {
     const token = await this.operator();
-    return patiently(() => this.api.call<T>(`/api/v1/${address}`, { method, token, ...options }));
+    return patiently(() => this.api.call<T>(`/api/v1/${address}`, { method, token, ...options }), { giveUpAfterMs: patienceMs });
   }
 
   /** @param key - of the request: one key is one operation, however often it is asked for. */

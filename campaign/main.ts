@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { allCases, type Case, idOf, isAlone } from './cases';
+import { updateDocs } from './docs';
 import { Lane } from './lane';
 import { toMarkdown } from './report';
 import { type CaseResult, runCase } from './run-case';
@@ -48,40 +49,47 @@ async function main(): Promise<void> {
   const lanes = Array.from({ length: Math.min(Number(options.lanes), cases.length) }, (_, index) => runLane(`lane${index + 1}`, index, queues, onResult));
   const problems = (await Promise.all(lanes)).flat();
   for (const problem of problems) console.log(`FAIL  at the end: ${problem}`);
-  const failed = [...results.values()].filter((result) => !result.passed);
-  console.log(`${results.size - failed.length} of ${results.size} cases passed, ${((Date.now() - startedAtMs) / 60_000).toFixed(1)} min`);
+  const inOrder = allCases().flatMap((one) => results.get(idOf(one)) ?? []);
+  // A part of the matrix is no news for the page.
+  if (options.only === '') await updateDocs('matrix', toMarkdown(inOrder, Date.now() - startedAtMs));
+  const failed = inOrder.filter((result) => !result.passed);
+  console.log(`${inOrder.length - failed.length} of ${inOrder.length} cases passed, ${((Date.now() - startedAtMs) / 60_000).toFixed(1)} min`);
   if (failed.length > 0 || problems.length > 0) process.exitCode = 1;
 }
 
-/** Those that need a lane for themselves, and those that do not. The slow ones go first. */
+/** Those that need a lane for themselves, those that do not, and those that mostly wait until they are given up or rest. */
 class Queues {
-  private readonly alone: Case[];
-  private readonly together: Case[];
+  private readonly cases: Readonly<Record<Queue, Case[]>>;
 
   constructor(cases: readonly Case[]) {
-    const bySlowness = [...cases].sort((a, b) => Number(b.fault === 'denied') - Number(a.fault === 'denied'));
-    this.alone = bySlowness.filter(isAlone);
-    this.together = bySlowness.filter((one) => !isAlone(one));
+    const queueOf = (one: Case): Queue => (isAlone(one) ? 'alone' : one.fault === 'denied' ? 'waiting' : 'together');
+    const of = (queue: Queue) => cases.filter((one) => queueOf(one) === queue);
+    this.cases = { alone: of('alone'), together: of('together'), waiting: of('waiting') };
   }
 
-  next(queue: 'alone' | 'together'): Case | undefined {
-    return this[queue].shift();
+  next(queue: Queue): Case | undefined {
+    return this.cases[queue].shift();
   }
 }
+
+type Queue = 'alone' | 'together' | 'waiting';
+/** They cost next to nothing while they wait. */
+const waitingWidth = 16;
 
 /** The first lane begins with what can be done side by side, the others with what needs a worker to kill; then each helps out. */
 async function runLane(name: string, index: number, queues: Queues, onResult: (result: CaseResult) => Promise<void>): Promise<string[]> {
   const lane = await Lane.start(name);
   try {
     const tenants = await Tenants.begin(lane);
-    const work = async (queue: 'alone' | 'together', width: number) => {
+    const work = async (queue: Queue, width: number) => {
       const serve = async () => {
         for (let one = queues.next(queue); one; one = queues.next(queue)) await onResult(await runCase(lane, tenants, one));
       };
       await Promise.all(Array.from({ length: width }, serve));
     };
-    const order = index % 2 === 0 ? (['together', 'alone'] as const) : (['alone', 'together'] as const);
-    for (const queue of order) await work(queue, queue === 'alone' ? 1 : Number(options.width));
+    const alone = () => work('alone', 1);
+    const others = () => Promise.all([work('waiting', waitingWidth), work('together', Number(options.width))]);
+    for (const part of index % 2 === 0 ? [others, alone] : [alone, others]) await part();
     return (await tenants.end()).map((problem) => `${name}: ${problem}`);
   } finally {
     await lane.stop();
@@ -93,10 +101,10 @@ function selection(only: string): (one: Case) => boolean {
     .split(',')
     .filter(Boolean)
     .map((term) => term.split('='));
-  for (const [key] of wanted) if (!['kind', 'step', 'direction', 'fault', 'point'].includes(key ?? '')) throw new Error(`--only knows kind, step, direction, fault and point; not "${key ?? ''}"`);
+  for (const [key] of wanted) if (!['id', 'kind', 'step', 'direction', 'fault', 'point'].includes(key ?? '')) throw new Error(`--only knows id, kind, step, direction, fault and point; not "${key ?? ''}"`);
   return (one) =>
     wanted.every(([key, values = '']) => {
-      const value = key === 'point' ? one.point.name : one[key as 'kind' | 'step' | 'direction' | 'fault'];
+      const value = key === 'point' ? one.point.name : key === 'id' ? idOf(one) : one[key as 'kind' | 'step' | 'direction' | 'fault'];
       return values.split('|').includes(value);
     });
 }

@@ -76,7 +76,7 @@ export const promptOf = (tenantId: string): string => `You are the agent of tena
 /** A request that makes an operation fail for good, at a moment when all that can be undone was done: [match, what is answered]. */
 export const triggers = {
   onboarding: { match: modelRequest, fault: { kind: 'refuse', code: 'ValidationException', message: 'this model is not for you', status: 400 }, code: 'turn/failed' },
-  offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/incomplete' },
+  offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/not-found' },
 } as const;
 
 /**

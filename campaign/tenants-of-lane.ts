@@ -1,6 +1,6 @@
 import type { Operation } from '../src/contracts/operation';
 import type { Lane } from './lane';
-import { problemsOfGone, problemsOfWhole, type Shape, shapeOf } from './verdict';
+import { problemsOfGone, problemsOfWhole, settled, type Shape, shapeOf } from './verdict';
 
 /**
  * The tenants of a lane: a bystander that nothing may happen to, and those that one case leaves whole for another one to offboard.
@@ -37,11 +37,13 @@ export class Tenants {
   }
 
   /** Whether what is done to others shows in the bystander. */
-  async problemsOfBystander(): Promise<string[]> {
+  problemsOfBystander(): Promise<string[]> {
     const { tenantId, operationId } = this.bystander;
-    const [record, owned] = await Promise.all([this.lane.adapters.registry.get(tenantId), this.lane.inventory(tenantId, operationId)]);
-    const isWhole = record?.status === 'active' && JSON.stringify(shapeOf(owned)) === JSON.stringify(this.whole);
-    return isWhole ? [] : [`the bystander is ${record?.status ?? 'absent'} and owns ${JSON.stringify(shapeOf(owned))}`];
+    return settled(async () => {
+      const [record, owned] = await Promise.all([this.lane.adapters.registry.get(tenantId), this.lane.inventory(tenantId, operationId)]);
+      const isWhole = record?.status === 'active' && JSON.stringify(shapeOf(owned)) === JSON.stringify(this.whole);
+      return isWhole ? [] : [`the bystander is ${record?.status ?? 'absent'} and owns ${JSON.stringify(shapeOf(owned))}`];
+    });
   }
 
   /** Offboards what is left; then nothing of any tenant may be there. @returns what is wrong. */

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Operation } from '../src/contracts/operation';
+import { updateDocs } from './docs';
 import { Lane } from './lane';
 import { problemsOfGone } from './verdict';
 
@@ -81,6 +82,7 @@ async function report(figures: readonly Figures[], problems: readonly string[]):
   await mkdir(options.out, { recursive: true });
   await writeFile(path.join(options.out, 'tenants.md'), markdown);
   await writeFile(path.join(options.out, 'tenants.json'), `${JSON.stringify({ machine, figures, problems }, null, 1)}\n`);
+  await updateDocs('tenants', markdown);
   console.log(`\n${markdown}`);
 }
 

@@ -6,6 +6,8 @@ import type { Lane } from './lane';
 
 /** Temporal's lists lag behind by about a second; what is there after this is there to stay. */
 const settleMs = 10_000;
+/** On a busy machine a look itself may fail. */
+const busyMs = 60_000;
 const lookEveryMs = 500;
 
 /** What comes and goes in a tenant's life: a whole tenant may or may not have it. */
@@ -36,10 +38,13 @@ export function problemsOfSteps({ state, steps, stuck }: Operation): string[] {
 }
 
 /** Looks until nothing is wrong any more, or it is there to stay. */
-async function settled(look: () => Promise<string[]>): Promise<string[]> {
-  for (const giveUpAtMs = Date.now() + settleMs; ; ) {
-    const problems = await look();
-    if (problems.length === 0 || Date.now() > giveUpAtMs) return problems;
+export async function settled(look: () => Promise<string[]>): Promise<string[]> {
+  for (const startedAtMs = Date.now(); ; ) {
+    const seen = await look().then(
+      (problems) => ({ problems, patienceMs: settleMs }),
+      (error: unknown) => ({ problems: [String(error)], patienceMs: busyMs }),
+    );
+    if (seen.problems.length === 0 || Date.now() - startedAtMs > seen.patienceMs) return seen.problems;
     await delay(lookEveryMs);
   }
 }

@@ -1,0 +1,14 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { projectRoot } from '../src/local/project-root';
+
+const file = path.join(projectRoot, 'docs/reliability.md');
+
+/** Puts a run's result between `<!-- {name} -->` and `<!-- /{name} -->`. @throws Error when the page has no such place. */
+export async function updateDocs(name: 'matrix' | 'tenants', markdown: string): Promise<void> {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const page = await readFile(file, 'utf8');
+  const [before, after] = [page.split(begin)[0], page.split(end)[1]];
+  if (before === undefined || after === undefined || !page.includes(begin)) throw new Error(`${file} has no section ${begin}.`);
+  await writeFile(file, `${before}${begin}\n\n${markdown}\n${end}${after}`);
+}
