@@ -8,6 +8,7 @@ import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMetrics } from './adapters/aws/metrics';
+import { createOperatorSignIn } from './adapters/aws/cognito-sign-in';
 import { createMemory } from './adapters/aws/memory';
 import { createReports } from './adapters/aws/reports';
 import { createSessionDirectory } from './adapters/aws/session-directory';
@@ -29,7 +30,7 @@ import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createHttpCaller } from './adapters/http/http-caller';
 import { createTemporalClient } from './adapters/temporal/connection';
-import { createDataConverter } from './adapters/temporal/history-codec';
+import { createDataConverter, createHistoryReader } from './adapters/temporal/history-codec';
 import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
@@ -100,7 +101,10 @@ export function createAdapters(config: Config, logger: Logger) {
     usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,
+    history: createHistoryReader(dataConverter.payloadCodecs[0]),
+    operatorSignIn: createOperatorSignIn(aws),
     temporalClient: temporal.client,
+    temporalUiUrl: config.temporal.uiUrl,
     tenantCacheMs: config.tenantCacheMs,
     dependencies: [temporal.dependency, valkey.dependency],
     async close(): Promise<void> {

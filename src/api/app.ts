@@ -10,6 +10,7 @@ import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
+import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
@@ -32,6 +33,7 @@ export type AppDeps = MountDeps &
   MaintenanceRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   CertificateRoutesDeps &
+  CodecRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
   Parameters<typeof healthRoutes>[0] &
@@ -53,6 +55,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...usageRoutes(deps),
     ...signInRoutes(deps),
     ...diagnosticsRoutes(deps),
+    ...codecRoutes(deps),
     ...healthRoutes(deps),
   ];
   const document = openApiDocument(routes, deps.version);

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { codeOf, DomainError } from '../contracts/errors';
+import { operatorCookie } from '../contracts/names';
 import { AnyTenantId, TenantId, type ServedTenant } from '../contracts/tenant';
 import { permissionsOf, type Realm } from '../domain/permissions';
 import type { TokenIssuer, TokenIssuers, TokenVerifier } from '../ports/identity';
@@ -15,9 +16,19 @@ export interface AuthenticationDeps {
 /** A stranger learns nothing: a tenant that does not exist refuses a token with the same words as one that did not issue it. */
 const notValidHere = () => new DomainError('auth/unauthenticated', 'The access token was refused: it is not valid here. Sign in again.');
 
-/** @throws DomainError `auth/unauthenticated` */
-export async function authenticateOperator({ issuers, tokens }: AuthenticationDeps, request: Request): Promise<Caller> {
-  return callerOf('operator', await tokens.verify(bearerToken(request), await issuers.operators()));
+/**
+ * @param cookieFrom - whose pages may send the sign-in's cookie in place of a token; nobody's by default.
+ * @throws DomainError `auth/unauthenticated`
+ */
+export async function authenticateOperator({ issuers, tokens }: AuthenticationDeps, request: Request, cookieFrom?: string): Promise<Caller> {
+  const token = (cookieFrom !== undefined && cookieToken(request, new URL(cookieFrom).origin)) || bearerToken(request);
+  return callerOf('operator', await tokens.verify(token, await issuers.operators()));
+}
+
+/** A browser sends the cookie whoever made the page: only what comes from this origin counts. */
+function cookieToken(request: Request, origin: string): string | undefined {
+  if (request.get('authorization') !== undefined || request.get('origin') !== origin) return undefined;
+  return request.get('cookie')?.split(/; */).find((cookie) => cookie.startsWith(`${operatorCookie}=`))?.slice(operatorCookie.length + 1);
 }
 
 /**

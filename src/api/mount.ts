@@ -4,20 +4,22 @@ import { DomainError } from '../contracts/errors';
 import type { ServedTenant } from '../contracts/tenant';
 import type { RequestLimiter } from '../ports/request-limiter';
 import { authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
-import { limitRate } from './rate-limit';
+import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
+import { limitRate, tenantLimit } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
 import type { Caller, Reply, Route } from './route';
 import { sendEvents } from './server-sent-events';
 
-export interface MountDeps extends AuthenticationDeps {
+export interface MountDeps extends AuthenticationDeps, CrossOriginDeps {
   readonly limiter: RequestLimiter;
   readonly maxBodyBytes: number;
 }
 
-/** The one way in, for every route: authenticate → limit → authorize → parse → handle → check the reply. */
+/** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → handle → check the reply. */
 export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const parse = createRequestParser(deps);
+  allowTemporalUi(app, routes.filter(({ access }) => access !== 'public' && access.fromTemporalUi === true).map(expressPath), deps);
   for (const route of routes)
     app[route.method](expressPath(route), async (request, response) => {
       const context = contextOf(response);
@@ -45,16 +47,17 @@ const nobody: Caller = { userId: '', permissions: new Set() };
 
 async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<{ caller: Caller; tenant?: ServedTenant }> {
   if (route.access === 'public') return { caller: nobody };
-  const { realm, permission, tenantOf = tenantInPath } = route.access;
+  const { realm, permission, tenantOf = tenantInPath, fromTemporalUi = false, limit } = route.access;
   if (realm === 'operator') {
-    const caller = await authenticateOperator(deps, request);
+    const caller = await authenticateOperator(deps, request, fromTemporalUi ? deps.temporalUiUrl : undefined);
+    if (limit) await limitRate(deps.limiter, limit(caller), response);
     authorize(caller, permission);
     return { caller };
   }
   const { caller, tenant, isUser } = await authenticateFor(realm, request, tenantOf(request), deps);
   note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
   // Behind the token: whoever has none must not empty the tenant's bucket.
-  if (isUser) await limitRate(deps.limiter, tenant, response);
+  if (isUser) await limitRate(deps.limiter, tenantLimit(tenant), response);
   authorize(caller, permission);
   return { caller, tenant };
 }
@@ -78,6 +81,7 @@ async function answer(route: Route, reply: Reply<unknown>, response: Response, c
   if (route.hasPage) response.vary('Accept');
   if ('page' in reply) sendPage(response, reply.page);
   else if ('events' in reply) await sendEvents(response, reply.events, context);
+  else if ('html' in reply) response.status(reply.status ?? route.status).type('html').send(reply.html);
   else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
   else response.status(reply.status).end();
 }

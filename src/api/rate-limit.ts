@@ -1,17 +1,24 @@
 import type { Response } from 'express';
 import { DomainError } from '../contracts/errors';
-import { type TenantRecord, tiers } from '../contracts/tenant';
+import { type RequestRate, type TenantRecord, tiers } from '../contracts/tenant';
 import type { RequestLimiter } from '../ports/request-limiter';
 
+/** Who shares a bucket, as the refusal names it, and how much it grants. */
+export interface RateLimit {
+  readonly bucket: string;
+  readonly who: string;
+  readonly rate: RequestRate;
+}
+
+export const tenantLimit = (tenant: TenantRecord): RateLimit => ({ bucket: tenant.tenantId, who: 'This tenant', rate: tenant.rate ?? tiers[tenant.tier].rate });
+
 /**
- * Takes one request out of the tenant's bucket and says in the answer's headers what is left.
- *
+ * Takes one request out of a bucket, and says in the answer's headers, when there is one, what is left.
  * @throws DomainError `request/rate-limited`; `dependency/unavailable` when nobody counts.
  */
-export async function limitRate(limiter: RequestLimiter, tenant: TenantRecord, response: Response): Promise<void> {
-  const rate = tenant.rate ?? tiers[tenant.tier].rate;
-  const { allowed, remaining, retryAfterMs, resetMs } = await limiter.take(tenant.tenantId, rate);
-  response.set({
+export async function limitRate(limiter: RequestLimiter, { bucket, who, rate }: RateLimit, response?: Response): Promise<void> {
+  const { allowed, remaining, retryAfterMs, resetMs } = await limiter.take(bucket, rate);
+  response?.set({
     'RateLimit-Limit': String(rate.burst),
     'RateLimit-Remaining': String(remaining),
     'RateLimit-Reset': String(seconds(resetMs)),
@@ -19,11 +26,7 @@ export async function limitRate(limiter: RequestLimiter, tenant: TenantRecord, r
   });
   if (allowed) return;
   const retryAfterSeconds = Math.max(1, seconds(retryAfterMs));
-  throw new DomainError(
-    'request/rate-limited',
-    `This tenant may send ${rate.requestsPerMinute} requests per minute. Try again in ${retryAfterSeconds} s.`,
-    { retryAfterSeconds },
-  );
+  throw new DomainError('request/rate-limited', `${who} may send ${rate.requestsPerMinute} requests per minute. Try again in ${retryAfterSeconds} s.`, { retryAfterSeconds });
 }
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);

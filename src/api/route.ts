@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { ServedTenant } from '../contracts/tenant';
 import type { Permission } from '../domain/permissions';
+import type { RateLimit } from './rate-limit';
 import type { StreamEntry } from './server-sent-events';
 
 /** Who calls, as the token says. */
@@ -30,6 +31,8 @@ export interface RouteInput<Params, Query, Body> {
 
 export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
+  /** A page, for people. */
+  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly html: string }
   /** Server-sent events; `idle` when nothing has come for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   /** HTML, with the style it carries: nothing else of it is loaded or run. */
@@ -49,6 +52,12 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly status: number;
   /** Other statuses it may answer with, and when. Those with a body have the same schema. */
   readonly otherStatuses?: Readonly<Record<number, string>>;
+  /** Whether it answers with a page. */
+  readonly isPage?: boolean;
+  /** Whether its body may come from an HTML form, too. */
+  readonly takesForm?: boolean;
+  /** Whether its body may be as large as Temporal's payloads. */
+  readonly takesPayloads?: boolean;
   /** Whether it can answer with server-sent events. */
   readonly streams?: boolean;
   /** Whether it can answer with a page for people. */
@@ -65,6 +74,10 @@ interface Access {
   readonly permission: Permission;
   /** Where the request names its tenant. Default: the path's `tenantId`. */
   readonly tenantOf?: (request: Request) => unknown;
+  /** Whether pages of the Temporal UI may call it, with the sign-in's cookie in place of the header. */
+  readonly fromTemporalUi?: boolean;
+  /** Of an operator: what one may ask in a minute. */
+  readonly limit?: (caller: Caller) => RateLimit;
 }
 
 type Handler<Realm, Params, Query, Body, Response> = (
@@ -97,21 +110,16 @@ export function sharedRoute<P extends z.ZodType, Q extends z.ZodType, B extends 
 
 /** A route of the platform's operators. */
 export function operatorRoute<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
-  definition: RouteDefinition<P, Q, B, R> & {
-    permission: Permission;
-    handle: Handler<'operator', z.output<P>, z.output<Q>, z.output<B>, z.input<R>>;
-  },
+  definition: RouteDefinition<P, Q, B, R> &
+    Pick<Access, 'permission' | 'fromTemporalUi' | 'limit'> & { handle: Handler<'operator', z.output<P>, z.output<Q>, z.output<B>, z.input<R>> },
 ): Route {
-  const { permission, handle, ...rest } = definition;
-  return { ...rest, access: { realm: 'operator', permission }, handle: handle as unknown as Route['handle'] };
+  const { permission, fromTemporalUi = false, limit, handle, ...rest } = definition;
+  return { ...rest, access: { realm: 'operator', permission, fromTemporalUi, ...(limit && { limit }) }, handle: handle as unknown as Route['handle'] };
 }
 
 /** A route anybody may call. */
-export function publicRoute<P extends z.ZodType, R extends z.ZodType>(
-  definition: RouteDefinition<P, z.ZodType, z.ZodType, R> & {
-    handle: (input: Pick<RouteInput<z.output<P>, unknown, unknown>, 'params'>) => Promise<Reply<z.input<R>>>;
-  },
+export function publicRoute<P extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
+  definition: RouteDefinition<P, z.ZodType, B, R> & { handle: Handler<'public', z.output<P>, unknown, z.output<B>, z.input<R>> },
 ): Route {
-  const { handle, ...rest } = definition;
-  return { ...rest, access: 'public', handle: handle as unknown as Route['handle'] };
+  return { ...definition, access: 'public', handle: definition.handle as unknown as Route['handle'] };
 }

@@ -53,6 +53,7 @@ export const errors = {
   'backup/not-found': { status: 404, title: 'Backup not found', retryable: false },
   'backup/in-use': { status: 409, title: 'This backup is needed', retryable: false },
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
+  'payload/unreadable': { status: 400, title: 'The payload cannot be decrypted', retryable: false },
   'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
   'restore/tenant-active': { status: 409, title: 'The tenant works: suspend it first', retryable: false },
   'infrastructure/quota-exceeded': { status: 503, title: 'A quota of the AWS account is used up', retryable: false },

@@ -293,10 +293,19 @@ export const objectKeys = {
   certificate: (tenantId: string, operationId: string, part: string) => `certificates/${tenantId}/${operationId}/${part}`,
 } as const;
 
+/** Buckets of request rates that are not a tenant's. A slash: no tenant has one in its id. */
+export const rateBuckets = {
+  codec: (userId: string) => `codec/${userId}`,
+  signIn: (emailDigest: string) => `sign-in/${emailDigest}`,
+} as const;
+
+/** Holds an operator's access token, for pages that read histories. */
+export const operatorCookie = 'tenure-operator';
+
 /** A tenant in braces keeps its keys on one shard of a Valkey cluster. */
 export const valkeyKeys = {
   live: (tenantId: string, sessionId: string) => `{${tenantId}}/live/${sessionId}`,
-  rate: (tenantId: string) => `{${tenantId}}/rate`,
+  rate: (bucket: string) => `{${bucket}}/rate`,
   /** Matches every key of the tenant. */
   all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;

@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const [workflowId, name] = process.argv.slice(2);
   if (workflowId === undefined) throw new Error('Which workflow? npm run history:export -- <workflow id> [file name]');
   await useLocalStack();
-  const adapters = createAdapters(loadConfig(), createLogger('export', 'warn'));
+  const adapters = createAdapters(loadConfig(), createLogger('export', 'fatal'));
   try {
     const encrypted = await adapters.temporalClient.workflow.getHandle(workflowId).fetchHistory();
     const history = await decryptHistory(adapters.dataConverter.payloadCodecs[0], encrypted);
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
 
 /** Where `npm start` runs, and its keys; what the environment says goes first. */
 async function useLocalStack(): Promise<void> {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   if (process.env['AWS_ENDPOINT_URL'] !== undefined) return;
   const { aws, temporalAddress } = await readLocalSettings();
   process.env['TEMPORAL_ADDRESS'] ??= temporalAddress;

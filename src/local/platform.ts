@@ -24,7 +24,8 @@ export interface LocalPlatform {
 /** The local stack with the platform on it: set up, an operator, one api and one worker, each a process of its own. */
 export async function startPlatform(options: PlatformOptions): Promise<LocalPlatform> {
   const apiPort = options.apiPort ?? (await freePorts(['api'])).api;
-  const stack = await startStack(options);
+  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const stack = await startStack({ ...options, codecEndpoint: `${apiUrl}/codec` });
   const api = apiService(stack, options, apiPort);
   const worker = workerService(stack, options, (await options.workerEnv?.(stack.env)) ?? stack.env);
   const stop = async () => {
@@ -35,7 +36,7 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
     const operator = await setUp(stack);
     await Promise.all([api.start(), worker.start()]);
     options.onProgress('api and worker are up');
-    const settings = { ...connections(stack), pid: process.pid, apiUrl: `http://127.0.0.1:${apiPort}`, operator };
+    const settings = { ...connections(stack), pid: process.pid, apiUrl, operator };
     return { settings, stack, services: { ...stack.services, api, worker }, stop };
   } catch (error) {
     await stop();

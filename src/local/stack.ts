@@ -23,6 +23,8 @@ export interface StackOptions {
   readonly onProgress: (line: string) => void;
   /** A file to remove should this process be killed and all else end in order without it. */
   readonly runningFile?: string;
+  /** Where the Temporal UI has payloads decrypted. */
+  readonly codecEndpoint?: string;
 }
 
 export interface LocalStack {
@@ -100,7 +102,7 @@ const environment = (ports: StackPorts): Record<string, string> => ({
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 });
 
-type ServiceOptions = Pick<StackOptions, 'stateDir' | 'keepsState' | 'restart' | 'onProgress'>;
+type ServiceOptions = Pick<StackOptions, 'codecEndpoint' | 'stateDir' | 'keepsState' | 'restart' | 'onProgress'>;
 
 const logOf = ({ stateDir }: ServiceOptions, name: string) => path.join(stateDir, 'logs', `${name}.log`);
 
@@ -113,6 +115,7 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
     // One shard's tasks are read 20 times a second by default: every activity would take 100 ms longer.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
     ...['--dynamic-config-value', 'matching.enableFairness=true'],
+    ...(options.codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.codecEndpoint]),
   ];
   const spec = { name: 'temporal', command: temporal, args, env: {}, logFile: logOf(options, 'temporal'), restart: options.restart, onDeath: options.onProgress };
   return new Service({ ...spec, isReady: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)) }, leash);

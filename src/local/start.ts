@@ -109,6 +109,8 @@ Tenure is up.
   API          ${apiUrl}
   OpenAPI      ${apiUrl}/openapi.json
   Temporal UI  ${temporalUiUrl}
+               What it shows is encrypted: sign in at ${apiUrl}/codec first,
+               with e-mail and password of "operator" in .tenure/local.json
 
 Try, in another terminal:
 

@@ -32,6 +32,12 @@ export interface SignInPlaces {
   operators(): Promise<SignIn>;
 }
 
+/** Signs operators in where they have a browser and nothing else. */
+export interface OperatorSignIn {
+  /** @throws DomainError `auth/unauthenticated` when e-mail or password are wrong; `dependency/unavailable` */
+  signIn(operator: { readonly email: string; readonly password: string }): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number }>;
+}
+
 export interface TokenIssuers {
   tenant(pool: { userPoolId: string; userPoolClientId: string }): TokenIssuer;
   /** @throws DomainError `dependency/unavailable` before the platform's bootstrap has run. */

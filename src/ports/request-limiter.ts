@@ -10,8 +10,8 @@ export interface RateDecision {
   readonly resetMs: number;
 }
 
-/** A token bucket per tenant that all API replicas share: `burst` tokens, refilled at `requestsPerMinute`. */
+/** Token buckets that all API replicas share: one a tenant, and those of `rateBuckets`. `burst` tokens, refilled at `requestsPerMinute`. */
 export interface RequestLimiter {
   /** @throws DomainError `dependency/unavailable`: without the shared count nothing passes. */
-  take(tenantId: string, rate: RequestRate): Promise<RateDecision>;
+  take(bucket: string, rate: RequestRate): Promise<RateDecision>;
 }

@@ -19,6 +19,9 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
   'post /api/v1/tenant/{tenantId}/agent': { prompt: 'Hello' },
   'put /api/v1/tenants/{tenantId}/config': {},
+  'post /codec/decode': { payloads: [] },
+  'post /codec/encode': { payloads: [] },
+  'post /codec/sign-in': { email: 'nobody@example.com', password: 'wrong' },
 };
 
 export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;

@@ -5,8 +5,10 @@ import {
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { DomainError } from '../../contracts/errors';
+import type { SSMClient } from '@aws-sdk/client-ssm';
 import { isAwsError } from './failures';
-import type { UserPool } from './token-issuers';
+import type { OperatorSignIn } from '../../ports/identity';
+import { loadOperatorPool, type UserPool } from './token-issuers';
 
 export interface SignedIn {
   readonly accessToken: string;
@@ -44,6 +46,12 @@ export const createCognitoSignIn = ({ cognito }: { cognito: CognitoIdentityProvi
     await cognito.send(new AdminSetUserPasswordCommand({ UserPoolId, Username: email, Password: password, Permanent: true }));
   },
 });
+
+/** As an operator, on the operators' pool. */
+export function createOperatorSignIn(aws: { cognito: CognitoIdentityProviderClient; ssm: SSMClient }): OperatorSignIn {
+  const cognito = createCognitoSignIn(aws);
+  return { signIn: async (operator) => cognito.signIn(await loadOperatorPool(aws), operator) };
+}
 
 /** Fits every password policy of the platform. */
 export const randomPassword = (): string => `${randomBytes(18).toString('base64url')}aA1!`;

@@ -2,9 +2,10 @@ import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import { decode as textOf, encode as bytesOf } from '@temporalio/common/lib/encoding';
 import { visit, walkGetWorkflowExecutionHistoryResponse } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
-import { codeOf, errors } from '../../contracts/errors';
+import { codeOf, DomainError, errors } from '../../contracts/errors';
 import { encryptedPayload, failureTextField, historyKeyOf, platformResources, tenantResources, unscheduledId } from '../../contracts/names';
 import type { TenantCipher } from '../../ports/cipher';
+import type { HistoryReader, JsonPayload } from '../../ports/history';
 
 const { Payload: PayloadMessage } = temporal.api.common.v1;
 const { fields, encoding, version } = encryptedPayload;
@@ -22,7 +23,7 @@ export interface HistoryCiphers {
  * An encrypted payload bears what it takes to decrypt it, besides the key. Where the SDK says which workflow a payload is of,
  * one of another workflow is refused.
  *
- * @throws (both) DomainError `key/unavailable`, `dependency/unavailable`; `decode` an Error for what was changed or moved.
+ * @throws (both) DomainError `key/unavailable`, `dependency/unavailable`; `decode` also `payload/unreadable` for what was changed or moved.
  */
 export function createHistoryCodec(ciphers: HistoryCiphers): PayloadCodec {
   async function encrypt(payload: Payload, workflowId: string): Promise<Payload> {
@@ -35,12 +36,17 @@ export function createHistoryCodec(ciphers: HistoryCiphers): PayloadCodec {
 
   async function decrypt(payload: Payload, expectedWorkflowId: string | undefined): Promise<Payload> {
     const found = fieldOf(payload, fields.version);
-    if (found !== version) throw new Error(`A payload is encrypted in version "${found}"; this release reads version ${version}.`);
+    if (found !== version) throw unreadable(`A payload is encrypted in version "${found}"; this release reads version ${version}.`);
     const workflowId = fieldOf(payload, fields.workflowId);
     if (expectedWorkflowId !== undefined && workflowId !== '' && unscheduledId(workflowId) !== unscheduledId(expectedWorkflowId))
-      throw new Error(`A payload of workflow ${workflowId} is in the history of ${expectedWorkflowId}.`);
+      throw unreadable(`A payload of workflow ${workflowId} is in the history of ${expectedWorkflowId}.`);
     const { holder, tenantId } = historyKeyOf(workflowId);
-    return PayloadMessage.decode(await ciphers[holder].open(tenantId, contextOf(workflowId), payload.data ?? new Uint8Array()));
+    const opened = ciphers[holder].open(tenantId, contextOf(workflowId), payload.data ?? new Uint8Array());
+    return PayloadMessage.decode(
+      await opened.catch((error: unknown) => {
+        throw codeOf(error) ? error : unreadable(`A payload of workflow "${workflowId}" was changed, moved or cut short.`, error);
+      }),
+    );
   }
 
   return {
@@ -65,6 +71,37 @@ export async function decryptHistory(codec: PayloadCodec, history: temporal.api.
   });
   return response.history;
 }
+
+/**
+ * What operators' tools read histories with, in Temporal's JSON.
+ * @throws DomainError as the codec does; `key/unavailable` for what a tenant left that is gone, and its key with it.
+ */
+export function createHistoryReader(codec: PayloadCodec): HistoryReader {
+  const through = async (payloads: readonly JsonPayload[], convert: (payloads: Payload[]) => Promise<Payload[]>): Promise<JsonPayload[]> => {
+    const converted = await convert(payloads.map(fromJson)).catch((error: unknown) => {
+      throw codeOf(error)?.startsWith('tenant/') ? new DomainError('key/unavailable', 'The tenant is gone, and its key with it: its sessions cannot be read any more.', { cause: error }) : error;
+    });
+    return converted.map(toJson);
+  };
+  return {
+    decode: (payloads) => through(payloads, (given) => codec.decode(given)),
+    encode: (payloads) => through(payloads, (given) => codec.encode(given)),
+  };
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+const fromJson = ({ metadata = {}, data }: JsonPayload): Payload => ({
+  metadata: Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, Buffer.from(value, 'base64')])),
+  data: Buffer.from(data ?? '', 'base64'),
+});
+
+const toJson = ({ metadata, data }: Payload): JsonPayload => ({
+  metadata: Object.fromEntries(Object.entries(metadata ?? {}).map(([name, value]) => [name, base64(value)])),
+  data: base64(data ?? new Uint8Array()),
+});
+
+const unreadable = (message: string, cause?: unknown) => new DomainError('payload/unreadable', message, { cause });
 
 const contextOf = (workflowId: string) => ({ purpose: 'history', workflow: workflowId });
 

@@ -31,8 +31,8 @@ export function createRequestLimiter({ commands }: Pick<Valkey, 'commands'>): Re
   commands.defineCommand('takeToken', { numberOfKeys: 1, lua: script });
   const takeToken = (commands as unknown as { takeToken(...input: (string | number)[]): Promise<[number, number, number, number]> }).takeToken.bind(commands);
   return {
-    async take(tenantId, { requestsPerMinute, burst }): Promise<RateDecision> {
-      const [allowed, remaining, retryAfterMs, resetMs] = await calling(() => takeToken(valkeyKeys.rate(tenantId), requestsPerMinute, burst));
+    async take(bucket, { requestsPerMinute, burst }): Promise<RateDecision> {
+      const [allowed, remaining, retryAfterMs, resetMs] = await calling(() => takeToken(valkeyKeys.rate(bucket), requestsPerMinute, burst));
       return { allowed: allowed === 1, remaining, retryAfterMs: allowed === 1 ? 0 : retryAfterMs, resetMs };
     },
   };
