@@ -25,6 +25,7 @@ export async function runPlatform() {
 
   return {
     ...platform,
+    stateDir,
     api,
     operator,
     accounts,
