@@ -1,3 +1,5 @@
+import { type Html, html } from './html';
+
 /** What the page says, besides asking who you are. */
 export interface SignInPage {
   /** Why the last attempt failed. */
@@ -15,7 +17,7 @@ export const signInPageHeaders = {
   'Referrer-Policy': 'same-origin',
 } as const;
 
-export const signInPage = (page: SignInPage): string => `<!doctype html>
+export const signInPage = (page: SignInPage): string => html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -29,21 +31,18 @@ export const signInPage = (page: SignInPage): string => `<!doctype html>
 <h1>Read workflow histories</h1>
 ${page.signedIn ? signedIn(page.signedIn, page) : form(page)}
 </html>
-`;
+`.html;
 
-const form = ({ refusal }: SignInPage): string => `<p>What workflows hold is encrypted. Sign in as an operator, and this browser shows it in the Temporal UI for an hour.</p>
-${refusal === undefined ? '' : `<p class="refusal" role="alert">${escaped(refusal)}</p>`}
+const form = ({ refusal }: SignInPage): Html => html`<p>What workflows hold is encrypted. Sign in as an operator, and this browser shows it in the Temporal UI for an hour.</p>
+${refusal === undefined ? '' : html`<p class="refusal" role="alert">${refusal}</p>`}
 <form method="post" action="/codec/sign-in">
   <label for="email">E-mail</label><input id="email" name="email" type="email" autocomplete="username" required autofocus>
   <label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required>
   <button>Sign in</button>
 </form>`;
 
-const signedIn = ({ email, until }: { email: string; until: Date }, { codecEndpoint, temporalUiUrl }: SignInPage): string => `<p role="status">Signed in as ${escaped(email)}, until ${until.toISOString().slice(11, 16)} UTC.</p>
+const signedIn = ({ email, until }: { email: string; until: Date }, { codecEndpoint, temporalUiUrl }: SignInPage): Html => html`<p role="status">Signed in as ${email}, until ${until.toISOString().slice(11, 16)} UTC.</p>
 <p>Once in each browser, tell the Temporal UI to send the sign-in along: open its codec server settings (the glasses at the top), choose
-<em>Use my browser setting</em>, enter <code>${escaped(codecEndpoint)}</code> and check <em>Include cross-origin credentials</em>.</p>
-${temporalUiUrl === undefined ? '' : `<p><a href="${escaped(temporalUiUrl)}">Open the Temporal UI</a></p>`}
+<em>Use my browser setting</em>, enter <code>${codecEndpoint}</code> and check <em>Include cross-origin credentials</em>.</p>
+${temporalUiUrl === undefined ? '' : html`<p><a href="${temporalUiUrl}">Open the Temporal UI</a></p>`}
 <form method="post" action="/codec/sign-out"><button>Sign out</button></form>`;
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '');
