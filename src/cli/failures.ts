@@ -82,6 +82,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'tenant/exists': 'Choose another id, or see whose it is: tenure tenant show <id>',
   'tenant/busy': 'See what works on it: tenure operation list --tenant <id> --state running',
   'tenant/not-active': 'See what it is: tenure tenant show <id>. A suspended tenant comes back with: tenure tenant resume <id>',
+  'tenant/leaving': 'It can be kept until deletion begins: tenure tenant keep <id>',
+  'tenant/suspended': 'It comes back with: tenure tenant resume <id>',
   'operation/not-found': 'See which there are: tenure operation list',
   'session/not-found': 'See yours: tenure session list <tenant>',
   'dependency/unavailable': 'Try again in a moment; "tenure doctor" says what does not answer.',

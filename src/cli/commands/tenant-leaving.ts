@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { OperationSummary } from '../../contracts/operation';
+import { DrainPolicy, type OperationSummary } from '../../contracts/operation';
 import { apiPath, withQuery } from '../access';
 import { command, type CommandSpec, parseSeconds, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
@@ -9,6 +9,7 @@ import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 interface Offboard extends Waiting, Confirmation {
   readonly grace?: number;
   readonly drain?: number;
+  readonly turns?: string;
 }
 
 const offboard = command<Offboard>({
@@ -17,15 +18,16 @@ const offboard = command<Offboard>({
   options: [
     { flags: '--grace <time>', description: 'between backup and deletion, in which it can be kept; 7d when absent', parse: parseSeconds },
     { flags: '--drain <time>', description: 'what running turns may take to finish; 5m when absent', parse: parseSeconds },
+    { flags: '--turns <how>', description: 'what becomes of running turns', choices: DrainPolicy.options },
     shared.yes,
     shared.confirm,
     shared.noWait,
   ],
   examples: ['tenure tenant offboard acme --grace 0', 'tenure tenant offboard acme --grace 7d --no-wait --yes --confirm acme'],
-  async run(cli, { grace, drain, wait, ...confirmation }, tenantId: string) {
+  async run(cli, { grace, drain, turns, wait, ...confirmation }, tenantId: string) {
     const { apiUrl } = await cli.target();
     await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, after a verified backup.`, tenantId, confirmation);
-    const path = withQuery(apiPath`/tenants/${tenantId}`, { graceSeconds: grace?.toString(), drainSeconds: drain?.toString() });
+    const path = withQuery(apiPath`/tenants/${tenantId}`, { graceSeconds: grace?.toString(), drainPolicy: turns, drainSeconds: drain?.toString() });
     await startOperation(cli, path, { method: 'DELETE' }, { ...(wait !== undefined && { wait }) });
   },
 });

@@ -8,6 +8,7 @@ import { readJsonFile } from '../terminal/files';
 import { type Column, factsOf, tableOf, timeOf } from '../terminal/table';
 import { configCommand } from './tenant-config';
 import { leavingCommands } from './tenant-leaving';
+import { usageCommand } from './tenant-usage';
 
 const columns: readonly Column<TenantRecord>[] = [
   { title: 'tenant', of: ({ tenantId }) => tenantId },
@@ -137,6 +138,6 @@ const restore = command<Restore>({
 export const tenantCommands: GroupSpec = {
   name: 'tenant',
   summary: 'onboard, change and offboard tenants',
-  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, inventory],
+  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, inventory, usageCommand],
 };
 

@@ -7,7 +7,7 @@ import { Cli } from '../cli';
 import type { Candidate, KnownIds } from './candidates';
 
 /** Whoever presses Tab does not wait for long. */
-const patienceMs = 1_500;
+const patienceMs = 3_000;
 const most = 100;
 
 /** Ids of the API this user is signed in at; none when it does not answer at once. */

@@ -1,7 +1,7 @@
 import type { Operation, OperationStep, StepState } from '../../contracts/operation';
 import { stepTitles } from '../../domain/operation';
 import type { Paint } from '../terminal/paint';
-import { durationOf, printable } from '../terminal/table';
+import { durationOf, printable, timeOf } from '../terminal/table';
 
 export interface Look {
   readonly paint: Paint;
@@ -74,9 +74,11 @@ const stateWords: Partial<Record<StepState, string>> = {
   skipped: 'skipped',
 };
 
-function footOf({ stuck, error, operationId, finishedAt }: Operation, { paint }: Look): string[] {
+function footOf({ stuck, error, operationId, finishedAt, cancellableUntil, state, tenantId }: Operation, { paint }: Look): string[] {
   if (finishedAt === undefined && stuck)
     return [paint('red', 'Stuck: it tries again every hour. Remove the cause, then:'), `  tenure operation retry ${operationId}`];
+  if (cancellableUntil !== undefined && state === 'running')
+    return [`Nothing is deleted before ${timeOf(cancellableUntil) ?? ''}. Until then:`, `  tenure tenant keep ${tenantId}`];
   return error ? [paint('red', `${error.code}: ${printable(error.message)}`)] : [];
 }
 

@@ -59,7 +59,8 @@ async function interruptible<T>(operationId: string, watching: () => Promise<T>)
     process.stderr.write(`\nThe operation goes on without you. Come back with:\n  tenure operation watch ${operationId}\nTake it back with:\n  tenure operation cancel ${operationId}\n`);
     process.exit(exitCodes.interrupted);
   };
-  process.once('SIGINT', leave);
+  // Before the one that only ends the process.
+  process.prependOnceListener('SIGINT', leave);
   try {
     return await watching();
   } finally {

@@ -6,5 +6,6 @@ export type Paint = (style: Style, text: string) => string;
 /** Colours for a stream that a person looks at. @see https://no-color.org */
 export function painter(wanted: boolean, stream: NodeJS.WriteStream): Paint {
   const isPlain = !wanted || !stream.isTTY || (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb';
-  return (style, text) => (isPlain ? text : styleText(style, text));
+  // It would ask standard output, whatever the stream.
+  return (style, text) => (isPlain ? text : styleText(style, text, { validateStream: false }));
 }

@@ -1,0 +1,105 @@
+import type { MaintenanceReport, MaintenanceView } from '../../contracts/maintenance';
+import { apiPath } from '../access';
+import { command, type GroupSpec, type OptionSpec, shared } from '../command';
+import { type Column, durationOf, tableOf, timeOf } from '../terminal/table';
+
+interface Owner {
+  readonly tenant?: string;
+}
+
+const ofTenant: OptionSpec = { flags: '--tenant <tenantId>', description: "of this tenant; the platform's when absent" };
+const because: OptionSpec = { flags: '--reason <text>', description: 'why; others read it', required: true };
+
+const columns: readonly Column<MaintenanceView>[] = [
+  { title: 'job', of: ({ name }) => name },
+  { title: 'state', of: ({ paused, lastRun }) => (paused ? 'paused' : lastRun?.outcome === 'running' ? 'running' : 'on') },
+  { title: 'next run', of: ({ nextRunAt, paused }) => (paused ? undefined : timeOf(nextRunAt)) },
+  { title: 'last run', of: ({ lastRun }) => timeOf(lastRun?.startedAt) },
+  { title: 'ended', of: ({ lastRun }) => lastRun?.outcome },
+  { title: 'found', of: ({ lastReport }) => lastReport?.findings },
+  { title: 'what it does', of: ({ summary }) => summary },
+];
+
+const list = command<Owner>({
+  usage: 'list',
+  summary: 'list what runs by the clock, and how it went the last time',
+  options: [ofTenant],
+  async run(cli, { tenant }) {
+    const { data } = await (await cli.operator()).call<{ data: MaintenanceView[] }>(`/api/v1/maintenance${tenant === undefined ? '' : `?tenantId=${encodeURIComponent(tenant)}`}`);
+    cli.out.list(data, columns, 'There is none.');
+  },
+});
+
+interface Steer extends Owner {
+  readonly reason: string;
+}
+
+/** Something a job is told. */
+const tellJob = (verb: 'run' | 'pause' | 'resume', summary: string, done: string, options: readonly OptionSpec[] = [], body: (options: Record<string, unknown>) => object = () => ({})) =>
+  command<Steer & Record<string, unknown>>({
+    usage: `${verb} <job>`,
+    summary,
+    options: [ofTenant, because, ...options],
+    async run(cli, { tenant, reason, ...rest }, job: string) {
+      const request = { method: 'POST', body: { reason, ...(tenant !== undefined && { tenantId: tenant }), ...body(rest) } } as const;
+      const view = await (await cli.operator()).call<MaintenanceView>(`${apiPath`/maintenance/${job}`}/${verb}`, request);
+      cli.out.result(view, () => done);
+    },
+  });
+
+const reports = command<{ limit?: number; details?: true }>({
+  usage: 'reports <job>',
+  summary: "list what the runs of one of the platform's jobs found, newest first",
+  options: [{ flags: '--details', description: 'with each finding' }, shared.limit],
+  async run(cli, { limit = 20, details }, job: string) {
+    const all = await (await cli.operator()).all<MaintenanceReport>(apiPath`/maintenance/${job}/reports`, {}, limit);
+    if (details !== true || cli.out.json) {
+      cli.out.list(all, reportColumns, 'There are none yet.');
+      return;
+    }
+    for (const { startedAt, outcome, findings } of all) {
+      cli.out.write(`${cli.out.paint('bold', `${timeOf(startedAt) ?? ''}  ${outcome}`)}\n`);
+      if (findings.length > 0) cli.out.write(`${tableOf(findings, findingColumns, cli.out.paint)}\n`);
+    }
+  },
+});
+
+const reportColumns: readonly Column<MaintenanceReport>[] = [
+  { title: 'started', of: ({ startedAt }) => timeOf(startedAt) },
+  { title: 'took', of: ({ startedAt, finishedAt }) => durationOf(Date.parse(finishedAt) - Date.parse(startedAt)) },
+  { title: 'outcome', of: ({ outcome }) => outcome },
+  { title: 'tenants', of: ({ tenants }) => tenants },
+  { title: 'findings', of: ({ findings, omitted }) => findings.length + omitted },
+];
+
+const findingColumns: readonly Column<MaintenanceReport['findings'][number]>[] = [
+  { title: '  kind', of: ({ kind }) => `  ${kind}` },
+  { title: 'tenant', of: ({ tenantId }) => tenantId },
+  { title: 'repair', of: ({ repair }) => repair },
+  { title: 'subject', of: ({ subject }) => subject },
+  { title: 'message', of: ({ message }) => message },
+];
+
+const collect = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
+
+export const maintenanceCommands: GroupSpec = {
+  name: 'maintenance',
+  summary: 'see and steer what runs by the clock',
+  commands: [
+    list,
+    tellJob(
+      'run',
+      'run a job now, whether it is paused or not',
+      'It runs. See what comes of it with: tenure maintenance list',
+      [
+        { flags: '--repair', description: 'repair what can be repaired without losing anything' },
+        { flags: '--destroy <tenantId>', description: 'delete this orphan with all it owns; may be repeated', parse: collect },
+        { flags: '--only <tenantId>', description: 'look at this tenant only; may be repeated', parse: collect },
+      ],
+      ({ repair, destroy, only }) => ({ ...(repair === true && { repair }), ...(destroy !== undefined && { destroy }), ...(only !== undefined && { tenantIds: only }) }),
+    ),
+    tellJob('pause', 'pause a job until it is resumed', 'It is paused.'),
+    tellJob('resume', 'let a job run by the clock again', 'It runs by the clock again.'),
+    reports,
+  ],
+};

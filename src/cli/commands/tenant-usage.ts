@@ -1,0 +1,34 @@
+import { type UsageLine, usageGroupings, type UsageReport } from '../../contracts/usage';
+import { apiPath, withQuery } from '../access';
+import { command, parseTime } from '../command';
+import { type Column, tableOf, timeOf } from '../terminal/table';
+
+interface Usage {
+  readonly from?: string;
+  readonly to?: string;
+  readonly by?: string;
+}
+
+const columns: readonly Column<UsageLine>[] = [
+  { title: 'from', of: ({ from }) => timeOf(from) },
+  { title: 'model', of: ({ modelId }) => modelId },
+  { title: 'user', of: ({ userId }) => userId },
+  { title: 'model calls', of: ({ modelCalls }) => modelCalls },
+  { title: 'input tokens', of: ({ inputTokens }) => inputTokens },
+  { title: 'output tokens', of: ({ outputTokens }) => outputTokens },
+];
+
+export const usageCommand = command<Usage>({
+  usage: 'usage <tenantId>',
+  summary: 'show what a tenant used',
+  options: [
+    { flags: '--from <time>', description: 'from this time on; also such as 7d', parse: parseTime },
+    { flags: '--to <time>', description: 'until before this time', parse: parseTime },
+    { flags: '--by <groups>', description: `added up by some of ${usageGroupings.join(', ')}, with commas; by day when absent` },
+  ],
+  async run(cli, { from, to, by }, tenantId: string) {
+    const report = await (await cli.operator()).call<UsageReport>(withQuery(apiPath`/tenants/${tenantId}/usage`, { from, to, by }));
+    const shown = columns.filter(({ of }) => report.data.some((line) => of(line) !== undefined));
+    cli.out.result(report, () => (report.data.length === 0 ? 'Nothing was used.' : tableOf(report.data, shown, cli.out.paint)));
+  },
+});

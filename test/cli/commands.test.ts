@@ -1,0 +1,217 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AdminCreateUserCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { z } from 'zod';
+import { createPlatformClients } from '../../src/adapters/aws/clients';
+import { randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { Operation, OperationSummary } from '../../src/contracts/operation';
+import { SessionRecord } from '../../src/contracts/session';
+import { TenantRecord } from '../../src/contracts/tenant';
+import { type RunningPlatform, runPlatform } from '../e2e/platform';
+import { Desk } from './tenure';
+
+jest.setTimeout(120_000);
+
+let platform: RunningPlatform;
+/** Beside the local stack, and far from it. */
+let desk: Desk;
+let afar: Desk;
+let apiUrl: string;
+
+beforeAll(async () => {
+  platform = await runPlatform();
+  ({ apiUrl } = platform.settings);
+  [desk, afar] = await Promise.all([Desk.make(platform.settings), Desk.make()]);
+  expect(await desk.run(['tenant', 'create', 'acme', '--name', 'Acme\u001b[2J Inc.'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/completed +reserve.*onboarding of acme: completed\n$/s) as unknown });
+});
+afterAll(async () => {
+  await Promise.all([desk.remove(), afar.remove()]);
+  await platform.stop();
+});
+
+const smoke = 'This is a test of the connection';
+
+/** An onboarding that waits in its first conversation until the model is let go. */
+async function heldOnboarding(tenantId: string): Promise<string> {
+  await platform.model.script({ match: smoke, steps: [{ say: 'yes', holdAfter: 0 }, { say: 'yes' }] });
+  const { operationId } = Operation.parse(await desk.json(['tenant', 'create', tenantId, '--no-wait']));
+  while ((await platform.model.holding(smoke)) === 0) await delay(20);
+  return operationId;
+}
+
+describe('results', () => {
+  it('are those of the API, with --json', async () => {
+    const [tenant] = z.array(TenantRecord).parse(await desk.json(['tenant', 'list']));
+    expect(tenant).toEqual(TenantRecord.parse(await desk.json(['tenant', 'show', 'acme'])));
+    const { operationId = '' } = tenant ?? {};
+    expect(Operation.parse(await desk.json(['operation', 'show', operationId]))).toMatchObject({ operationId, state: 'completed', percent: 100 });
+    expect((await desk.run(['operation', 'watch', operationId, '--json'])).stdout.trim().split('\n').map((line) => Operation.parse(JSON.parse(line)).state)).toEqual(['completed']);
+    expect(await desk.json(['session', 'chat', 'acme', 'What is 6*7?'])).toMatchObject({ outcome: 'completed', answer: expect.stringContaining('42') as unknown });
+    expect(z.array(SessionRecord).parse(await desk.json(['session', 'list', 'acme'])).length).toBeGreaterThan(0);
+    for (let listed: OperationSummary[] = []; listed.length === 0; ) listed = z.array(OperationSummary).parse(await desk.json(['operation', 'list', '--tenant', 'acme', '--since', '1h']));
+    expect(await desk.json(['operation', 'list', '--until', '1h'])).toEqual([]);
+  });
+
+  it('are aligned for people, and what others wrote steers no terminal', async () => {
+    const { stdout } = await desk.run(['tenant', 'list']);
+    const [head = '', row = ''] = stdout.split('\n');
+    expect(head).toMatch(/^TENANT +STATUS +TIER +CREATED +NAME$/);
+    expect(row.indexOf('active')).toBe(head.indexOf('STATUS'));
+    expect(row).toMatch(/Acme \[2J Inc\.$/);
+  });
+
+  it('have colours at a terminal only, and not where nobody wants them', async () => {
+    const shown = async (env = {}) => {
+      const terminal = desk.terminal('tenure tenant list', env);
+      expect(await terminal.ended).toBe(0);
+      return terminal.screen.includes('\u001b[1m');
+    };
+    expect([await shown(), await shown({ NO_COLOR: '1' }), (await desk.run(['tenant', 'list'])).stdout.includes('\u001b')]).toEqual([true, false, false]);
+  });
+
+  it('go on in the session that was begun', async () => {
+    const first = await desk.run(['session', 'chat', 'acme', 'Store my preference: color=blue']);
+    const [, sessionId = ''] = /go on with --session (\S+)\)/.exec(first.stderr) ?? [];
+    expect((await desk.run(['session', 'chat', 'acme', 'Hello again', '--session', sessionId])).code).toBe(0);
+    expect(await desk.json(['session', 'show', 'acme', sessionId])).toMatchObject({ sessionId, status: { turnCount: 2 } });
+  });
+});
+
+describe('exit codes', () => {
+  it.each([
+    ['what is not there', ['tenant', 'show', 'nobody'], 3, 'tenant/not-found'],
+    ['an operation that is not there', ['operation', 'watch', `onboarding_acme_${'0'.repeat(26)}`], 3, 'operation/not-found'],
+    ['a conflict', ['tenant', 'create', 'acme'], 4, 'tenant/exists'],
+    ['what the API cannot read', ['tenant', 'create', 'A'], 2, 'request/malformed'],
+  ])('tell %s', async (_what, args, code, problem) => {
+    const ended = await desk.run([...args, '--json']);
+    expect(ended.code).toBe(code);
+    expect(ended.stdout).toBe('');
+    expect(JSON.parse(ended.stderr)).toEqual({ error: expect.objectContaining({ code: problem, exitCode: code, requestId: expect.stringMatching(/^req-/) as unknown }) as unknown });
+  });
+
+  it('tell a token that is not good here', async () => {
+    const { code, stderr } = await desk.run(['tenant', 'list'], { env: { TENURE_TOKEN: 'a.b.c' } });
+    expect([code, stderr]).toEqual([5, expect.stringMatching(/^auth\/unauthenticated: .*\n {2}Sign in again: tenure login\n {2}request req-/)]);
+  });
+});
+
+describe('destruction', () => {
+  const status = async () => TenantRecord.parse(await desk.json(['tenant', 'show', 'acme'])).status;
+
+  it.each([
+    ['nobody can be asked', [], 2],
+    ['--yes comes alone', ['--yes'], 2],
+    ['the id is another', ['--yes', '--confirm', 'globex'], 2],
+  ])('does not happen when %s', async (_when, options, code) => {
+    const { stderr, ...ended } = await desk.run(['tenant', 'offboard', 'acme', '--grace', '0', ...options]);
+    expect([ended.code, stderr, await status()]).toEqual([code, expect.stringContaining('Nothing was done'), 'active']);
+  });
+
+  it('does not happen when another id is typed, or the terminal is left', async () => {
+    for (const [keys, code] of [['globex\r', 4], ['\u0003', 130], ['\u0004', 4]] as const) {
+      const terminal = desk.terminal('tenure tenant offboard acme --grace 0');
+      await terminal.saw('Type acme to go on');
+      terminal.type(keys);
+      expect([await terminal.ended, await status()]).toEqual([code, 'active']);
+    }
+  });
+});
+
+describe('watching', () => {
+  it('survives the API', async () => {
+    const operationId = await heldOnboarding('globex');
+    const watching = desk.run(['operation', 'watch', operationId]);
+    platform.services.api.kill('SIGKILL');
+    await platform.model.release(smoke);
+    expect(await watching).toMatchObject({ code: 0, stdout: expect.stringMatching(/onboarding of globex: completed\n$/) as unknown });
+  });
+
+  it('is left with Ctrl-C, and the operation goes on; taken back, it says so', async () => {
+    const operationId = await heldOnboarding('initech');
+    const terminal = desk.terminal(`tenure operation watch ${operationId}`);
+    await terminal.saw('Hold a first conversation');
+    terminal.type('\u0003');
+    expect(await terminal.ended).toBe(130);
+    expect(terminal.screen).toContain(`tenure operation watch ${operationId}`);
+    expect(await desk.json(['operation', 'show', operationId])).toMatchObject({ state: 'running' });
+
+    const watching = desk.run(['operation', 'watch', operationId]);
+    const cancelled = await desk.run(['operation', 'cancel', operationId]);
+    expect(cancelled).toMatchObject({ code: 0, stdout: expect.stringMatching(/undone +reserve.*onboarding of initech: cancelled\n$/s) as unknown });
+    expect(await watching).toMatchObject({ code: 1, stderr: expect.stringContaining('was cancelled') as unknown });
+    await platform.model.release(smoke);
+  });
+});
+
+describe('signing in', () => {
+  it('asks at a terminal, keeps the login to oneself, and ends it', async () => {
+    const { operator } = platform.settings;
+    const terminal = afar.terminal(`tenure login --api ${apiUrl} --user ${operator.email}`);
+    await terminal.saw('Password: ');
+    terminal.type(`${operator.password}\r`);
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.screen).not.toContain(operator.password);
+    expect((await stat(path.join(afar.directory, 'config/logins.json'))).mode & 0o777).toBe(0o600);
+
+    // From now on the address is known.
+    expect(await afar.json(['whoami'])).toMatchObject({ api: apiUrl, apiFrom: 'login', tokenFrom: 'login', email: operator.email, groups: 'operators' });
+    expect((await afar.run(['tenant', 'list'])).code).toBe(0);
+    expect((await afar.run(['logout'])).code).toBe(0);
+    expect((await afar.run(['tenant', 'list', '--api', apiUrl])).code).toBe(5);
+  });
+
+  it('renews what has run out', async () => {
+    const { operator } = platform.settings;
+    const login = ['login', '--api', apiUrl, '--user', operator.email, '--password-stdin'];
+    expect((await afar.run(login, { input: `${operator.password}\n` })).code).toBe(0);
+    await afar.edit('config/logins.json', (text) => text.replace(/"accessToken": "[^"]+"/, '"accessToken": "a.b.c"'));
+    expect((await afar.run(['tenant', 'list'])).code).toBe(0);
+    await afar.edit('config/logins.json', (text) => text.replace(/"expiresAt": "[^"]+"/, '"expiresAt": "2020-01-01T00:00:00.000Z"'));
+    expect((await afar.run(['tenant', 'list'])).code).toBe(0);
+  });
+
+  it("lets an invited user of a tenant choose a password, from a script's lines", async () => {
+    const { region, endpoint } = platform.settings.aws;
+    const { infrastructure } = TenantRecord.parse(await desk.json(['tenant', 'show', 'acme']));
+    const [user, temporary, own] = ['new@acme.example', randomPassword(), randomPassword()];
+    const invitation = { UserPoolId: infrastructure?.userPoolId, Username: user, TemporaryPassword: temporary, MessageAction: 'SUPPRESS' } as const;
+    await createPlatformClients({ region, endpoint }).cognito.send(new AdminCreateUserCommand(invitation));
+    const login = ['login', '--api', apiUrl, '--tenant', 'acme', '--user', user, '--password-stdin'];
+    expect(await afar.run(login, { input: `${temporary}\n` })).toMatchObject({ code: 5, stderr: expect.stringContaining('a new password') as unknown });
+    expect((await afar.run(login, { input: `${temporary}\n${own}\n` })).code).toBe(0);
+    expect((await afar.run(login, { input: `${own}\n` })).code).toBe(0);
+    expect((await afar.run([...login.slice(0, -1), '--password-stdin'], { input: 'wrong\n' })).code).toBe(5);
+    expect(await afar.json(['whoami', '--tenant', 'acme', '--api', apiUrl])).toMatchObject({ realm: 'acme', email: user });
+  });
+});
+
+describe('doctor', () => {
+  it('finds everything in order while it is', async () => {
+    const { checks } = (await desk.json(['doctor'])) as { checks: { name: string; state: string; detail: string }[] };
+    expect(checks.filter(({ state }) => state === 'failed')).toEqual([]);
+    const found = Object.fromEntries(checks.map(({ name, state }) => [name, state]));
+    expect(found).toMatchObject({ api: 'ok', ready: 'ok', version: 'ok', clock: 'ok', 'sign-in': 'ok', temporal: 'ok', valkey: 'ok', aws: 'ok', workers: 'ok' });
+  });
+});
+
+describe('completion', () => {
+  it('completes commands and ids in bash', async () => {
+    // What readline does at the press of Tab; ids are there once the API answers in time.
+    const tab = (...words: string[]) => `COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; until _tenure; [ -n "$COMPREPLY" ]; do :; done; echo "\${COMPREPLY[@]}"`;
+    await desk.write('complete.sh', ['source <(tenure completion bash)', tab('tenure', 'tenant', 'sh'), tab('tenure', 'tenant', 'show', 'acm'), 'complete -p tenure'].join('\n'));
+    const shell = desk.terminal('bash --norc --noprofile complete.sh');
+    expect(await shell.ended).toBe(0);
+    expect(shell.screen.split('\r\n')).toEqual(expect.arrayContaining(['show', 'acme', 'complete -o bashdefault -o default -F _tenure tenure']));
+  });
+});
+
+it('lets a tenant go when its id is typed, and shows every step', async () => {
+  const terminal = desk.terminal('tenure tenant offboard acme --grace 0');
+  await terminal.saw('Type acme to go on');
+  terminal.type('acme\r');
+  expect(await terminal.ended).toBe(0);
+  expect(terminal.screen).toMatch(/offboarding of acme.*completed/);
+  expect(await desk.json(['tenant', 'show', 'acme'])).toMatchObject({ status: 'deleted' });
+});
