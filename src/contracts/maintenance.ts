@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ContentComparison } from './backup';
 import { AnyTenantId } from './tenant';
 
 /** A schedule that somebody has paused. */
@@ -23,6 +24,8 @@ export const PlatformJobRequest = z.strictObject({
   destroy: z.array(AnyTenantId).max(100).optional(),
   /** Looks at these tenants only. */
   tenantIds: z.array(AnyTenantId).min(1).max(100).optional(),
+  /** Of a recovery drill: how many tenants, unless they are named. */
+  perNight: z.number().int().min(1).max(100).optional(),
 });
 export type PlatformJobRequest = z.infer<typeof PlatformJobRequest>;
 
@@ -39,6 +42,24 @@ export const Finding = z.object({
 });
 export type Finding = z.infer<typeof Finding>;
 
+/** What a recovery drill measured of one tenant. */
+export const DrillFigures = z.object({
+  tenantId: z.string(),
+  backupId: z.string(),
+  backupCreatedAt: z.iso.datetime(),
+  drilledAt: z.iso.datetime(),
+  backupAgeSeconds: z.number(),
+  /** Of the tenant as it works: absent when nothing ever happened in it. */
+  newestEventAt: z.iso.datetime().optional(),
+  /** From the backup to the newest event after it: what a disaster would have cost. */
+  dataLossSeconds: z.number().min(0),
+  /** From nothing to a tenant whose data were compared with the backup. */
+  recoverySeconds: z.number().min(0),
+  steps: z.array(z.object({ name: z.string(), seconds: z.number() })),
+  comparison: z.array(ContentComparison),
+});
+export type DrillFigures = z.infer<typeof DrillFigures>;
+
 /** What one run of a platform's job found. */
 export const MaintenanceReport = z.object({
   format: z.literal('tenure-report/1'),
@@ -53,6 +74,8 @@ export const MaintenanceReport = z.object({
   findings: z.array(Finding),
   /** Findings over the most a report holds. */
   omitted: z.number().int().min(0),
+  /** Of a recovery drill. */
+  drills: z.array(DrillFigures).optional(),
 });
 export type MaintenanceReport = z.infer<typeof MaintenanceReport>;
 

@@ -44,6 +44,7 @@ export const maintenanceJobs = {
   stale_sessions: 'staleSessionClosing',
   drift: 'driftDetection',
   orphans: 'orphanSearch',
+  recovery_drill: 'recoveryDrill',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 

@@ -39,6 +39,13 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     jitterMs: minuteMs,
     catchupWindowMs: hourMs,
   },
+  recovery_drill: {
+    of: 'platform',
+    summary: 'Restore a backup into a scratch tenant and measure it',
+    cron: '30 5 * * *',
+    jitterMs: 5 * minuteMs,
+    catchupWindowMs: 6 * hourMs,
+  },
   orphans: {
     of: 'platform',
     summary: 'Look for resources of tenants that do not exist',

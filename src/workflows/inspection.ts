@@ -34,26 +34,27 @@ export class Inspection {
     }
   }
 
-  /** @param subject - what it is about, should it fail. */
-  async one(subject: string, inspect: () => Promise<Finding[]>, tenantId?: string): Promise<void> {
+  /** @param subject - what it is about, should it fail. `more`: what to show beneath. */
+  async one(subject: string, inspect: () => Promise<Finding[]>, tenantId?: string, more = () => ''): Promise<void> {
     const findings = await inspect().catch((error: unknown) => {
       if (isCancellation(error)) throw error;
-      return [checkFailed(subject, messageOf(error), tenantId)];
+      return [checkFailed(subject, failureText(error), tenantId)];
     });
     this.current = noteFindings(this.current, findings, tenantId === undefined ? 0 : 1);
-    setCurrentDetails(findingsToMarkdown(this.current));
+    setCurrentDetails(findingsToMarkdown(this.current) + more());
   }
 
   /** @returns what an operator sees as the workflow's result. */
-  async publish(name: MaintenanceJobName): Promise<Pick<MaintenanceReport, 'outcome' | 'tenants' | 'omitted'> & { findings: number }> {
+  async publish(name: MaintenanceJobName, more: Pick<MaintenanceReport, 'drills'> = {}): Promise<Pick<MaintenanceReport, 'outcome' | 'tenants' | 'omitted'> & { findings: number }> {
     const report = reportOf(name, this.current, new Date().toISOString());
-    await publishReport(report);
+    await publishReport({ ...report, ...more });
     const { outcome, tenants, omitted, findings } = report;
     return { outcome, tenants, omitted, findings: findings.length };
   }
 }
 
-const messageOf = (error: unknown): string => {
+/** What went wrong, for operators. */
+export const failureText = (error: unknown): string => {
   const { code, message } = publicFailure(error, 'internal/bug');
   return code === 'internal/bug' ? (rootCause(error) ?? message) : message;
 };

@@ -36,3 +36,7 @@ export const inspectTenant = (input: { tenantId: string; repair: boolean }) => a
 export const inspectOrphan = (input: { tenantId: string }) => about(ofOneTenant, input.tenantId, 'what it owns').inspectOrphan(input);
 export const destroyOrphan = (input: { tenantId: string }) =>
   about({ ...base, startToCloseTimeout: '30 minutes', retry: { ...base.retry, maximumAttempts: 3 } }, input.tenantId, 'delete what it owns').destroyOrphan(input);
+
+export const { chooseForDrill } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Whose turn it is' });
+export const newestEvent = (input: Parameters<MaintenanceActivities['newestEvent']>[0]) =>
+  about({ ...base, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its newest event').newestEvent(input);

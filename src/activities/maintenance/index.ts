@@ -1,10 +1,11 @@
+import { createDrillActivities, type DrillDeps } from './drill';
 import { createDriftActivities, type DriftDeps } from './drift';
 import { createOrphanActivities, type OrphanDeps } from './orphans';
 import { createReportActivities, type ReportDeps } from './reports';
 import { createStaleSessionActivities, type StaleSessionDeps } from './stale-sessions';
 import { createUsageActivities, type UsageDeps } from './usage';
 
-export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps {}
+export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps {}
 
 /** What runs by the clock, on the maintenance queue. All of it is idempotent. */
 export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
@@ -13,6 +14,7 @@ export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
   ...createReportActivities(deps),
   ...createDriftActivities(deps),
   ...createOrphanActivities(deps),
+  ...createDrillActivities(deps),
 });
 
 export type MaintenanceActivities = ReturnType<typeof createMaintenanceActivities>;
