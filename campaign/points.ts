@@ -20,6 +20,8 @@ export interface Point {
 
 export interface StepPoints {
   readonly forward: readonly Point[];
+  /** Why the matrix leaves the step out; then `forward` is empty. */
+  readonly notHurt?: string;
   /** Absent: the step has no undo. */
   readonly undo?: readonly Point[];
 }
@@ -145,8 +147,7 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
       ],
     },
     backup: { forward: [{ name: 'PutObject backup', match: inBackups('PUT') }] },
-    // An operation of its own, in a tenant of its own: what can go wrong in it is what can go wrong in an onboarding.
-    rehearse_restore: { forward: [] },
+    rehearse_restore: { forward: [], notHurt: 'An operation of its own, in a tenant whose id nobody knows before.' },
     verify_backup: { forward: [{ name: 'GetObject backup', match: inBackups('GET') }] },
     grace_period: {
       forward: [
