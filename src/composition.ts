@@ -81,7 +81,7 @@ export function createAdapters(config: Config, logger: Logger) {
     backups: createBackups(backup),
     restores: createRestores({ ...backup, data }),
     sessions: createSessionDirectory({ access }),
-    log: createSessionLog({ access, cipher }),
+    log: createSessionLog({ access, cipher, directory }),
     messages: createSessionMessages({ access, cipher }),
     memory,
     metrics: createMetrics(aws),

@@ -11,6 +11,7 @@ import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
+import { backupRoutes, type BackupRoutesDeps } from './routes/backups';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
@@ -31,6 +32,7 @@ export type AppDeps = MountDeps &
   TenantRoutesDeps &
   DiagnosticsRoutesDeps &
   MaintenanceRoutesDeps &
+  BackupRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   CertificateRoutesDeps &
   CodecRoutesDeps &
@@ -46,6 +48,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...tenantRoutes(deps),
     ...tenantChangeRoutes(deps),
     ...certificateRoutes(deps),
+    ...backupRoutes(deps),
     ...operationRoutes(deps),
     ...maintenanceRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),

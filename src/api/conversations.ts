@@ -19,12 +19,14 @@ export interface Said {
   readonly after: number;
 }
 
+const ownerAgeMs = 60_000;
+
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
 export function createConversations({ sessions, messages, sessionWorkflows }: ConversationDeps) {
-  // Who opened a session never changes: asked once a session and process.
-  const owners = new LRUCache<string, string>({ max: 50_000 });
+  // Who opened a session changes only when its tenant is restored: asked once in a while.
+  const owners = new LRUCache<string, string>({ max: 50_000, ttl: ownerAgeMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
 
   async function ownerOf(session: SessionRef): Promise<string | undefined> {

@@ -143,6 +143,27 @@ export const operationSteps = {
   ],
   suspension: ['claim', 'suspend', 'pause_schedules', 'pause_sessions', 'release'],
   resumption: ['claim', 'reinstate', 'resume_sessions', 'resume_schedules', 'release'],
+  backup: ['claim', 'backup', 'verify_backup', 'release'],
+  backupVerification: ['find_backup', 'verify_backup'],
+  restore: [
+    'admit',
+    'backup',
+    'infrastructure',
+    'memory',
+    'runtime',
+    'identity',
+    'gateway',
+    'forget_sessions',
+    'restore_users',
+    'restore_data',
+    'compare',
+    'schedules',
+    'scaling',
+    'worker',
+    'smoke_turn',
+    'activate',
+    'release',
+  ],
   rehearsal: [
     'reserve',
     'infrastructure',
@@ -167,6 +188,9 @@ export const operationIdPattern = new RegExp(`^(${operationKinds.join('|')})_[a-
 
 /** The one backup an offboarding takes: repeating the operation finds the same. */
 export const backupIds = { ofOperation: (operationId: string) => `bak-${operationId.split('_')[2] ?? operationId}` } as const;
+
+/** As {@link backupIds} makes them. */
+export const backupIdPattern = /^bak-[0-9a-z]{1,64}$/;
 
 /** Keywords by which workflows are found, in the Temporal UI too. */
 export const searchAttributes = { tenantId: 'TenantId', operationState: 'OperationState' } as const;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ContentComparison } from './backup';
+import { type BackupReason, ContentComparison } from './backup';
 import { operationKinds, type OperationKind } from './names';
 import { type Administrator, type AgentConfig, AnyTenantId, type RequestRate, type Tier } from './tenant';
 
@@ -106,6 +106,26 @@ export interface SuspensionRequest {
   readonly turns: SuspendTurns;
 }
 
+export interface BackupRequest {
+  readonly tenantId: string;
+  readonly reason: BackupReason;
+}
+
+export interface BackupVerificationRequest {
+  readonly tenantId: string;
+  readonly backupId: string;
+}
+
+/** A backup is restored into a new tenant, or in place of what a suspended one has. */
+export interface RestoreRequest {
+  /** The tenant restored into. */
+  readonly tenantId: string;
+  readonly sourceTenantId: string;
+  readonly backupId: string;
+  /** ISO: what is younger is left out. */
+  readonly until?: string;
+}
+
 /** A backup is restored into a scratch tenant, compared, and the scratch tenant deleted again. */
 export interface RehearsalRequest {
   /** The scratch tenant: `scratchTenantId`. */
@@ -120,6 +140,9 @@ export interface OperationRequests extends Record<OperationKind, { readonly tena
   readonly offboarding: OffboardingRequest;
   readonly suspension: SuspensionRequest;
   readonly resumption: { readonly tenantId: string };
+  readonly backup: BackupRequest;
+  readonly backupVerification: BackupVerificationRequest;
+  readonly restore: RestoreRequest;
   readonly rehearsal: RehearsalRequest;
 }
 

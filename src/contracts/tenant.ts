@@ -88,6 +88,8 @@ export const TenantRecord = z.object({
   keepUntil: z.iso.datetime().optional(),
   /** Once it is deleted. */
   tombstone: Tombstone.optional(),
+  /** When its data were last replaced by those of a backup. */
+  restoredAt: z.iso.datetime().optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });

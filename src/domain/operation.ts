@@ -44,6 +44,9 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   reinstate: 'Let the tenant work again',
   resume_sessions: 'Let the sessions go on',
   resume_schedules: 'Resume the schedules',
+  find_backup: 'Find the backup',
+  admit: 'Find the backup, and take the tenant or its id',
+  forget_sessions: 'End the sessions there are',
   restore_users: 'Restore the users',
   restore_data: 'Restore the data',
   compare: 'Compare with the backup',
@@ -58,6 +61,9 @@ const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests
   offboarding: ({ tenantId, graceSeconds }) => `Offboard ${tenantId}, grace ${graceSeconds} s`,
   suspension: ({ tenantId, turns }) => `Suspend ${tenantId}, turns ${turns === 'pause' ? 'pause' : 'finish'}`,
   resumption: ({ tenantId }) => `Resume ${tenantId}`,
+  backup: ({ tenantId, reason }) => `Back up ${tenantId} (${reason})`,
+  backupVerification: ({ tenantId, backupId }) => `Verify ${tenantId}'s backup ${backupId}`,
+  restore: ({ tenantId, sourceTenantId, backupId, until }) => `Restore ${sourceTenantId}'s backup ${backupId}${until === undefined ? '' : ` as of ${until}`} into ${tenantId}`,
   rehearsal: ({ sourceTenantId, backupId }) => `Rehearse the restore of ${sourceTenantId}'s backup ${backupId}`,
 };
 

@@ -29,6 +29,8 @@ export interface SessionLog {
   find(session: SessionRef, batch: { after: number; key: string }): Promise<SessionEvent[] | undefined>;
   /** Place and time of the newest event; undefined when there is none. Opens nothing. */
   last(session: SessionRef): Promise<{ seq: number; at: string } | undefined>;
+  /** Its batches without what they say, oldest first: cheap, nothing is opened. */
+  outline(session: SessionRef): AsyncIterable<{ readonly firstSeq: number; readonly count: number; readonly key: string }>;
   /** Events with `after < seq <= upTo`, oldest first; at most about `limit` (whole batches), all when absent. */
   read(session: SessionRef, range: { after: number; upTo?: number; limit?: number }): Promise<SessionEvent[]>;
 }

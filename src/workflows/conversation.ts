@@ -1,5 +1,5 @@
 import { ActivityFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import { publicFailure } from '../contracts/errors';
+import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
 import type { SessionInput, SubmittedMessage } from './definitions';
@@ -83,7 +83,25 @@ export class Conversation {
     this.announcing = false;
   }
 
-  private async think({ turnId, step, announced, startedAtMs }: domain.CurrentTurn): Promise<void> {
+  private async think(turn: domain.CurrentTurn): Promise<void> {
+    try {
+      await this.thinkFrom(turn);
+    } catch (error) {
+      if (codeOf(error) !== 'log/unread') throw error;
+      await this.pickUp();
+      // What the log held was this very turn, or the end of the session: then there is nothing to think of.
+      if (this.state.current?.turnId === turn.turnId) await this.thinkFrom(turn);
+    }
+  }
+
+  /** The session was restored: its log says where it stands. */
+  private async pickUp(): Promise<void> {
+    const known = [this.state.current?.turnId ?? [], this.state.inbox.map(({ turnId }) => turnId)].flat();
+    const picked = await this.activities.pickUpSession({ ...this.ref, known });
+    this.state = domain.pickUp(this.state, picked);
+  }
+
+  private async thinkFrom({ turnId, step, announced, startedAtMs }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,

@@ -5,5 +5,7 @@ export { driftDetection, orphanSearch } from './inspections';
 export { staleSessionClosing, usageRollUp } from './maintenance';
 export { resumption } from './resumption';
 export { suspension } from './suspension';
+export { backup, backupVerification } from './backup';
+export { restore } from './restore';
 export { rehearsal } from './rehearsal';
 export { session } from './session';

@@ -72,6 +72,14 @@ export const { restSessions } = proxyActivities<LifecycleActivities>({ ...base, 
 export const { wakeSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Let every session go on' });
 
 /** Restoring. */
+export const { deleteBackup } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Delete the backup' });
+export const { restoreMode } = proxyActivities<LifecycleActivities>({
+  ...quick,
+  // The caller waits for the answer, and decides whether to come back.
+  retry: { ...base.retry, nonRetryableErrorTypes: ['tenant/busy'] },
+  summary: 'Look what the tenant is',
+});
+export const { forgetSessions } = proxyActivities<LifecycleActivities>({ ...build, summary: 'End the session workflows' });
 export const { findBackup } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Find the backup' });
 export const { restoreUsers } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Make the users of the backup' });
 export const { restoreData } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write what the backup holds' });

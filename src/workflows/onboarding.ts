@@ -93,7 +93,12 @@ export async function onboarding(input: OperationInput<'onboarding'>): Promise<O
 /** Onboardings that began before AgentCore was more than a memory go on without. */
 const completeOnboarding = 'complete-onboarding';
 
-async function giveAgentCoreParts(run: OperationRun<'onboarding'>, part: Parameters<typeof createRuntime>[0]): Promise<void> {
+/** The part of an operation that gives a tenant what AgentCore has beside its memory. */
+interface PartsRun {
+  optional(name: 'runtime' | 'identity' | 'gateway', attempt: () => Promise<boolean>, undo: () => Promise<void>): Promise<void>;
+}
+
+export async function giveAgentCoreParts(run: PartsRun, part: Parameters<typeof createRuntime>[0]): Promise<void> {
   await run.optional(
     'runtime',
     () => createRuntime(part),

@@ -40,6 +40,7 @@ export function sessionActivities(tenantId: string) {
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
     endTurn: bookkeeping.endTurn,
+    pickUpSession: bookkeeping.pickUpSession,
     closeSession: bookkeeping.closeSession,
   };
 }

@@ -58,6 +58,8 @@ export class LifecycleScript {
   private readonly switchedOff = new Set<ActivityName>();
   /** What a person was called for. */
   readonly calledForHelp: RestingStep[] = [];
+  /** What a restore finds. */
+  restoreMode: 'new' | 'in-place' = 'new';
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -174,6 +176,9 @@ export class LifecycleScript {
       issueCertificate: does('issueCertificate'),
       takeBackup: does('takeBackup'),
       verifyBackup: does('verifyBackup'),
+      deleteBackup: does('deleteBackup'),
+      restoreMode: () => this.act('restoreMode').then(() => this.restoreMode),
+      forgetSessions: does('forgetSessions'),
       pruneBackups: () => this.act('pruneBackups').then(() => ({ deleted: [] })),
       findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: undefined })),
       restoreUsers: does('restoreUsers'),

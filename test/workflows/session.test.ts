@@ -37,6 +37,7 @@ class Script {
       failTool: ({ call, code }) => Promise.resolve(this.write(`failTool ${call.callId} ${code}`)),
       announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),
       endTurn: ({ turnId, end }) => Promise.resolve(this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`)),
+      pickUpSession: () => Promise.reject(new Error('this session has no past')),
       closeSession: () => Promise.resolve(this.write('close')),
       ...this.overrides,
     };

@@ -2,7 +2,10 @@ import type { BackedUpTenant, BackupReason, ContentComparison } from '../../cont
 import { DomainError } from '../../contracts/errors';
 import type { Backups } from '../../ports/backups';
 import type { Restores, RestoreSource } from '../../ports/restores';
-import { waiting } from './waiting';
+import type { TenantTraces } from '../../ports/provisioning';
+import type { Sessions } from '../../ports/sessions';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+import { pauses, waiting } from './waiting';
 
 interface BackupInput {
   readonly tenantId: string;
@@ -29,10 +32,18 @@ export interface RestoreInput extends RestoreSource {
 export interface BackupActivityDeps {
   readonly backups: Backups;
   readonly restores: Restores;
+  readonly registry: TenantRegistry;
+  readonly sessionWorkflows: Sessions;
+  readonly traces: TenantTraces;
 }
 
+export type RestoreMode = 'new' | 'in-place';
+
+/** Temporal's list lags behind: nothing is left when two looks found nothing. */
+const quietLooks = 2;
+
 /** What a tenant takes along, and what brings it back. */
-export const createBackupActivities = ({ backups, restores }: BackupActivityDeps) => ({
+export const createBackupActivities = ({ backups, restores, registry, sessionWorkflows, traces }: BackupActivityDeps) => ({
   /** Goes on where an earlier attempt was killed. */
   async takeBackup({ tenantId, backupId, reason = 'farewell' }: TakeBackupInput): Promise<void> {
     await backups.take(tenantId, backupId, reason, waiting());
@@ -43,9 +54,37 @@ export const createBackupActivities = ({ backups, restores }: BackupActivityDeps
     await backups.verify(tenantId, backupId, { operationId, againstTenant }, waiting());
   },
 
+  /** Takes back what a cancelled or failed operation wrote. */
+  async deleteBackup({ tenantId, backupId }: BackupInput): Promise<void> {
+    await backups.delete(tenantId, backupId);
+  },
+
   /** Deletes what the retention rule does not keep. @returns the ids. */
   async pruneBackups({ tenantId }: { tenantId: string }): Promise<{ deleted: string[] }> {
     return { deleted: await backups.prune(tenantId) };
+  },
+
+  /**
+   * Whether a restore makes the tenant, or replaces what a suspended one has.
+   * @throws DomainError `restore/tenant-active`, `tenant/exists` (it has left), `tenant/busy`
+   */
+  async restoreMode({ tenantId, operationId }: { tenantId: string; operationId: string }): Promise<RestoreMode> {
+    const tenant = await registry.get(tenantId);
+    if (!tenant || (tenant.status === 'provisioning' && tenant.operationId === operationId)) return 'new';
+    if (tenant.status === 'suspended') return 'in-place';
+    if (tenant.status === 'active') throw new DomainError('restore/tenant-active', `Tenant ${tenantId} is active: suspend it, or restore into a new tenant id.`);
+    if (tenant.status === 'deleted') throw new DomainError('tenant/exists', `Tenant ${tenantId} has left, and its id is kept from reuse: restore into another id.`);
+    throw new DomainError('tenant/busy', `Tenant ${tenantId} is ${tenant.status}, held by operation ${tenant.operationId}.`);
+  },
+
+  /** Session workflows know the log as it was: they go, with what Valkey holds of it. */
+  async forgetSessions({ tenantId }: { tenantId: string }): Promise<void> {
+    const pause = pauses();
+    for (let quiet = 0; quiet < quietLooks; ) {
+      quiet = (await sessionWorkflows.forgetAll(tenantId)) === 0 ? quiet + 1 : 0;
+      await pause();
+    }
+    await traces.erase(tenantId);
   },
 
   /** @throws DomainError `backup/not-found`, `backup/incomplete` (neither retried). */
@@ -63,6 +102,7 @@ export const createBackupActivities = ({ backups, restores }: BackupActivityDeps
   /** Replaces what the tenant holds. Goes on where an earlier attempt was killed. */
   async restoreData(input: RestoreInput): Promise<void> {
     await restores.data(input.tenantId, input.operationId, sourceOf(input), waiting());
+    await registry.update(input.tenantId, { restoredAt: new Date().toISOString() });
   },
 
   /** @throws DomainError `backup/incomplete` (not retried) that says what differs. */

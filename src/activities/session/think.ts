@@ -1,4 +1,5 @@
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { DomainError } from '../../contracts/errors';
 import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
@@ -39,7 +40,7 @@ export const createThink = (deps: SessionStepDeps) => ({
    */
   async think(input: ThinkInput): Promise<Thought> {
     const { tenantId, sessionId, turnId, step, after } = input;
-    const agent = await deps.configs.get(tenantId);
+    const [agent] = await Promise.all([deps.configs.get(tenantId), mustKnowTheLog(deps, input)]);
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
     if (earlier) return thoughtFrom(earlier, agent, deps);
@@ -64,6 +65,19 @@ export const createThink = (deps: SessionStepDeps) => ({
     return thoughtFrom(written.events, agent, deps);
   },
 });
+
+/**
+ * A session that knows of no log may have one: of a tenant that was restored. Then its workflow picks that up first.
+ * @throws DomainError `log/unread`
+ */
+async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, turnId, after }: ThinkInput): Promise<void> {
+  if (after > 0) return;
+  const events = await log.read({ tenantId, sessionId }, { after: 0, limit: maxBatchEvents });
+  const begun = events.findIndex(({ type }) => type === 'session.started');
+  const first = events[begun + 1];
+  // An earlier attempt of this turn may have begun the log, or a turn that waits behind it was announced first.
+  if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
+}
 
 /** What the model is shown of the past, and how this step begins in the log. */
 async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: readonly EventBody[]; opening: readonly EventBody[] }> {

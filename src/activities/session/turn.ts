@@ -2,6 +2,7 @@ import type { EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TurnEnd } from '../../domain/session';
+import { type LogPast, pastOf, type PickedUp, stateOf } from '../../domain/log-past';
 import { openCalls } from '../../domain/transcript';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import type { Recorded } from './use-tool';
@@ -18,7 +19,45 @@ export interface EndTurnInput extends TurnInput {
   readonly end: TurnEnd;
 }
 
-export const createTurnActivities = (deps: SessionStepDeps) => ({
+export interface PickUpInput extends SessionRef {
+  /** Turns the workflow knows: they run or wait. */
+  readonly known: readonly string[];
+}
+
+const cutOff: TurnEnd = { outcome: 'cancelled', message: 'The turn had not ended when the session was restored.' };
+
+export const createTurnActivities = (deps: SessionStepDeps) => {
+  const activities = turnActivities(deps);
+  return {
+    ...activities,
+
+    /**
+     * Learns from its log where a session stands whose workflow has just begun. Turns that were cut off when the log was
+     * backed up end as cancelled, so that each turn of the log has its end.
+     */
+    async pickUpSession({ known, ...session }: PickUpInput): Promise<PickedUp> {
+      const past = await pastOf(deps.log.outline(session));
+      if (past.isClosed) return stateOf(past, past.head);
+      let { head } = past;
+      for (const { turnId, after } of await openTurns(deps, session, past))
+        if (!known.includes(turnId)) ({ head } = await activities.endTurn({ ...session, turnId, after, announced: true, end: cutOff }));
+      return stateOf(past, head);
+    },
+  };
+};
+
+/** Those that may lack their end: the last that began, and those that waited behind it. */
+async function openTurns({ log }: SessionStepDeps, session: SessionRef, { turns, queuedAt, head }: LogPast): Promise<{ turnId: string; after: number }[]> {
+  const begun = new Set(turns.map(({ turnId }) => turnId));
+  const waiting: string[] = [];
+  for (const firstSeq of queuedAt) {
+    const batch = await log.read(session, { after: firstSeq - 1, limit: 1 });
+    waiting.push(...batch.flatMap((event) => (event.type === 'turn.queued' && !begun.has(event.turnId) ? [event.turnId] : [])));
+  }
+  return [...turns.slice(-1), ...[...new Set(waiting)].map((turnId) => ({ turnId, after: head }))];
+}
+
+const turnActivities = (deps: SessionStepDeps) => ({
   /** Shows messages that wait while another turn runs. */
   async announceTurns({ turnIds, after, ...session }: AnnounceTurnsInput): Promise<Recorded> {
     const events = turnIds.map((turnId): EventBody => ({ type: 'turn.queued', turnId }));

@@ -26,6 +26,7 @@ export const BatchItem = z.object({
   inBucket: z.boolean(),
 });
 export type BatchItem = z.infer<typeof BatchItem>;
+const BatchOutline = BatchItem.pick({ sk: true, batchKey: true, count: true });
 type Place = Pick<BatchItem, 'sk' | 'batchKey'>;
 
 export const firstSeqOf = (item: BatchItem): number => Number(item.sk);
@@ -64,6 +65,26 @@ export function createBatchBodies({ access, cipher }: Dependencies) {
       return EventBody.array().parse(decode(await cipher.open(tenantId, contextOfObject(Key), await Body.transformToByteArray())));
     },
   };
+}
+
+/** Batches without what they say, oldest first. */
+export async function* outlineOf({ access }: Pick<Dependencies, 'access'>, { tenantId, sessionId }: SessionRef): AsyncGenerator<{ firstSeq: number; count: number; key: string }> {
+  const pages = paginateQuery(
+    { client: access.clients(tenantId).table },
+    {
+      TableName: tenantResources(tenantId).table,
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: { ':pk': tableKeys.events(sessionId) },
+      ExpressionAttributeNames: { '#count': 'count' },
+      ProjectionExpression: 'sk, batchKey, #count',
+      ConsistentRead: true,
+    },
+  );
+  for await (const { Items } of pages)
+    for (const item of Items ?? []) {
+      const { sk, batchKey: key, count } = BatchOutline.parse(item);
+      yield { firstSeq: Number(sk), count, key };
+    }
 }
 
 /** The batches of a session's log as items of the tenant's table. */

@@ -3,23 +3,37 @@ import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contrac
 import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TenantCipher } from '../../ports/cipher';
+import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { SessionLog } from '../../ports/session-store';
-import { type BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from './session-batches';
+import { type BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf, outlineOf } from './session-batches';
 import { createSessionTails } from './session-tails';
 import type { TenantAccess } from './tenant-access';
 
 const tailCacheBytes = 64 * 1_024 * 1_024;
 
+interface Dependencies {
+  readonly access: TenantAccess;
+  readonly cipher: TenantCipher;
+  /** Says when a tenant's logs were replaced by those of a backup: what this process remembers of them is wrong then. */
+  readonly directory?: Pick<TenantDirectory, 'built'>;
+}
+
 /** The log as batches chained by conditional writes, see docs/decisions/0003-session-log.md. */
-export function createSessionLog({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): SessionLog {
+export function createSessionLog({ access, cipher, directory }: Dependencies): SessionLog {
   const table = createBatchTable({ access });
   const bodies = createBatchBodies({ access, cipher });
   const tails = createSessionTails({ maxBytes: tailCacheBytes });
 
-  function remembered(session: SessionRef, item: BatchItem, eventBodies: readonly EventBody[]): SessionEvent[] {
+  /** Under which the tail of a log is remembered: another one after a restore. */
+  async function tailOf({ tenantId, sessionId }: SessionRef): Promise<SessionRef> {
+    const restoredAt = (await directory?.built(tenantId))?.restoredAt;
+    return { tenantId: restoredAt === undefined ? tenantId : `${tenantId}@${restoredAt}`, sessionId };
+  }
+
+  async function remembered(session: SessionRef, item: BatchItem, eventBodies: readonly EventBody[]): Promise<SessionEvent[]> {
     const events = eventBodies.map((body, index) => ({ seq: firstSeqOf(item) + index, at: item.at, ...body }));
     // About what the texts and the objects around them take.
-    tails.add(session, { events, bytes: 2 * JSON.stringify(events).length + 200 * events.length });
+    tails.add(await tailOf(session), { events, bytes: 2 * JSON.stringify(events).length + 200 * events.length });
     return events;
   }
 
@@ -57,8 +71,10 @@ export function createSessionLog({ access, cipher }: { access: TenantAccess; cip
       return item && { seq: lastSeqOf(item), at: item.at };
     },
 
+    outline: (session) => outlineOf({ access }, session),
+
     async read(session, { after, upTo = Infinity, limit = Infinity }) {
-      const known = Number.isFinite(upTo) ? tails.between(session, after, upTo) : undefined;
+      const known = Number.isFinite(upTo) ? tails.between(await tailOf(session), after, upTo) : undefined;
       if (known) return limit < known.length ? known.slice(0, limit) : known;
       const found: SessionEvent[] = [];
       for await (const item of table.chain(session, { after, upTo: Number.isFinite(upTo) ? upTo : undefined, aligned: false })) {

@@ -75,6 +75,18 @@ export function createSessions(client: Client): Sessions {
       return description.status.name === 'RUNNING' ? view : { ...view, state: 'closed' };
     },
 
+    async forgetAll(tenantId) {
+      let found = 0;
+      const query = `${searchAttributes.tenantId}="${tenantId}" AND WorkflowType="${sessionWorkflow}"`;
+      for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
+        found += 1;
+        if (status.name === 'RUNNING') await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId, runId).terminate('its tenant is restored')));
+        const { namespace } = client.options;
+        await unlessMissing(() => calling(() => client.connection.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } })));
+      }
+      return found;
+    },
+
     async *running(tenantId) {
       const query = `${searchAttributes.tenantId}="${tenantId}" AND WorkflowType="${sessionWorkflow}" AND ExecutionStatus="Running"`;
       const listed = await translating(() =>

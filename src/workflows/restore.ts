@@ -1,0 +1,135 @@
+import type { RestoreMode } from '../activities/lifecycle/backups';
+import { backupIds } from '../contracts/names';
+import type { Operation, OperationInput } from '../contracts/operation';
+import {
+  activateTenant,
+  claimTenant,
+  compareWithBackup,
+  createInfrastructure,
+  createMemory,
+  createScaling,
+  createTenantSchedules,
+  deleteConfig,
+  deleteInfrastructure,
+  deleteMemory,
+  deleteScaling,
+  deleteTenantSchedules,
+  emptyBucket,
+  findBackup,
+  forgetSessions,
+  handshakeWith,
+  holdSmokeTurn,
+  releaseClaim,
+  releaseTenant,
+  reserveTenant,
+  restoreData,
+  restoreMode,
+  restoreUsers,
+  scheduleKeyDeletion,
+  takeBackup,
+  terminateSessions,
+  verifyBackup,
+} from './lifecycle-activities';
+import { giveAgentCoreParts } from './onboarding';
+import { OperationRun } from './progress';
+
+type Restore = OperationRun<'restore'>;
+type Input = OperationInput<'restore'>;
+
+const newTenantSteps = ['infrastructure', 'memory', 'runtime', 'identity', 'gateway'] as const;
+const newTenantEnd = ['schedules', 'scaling', 'worker', 'smoke_turn', 'activate'] as const;
+
+/**
+ * Brings a backup back: as a new tenant, built as onboarding builds one, or in place of what a suspended tenant has, which
+ * is backed up first and put back should the restore fail. See docs/decisions/0021-restore.md.
+ */
+export async function restore(input: Input): Promise<Operation> {
+  const run = new OperationRun('restore', input);
+  return run.conduct(async () => {
+    const mode = await admit(run, input);
+    await (mode === 'new' ? intoNewTenant(run, input) : inPlace(run, input));
+  });
+}
+
+/** Finds the backup, and takes the tenant, or its id, for this operation. */
+async function admit(run: Restore, { operationId, request }: Input): Promise<RestoreMode> {
+  const { tenantId, sourceTenantId, backupId } = request;
+  const tenant = { tenantId, operationId };
+  let mode: RestoreMode | undefined;
+  return run.step(
+    'admit',
+    async () => {
+      const { tenant: was } = await findBackup({ tenantId: sourceTenantId, backupId });
+      mode ??= await restoreMode(tenant);
+      if (mode === 'in-place') await claimTenant({ ...tenant, from: ['suspended'] });
+      else await reserveTenant({ ...tenant, displayName: was?.displayName ?? tenantId, tier: was?.tier ?? 'standard', ...(was?.rate && { rate: was.rate }) });
+      return mode;
+    },
+    async () => {
+      if (mode) await (mode === 'in-place' ? releaseClaim(tenant) : releaseTenant(tenant));
+    },
+  );
+}
+
+async function intoNewTenant(run: Restore, { operationId, request }: Input): Promise<void> {
+  const tenant = { tenantId: request.tenantId, operationId };
+  run.skip('backup');
+  const infrastructure = await run.step(
+    'infrastructure',
+    () => createInfrastructure(tenant),
+    async () => {
+      await emptyBucket({ ...tenant, ofStackOnly: true });
+      await deleteInfrastructure(tenant);
+      await scheduleKeyDeletion(tenant);
+    },
+  );
+  await run.step(
+    'memory',
+    () => createMemory({ ...tenant, infrastructure }),
+    () => deleteMemory(tenant),
+  );
+  await giveAgentCoreParts(run, { ...tenant, infrastructure });
+  // A tenant of this id may have been here, and left.
+  await run.step('forget_sessions', () => forgetSessions(tenant));
+  await bringBack(run, { ...request, operationId }, () => deleteConfig(tenant));
+  await run.step(
+    'schedules',
+    () => createTenantSchedules(tenant),
+    () => deleteTenantSchedules(tenant),
+  );
+  await run.optional(
+    'scaling',
+    () => createScaling(tenant),
+    () => deleteScaling(tenant),
+  );
+  await run.step('worker', () => handshakeWith(tenant.tenantId)());
+  await run.step(
+    'smoke_turn',
+    () => holdSmokeTurn(tenant),
+    () => terminateSessions(tenant),
+  );
+  run.skip('release');
+  await run.irrevocably(() => run.step('activate', () => activateTenant(tenant)));
+}
+
+/** The tenant is suspended before and after; its operator resumes it. */
+async function inPlace(run: Restore, { operationId, request }: Input): Promise<void> {
+  const { tenantId } = request;
+  const present = { tenantId, backupId: backupIds.ofOperation(operationId) };
+  await run.step('backup', async () => {
+    await takeBackup({ ...present, reason: 'before-restore' });
+    await verifyBackup({ ...present, operationId });
+  });
+  run.noteBackup(present.backupId);
+  for (const step of newTenantSteps) run.skip(step);
+  await run.step('forget_sessions', () => forgetSessions({ tenantId }));
+  await bringBack(run, { ...request, operationId }, () => restoreData({ tenantId, operationId, sourceTenantId: tenantId, backupId: present.backupId }));
+  for (const step of newTenantEnd) run.skip(step);
+  await run.irrevocably(() => run.insist('release', () => releaseClaim({ tenantId, operationId })));
+}
+
+async function bringBack(run: Restore, source: Parameters<typeof restoreData>[0], undo: () => Promise<void>): Promise<void> {
+  await run.step('restore_users', () => restoreUsers(source));
+  await run.step('restore_data', () => restoreData(source), undo);
+  run.note({ comparison: await run.step('compare', () => compareWithBackup(source)) });
+}

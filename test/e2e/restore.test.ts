@@ -1,0 +1,91 @@
+import { watchOperation } from '../../src/cli/operations';
+import type { BackupSummary } from '../../src/contracts/backup';
+import type { Operation } from '../../src/contracts/operation';
+import { User } from '../../src/local/demo/user';
+import { type RunningPlatform, runPlatform } from './platform';
+
+jest.setTimeout(120_000);
+
+let platform: RunningPlatform;
+let ann: User;
+let sessionId: string;
+
+beforeAll(async () => {
+  platform = await runPlatform();
+  expect((await platform.onboard('acme')).state).toBe('completed');
+  ann = await platform.user('acme', 'ann');
+  sessionId = await ann.open();
+  await ann.ask(sessionId, 'Store my preference: color=blue');
+  await ann.ask(sessionId, 'What is 17*23?');
+});
+
+afterAll(() => platform.stop());
+
+const post = (path: string, body: object = {}) => platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token: platform.operator, body });
+const ended = ({ operationId }: Operation) => watchOperation(platform.api, operationId, platform.operator);
+const backups = async (tenantId: string) => (await platform.api.call<{ data: BackupSummary[] }>(`/api/v1/tenants/${tenantId}/backups`, { token: platform.operator })).data;
+const refusal = (code: string) => expect.objectContaining({ code }) as unknown;
+
+async function backedUp(tenantId = 'acme'): Promise<string> {
+  const operation = await ended(await post(`${tenantId}/backups`));
+  expect(operation).toMatchObject({ state: 'completed' });
+  return operation.backupId ?? '';
+}
+
+/** Input tokens grow with what the model is shown. */
+async function shownTo(user: User, session: string): Promise<number> {
+  const { turnId } = await user.ask(session, 'What is 6*7?');
+  const log = await user.log(session);
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+  const used = log.flatMap((event) => (event.type === 'usage.recorded' && event.turnId === turnId ? [event.usage.inputTokens] : []));
+  return used[0] ?? 0;
+}
+
+it('a backup and its restore into a new tenant survive the death of the worker; the session goes on with its history', async () => {
+  const taking = await post('acme/backups');
+  platform.services.worker.kill('SIGKILL');
+  const taken = await ended(taking);
+  expect(taken.state).toBe('completed');
+  const [backup] = await backups('acme');
+  expect(backup).toMatchObject({ backupId: taken.backupId, format: 'tenure-backup/2', verification: { verifiedBy: taken.operationId } });
+
+  const restoring = await post('globex/restore', { backupId: taken.backupId, sourceTenantId: 'acme' });
+  await expect(post('globex/restore', { backupId: taken.backupId, sourceTenantId: 'acme' })).rejects.toEqual(refusal('tenant/busy'));
+  platform.services.worker.kill('SIGKILL');
+  const restored = await ended(restoring);
+  expect(restored).toMatchObject({ state: 'completed' });
+  expect(restored.comparison?.every(({ records, found, hashesAgree }) => records === found && hashesAgree)).toBe(true);
+
+  const { userId, accessToken } = await platform.accounts.userTokens('globex', 'ann@acme.example');
+  const annThere = new User(platform.api, 'globex', userId, accessToken);
+  expect(annThere.userId).not.toBe(ann.userId);
+  const before = await ann.log(sessionId);
+  expect(await annThere.log(sessionId)).toEqual(before);
+  const fresh = await shownTo(annThere, await annThere.open());
+  expect(await shownTo(annThere, sessionId)).toBeGreaterThan(fresh);
+  const log = await annThere.log(sessionId);
+  expect(log.filter(({ type }) => type === 'session.started')).toHaveLength(1);
+  expect((await annThere.ask(await annThere.open(), 'What is my color?')).answer).toContain('color=blue');
+});
+
+it('replaces what a suspended tenant has, up to a point, and its sessions go on from there', async () => {
+  const backupId = await backedUp();
+  const before = await ann.log(sessionId);
+  await ann.ask(sessionId, 'What is 5*5?');
+  await expect(post('acme/restore', { backupId })).rejects.toEqual(refusal('restore/tenant-active'));
+  expect(await ended(await post('acme/suspend', { turns: 'finish' }))).toMatchObject({ state: 'completed' });
+  await expect(post('acme/restore', { backupId: 'bak-none' })).rejects.toEqual(refusal('backup/not-found'));
+  const until = before.find(({ type }) => type === 'turn.completed')?.at ?? '';
+  const restored = await ended(await post('acme/restore', { backupId, until }));
+  expect(restored).toMatchObject({ state: 'completed' });
+  expect(await ended(await post('acme/resume'))).toMatchObject({ state: 'completed' });
+  const log = await ann.log(sessionId);
+  expect(log).toEqual(before.filter(({ at }) => at <= until));
+  expect(log.length).toBeLessThan(before.length);
+  await ann.ask(sessionId, 'What is 2*2?');
+  const after = await ann.log(sessionId);
+  expect(after.slice(0, log.length)).toEqual(log);
+  expect(after.map(({ seq }) => seq)).toEqual(after.map((_event, index) => index + 1));
+  // What it was before the restore is not lost.
+  expect((await backups('acme')).find(({ reason }) => reason === 'before-restore')).toMatchObject({ backupId: restored.backupId, verification: {} });
+});
