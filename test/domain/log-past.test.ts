@@ -1,0 +1,50 @@
+import { pastOf, stateOf } from '../../src/domain/log-past';
+import { beginTurn, newSession, pickUp, receive } from '../../src/domain/session';
+import { recordAtPoint, beforeAnyRecord } from '../../src/domain/restore-point';
+
+async function* batches(...rows: [key: string, count: number][]) {
+  let firstSeq = 1;
+  for (const [key, count] of rows) {
+    yield await Promise.resolve({ firstSeq, count, key });
+    firstSeq += count;
+  }
+}
+
+const twoTurns = () => batches(['t1/1/started', 3], ['t1/1/completed', 3], ['t2/queued', 1], ['t2/1/completed', 4]);
+
+it('finds in the keys of a log where its turns began, and how many there were', async () => {
+  const past = await pastOf(twoTurns());
+  expect(past).toEqual({ head: 11, turnCount: 2, turns: [{ turnId: 't1', after: 0 }, { turnId: 't2', after: 7 }], queuedAt: [7], isClosed: false });
+});
+
+it('takes a session up with its past behind it, and the message that woke it', async () => {
+  const woken = beginTurn(receive(newSession, 't3'), 0);
+  const state = pickUp(woken, stateOf(await pastOf(twoTurns()), 11));
+  expect(state).toMatchObject({ head: 11, turnCount: 2, turnStarts: [0, 7, 11], current: { turnId: 't3' } });
+  expect(state.seen.map(([turnId]) => turnId)).toEqual(['t1', 't2', 't3']);
+});
+
+it('does not answer a message again that was answered before the restore', async () => {
+  const woken = beginTurn(receive(newSession, 't2'), 0);
+  expect(pickUp(woken, stateOf(await pastOf(twoTurns()), 11)).current).toBeUndefined();
+});
+
+it('closes a session again that was closed, where its log says so', async () => {
+  const past = await pastOf(batches(['t1/1/completed', 5], ['session/closed', 1]));
+  expect(pickUp(beginTurn(receive(newSession, 't2'), 0), stateOf(past, past.head))).toMatchObject({ head: 5, closing: true });
+});
+
+it('cuts a log at its first younger batch and at a gap, and never goes on behind', () => {
+  const batch = (sk: number, at: string) => ({ pk: 'EVENTS#s', sk: String(sk).padStart(12, '0'), count: 1, at });
+  const kept = (rows: ReturnType<typeof batch>[], until?: string) => {
+    let progress = beforeAnyRecord;
+    return rows.filter((row) => {
+      const step = recordAtPoint(progress, row, until);
+      progress = step.progress;
+      return step.kept !== undefined;
+    }).length;
+  };
+  const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
+  expect(kept([batch(1, early), batch(2, late), batch(3, early)], early)).toBe(1);
+  expect(kept([batch(1, early), batch(3, early)])).toBe(1);
+});

@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { defaultRetention, type KeptBackup, prunable } from '../../src/domain/retention';
+
+const now = new Date('2026-06-15T12:00:00.000Z');
+const daysAgo = (days: number): string => new Date(now.getTime() - days * 86_400_000).toISOString();
+const backup = (days: number, more: Partial<KeptBackup> = {}): KeptBackup => ({ backupId: `bak-${days}`, createdAt: daysAgo(days), reason: 'scheduled', verification: {}, ...more });
+const prune = (finished: readonly KeptBackup[]) => prunable({ finished, unfinished: [] }, now);
+
+it('keeps seven days, four weeks and twelve months of nightly backups', () => {
+  const nightly = Array.from({ length: 800 }, (_, days) => backup(days));
+  const kept = nightly.length - prune(nightly).length;
+  expect(prune(nightly)).not.toContain('bak-0');
+  expect(kept).toBeGreaterThanOrEqual(12 + 6);
+  expect(kept).toBeLessThanOrEqual(7 + 4 + 12);
+});
+
+it('prefers a verified backup of the day to a newer one that is not', () => {
+  const verified = backup(0.2);
+  const newer: KeptBackup = { backupId: 'bak-new', createdAt: daysAgo(0.1), reason: 'on-demand' };
+  expect(prune([newer, verified])).toEqual(['bak-new']);
+});
+
+it('keeps a farewell until it expires, and what was taken before a restore for a week', () => {
+  expect(prune([backup(89, { reason: 'farewell' })])).toEqual([]);
+  expect(prune([backup(91, { reason: 'farewell' })])).toEqual(['bak-91']);
+  const recent = [backup(0), ...[1, 2, 3, 4, 5, 6].map((days) => backup(days)), backup(6.1, { reason: 'before-restore', verification: undefined })];
+  expect(prune(recent)).not.toContain('bak-6.1');
+});
+
+it('gives up what was never finished after a week, not before', () => {
+  const unfinished = [1, 8].map((days) => ({ backupId: `bak-${days}`, startedAt: daysAgo(days) }));
+  expect(prunable({ finished: [], unfinished: [...unfinished, { backupId: 'bak-x', startedAt: undefined }] }, now)).toEqual(['bak-8']);
+});
+
+it('never deletes the newest verified backup, whatever there is', () => {
+  const anyBackup = fc.record({ days: fc.integer({ min: 0, max: 3_000 }), isVerified: fc.boolean(), reason: fc.constantFrom('scheduled', 'on-demand', 'before-restore') });
+  fc.assert(
+    fc.property(fc.uniqueArray(anyBackup, { selector: ({ days }) => days, maxLength: 60 }), (backups) => {
+      const finished = backups.map(({ days, isVerified, reason }): KeptBackup => backup(days, { reason, verification: isVerified ? {} : undefined }));
+      const newest = finished.filter(({ verification }) => verification !== undefined).sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0];
+      const gone = prune(finished);
+      expect(gone).not.toContain(newest?.backupId);
+      expect(finished.length - gone.length).toBeLessThanOrEqual(defaultRetention.daily + defaultRetention.weekly + defaultRetention.monthly + defaultRetention.beforeRestoreDays + 2);
+    }),
+  );
+});
