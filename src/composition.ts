@@ -9,6 +9,7 @@ import { createPlatformClients, type PlatformClients } from './adapters/aws/clie
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMetrics } from './adapters/aws/metrics';
 import { createOperatorSignIn } from './adapters/aws/cognito-sign-in';
+import { createKeyRotation } from './adapters/aws/key-rotation';
 import { createMemory } from './adapters/aws/memory';
 import { createReports } from './adapters/aws/reports';
 import { createSessionDirectory } from './adapters/aws/session-directory';
@@ -106,6 +107,11 @@ export function createAdapters(config: Config, logger: Logger) {
     temporalClient: temporal.client,
     temporalUiUrl: config.temporal.uiUrl,
     tenantCacheMs: config.tenantCacheMs,
+    cipher,
+    keyRotation: createKeyRotation({ kms: aws.kms, mode: config.keyRotation }),
+    tiers: config.tiers,
+    /** Age at which every process has read a tenant's tier anew, workers included. */
+    tierHeardAfterMs: Math.max(config.tenantCacheMs, config.worker.reconcileMs),
     dependencies: [temporal.dependency, valkey.dependency],
     async close(): Promise<void> {
       await Promise.all([valkey.close(), temporal.close()]);

@@ -1,4 +1,15 @@
 import { z } from 'zod';
+import { TierChanges } from './contracts/tiers';
+import { tiersWith } from './domain/tiers';
+
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'it is not JSON' });
+    return z.NEVER;
+  }
+}
 
 /** A JSON object of texts. */
 const Environment = z
@@ -25,7 +36,16 @@ const Settings = z.object({
   ANSWER_TIMEOUT_MS: z.coerce.number().int().min(1_000).max(600_000).default(55_000).describe('how long a caller who wants the answer at once waits for it'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
-  TENANT_SLOTS: z.coerce.number().int().min(1).max(1_000).default(50).describe('activities one tenant may run at once in one worker'),
+  TIERS: z
+    .string()
+    .default('{}')
+    .transform(parseJson)
+    .pipe(TierChanges)
+    .describe('tiers to add or change, as JSON: {"gold": {"activitySlots": 200, "rate": {"requestsPerMinute": 5000, "burst": 500}}}'),
+  KEY_ROTATION: z
+    .enum(['on-demand', 'data-keys'])
+    .default('on-demand')
+    .describe('what rotating a key does: new key material by KMS, or new data keys alone where KMS cannot (an emulator)'),
   MAINTENANCE_SLOTS: z.coerce.number().int().min(1).max(1_000).default(10).describe('activities of the maintenance one worker runs at once, over all tenants'),
   SESSION_IDLE_DAYS: z.coerce.number().min(0).max(3_650).default(30).describe('a session without an event for longer is closed by the maintenance'),
   WORKFLOW_BUNDLE: z.string().optional().describe('path of the prebuilt workflow bundle; found beside the worker when absent'),
@@ -89,12 +109,13 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     worker: {
       reconcileMs: value.RECONCILE_MS,
-      tenantSlots: value.TENANT_SLOTS,
       maintenanceSlots: value.MAINTENANCE_SLOTS,
       workflowBundle: value.WORKFLOW_BUNDLE,
     },
     maintenance: { sessionIdleMs: value.SESSION_IDLE_DAYS * 86_400_000 },
     tenantCacheMs: value.TENANT_CACHE_MS,
+    tiers: tiersWith(value.TIERS),
+    keyRotation: value.KEY_ROTATION,
     temporal: {
       address: value.TEMPORAL_ADDRESS,
       namespace: value.TEMPORAL_NAMESPACE,

@@ -13,6 +13,13 @@ import { createLogger, type Logger } from './logging';
 import { temporalLogger } from './workers/temporal-logger';
 import { TenantWorkers } from './workers/tenant-workers';
 
+/** A tenant's worker runs activities only. */
+const unusedSlots = {
+  workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 2 },
+  localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+  nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+} as const;
+
 const shutdownGraceTime = '10 seconds';
 
 /** Composition root of the worker: sessions, lifecycle, maintenance, and one worker per tenant, on one connection. */
@@ -57,12 +64,13 @@ async function main(): Promise<void> {
     registry: adapters.registry,
     intervalMs: config.worker.reconcileMs,
     logger,
-    createWorker: (taskQueue) =>
+    tiers: adapters.tiers,
+    createWorker: (taskQueue, slots) =>
       Worker.create({
         ...base,
         taskQueue,
         activities,
-        maxConcurrentActivityTaskExecutions: config.worker.tenantSlots,
+        tuner: { ...unusedSlots, activityTaskSlotSupplier: slots },
         activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 10 },
       }),
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import type { ServedTenant } from '../contracts/tenant';
+import type { Tiers } from '../contracts/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
 import { authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
@@ -13,6 +14,7 @@ import { sendEvents } from './server-sent-events';
 
 export interface MountDeps extends AuthenticationDeps, CrossOriginDeps {
   readonly limiter: RequestLimiter;
+  readonly tiers: Tiers;
   readonly maxBodyBytes: number;
 }
 
@@ -57,7 +59,7 @@ async function admit(route: Route, request: Request, response: Response, deps: M
   const { caller, tenant, isUser } = await authenticateFor(realm, request, tenantOf(request), deps);
   note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
   // Behind the token: whoever has none must not empty the tenant's bucket.
-  if (isUser) await limitRate(deps.limiter, tenantLimit(tenant), response);
+  if (isUser) await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant), response);
   authorize(caller, permission);
   return { caller, tenant };
 }

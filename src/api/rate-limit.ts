@@ -1,6 +1,8 @@
 import type { Response } from 'express';
 import { DomainError } from '../contracts/errors';
-import { type RequestRate, type TenantRecord, tiers } from '../contracts/tenant';
+import type { RequestRate, TenantRecord } from '../contracts/tenant';
+import type { Tiers } from '../contracts/tiers';
+import { definitionOf } from '../domain/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
 
 /** Who shares a bucket, as the refusal names it, and how much it grants. */
@@ -10,7 +12,11 @@ export interface RateLimit {
   readonly rate: RequestRate;
 }
 
-export const tenantLimit = (tenant: TenantRecord): RateLimit => ({ bucket: tenant.tenantId, who: 'This tenant', rate: tenant.rate ?? tiers[tenant.tier].rate });
+export const tenantLimit = (tiers: Tiers, tenant: TenantRecord): RateLimit => ({
+  bucket: tenant.tenantId,
+  who: 'This tenant',
+  rate: tenant.rate ?? definitionOf(tiers, tenant.tier).rate,
+});
 
 /**
  * Takes one request out of a bucket, and says in the answer's headers, when there is one, what is left.

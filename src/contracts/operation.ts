@@ -134,6 +134,22 @@ export interface RehearsalRequest {
   readonly backupId: string;
 }
 
+export interface TierChangeRequest {
+  readonly tenantId: string;
+  readonly tier: Tier;
+}
+
+export interface ConfigurationChangeRequest {
+  readonly tenantId: string;
+  readonly agent: AgentConfig;
+}
+
+export interface ClientRotationRequest {
+  readonly tenantId: string;
+  /** Seconds for which both clients are accepted. */
+  readonly overlapSeconds: number;
+}
+
 /** What each kind of operation is asked. */
 export interface OperationRequests extends Record<OperationKind, { readonly tenantId: string }> {
   readonly onboarding: OnboardingRequest;
@@ -144,6 +160,10 @@ export interface OperationRequests extends Record<OperationKind, { readonly tena
   readonly backupVerification: BackupVerificationRequest;
   readonly restore: RestoreRequest;
   readonly rehearsal: RehearsalRequest;
+  readonly tierChange: TierChangeRequest;
+  readonly configurationChange: ConfigurationChangeRequest;
+  readonly keyRotation: { readonly tenantId: string };
+  readonly clientRotation: ClientRotationRequest;
 }
 
 /** What an operation's workflow is started with. */

@@ -17,7 +17,8 @@ export type TenantStatus = (typeof tenantStatuses)[number];
 /** Statuses of a tenant that stands: others may work on it, and it can leave. */
 export type WorkingStatus = Extract<TenantStatus, 'active' | 'suspended'>;
 
-export const Tier = z.enum(['standard', 'premium']);
+/** A tier's name; what it allows is configuration, see contracts/tiers.ts. */
+export const Tier = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a tier is 1-32 of a-z, 0-9 and -, starting with a letter');
 export type Tier = z.infer<typeof Tier>;
 
 export const RequestRate = z.object({
@@ -26,16 +27,12 @@ export const RequestRate = z.object({
 });
 export type RequestRate = z.infer<typeof RequestRate>;
 
-/** What a tier grants unless the tenant's registry entry says otherwise. */
-export const tiers: Record<Tier, { readonly rate: RequestRate }> = {
-  standard: { rate: { requestsPerMinute: 100, burst: 20 } },
-  premium: { rate: { requestsPerMinute: 1_000, burst: 200 } },
-};
-
 /** Where a tenant's AWS resources are, once its stack stands. Outputs of cloudformation/tenant-infrastructure.yaml. */
 export const TenantInfrastructure = z.object({
   userPoolId: z.string(),
   userPoolClientId: z.string(),
+  /** Of the client before it, while both are accepted. */
+  retiringUserPoolClientId: z.string().optional(),
   keyArn: z.string(),
   roleArn: z.string(),
   tableName: z.string(),
@@ -77,6 +74,8 @@ export const TenantRecord = z.object({
   operationId: z.string(),
   /** Operation that works on the tenant now: no other may begin. Onboarding and offboarding hold the tenant by its status instead. */
   claimedBy: z.string().optional(),
+  /** Changes when the key was rotated: data keys made before are used for nothing new. */
+  keyGeneration: z.string().optional(),
   rate: RequestRate.optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),

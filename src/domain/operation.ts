@@ -51,6 +51,16 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   restore_data: 'Restore the data',
   compare: 'Compare with the backup',
   give_back: 'Give the tenant id back',
+  change_tier: 'Write the tier to the registry',
+  take_effect: 'Wait until every process has heard of it',
+  change_config: 'Write the agent configuration',
+  rotate_key: 'Give the key new material',
+  renew_data_keys: 'Let go of the data keys in use',
+  check_key: 'Check that old and new data can be read',
+  create_client: 'Create a second client and make it the current one',
+  overlap: 'Accept both clients for a while',
+  retire_client: 'Accept the old client no longer',
+  delete_client: 'Delete the old client',
 };
 
 /** What an operation is for, in a line. */
@@ -65,6 +75,10 @@ const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests
   backupVerification: ({ tenantId, backupId }) => `Verify ${tenantId}'s backup ${backupId}`,
   restore: ({ tenantId, sourceTenantId, backupId, until }) => `Restore ${sourceTenantId}'s backup ${backupId}${until === undefined ? '' : ` as of ${until}`} into ${tenantId}`,
   rehearsal: ({ sourceTenantId, backupId }) => `Rehearse the restore of ${sourceTenantId}'s backup ${backupId}`,
+  tierChange: ({ tenantId, tier }) => `Move ${tenantId} to tier ${tier}`,
+  configurationChange: ({ tenantId, agent }) => `Give ${tenantId} another agent configuration (${agent.modelId})`,
+  keyRotation: ({ tenantId }) => `Rotate the key of ${tenantId}`,
+  clientRotation: ({ tenantId, overlapSeconds }) => `Rotate the client of ${tenantId}, overlap ${overlapSeconds} s`,
 };
 
 const minuteMs = 60_000;
@@ -85,6 +99,8 @@ const deadlines: Partial<Record<StepName, number>> = {
   drain: 2 * dayMs,
   // A turn may take as long as its own limit, which is a day at most.
   pause_sessions: 2 * dayMs,
+  create_client: 60 * minuteMs,
+  rotate_key: 60 * minuteMs,
   backup: dayMs,
   verify_backup: dayMs,
   rehearse_restore: dayMs,

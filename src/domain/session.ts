@@ -43,6 +43,8 @@ export interface CurrentTurn {
   readonly calls: readonly OpenCall[];
   /** Moved on by the time the turn has rested: its limit counts time at work. */
   readonly startedAtMs: number;
+  /** Of the agent's configuration, as the first step read it: the turn finishes as it began. */
+  readonly configVersion?: number;
   /** Set while it rests between two steps. */
   readonly restingSinceMs?: number;
   /** Set once the turn is to end for another reason than the model's last word. */
@@ -183,6 +185,8 @@ export interface Thought {
   /** Calls that wait for a result; those refused at once have theirs already. */
   readonly calls: readonly OpenCall[];
   readonly limits: TurnLimits;
+  /** Of the configuration it was thought with. */
+  readonly configVersion?: number;
 }
 
 /** The model has spoken: its tools come next, or the turn is over. */
@@ -192,7 +196,8 @@ export function recordThought(state: SessionState, thought: Thought): SessionSta
   if (!current) return advanced;
   if (thought.outcome) return finishTurn(advanced, thought.head);
   const step = thought.calls.length > 0 ? current.step : current.step + 1;
-  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls } };
+  const configVersion = current.configVersion ?? thought.configVersion;
+  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...(configVersion !== undefined && { configVersion }) } };
 }
 
 /** Every call of the step has its result in the log. */

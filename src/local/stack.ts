@@ -87,6 +87,8 @@ const urlsOf = (ports: StackPorts) => ({
 });
 
 const environment = (ports: StackPorts): Record<string, string> => ({
+  // The emulator's KMS has no rotation on demand.
+  KEY_ROTATION: 'data-keys',
   ...rootKeys,
   TEMPORAL_ADDRESS: `${host}:${ports.temporal}`,
   TEMPORAL_NAMESPACE: 'default',

@@ -4,7 +4,8 @@ import type { SignIn } from '../contracts/sign-in';
 export interface TokenIssuer {
   readonly issuer: string;
   readonly jwksUrl: string;
-  readonly clientId: string;
+  /** Any of them; the first is the one to sign in with. */
+  readonly clientIds: readonly string[];
 }
 
 export interface VerifiedToken {
@@ -39,7 +40,7 @@ export interface OperatorSignIn {
 }
 
 export interface TokenIssuers {
-  tenant(pool: { userPoolId: string; userPoolClientId: string }): TokenIssuer;
+  tenant(pool: { userPoolId: string; userPoolClientId: string; retiringUserPoolClientId?: string | undefined }): TokenIssuer;
   /** @throws DomainError `dependency/unavailable` before the platform's bootstrap has run. */
   operators(): Promise<TokenIssuer>;
 }

@@ -9,6 +9,9 @@ export interface Waiting {
   readonly beat: Beat;
 }
 
+/** Clients of the user pool, as the template's parameter names them: with `-to-`, both exist and the second named is current. */
+export type StackClients = 'first' | 'first-to-second' | 'second' | 'second-to-first';
+
 /** The CloudFormation stack `tenant-{id}-infrastructure`. Every verb is idempotent. */
 export interface TenantStacks {
   /** Creates it, or waits for the one this operation began. @throws DomainError `infrastructure/failed` with the stack's own reason. */
@@ -17,6 +20,13 @@ export interface TenantStacks {
   hasBucket(tenantId: string): Promise<boolean>;
   /** Where its parts are, by its own outputs; undefined when there is no stack, or it never came to stand. */
   outputs(tenantId: string): Promise<TenantInfrastructure | undefined>;
+  /** Which client is the current one, and whether another gives way to it. */
+  clients(tenantId: string): Promise<StackClients>;
+  /**
+   * Updates the stack so that it has these clients, and waits until it stands; fine when it has. The rest of the stack becomes what
+   * today's template says. @throws DomainError `infrastructure/failed` with the stack's own reason; it has rolled back then.
+   */
+  setClients(tenantId: string, clients: StackClients, waiting: Waiting): Promise<TenantInfrastructure>;
   /** Deletes it and waits until it is gone; fine when there is none. The key is left pending deletion. */
   delete(tenantId: string, waiting: Waiting): Promise<void>;
 }
@@ -107,6 +117,18 @@ export interface TenantWork {
   end(tenantId: string, except: { readonly workflowId: string }): Promise<number>;
   /** Deletes the histories of its closed sessions. @returns how many. */
   deleteHistories(tenantId: string): Promise<number>;
+}
+
+/** The tenant's key, given new material. */
+export interface KeyRotation {
+  /** How often it was rotated on demand so far. Undefined where the key service cannot do that. */
+  count(keyArn: string): Promise<number | undefined>;
+  /**
+   * Rotates the key unless it was, and waits until KMS is done. What it encrypted before stays readable.
+   * @param before - the count before the first attempt.
+   * @throws DomainError `key/not-rotated` with KMS' own reason.
+   */
+  rotate(keyArn: string, before: number, waiting: Waiting): Promise<void>;
 }
 
 /** Passing data of a tenant, outside of AWS. */

@@ -17,8 +17,13 @@ interface Claim {
   readonly check?: () => Promise<void>;
 }
 
-/** Does something to a tenant while no other operation may. See docs/decisions/0023-one-operation-at-a-time.md. */
-export async function withClaim(run: ClaimingRun, { check, from, ...tenant }: Claim, body: () => Promise<void>): Promise<void> {
+/**
+ * Does something to a tenant while no other operation may. See docs/decisions/0023-one-operation-at-a-time.md.
+ *
+ * @param body - steps that can be taken back.
+ * @param finish - steps behind the point of no return.
+ */
+export async function withClaim(run: ClaimingRun, { check, from, ...tenant }: Claim, body: () => Promise<void>, finish?: () => Promise<void>): Promise<void> {
   await run.step(
     'claim',
     async () => {
@@ -28,5 +33,8 @@ export async function withClaim(run: ClaimingRun, { check, from, ...tenant }: Cl
     () => releaseClaim(tenant),
   );
   await body();
-  await run.irrevocably(() => run.insist('release', () => releaseClaim(tenant)));
+  await run.irrevocably(async () => {
+    await finish?.();
+    await run.insist('release', () => releaseClaim(tenant));
+  });
 }

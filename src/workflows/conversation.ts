@@ -101,7 +101,7 @@ export class Conversation {
     this.state = domain.pickUp(this.state, picked);
   }
 
-  private async thinkFrom({ turnId, step, announced, startedAtMs }: domain.CurrentTurn): Promise<void> {
+  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,
@@ -110,6 +110,7 @@ export class Conversation {
       announced,
       after: this.state.head,
       historyStart: domain.historyStart(this.state),
+      ...(configVersion !== undefined && { configVersion }),
     });
     this.state = domain.recordThought(this.state, thought);
   }
@@ -121,8 +122,8 @@ export class Conversation {
   }
 
   /** A tool that fails for good gives the model a result that says so. */
-  private async useTool({ turnId, step, startedAtMs }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<number> {
-    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after };
+  private async useTool({ turnId, step, startedAtMs, configVersion }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<number> {
+    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }) };
     try {
       return (await this.activities.useTool(this.timeLeftMs(startedAtMs), use)).head;
     } catch (error) {

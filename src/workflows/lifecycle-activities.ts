@@ -70,6 +70,15 @@ export const { resumeTenantSchedules } = proxyActivities<LifecycleActivities>({ 
 /** Turns that may finish take as long as they take; as long as it beats, it works. */
 export const { restSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until every session rests' });
 export const { wakeSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Let every session go on' });
+export const { checkTier, setTier } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'The tier in the registry' });
+export const { checkConfig, putConfigBack } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'The agent configuration in SSM' });
+export const { beforeRotation } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See how often the key was rotated' });
+export const { rotateKey } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Let KMS give the key new material' });
+export const { renewDataKeys } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Tell every process to make new data keys' });
+export const { checkKey } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Open what was sealed before and now' });
+export const { clientsBefore } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See which client the stack has' });
+export const { setClients } = proxyActivities<LifecycleActivities>({ ...build, summary: "Update the stack's clients" });
+export const { retireClient } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Accept the old client no longer' });
 
 /** Restoring. */
 export const { deleteBackup } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Delete the backup' });

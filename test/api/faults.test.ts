@@ -39,7 +39,7 @@ it('answers 503 while Temporal is away, and keeps what does not need it', async 
 });
 
 it("answers 503, not 401, while the pool's keys cannot be read", async () => {
-  const issuers = { tenant: () => ({ issuer: 'https://nowhere', jwksUrl: `http://${nowhere}/jwks.json`, clientId: '' }), operators: () => Promise.reject(new Error()) };
+  const issuers = { tenant: () => ({ issuer: 'https://nowhere', jwksUrl: `http://${nowhere}/jwks.json`, clientIds: [''] }), operators: () => Promise.reject(new Error()) };
   const api = await startApi({ issuers });
   expectUnavailable(await api.send(sessionsPath(), { token: user.accessToken }));
   await api.stop();

@@ -60,6 +60,8 @@ export class LifecycleScript {
   readonly calledForHelp: RestingStep[] = [];
   /** What a restore finds. */
   restoreMode: 'new' | 'in-place' = 'new';
+  /** What the stack was given, in order. */
+  readonly clients: string[] = [];
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -135,6 +137,20 @@ export class LifecycleScript {
       unblockTenant: ({ to }) => this.act('unblockTenant').then(() => expect(to).toBe('suspended')),
       buryTenant: does('buryTenant'),
       claimTenant: does('claimTenant'),
+      checkTier: () => this.act('checkTier').then(() => ({ before: 'standard' })),
+      setTier: () => this.act('setTier').then(() => ({ heardAfterMs: 1_000 })),
+      checkConfig: () => this.act('checkConfig').then(() => ({ before: 3, heardAfterMs: 2_000 })),
+      putConfigBack: ({ version }) => this.act('putConfigBack').then(() => expect(version).toBe(3)),
+      beforeRotation: () => this.act('beforeRotation').then(() => ({ rotations: 1, sealed: 'c2VhbGVk' })),
+      rotateKey: ({ rotations }) => this.act('rotateKey').then(() => expect(rotations).toBe(1)),
+      renewDataKeys: () => this.act('renewDataKeys').then(() => ({ heardAfterMs: 1_000 })),
+      checkKey: ({ sealed }) => this.act('checkKey').then(() => expect(sealed).toBe('c2VhbGVk')),
+      clientsBefore: () => this.act('clientsBefore').then(() => ({ before: 'second', tenantCacheMs: 1_000 })),
+      setClients: ({ clients }) => {
+        this.clients.push(clients);
+        return this.act('setClients');
+      },
+      retireClient: does('retireClient'),
       changeStatus: () => this.act('changeStatus').then(() => ({ heardAfterMs: 1_000 })),
       takeBackStatus: does('takeBackStatus'),
       restSessions: does('restSessions'),

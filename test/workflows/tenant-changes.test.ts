@@ -1,5 +1,6 @@
 import { operationIds, type OperationKind, workflowIds } from '../../src/contracts/names';
 import type { Operation, OperationRequests } from '../../src/contracts/operation';
+import { AgentConfig } from '../../src/contracts/tenant';
 import { type ActivityName, failure, LifecycleScript, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
 jest.setTimeout(60_000);
@@ -7,8 +8,12 @@ jest.setTimeout(60_000);
 interface Change<Kind extends OperationKind> {
   readonly kind: Kind;
   readonly request: OperationRequests[Kind];
+  /** What must hold, asked while the tenant is being claimed. */
+  readonly check?: ActivityName;
   /** What it runs, between claim and release. */
   readonly forward: readonly ActivityName[];
+  /** What it runs behind the point of no return. */
+  readonly finish?: readonly ActivityName[];
   /** How each of them is taken back; what is left out needs no undo. */
   readonly undo: Partial<Record<ActivityName, ActivityName>>;
 }
@@ -28,6 +33,34 @@ const changes = [
     forward: ['changeStatus', 'wakeSessions', 'resumeTenantSchedules'],
     undo: { changeStatus: 'takeBackStatus', wakeSessions: 'restSessions', resumeTenantSchedules: 'pauseTenantSchedules' },
   }),
+  change({
+    kind: 'tierChange',
+    request: { tenantId, tier: 'premium' },
+    check: 'checkTier',
+    forward: ['setTier'],
+    undo: { setTier: 'setTier' },
+  }),
+  change({
+    kind: 'configurationChange',
+    request: { tenantId, agent: AgentConfig.parse({}) },
+    check: 'checkConfig',
+    forward: ['putConfig'],
+    undo: { putConfig: 'putConfigBack' },
+  }),
+  change({
+    kind: 'keyRotation',
+    request: { tenantId },
+    forward: ['beforeRotation', 'rotateKey', 'renewDataKeys', 'checkKey'],
+    undo: {},
+  }),
+  change({
+    kind: 'clientRotation',
+    request: { tenantId, overlapSeconds: 86_400 },
+    check: 'clientsBefore',
+    forward: ['setClients'],
+    finish: ['retireClient', 'setClients'],
+    undo: { setClients: 'setClients' },
+  }),
 ];
 
 const operationId = (kind: OperationKind) => operationIds.of(kind, tenantId, '0123456789abcdefghjkmnpqrs');
@@ -42,6 +75,8 @@ const undosOf = ({ forward, undo }: Change<OperationKind>, upTo: ActivityName): 
   ...new Set(forward.slice(0, forward.indexOf(upTo) + 1).flatMap((name) => undo[name] ?? []).reverse()),
 ];
 
+const beginning = ({ check }: Change<OperationKind>): ActivityName[] => ['claimTenant', ...(check ? [check] : [])];
+
 describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, each) => {
   it('claims the tenant, does its work, and lets go; five times the same request is one operation', async () => {
     const script = new LifecycleScript();
@@ -49,7 +84,7 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
       const accepted = await Promise.all(Array.from({ length: 5 }, () => begin(each, parts)));
       for (const operation of accepted) expect(operation).toMatchObject({ operationId: operationId(each.kind), tenantId });
       expect(await parts.result()).toMatchObject({ state: 'completed', percent: 100 });
-      expect(script.calls).toEqual(['claimTenant', ...each.forward, 'releaseClaim']);
+      expect(script.calls).toEqual([...beginning(each), ...each.forward, ...(each.finish ?? []), 'releaseClaim']);
     });
   });
 
@@ -68,7 +103,7 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
       await begin(each, parts);
       expect(await parts.ended()).toMatchObject({ state: 'undone', error: { code: 'infrastructure/failed' } });
       const done = each.forward.slice(0, each.forward.indexOf(name) + 1);
-      expect(script.calls).toEqual(['claimTenant', ...done, ...undosOf(each, name), 'releaseClaim']);
+      expect(script.calls).toEqual([...beginning(each), ...done, ...undosOf(each, name), 'releaseClaim']);
     });
   });
 
@@ -80,7 +115,7 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
       await Promise.all([begun, started]);
       await parts.operations.cancel(operationId(each.kind));
       expect(await parts.result()).toMatchObject({ state: 'cancelled' });
-      expect(script.callsAfter(name)).toEqual([...undosOf(each, name), 'releaseClaim']);
+      expect(script.calls.slice(script.calls.indexOf(name) + 1)).toEqual([...undosOf(each, name), 'releaseClaim']);
     });
   });
 
@@ -90,7 +125,64 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
       await begin(each, parts);
       const ended: Operation = await parts.result();
       expect(ended).toMatchObject({ state: 'completed' });
-      expect(script.callsAfter(each.forward.at(-1) ?? 'claimTenant')).toEqual(['releaseClaim', 'releaseClaim', 'releaseClaim']);
+      expect(script.callsAfter([...each.forward, ...(each.finish ?? [])].at(-1) ?? 'claimTenant')).toEqual(['releaseClaim', 'releaseClaim', 'releaseClaim']);
+    });
+  });
+});
+
+describe('a check that refuses', () => {
+  it.each([
+    ['tierChange', 'checkTier', { tenantId, tier: 'premium' }],
+    ['configurationChange', 'checkConfig', { tenantId, agent: AgentConfig.parse({}) }],
+  ] as const)('%s answers with its reason, changes nothing, and lets go', async (kind, check, request) => {
+    const script = new LifecycleScript().fail(check, failure('tier/not-allowed', 'maxOutputTokens 9000 (at most 8192)'));
+    const each = change({ kind, request, forward: [], undo: {} });
+    await scenario(each, script, async (parts) => {
+      await expect(begin(each, parts)).rejects.toMatchObject({ code: 'tier/not-allowed', message: 'maxOutputTokens 9000 (at most 8192)' });
+      await parts.ended();
+      expect(script.calls).toEqual(['claimTenant', check, 'releaseClaim']);
+    });
+  });
+});
+
+describe('the rotation of a client', () => {
+  const rotation = change({ kind: 'clientRotation', request: { tenantId, overlapSeconds: 86_400 }, forward: [], undo: {} });
+
+  it('has both clients for as long as it was asked, and one afterwards', async () => {
+    const script = new LifecycleScript();
+    await scenario(rotation, script, async (parts) => {
+      await begin(rotation, parts);
+      await parts.env.sleep('23 hours');
+      expect(script.clients).toEqual(['second-to-first']);
+      await parts.result();
+      expect(script.clients).toEqual(['second-to-first', 'first']);
+    });
+  });
+
+  it('goes back to the client before when it is cancelled meanwhile, and not any more afterwards', async () => {
+    const script = new LifecycleScript();
+    await scenario(rotation, script, async (parts) => {
+      await begin(rotation, parts);
+      await parts.env.sleep('1 hour');
+      await parts.operations.cancel(operationId('clientRotation'));
+      expect(await parts.result()).toMatchObject({ state: 'cancelled' });
+      expect(script.clients).toEqual(['second-to-first', 'second']);
+      expect(script.calls).not.toContain('retireClient');
+    });
+  });
+
+  it('goes forward from there, whatever fails', async () => {
+    const denied = failure('infrastructure/failed', 'AccessDenied');
+    const script = new LifecycleScript().fail('retireClient', ...Array.from({ length: 10 }, () => denied));
+    await scenario(rotation, script, async (parts) => {
+      await begin(rotation, parts);
+      await parts.env.sleep(24.5 * 3_600_000);
+      expect(await parts.operations.get(operationId('clientRotation'))).toMatchObject({ state: 'running', stuck: true });
+      await expect(parts.operations.cancel(operationId('clientRotation'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await parts.handle.cancel();
+      await parts.operations.retry(operationId('clientRotation'));
+      expect(await parts.result()).toMatchObject({ state: 'completed' });
+      expect(script.clients.at(-1)).toBe('first');
     });
   });
 });

@@ -4,6 +4,8 @@ import { type BackupActivityDeps, createBackupActivities } from './backups';
 import { type CertificateDeps, createCertificateActivities } from './certificate';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createPartActivities, type PartsDeps } from './parts';
+import { type ChangeDeps, createChangeActivities } from './changes';
+import { createRotationActivities, type RotationDeps } from './rotations';
 import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities } from './schedules';
 import { createSessionRestActivities } from './session-rest';
@@ -11,7 +13,7 @@ import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './s
 import type { Metrics } from '../../ports/metrics';
 import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps {
+export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps {
   readonly metrics: Metrics;
   readonly schedules: Schedules;
 }
@@ -24,6 +26,8 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createPartActivities(deps),
   ...createSessionLifecycleActivities(deps),
   ...createSessionRestActivities(deps),
+  ...createChangeActivities(deps),
+  ...createRotationActivities(deps),
   ...createBackupActivities(deps),
   ...createAlarmActivities(deps),
   ...createCertificateActivities(deps),

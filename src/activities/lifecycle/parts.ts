@@ -1,11 +1,13 @@
 import { DomainError } from '../../contracts/errors';
-import { tiers } from '../../contracts/tenant';
+import type { Tiers } from '../../contracts/tiers';
+import { definitionOf } from '../../domain/tiers';
 import type { TenantGateways, TenantIdentities, TenantPart, TenantRuntimes, TenantScalings } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from './waiting';
 
 export interface PartsDeps {
   readonly registry: TenantRegistry;
+  readonly tiers: Tiers;
   readonly runtimes: TenantRuntimes;
   /** Undefined, as the two below: the AWS that is used has no such service. */
   readonly gateways: TenantGateways | undefined;
@@ -21,7 +23,7 @@ interface OfTenant {
  * What a tenant is given beside its stack and its memory, by settings. Each creation notes in the registry what it made, and
  * answers whether it made anything: false when the setting is off. Deletion asks AWS, whatever the settings say by now.
  */
-export const createPartActivities = ({ registry, runtimes, gateways, identities, scalings }: PartsDeps) => ({
+export const createPartActivities = ({ registry, runtimes, gateways, identities, scalings, tiers }: PartsDeps) => ({
   /** @throws DomainError `infrastructure/failed` with AgentCore's reason (not retried). */
   async createRuntime(part: TenantPart): Promise<boolean> {
     const runtime = await runtimes.create(part, waiting());
@@ -48,7 +50,7 @@ export const createPartActivities = ({ registry, runtimes, gateways, identities,
     if (!gateways) return false;
     const tenant = await registry.get(part.tenantId);
     if (!tenant) throw new DomainError('tenant/not-found', `There is no tenant ${part.tenantId}.`);
-    const gateway = await gateways.create({ ...part, rate: tenant.rate ?? tiers[tenant.tier].rate }, waiting());
+    const gateway = await gateways.create({ ...part, rate: tenant.rate ?? definitionOf(tiers, tenant.tier).rate }, waiting());
     if (gateway) await registry.update(part.tenantId, { gateway });
     return gateway !== undefined;
   },

@@ -18,6 +18,8 @@ export interface ThinkInput extends TurnInput {
   readonly step: number;
   /** Whether `turn.queued` is in the log already. */
   readonly announced: boolean;
+  /** Of the configuration the turn began with; absent in its first step. */
+  readonly configVersion?: number;
   /** The model is shown what comes after it. */
   readonly historyStart: number;
 }
@@ -40,10 +42,11 @@ export const createThink = (deps: SessionStepDeps) => ({
    */
   async think(input: ThinkInput): Promise<Thought> {
     const { tenantId, sessionId, turnId, step, after } = input;
-    const [agent] = await Promise.all([deps.configs.get(tenantId), mustKnowTheLog(deps, input)]);
+    // A turn keeps to the configuration it began with.
+    const [{ version, agent }] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
-    if (earlier) return thoughtFrom(earlier, agent, deps);
+    if (earlier) return thoughtFrom(earlier, { version, agent }, deps);
 
     const { history, opening } = await prepare(deps, input);
     const beginning = new DeferredWrite(() => writeOpening(deps, input, opening), noticeableMs);
@@ -62,7 +65,7 @@ export const createThink = (deps: SessionStepDeps) => ({
       // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
       notBehind: batchKeys.turnCompleted(turnId),
     });
-    return thoughtFrom(written.events, agent, deps);
+    return thoughtFrom(written.events, { version, agent }, deps);
   },
 });
 
@@ -77,6 +80,11 @@ async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, t
   const first = events[begun + 1];
   // An earlier attempt of this turn may have begun the log, or a turn that waits behind it was announced first.
   if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
+}
+
+async function configOf({ configs }: SessionStepDeps, { tenantId, configVersion }: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
+  if (configVersion === undefined) return configs.current(tenantId);
+  return { version: configVersion, agent: await configs.version(tenantId, configVersion) };
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
@@ -189,7 +197,7 @@ function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; messa
 }
 
 /** Reads the workflow's part of a step back from its events, whoever wrote them. */
-function thoughtFrom(events: readonly SessionEvent[], agent: AgentConfig, { toolbox }: SessionStepDeps): Thought {
+function thoughtFrom(events: readonly SessionEvent[], { version, agent }: { version: number; agent: AgentConfig }, { toolbox }: SessionStepDeps): Thought {
   const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
   const calls = events.flatMap((event) => {
     if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];
@@ -201,6 +209,7 @@ function thoughtFrom(events: readonly SessionEvent[], agent: AgentConfig, { tool
     head: events.at(-1)?.seq ?? 0,
     ...(end && { outcome: end.outcome }),
     calls,
+    configVersion: version,
     limits: { maxSteps: agent.maxStepsPerTurn, maxTurnMs: agent.maxTurnSeconds * 1_000, historyTurns: agent.historyTurns },
   };
 }

@@ -11,6 +11,8 @@ export interface UseToolInput extends TurnInput {
   readonly userId: string;
   readonly step: number;
   readonly call: OpenCall;
+  /** Of the configuration the turn began with; the one in force when absent. */
+  readonly configVersion?: number;
 }
 
 export interface FailToolInput extends UseToolInput {
@@ -76,10 +78,10 @@ const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outco
 });
 
 async function runTool({ log, toolbox, configs }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
-  const { tenantId, userId, turnId, step, call } = input;
+  const { tenantId, userId, turnId, step, call, configVersion } = input;
   const [request] = await log.read(sessionOf(input), { after: call.requestedAt - 1, upTo: call.requestedAt });
   if (request?.type !== 'tool.requested') throw new TypeError(`No tool request at ${call.requestedAt}`);
-  const agent = await configs.get(tenantId);
+  const agent = configVersion === undefined ? (await configs.current(tenantId)).agent : await configs.version(tenantId, configVersion);
   try {
     const output = await toolbox.run(call.tool, request.input, {
       owner: { tenantId, userId },

@@ -18,24 +18,39 @@ interface Dependencies {
   readonly ssm: SSMClient;
 }
 
+interface VersionedConfig {
+  readonly version: number;
+  readonly agent: AgentConfig;
+}
+
 /** The tenant's agent as one SecureString under the tenant's key. */
 export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs {
-  async function read(tenantId: string): Promise<AgentConfig> {
+  async function read(tenantId: string, selector = ''): Promise<VersionedConfig> {
     try {
-      const { Parameter } = await access
-        .clients(tenantId)
-        .ssm.send(new GetParameterCommand({ Name: tenantResources(tenantId).agentParameter, WithDecryption: true }));
-      return AgentConfig.parse(JSON.parse(Parameter?.Value ?? ''));
+      const Name = `${tenantResources(tenantId).agentParameter}${selector}`;
+      const { Parameter } = await access.clients(tenantId).ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+      return { version: Parameter?.Version ?? 0, agent: AgentConfig.parse(JSON.parse(Parameter?.Value ?? '')) };
     } catch (error) {
       if (codeOf(error)) throw error;
+      // SSM keeps the last hundred.
+      if (isAwsError(error, 'ParameterVersionNotFound')) return read(tenantId);
       throw new DomainError('config/unreadable', `The configuration of tenant ${tenantId} cannot be read.`, { cause: error });
     }
   }
 
-  const cache = new LRUCache<string, AgentConfig>({ max: 1_000, ttl: cacheMs, fetchMethod: read });
+  const cache = new LRUCache<string, VersionedConfig>({ max: 1_000, ttl: cacheMs, fetchMethod: (tenantId) => read(tenantId) });
+  // Not kept for longer: a tenant that is built anew counts its versions from 1 again.
+  const versions = new LRUCache<string, VersionedConfig, { tenantId: string; version: number }>({
+    max: 1_000,
+    ttl: cacheMs,
+    fetchMethod: (_key, _stale, { context: { tenantId, version } }) => read(tenantId, `:${version}`),
+  });
 
   return {
-    get: (tenantId) => cache.forceFetch(tenantId),
+    heardAfterMs: cacheMs,
+    get: async (tenantId) => (await cache.forceFetch(tenantId)).agent,
+    current: (tenantId) => cache.forceFetch(tenantId),
+    version: async (tenantId, version) => (await versions.forceFetch(`${tenantId}:${version}`, { context: { tenantId, version } })).agent,
 
     async put(tenantId, config) {
       const Value = JSON.stringify(AgentConfig.parse(config));

@@ -40,8 +40,8 @@ export const untilGone = (waiting: Waiting, name: string, describe: () => Promis
   });
 
 /** Tokens of the tenant's own pool, made for its own client. */
-export const tokensOfTenant = (region: string, { userPoolId, userPoolClientId }: TenantInfrastructure) => ({
-  customJWTAuthorizer: { discoveryUrl: discoveryUrlOf(region, userPoolId), allowedClients: [userPoolClientId] },
+export const tokensOfTenant = (region: string, { userPoolId, userPoolClientId, retiringUserPoolClientId }: TenantInfrastructure) => ({
+  customJWTAuthorizer: { discoveryUrl: discoveryUrlOf(region, userPoolId), allowedClients: [userPoolClientId, ...(retiringUserPoolClientId === undefined ? [] : [retiringUserPoolClientId])] },
 });
 
 /** A token may hold letters, digits and hyphens only, and 33 of them at least. */

@@ -23,6 +23,8 @@ export interface EnvelopeSettings {
   readonly kms: () => KMSClient;
   /** Id, ARN or alias of the key; asked for with every use, so that no data key of an earlier key is used after it changed. */
   readonly keyId: () => Promise<string>;
+  /** Changes when the key has been rotated; asked for as `keyId` is. What was made before still opens. */
+  readonly generation?: () => Promise<string>;
   /** Encryption context of the data keys: KMS logs it, and refuses to unwrap under another. */
   readonly keyContext: CipherContext;
 }
@@ -85,14 +87,14 @@ async function usingKey<T>(keyId: string, answer: Promise<T>): Promise<T> {
 }
 
 /** Data keys are kept for a while, so that most calls cost microseconds and no request. */
-export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): Envelope {
+export function createEnvelope({ kms, keyId, generation, keyContext }: EnvelopeSettings): Envelope {
   const EncryptionContext = { ...keyContext };
 
-  // By KMS key: one entry, and a second one for a moment when the key has changed.
-  const sealing = new LRUCache<string, DataKey>({
+  // By KMS key and generation: one entry, and a second one for a moment when the key has changed.
+  const sealing = new LRUCache<string, DataKey, string>({
     max: 2,
     ttl: dataKeyMaxAgeMs,
-    async fetchMethod(KeyId) {
+    async fetchMethod(_label, _stale, { context: KeyId }) {
       const made = await usingKey(KeyId, kms().send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext })));
       const key = { plain: required(made.Plaintext), wrapped: required(made.CiphertextBlob), uses: 0 };
       opening.set(key.wrapped.toString('base64'), key.plain);
@@ -111,9 +113,10 @@ export function createEnvelope({ kms, keyId, keyContext }: EnvelopeSettings): En
   });
 
   async function sealingKey(): Promise<DataKey> {
-    const id = await keyId();
-    const key = await sealing.forceFetch(id);
-    if (++key.uses >= dataKeyMaxUses) sealing.delete(id);
+    const [id, ofGeneration] = await Promise.all([keyId(), generation?.()]);
+    const label = JSON.stringify([id, ofGeneration]);
+    const key = await sealing.forceFetch(label, { context: id });
+    if (++key.uses >= dataKeyMaxUses) sealing.delete(label);
     return key;
   }
 

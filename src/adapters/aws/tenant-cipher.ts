@@ -11,6 +11,7 @@ export const createTenantCipher = ({ access, directory }: { access: TenantAccess
   cipherOf((tenantId) => ({
     kms: () => access.clients(tenantId).kms,
     keyId: unlessAway(async () => (await directory.built(tenantId)).infrastructure.keyArn),
+    generation: unlessAway(async () => (await directory.built(tenantId)).keyGeneration ?? ''),
   }));
 
 /** Envelope encryption under one key of the platform's, with the credentials of the process; each tenant has data keys of its own. */
@@ -30,7 +31,7 @@ function unlessAway(ask: () => Promise<string>): () => Promise<string> {
   };
 }
 
-function cipherOf(keyOf: (tenantId: string) => Pick<EnvelopeSettings, 'kms' | 'keyId'>): TenantCipher {
+function cipherOf(keyOf: (tenantId: string) => Pick<EnvelopeSettings, 'kms' | 'keyId' | 'generation'>): TenantCipher {
   const envelopes = new LRUCache<string, Envelope>({
     max: 1_000,
     memoMethod: (tenantId) => createEnvelope({ ...keyOf(tenantId), keyContext: { tenant: tenantId } }),

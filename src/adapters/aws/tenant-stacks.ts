@@ -8,12 +8,13 @@ import {
   DescribeStackResourceCommand,
   DescribeStacksCommand,
   type Stack,
+  UpdateStackCommand,
   paginateDescribeStackEvents,
 } from '@aws-sdk/client-cloudformation';
 import { DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { TenantInfrastructure } from '../../contracts/tenant';
-import type { TenantStacks, Waiting } from '../../ports/provisioning';
+import type { StackClients, TenantStacks, Waiting } from '../../ports/provisioning';
 import { isAwsError, quotaExceeded, tellsOfQuota } from './failures';
 import { ifThere } from './inventory/finding';
 import { until } from './waiting';
@@ -110,6 +111,8 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
       });
     },
 
+    ...clientsOf(cloudFormation, templatePath, describe),
+
     async hasBucket(tenantId) {
       const resource = { StackName: tenantResources(tenantId).stack, LogicalResourceId: 'Bucket' };
       const found = await ifThere(cloudFormation.send(new DescribeStackResourceCommand(resource)));
@@ -137,6 +140,56 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
     },
   };
 }
+
+/** The clients are a parameter of the stack, so that the stack says what there is. */
+function clientsOf(
+  cloudFormation: CloudFormationClient,
+  templatePath: string,
+  describe: (name: string) => Promise<Stack | undefined>,
+): Pick<TenantStacks, 'clients' | 'setClients'> {
+  async function standing(tenantId: string): Promise<Stack> {
+    const name = tenantResources(tenantId).stack;
+    const stack = await describe(name);
+    if (!stack) throw new DomainError('infrastructure/failed', `There is no stack ${name}.`);
+    return stack;
+  }
+
+  async function update(stack: Stack, clients: StackClients): Promise<void> {
+    const kept = (stack.Parameters ?? []).flatMap(({ ParameterKey }) => (ParameterKey === clientsParameter ? [] : [{ ParameterKey, UsePreviousValue: true }]));
+    await cloudFormation.send(
+      new UpdateStackCommand({
+        StackName: stack.StackId ?? stack.StackName,
+        TemplateBody: await readFile(templatePath, 'utf8'),
+        Parameters: [...kept, { ParameterKey: clientsParameter, ParameterValue: clients }],
+        Capabilities: ['CAPABILITY_NAMED_IAM'],
+      }),
+    );
+  }
+
+  return {
+    clients: async (tenantId) => clientsIn(await standing(tenantId)),
+
+    async setClients(tenantId, clients, waiting) {
+      let isBegun = false;
+      return until(waiting, async () => {
+        const stack = await standing(tenantId);
+        const status = stack.StackStatus ?? '';
+        if (status.endsWith('_IN_PROGRESS')) return { pending: `${stack.StackName ?? ''} ${status}` };
+        if (clientsIn(stack) === clients && !status.includes('ROLLBACK')) return { done: infrastructureOf(stack) };
+        if (isBegun) throw await failureOf(cloudFormation, stack);
+        await update(stack, clients);
+        isBegun = true;
+        return { pending: `${stack.StackName ?? ''} is being updated` };
+      });
+    },
+  };
+}
+
+const clientsParameter = 'UserPoolClients';
+
+/** A stack of an earlier template has the first. */
+const clientsIn = (stack: Stack): StackClients =>
+  (stack.Parameters?.find(({ ParameterKey }) => ParameterKey === clientsParameter)?.ParameterValue ?? 'first') as StackClients;
 
 const infrastructureOf = (stack: Stack): TenantInfrastructure =>
   TenantInfrastructure.parse(outputsOf(stack));

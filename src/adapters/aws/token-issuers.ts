@@ -29,10 +29,10 @@ export const discoveryUrlOf = (region: string, userPoolId: string): string => `$
 
 /** Issuers of Cognito pools; tokens name AWS as issuer wherever the keys come from. */
 export function createTokenIssuers({ settings, ssm }: { settings: AwsSettings; ssm: SSMClient }): TokenIssuers {
-  const issuerOf = ({ userPoolId, userPoolClientId }: UserPool): TokenIssuer => ({
+  const issuerOf = ({ userPoolId, userPoolClientId, retiringUserPoolClientId }: UserPool & { retiringUserPoolClientId?: string | undefined }): TokenIssuer => ({
     issuer: `${originOf(settings.region)}/${userPoolId}`,
     jwksUrl: `${settings.endpoint ?? originOf(settings.region)}/${userPoolId}/.well-known/jwks.json`,
-    clientId: userPoolClientId,
+    clientIds: [userPoolClientId, ...(retiringUserPoolClientId === undefined ? [] : [retiringUserPoolClientId])],
   });
   // Read when first asked for: the process may start before the bootstrap has run.
   const operators = new LRUCache<'pool', TokenIssuer>({ max: 1, fetchMethod: async () => issuerOf(await loadOperatorPool({ ssm })) });

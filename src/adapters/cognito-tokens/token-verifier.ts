@@ -35,11 +35,11 @@ export function createTokenVerifier(): TokenVerifier {
       }
     },
 
-    async verify(token, { issuer, jwksUrl, clientId }) {
+    async verify(token, { issuer, jwksUrl, clientIds }) {
       const payload = await verified(token, keySets.memo(jwksUrl), issuer);
       const claims = AccessToken.safeParse(payload);
       if (!claims.success) throw unauthenticated('it is not an access token');
-      if (claims.data.client_id !== clientId) throw unauthenticated('it was issued to another client');
+      if (!clientIds.includes(claims.data.client_id)) throw unauthenticated('it was issued to another client');
       return { userId: claims.data.sub, groups: claims.data['cognito:groups'], expiresAtMs: claims.data.exp * 1_000 };
     },
   };

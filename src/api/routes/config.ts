@@ -1,12 +1,23 @@
 import { z } from 'zod';
+import { DomainError } from '../../contracts/errors';
 import { AgentConfig, TenantId } from '../../contracts/tenant';
+import type { Tiers } from '../../contracts/tiers';
+import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
+import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
 import { tenantRoute, type Route } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
-export const configRoutes = ({ configs, toolNames }: { readonly configs: AgentConfigs; readonly toolNames: readonly string[] }): Route[] => [
+export interface ConfigRoutesDeps {
+  readonly configs: AgentConfigs;
+  readonly registry: TenantRegistry;
+  readonly toolNames: readonly string[];
+  readonly tiers: Tiers;
+}
+
+export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
   tenantRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/config',
@@ -20,7 +31,7 @@ export const configRoutes = ({ configs, toolNames }: { readonly configs: AgentCo
   tenantRoute({
     method: 'put',
     path: '/api/v1/tenants/{tenantId}/config',
-    summary: "Replace the tenant's agent; running turns finish as they began",
+    summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
     permission: 'write:config',
     params: TenantPath,
     body: AgentConfig,
@@ -28,6 +39,10 @@ export const configRoutes = ({ configs, toolNames }: { readonly configs: AgentCo
     status: 200,
     async handle({ params: { tenantId }, body }) {
       checkTools(body, toolNames);
+      // Read anew: an operation that has begun a moment ago relies on the configuration it saw.
+      const { tier = '', claimedBy } = (await registry.get(tenantId)) ?? {};
+      if (claimedBy !== undefined) throw new DomainError('tenant/busy', `Operation ${claimedBy} works on tenant ${tenantId}. Try again when it has ended.`);
+      mustAllow(tiers, tier, body);
       await configs.put(tenantId, body);
       return { body };
     },

@@ -1,19 +1,23 @@
 import { z } from 'zod';
 import type { OperationKind } from '../../contracts/names';
 import { Operation, type OperationRequests, SuspendTurns } from '../../contracts/operation';
-import { TenantId } from '../../contracts/tenant';
+import { AgentConfig, TenantId, Tier } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
+import { checkTools } from '../agent-tools';
 import { operatorRoute, type Route } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
 export interface TenantChangeRoutesDeps {
   readonly operations: Operations;
+  readonly toolNames: readonly string[];
 }
 
+const secondsPerDay = 86_400;
+
 /** What operators do to a tenant that works: each begins an operation. */
-export const tenantChangeRoutes = ({ operations }: TenantChangeRoutesDeps): Route[] => {
+export const tenantChangeRoutes = ({ operations, toolNames }: TenantChangeRoutesDeps): Route[] => {
   /** Where a kind of change is asked for, with what, and what its operation is asked. */
   const change = <Kind extends OperationKind, Body extends z.ZodType>(definition: {
     readonly kind: Kind;
@@ -52,6 +56,37 @@ export const tenantChangeRoutes = ({ operations }: TenantChangeRoutesDeps): Rout
       summary: 'Resume a suspended tenant: its sessions go on where they rest',
       body: z.strictObject({}),
       request: (tenantId) => ({ tenantId }),
+    }),
+    change({
+      kind: 'tierChange',
+      path: 'tier',
+      summary: 'Move a tenant to another tier: its request rate and slots change while it works; refused when its agent does not fit',
+      body: z.strictObject({ tier: Tier }),
+      request: (tenantId, { tier }) => ({ tenantId, tier }),
+    }),
+    change({
+      kind: 'configurationChange',
+      path: 'configuration',
+      summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
+      body: z.strictObject({ agent: AgentConfig }),
+      request(tenantId, { agent }) {
+        checkTools(agent, toolNames);
+        return { tenantId, agent };
+      },
+    }),
+    change({
+      kind: 'keyRotation',
+      path: 'rotate-key',
+      summary: "Rotate the tenant's key: new key material and new data keys; all that was encrypted stays readable",
+      body: z.strictObject({}),
+      request: (tenantId) => ({ tenantId }),
+    }),
+    change({
+      kind: 'clientRotation',
+      path: 'rotate-client',
+      summary: "Give the tenant's users another app client; tokens of both are accepted for a while, then the old one is deleted",
+      body: z.strictObject({ overlapSeconds: z.number().int().min(0).max(30 * secondsPerDay).default(3_600) }),
+      request: (tenantId, { overlapSeconds }) => ({ tenantId, overlapSeconds }),
     }),
   ];
 };

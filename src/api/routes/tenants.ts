@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts/operation';
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
+import type { Tiers } from '../../contracts/tiers';
+import { mustAllow, mustKnowTier } from '../../domain/tiers';
 import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
@@ -38,9 +40,10 @@ export interface TenantRoutesDeps {
   readonly registry: TenantRegistry;
   readonly operations: Operations;
   readonly toolNames: readonly string[];
+  readonly tiers: Tiers;
 }
 
-export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDeps): Route[] => [
+export const tenantRoutes = ({ registry, operations, toolNames, tiers }: TenantRoutesDeps): Route[] => [
   operatorRoute({
     method: 'post',
     path: '/api/v1/tenants',
@@ -51,7 +54,9 @@ export const tenantRoutes = ({ registry, operations, toolNames }: TenantRoutesDe
     response: Operation,
     status: 202,
     async handle({ body, idempotencyKey }) {
+      mustKnowTier(tiers, body.tier);
       checkTools(body.agent, toolNames);
+      mustAllow(tiers, body.tier, body.agent);
       const { displayName = body.tenantId, rate, ...request } = body;
       const operationId = operationIdFor('onboarding', body.tenantId, idempotencyKey);
       return accepted(await operations.start('onboarding', operationId, { ...request, displayName, ...(rate && { rate }) }));

@@ -25,7 +25,7 @@ it('creates a user once, in the groups, who can then sign in to this pool', asyn
   const signIn = createCognitoSignIn(aws);
   await signIn.setPassword(infrastructure.userPoolId, { email: 'ann@example.com', password });
   const { accessToken } = await signIn.signIn(infrastructure, { email: 'ann@example.com', password });
-  const { issuer, clientId, jwksUrl } = createTokenIssuers({ settings, ssm: aws.ssm }).tenant(infrastructure);
+  const { issuer, clientIds: [clientId], jwksUrl } = createTokenIssuers({ settings, ssm: aws.ssm }).tenant(infrastructure);
   expect(claimsOf(accessToken)).toMatchObject({ sub: ann.userId, iss: issuer, client_id: clientId, token_use: 'access' });
   expect(((await (await fetch(jwksUrl)).json()) as { keys: unknown[] }).keys).not.toHaveLength(0);
 });

@@ -46,7 +46,7 @@ let issuer: TokenIssuer;
 beforeAll(async () => {
   [ours, theirs] = await Promise.all([generateKeyPair('RS256'), generateKeyPair('RS256')]);
   jwks = JSON.stringify({ keys: [{ ...(await exportJWK(ours.publicKey)), kid, alg: 'RS256', use: 'sig' }] });
-  issuer = { issuer: 'https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool', jwksUrl: await keys.start(), clientId: 'client-1' };
+  issuer = { issuer: 'https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool', jwksUrl: await keys.start(), clientIds: ['client-1', 'client-0'] };
 });
 beforeEach(() => {
   keys.answer = [200, jwks];
@@ -58,7 +58,7 @@ const nowSeconds = () => Math.floor(Date.now() / 1_000);
 const claims = (): JWTPayload => ({
   iss: issuer.issuer,
   sub: 'user-1',
-  client_id: issuer.clientId,
+  client_id: issuer.clientIds[0],
   token_use: 'access',
   exp: nowSeconds() + 3_600,
   'cognito:groups': [groups.members],

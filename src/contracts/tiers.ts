@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { RequestRate, Tier } from './tenant';
+
+/** Names, and beginnings of names that end in `*`: `anthropic.*`, or `*` for all. */
+const Allowed = z.array(z.string().min(1).max(256)).min(1);
+
+/** The largest values an agent's configuration may have. */
+const Limits = z.strictObject({
+  maxStepsPerTurn: z.number().int().min(1).max(50),
+  maxToolsPerStep: z.number().int().min(1).max(16),
+  maxOutputTokens: z.number().int().min(1).max(64_000),
+  historyTurns: z.number().int().min(1).max(100),
+  maxTurnSeconds: z.number().int().min(5).max(86_400),
+});
+
+/** What a tenant of a tier may use. */
+export const TierDefinition = z.strictObject({
+  /** Unless the tenant's registry entry has a rate of its own. */
+  rate: RequestRate,
+  /** Activities (model steps and tool calls) that one tenant may run at once in one worker process. */
+  activitySlots: z.number().int().min(1).max(1_000),
+  models: Allowed,
+  tools: Allowed,
+  limits: Limits,
+});
+export type TierDefinition = z.infer<typeof TierDefinition>;
+export type Tiers = Readonly<Record<string, TierDefinition>>;
+
+/** Tiers an installation adds or changes; what one leaves out is as in the tier it changes, or as in `standard`. */
+export const TierChanges = z.record(Tier, TierDefinition.partial().extend({ limits: Limits.partial().optional() }));
+export type TierChanges = z.infer<typeof TierChanges>;
+
+export const builtInTiers = {
+  standard: {
+    rate: { requestsPerMinute: 100, burst: 20 },
+    activitySlots: 50,
+    models: ['*'],
+    tools: ['*'],
+    limits: { maxStepsPerTurn: 25, maxToolsPerStep: 8, maxOutputTokens: 8_192, historyTurns: 50, maxTurnSeconds: 3_600 },
+  },
+  premium: {
+    rate: { requestsPerMinute: 1_000, burst: 200 },
+    activitySlots: 200,
+    models: ['*'],
+    tools: ['*'],
+    limits: { maxStepsPerTurn: 50, maxToolsPerStep: 16, maxOutputTokens: 64_000, historyTurns: 100, maxTurnSeconds: 86_400 },
+  },
+} as const satisfies Tiers;

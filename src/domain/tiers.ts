@@ -1,0 +1,43 @@
+import { DomainError } from '../contracts/errors';
+import type { AgentConfig } from '../contracts/tenant';
+import { builtInTiers, type TierChanges, type TierDefinition, type Tiers } from '../contracts/tiers';
+
+/** The built-in tiers with an installation's own. */
+export function tiersWith(changes: TierChanges): Tiers {
+  const tiers: Record<string, TierDefinition> = { ...builtInTiers };
+  for (const [name, change] of Object.entries(changes)) {
+    const base = definitionOf(tiers, name);
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<TierDefinition>;
+    tiers[name] = { ...base, ...given, limits: { ...base.limits, ...given.limits } };
+  }
+  return tiers;
+}
+
+/** What a tenant of this tier may use. A tier that is no longer configured counts as `standard`. */
+export const definitionOf = (tiers: Tiers, name: string): TierDefinition => (Object.hasOwn(tiers, name) ? tiers[name] : undefined) ?? tiers['standard'] ?? builtInTiers.standard;
+
+/** @throws DomainError `tier/unknown`, which names those there are. */
+export function mustKnowTier(tiers: Tiers, name: string): void {
+  if (!Object.hasOwn(tiers, name)) throw new DomainError('tier/unknown', `There is no tier ${name}. There are: ${Object.keys(tiers).join(', ')}.`);
+}
+
+/** @throws DomainError `tier/not-allowed`, which names all that the tier does not allow. */
+export function mustAllow(tiers: Tiers, name: string, agent: AgentConfig): void {
+  const refusals = refusalsOf(definitionOf(tiers, name), agent);
+  if (refusals.length > 0) throw new DomainError('tier/not-allowed', `Tier ${name} does not allow ${refusals.join('; ')}.`);
+}
+
+/** What of an agent its tier does not allow, in words; empty when all is well. */
+export function refusalsOf({ models, tools, limits }: TierDefinition, agent: AgentConfig): string[] {
+  const refusedTools = agent.tools.filter((tool) => !isAmong(tools, tool));
+  return [
+    ...(isAmong(models, agent.modelId) ? [] : [`model ${agent.modelId} (allowed: ${models.join(', ')})`]),
+    ...(refusedTools.length === 0 ? [] : [`tools ${refusedTools.join(', ')} (allowed: ${tools.join(', ')})`]),
+    ...limitNames(limits).flatMap((name) => (agent[name] > limits[name] ? [`${name} ${agent[name]} (at most ${limits[name]})`] : [])),
+  ];
+}
+
+const limitNames = (limits: TierDefinition['limits']) => Object.keys(limits) as (keyof TierDefinition['limits'])[];
+
+const isAmong = (allowed: readonly string[], name: string): boolean =>
+  allowed.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
