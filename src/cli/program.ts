@@ -3,6 +3,7 @@ import { version } from '../../package.json';
 import { addCommands, type CommandSpec, type GroupSpec } from './command';
 import { accountCommands } from './commands/account';
 import { backupCommands } from './commands/backup';
+import { certificateCommands } from './commands/certificate';
 import { completionCommand } from './commands/completion';
 import { doctorCommand } from './commands/doctor';
 import { maintenanceCommands } from './commands/maintenance';
@@ -11,7 +12,7 @@ import { sessionCommands } from './commands/session';
 import { tenantCommands } from './commands/tenant';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, backupCommands, operationCommands, maintenanceCommands, sessionCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, backupCommands, certificateCommands, operationCommands, maintenanceCommands, sessionCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -1,10 +1,11 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminCreateUserCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { z } from 'zod';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { SignedCertificate } from '../../src/contracts/certificate';
 import { Operation, OperationSummary } from '../../src/contracts/operation';
 import { SessionRecord } from '../../src/contracts/session';
 import { TenantRecord } from '../../src/contracts/tenant';
@@ -208,10 +209,38 @@ describe('completion', () => {
 });
 
 it('lets a tenant go when its id is typed, and shows every step', async () => {
-  const terminal = desk.terminal('tenure tenant offboard acme --grace 0');
+  const terminal = desk.terminal('tenure tenant offboard acme --grace 0 --drain-policy stop --drain-seconds 2m --skip-rehearsal --delete-histories');
   await terminal.saw('Type acme to go on');
   terminal.type('acme\r');
   expect(await terminal.ended).toBe(0);
   expect(terminal.screen).toMatch(/offboarding of acme.*completed/);
   expect(await desk.json(['tenant', 'show', 'acme'])).toMatchObject({ status: 'deleted' });
+  expect(SignedCertificate.parse(await desk.json(['tenant', 'certificate', 'acme'])).certificate.asked).toEqual({
+    graceSeconds: 0,
+    drain: { policy: 'stop', seconds: 120 },
+    rehearsal: 'skipped',
+    histories: 'deleted',
+  });
+});
+
+it('verifies the certificate of who has left, with the published key or with one at hand, and says when it was changed', async () => {
+  expect((await desk.run(['tenant', 'certificate', 'acme', '--out', 'acme.json'])).code).toBe(0);
+  expect(await desk.run(['certificate', 'verify', 'acme.json'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^acme\.json is valid\.\n.*operationId/s) as unknown });
+  expect(await desk.json(['certificate', 'verify', 'acme.json'])).toMatchObject({ isValid: true, tenantId: 'acme' });
+
+  const published = await (await fetch(`${apiUrl}/api/v1/certificates/key`)).text();
+  const { jwk } = JSON.parse(published) as { jwk: { n: string } };
+  const [certificate, wrongKey] = [await readFile(path.join(desk.directory, 'acme.json'), 'utf8'), JSON.stringify({ ...jwk, n: `${jwk.n.slice(1)}A` })];
+  await Promise.all([afar.write('acme.json', certificate), afar.write('key.json', published), afar.write('jwk.json', JSON.stringify(jwk)), afar.write('wrong.json', wrongKey)]);
+  const offline = async (file: string, key: string) => {
+    const { code, stderr } = await afar.run(['certificate', 'verify', file, '--key', key], { env: { TENURE_API_URL: 'http://127.0.0.1:1' } });
+    return [code, stderr];
+  };
+  expect(await offline('acme.json', 'key.json')).toEqual([0, '']);
+  expect(await offline('acme.json', 'jwk.json')).toEqual([0, '']);
+  expect(await offline('acme.json', 'wrong.json')).toEqual([1, expect.stringContaining('another key than the one you trust')]);
+  expect(await offline('acme.json', 'acme.json')).toEqual([2, expect.stringContaining('is not the key of certificates')]);
+  await afar.edit('acme.json', (text) => text.replace('"after": 0', '"after": 1'));
+  expect(await offline('acme.json', 'key.json')).toEqual([1, expect.stringContaining('acme.json is not valid: The signature does not fit')]);
+  expect((await desk.run(['certificate', 'verify', 'acme.json'], { env: { TENURE_API_URL: 'http://127.0.0.1:1' } })).code).toBe(6);
 });

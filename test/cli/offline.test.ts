@@ -27,6 +27,8 @@ describe('a command line that is not right', () => {
     ['a time that is none', ['operation', 'list', '--since', 'soon'], /It is a time such as/],
     ['a count that is none', ['tenant', 'list', '--limit', '0'], /It is a number from 1 on/],
     ['an address that is none', ['tenant', 'list', '--api', 'nonsense'], /--api must be an address/],
+    ['a certificate that is not there', ['certificate', 'verify', 'nothing.json', '--key', 'nothing.json'], /nothing\.json cannot be read/],
+    ['a drain policy that is none', ['tenant', 'offboard', 'acme', '--drain-policy', 'hurry'], /Allowed choices are wait, stop/],
     ['a shell there is no completion for', ['completion', 'csh'], /only for bash, zsh, fish/],
   ])('%s: is a usage error', async (_what, args, words) => {
     const { code, stdout, stderr } = await desk.run(args);

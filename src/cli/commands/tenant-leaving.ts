@@ -8,8 +8,10 @@ import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 
 interface Offboard extends Waiting, Confirmation {
   readonly grace?: number;
-  readonly drain?: number;
-  readonly turns?: string;
+  readonly drainPolicy?: string;
+  readonly drainSeconds?: number;
+  readonly skipRehearsal?: true;
+  readonly deleteHistories?: true;
 }
 
 const offboard = command<Offboard>({
@@ -17,18 +19,26 @@ const offboard = command<Offboard>({
   summary: 'back a tenant up, verify the backup, and delete everything it has',
   options: [
     { flags: '--grace <time>', description: 'between backup and deletion, in which it can be kept; 7d when absent', parse: parseSeconds },
-    { flags: '--drain <time>', description: 'what running turns may take to finish; 5m when absent', parse: parseSeconds },
-    { flags: '--turns <how>', description: 'what becomes of running turns', choices: DrainPolicy.options },
+    { flags: '--drain-policy <policy>', description: 'whether running turns may finish, or are cancelled at once; wait when absent', choices: DrainPolicy.options },
+    { flags: '--drain-seconds <time>', description: 'what they may take with wait; 300, the same as 5m, when absent', parse: parseSeconds },
+    { flags: '--skip-rehearsal', description: 'delete without having restored the backup on trial' },
+    { flags: '--delete-histories', description: 'delete what closed sessions left in Temporal, too' },
     shared.yes,
     shared.confirm,
     shared.noWait,
   ],
   examples: ['tenure tenant offboard acme --grace 0', 'tenure tenant offboard acme --grace 7d --no-wait --yes --confirm acme'],
-  async run(cli, { grace, drain, turns, wait, ...confirmation }, tenantId: string) {
+  async run(cli, { grace, drainPolicy, drainSeconds, skipRehearsal, deleteHistories, wait, ...confirmation }, tenantId: string) {
     const { apiUrl } = await cli.target();
     await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, after a verified backup.`, tenantId, confirmation);
-    const path = withQuery(apiPath`/tenants/${tenantId}`, { graceSeconds: grace?.toString(), drainPolicy: turns, drainSeconds: drain?.toString() });
-    await startOperation(cli, path, { method: 'DELETE' }, { ...(wait !== undefined && { wait }) });
+    const asked = {
+      graceSeconds: grace?.toString(),
+      drainPolicy,
+      drainSeconds: drainSeconds?.toString(),
+      skipRehearsal: skipRehearsal?.toString(),
+      deleteHistories: deleteHistories?.toString(),
+    };
+    await startOperation(cli, withQuery(apiPath`/tenants/${tenantId}`, asked), { method: 'DELETE' }, { ...(wait !== undefined && { wait }) });
   },
 });
 
