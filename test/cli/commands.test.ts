@@ -208,19 +208,18 @@ describe('completion', () => {
   });
 });
 
+const askedFor = async (tenantId: string) => SignedCertificate.parse(await desk.json(['tenant', 'certificate', tenantId])).certificate.asked;
+
 it('lets a tenant go when its id is typed, and shows every step', async () => {
-  const terminal = desk.terminal('tenure tenant offboard acme --grace 0 --drain-policy stop --drain-seconds 2m --skip-rehearsal --delete-histories');
+  const terminal = desk.terminal('tenure tenant offboard acme --grace 0 --drain-policy stop --skip-rehearsal --delete-histories');
   await terminal.saw('Type acme to go on');
   terminal.type('acme\r');
   expect(await terminal.ended).toBe(0);
   expect(terminal.screen).toMatch(/offboarding of acme.*completed/);
   expect(await desk.json(['tenant', 'show', 'acme'])).toMatchObject({ status: 'deleted' });
-  expect(SignedCertificate.parse(await desk.json(['tenant', 'certificate', 'acme'])).certificate.asked).toEqual({
-    graceSeconds: 0,
-    drain: { policy: 'stop', seconds: 120 },
-    rehearsal: 'skipped',
-    histories: 'deleted',
-  });
+  expect(await askedFor('acme')).toEqual({ graceSeconds: 0, drain: { policy: 'stop', seconds: 0 }, rehearsal: 'skipped', histories: 'deleted' });
+  await desk.json(['tenant', 'offboard', 'globex', '--grace', '0', '--drain-seconds', '2m', '--yes', '--confirm', 'globex']);
+  expect(await askedFor('globex')).toEqual({ graceSeconds: 0, drain: { policy: 'wait', seconds: 120 }, rehearsal: 'required', histories: 'kept' });
 });
 
 it('verifies the certificate of who has left, with the published key or with one at hand, and says when it was changed', async () => {
