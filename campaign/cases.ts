@@ -24,9 +24,12 @@ export const allCases = (): Case[] =>
     operationSteps[kind].flatMap((step) => {
       const { forward, undo = [] } = pointsOf(kind, step);
       const each = (direction: Direction, of: readonly Point[]) => of.flatMap((point) => faultNames.map((fault) => ({ kind, step, direction, point, fault })));
-      return [...each('forward', forward), ...each('undo', undo)];
+      return [...each('forward', forward), ...each('undo', undo)].filter(canBe);
     }),
   );
+
+/** Half done is what can be given up, by who does it: of an answer to Temporal, the first half is the whole. */
+const canBe = (one: Case): boolean => one.fault !== 'half-done' || (one.direction === 'forward' && one.point.match('').service !== 'temporal' && isGivenUp(one));
 
 /** @throws Error when the step has no row: see {@link points}. */
 export function pointsOf(kind: CampaignKind, step: string): StepPoints {
@@ -43,6 +46,15 @@ export function isReversible({ kind, step }: Pick<Case, 'kind' | 'step'>): boole
   return steps.indexOf(step) <= steps.indexOf(lastReversible[kind]);
 }
 
+/** Of a rehearsal: from its comparison on, it only clears away. */
+function isRehearsalReversible({ rehearsal }: Point): boolean {
+  const steps: readonly string[] = operationSteps.rehearsal;
+  return rehearsal === undefined || steps.indexOf(rehearsal) <= steps.indexOf('compare');
+}
+
+/** Whether a denial for good ends it. Activation is the one step past the point of no return that destroys nothing: it is given up and undone. */
+const isGivenUp = (one: Case): boolean => (isReversible(one) || one.step === 'activate') && isRehearsalReversible(one.point);
+
 /** What must come of a case. */
 export interface Expectation {
   readonly outcome: Outcome;
@@ -55,18 +67,19 @@ export interface Expectation {
 }
 
 export function expectationOf(one: Case): Expectation {
-  const { direction, fault, kind, step, point } = one;
+  const { direction, fault, kind, point } = one;
+  // Its rehearsal is being undone, the offboarding itself goes forward: it can be cancelled.
+  if (direction === 'undo' && point.rehearsal !== undefined && fault === 'cancelled') return { outcome: 'cancelled', getsStuck: false, cancelAnswer: 'accepted' };
   if (direction === 'undo')
     return { outcome: 'undone', getsStuck: fault === 'denied', code: triggers[kind].code, ...(fault === 'cancelled' && { cancelAnswer: 'operation/not-cancellable' }) };
   if (fault === 'cancelled')
     return isReversible(one) ? { outcome: 'cancelled', getsStuck: false, cancelAnswer: 'accepted' } : { outcome: 'completed', getsStuck: false, cancelAnswer: 'operation/not-cancellable' };
-  if (fault === 'denied' && point.carriesWorkflow !== true) {
-    // Activation is the one step past the point of no return that destroys nothing: it is given up and undone.
-    if (isReversible(one) || step === 'activate') return { outcome: 'undone', getsStuck: false };
-    return { outcome: 'completed', getsStuck: true };
-  }
+  if ((fault === 'denied' || fault === 'half-done') && !isDenialHarmless(point)) return isGivenUp(one) ? { outcome: 'undone', getsStuck: false } : { outcome: 'completed', getsStuck: true };
   return { outcome: 'completed', getsStuck: false };
 }
+
+/** It is allowed again, or the step does without. */
+const isDenialHarmless = ({ carriesWorkflow, deniedBriefly, deniedInVain }: Point): boolean => carriesWorkflow === true || (deniedBriefly ?? deniedInVain) !== undefined;
 
 /** Its worker is killed, or the whole worker is hurt: nobody else works in that lane meanwhile. */
 export const isAlone = ({ fault, point }: Case): boolean => fault === 'killed' || point.isShared === true;

@@ -2,14 +2,22 @@ import type { z } from 'zod';
 import type { Rule } from './wire/rules';
 
 /** What can happen to a step. */
-export const faultNames = ['refused', 'answer-lost', 'times-out', 'throttled', 'denied', 'killed', 'cancelled'] as const;
+export const faultNames = ['refused', 'answer-lost', 'times-out', 'throttled', 'denied', 'half-done', 'killed', 'cancelled'] as const;
 export type FaultName = (typeof faultNames)[number];
 
 /** The SDK tries three times by itself: a fault that outlasts it reaches the operation. */
 const attemptsOfSdk = 3;
 
-/** How a fault looks on the wire of a service. */
-export function faultFor(name: FaultName, service: string): Pick<z.input<typeof Rule>, 'fault' | 'count'> {
+type Hurt = Pick<z.input<typeof Rule>, 'fault' | 'count'>;
+
+/** How a fault looks on the wire of a service: what happens to the first requests, and to those after them. */
+export function faultsFor(name: FaultName, service: string): readonly [Hurt, ...Hurt[]] {
+  // The step has taken effect, nobody knows, and it fails for good: only an undo that was registered before clears it away.
+  if (name === 'half-done') return [{ fault: { kind: 'lose-answer' }, count: 1 }, faultFor('denied', service)];
+  return [faultFor(name, service)];
+}
+
+function faultFor(name: Exclude<FaultName, 'half-done'>, service: string): Hurt {
   const isTemporal = service === 'temporal';
   switch (name) {
     case 'refused':

@@ -2,12 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ListObjectVersionsCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { createPlatformClients } from '../src/adapters/aws/clients';
 import { localAccounts } from '../src/cli/accounts';
 import { ApiClient, ApiProblem } from '../src/cli/api-client';
 import { patiently } from '../src/cli/patience';
 import { type Adapters, createAdapters } from '../src/composition';
 import { loadConfig } from '../src/config';
 import type { OwnedResource } from '../src/contracts/inventory';
+import { tenantResources } from '../src/contracts/names';
 import type { Operation } from '../src/contracts/operation';
 import { leftovers } from '../src/domain/inventory';
 import { User } from '../src/local/demo/user';
@@ -32,6 +35,8 @@ const tokenAgeMs = 20 * 60_000;
 export class Lane {
   private token: { value: string; at: number } | undefined;
   private readonly accounts: ReturnType<typeof localAccounts>;
+  private readonly s3: S3Client;
+  private orderProblems: { readonly of: string; readonly problem: string }[] = [];
 
   private constructor(
     readonly name: string,
@@ -41,6 +46,8 @@ export class Lane {
     private readonly stopAll: () => Promise<void>,
   ) {
     this.api = new ApiClient(platform.settings.apiUrl);
+    this.s3 = createPlatformClients({ region: platform.settings.aws.region, endpoint: platform.settings.aws.endpoint }).s3;
+    rules.watch({ service: 'cloudformation', action: 'DeleteStack' }, ({ text }) => this.checkBucket(text));
     this.accounts = localAccounts(platform.settings);
   }
 
@@ -103,8 +110,31 @@ export class Lane {
     return this.call<Operation>('POST', 'tenants', { body: request, idempotencyKey: key });
   }
 
-  beginOffboarding(tenantId: string, key: string, graceSeconds = 0): Promise<Operation> {
-    return this.call<Operation>('DELETE', `tenants/${tenantId}?graceSeconds=${graceSeconds}&drainSeconds=0&skipRehearsal=true`, { idempotencyKey: key });
+  beginOffboarding(tenantId: string, key: string, { graceSeconds = 0, isRehearsed = false } = {}): Promise<Operation> {
+    return this.call<Operation>('DELETE', `tenants/${tenantId}?graceSeconds=${graceSeconds}&drainSeconds=0&skipRehearsal=${String(!isRehearsed)}`, { idempotencyKey: key });
+  }
+
+  /** So that the tenant's bucket is not empty. */
+  async keepObject(tenantId: string): Promise<void> {
+    await this.s3.send(new PutObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key: 'files/kept', Body: 'kept' }));
+  }
+
+  /**
+   * AWS deletes no stack whose bucket holds anything; the local one does, and loses what is in it without a word.
+   * @returns of which stacks that was asked.
+   */
+  takeOrderProblems(tenantId: string): string[] {
+    const mine = this.orderProblems.filter(({ of }) => of === tenantId);
+    this.orderProblems = this.orderProblems.filter(({ of }) => of !== tenantId);
+    return mine.map(({ problem }) => problem);
+  }
+
+  /** Before a stack's deletion is passed on. */
+  private async checkBucket(request: string): Promise<void> {
+    const tenantId = /tenant-([a-z0-9-]+)-infrastructure/.exec(request)?.[1];
+    if (tenantId === undefined) return;
+    const { Versions = [] } = await this.s3.send(new ListObjectVersionsCommand({ Bucket: tenantResources(tenantId).bucket })).catch(() => ({ Versions: [] }));
+    if (Versions.length > 0) this.orderProblems.push({ of: tenantId, problem: `its stack is to be deleted while its bucket holds ${Versions.length} objects` });
   }
 
   /** @returns undefined while there is no such operation (yet). */

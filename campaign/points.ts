@@ -1,4 +1,4 @@
-import type { operationSteps } from '../src/contracts/names';
+import type { operationSteps, StepName } from '../src/contracts/names';
 import { platformResources, tenantResources } from '../src/contracts/names';
 import type { Match } from './wire/rules';
 
@@ -12,16 +12,22 @@ export interface Point {
   /** What it is called in the table. */
   readonly name: string;
   readonly match: (tenantId: string) => Partial<Match> & Pick<Match, 'service'>;
+  /**
+   * The request is about the scratch tenant of the operation's rehearsal, whose id `match` gets; this is the rehearsal's own step.
+   */
+  readonly rehearsal?: StepName<'rehearsal'>;
   /** It is a whole worker's, not one tenant's: its cases run alone. */
   readonly isShared?: boolean;
   /** Without this request no workflow goes on: one that is denied for good waits until it is allowed, whichever step it is. */
   readonly carriesWorkflow?: boolean;
+  /** Why the step is not given up when the request is denied for good; the operation completes. */
+  readonly deniedInVain?: string;
+  /** Why the request is allowed again once it was denied: the step would be tried longer than a case can wait. */
+  readonly deniedBriefly?: string;
 }
 
 export interface StepPoints {
   readonly forward: readonly Point[];
-  /** Why the matrix leaves the step out; then `forward` is empty. */
-  readonly notHurt?: string;
   /** Absent: the step has no undo. */
   readonly undo?: readonly Point[];
 }
@@ -57,6 +63,16 @@ const schedulesOf = (tenantId: string) => `${tenantId}/schedules/`;
 
 /** That the activity is done reaches Temporal by this. */
 const answerOf = (activity: string): Point => ({ name: `answer of ${activity}`, match: temporal('RespondActivityTaskCompleted', operationsOf, named(activity)) });
+/** As {@link answerOf}, of a step that is tried for a quarter of an hour or longer. */
+const lastingAnswerOf = (activity: string): Point => ({ ...answerOf(activity), deniedBriefly: 'Temporal never hears that it is done: it is tried until its time is up, an hour at most.' });
+/** In the scratch tenant of a rehearsal. */
+const scratch = (step: StepName<'rehearsal'>, { name, match }: Point): Point => ({ name: `${name} (scratch)`, match, rehearsal: step });
+/** An operation's rehearsal is announced by this; the name of the child has the scratch tenant's id in it. */
+export const rehearsalBegins = temporal('RespondWorkflowTaskCompleted', operationsOf, () => '/operations/rehearsal_');
+export const rehearsalInText = /"workflowId":"(?<tenantId>scratch-[a-z0-9-]+)\/operations\/(?<operationId>rehearsal_[^"]+)"/;
+const createStack: Point = { name: 'CreateStack', match: aws('cloudformation', 'CreateStack', ({ stack }) => stack) };
+const createMemory: Point = { name: 'CreateMemory', match: aws('bedrock-agentcore', 'POST /memories/create', ({ memory }) => `"${memory}"`) };
+const deleteFromRegistry: Point = { name: 'DeleteItem registry', match: registry('DeleteItem', []) };
 const createSchedule: Point = { name: 'CreateSchedule', match: temporal('CreateSchedule', schedulesOf) };
 const deleteSchedule: Point = { name: 'DeleteSchedule', match: temporal('DeleteSchedule', schedulesOf) };
 const deleteMemory: Point = { name: 'DeleteMemory', match: aws('bedrock-agentcore', 'DELETE /memories/', ({ memory }) => `${memory}-`) };
@@ -81,6 +97,9 @@ export const triggers = {
   offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/not-found' },
 } as const;
 
+/** A rehearsal notes in the backup how far it has come, and looks for its notes when everything is restored: from then on the trigger hits. */
+export const rehearsalHasRestored = (tenantId: string) => ({ service: 's3', action: 'GET /tenure-backups-', includes: [`${tenantId}/`, 'restore-rehearsal_', 'versions'] });
+
 /**
  * Each step of onboarding and offboarding, and where on the wire it can be hurt. A new step needs its row here: what does it
  * ask of whom, and what does its undo? Without a row nothing type-checks; with a row that no request ever meets, its cases fail.
@@ -89,17 +108,17 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
   onboarding: {
     reserve: {
       forward: [{ name: 'PutItem registry', match: registry('PutItem', ['provisioning']) }],
-      undo: [{ name: 'DeleteItem registry', match: registry('DeleteItem', []) }],
+      undo: [deleteFromRegistry],
     },
     infrastructure: {
       forward: [
-        { name: 'CreateStack', match: aws('cloudformation', 'CreateStack', ({ stack }) => stack) },
+        createStack,
         { name: 'UpdateItem registry', match: registry('UpdateItem', ['userPoolId']) },
       ],
       undo: [listVersions, deleteStack, findKeys],
     },
     memory: {
-      forward: [{ name: 'CreateMemory', match: aws('bedrock-agentcore', 'POST /memories/create', ({ memory }) => `"${memory}"`) }],
+      forward: [createMemory],
       undo: [deleteMemory],
     },
     runtime: {
@@ -110,8 +129,8 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
       undo: [deleteEndpoint, deleteRuntime],
     },
     // The local AWS has neither of these services: what is hurt is the answer of the activity.
-    identity: { forward: [answerOf('createIdentity')], undo: [answerOf('deleteIdentity')] },
-    gateway: { forward: [answerOf('createGateway')], undo: [answerOf('deleteGateway')] },
+    identity: { forward: [lastingAnswerOf('createIdentity')], undo: [answerOf('deleteIdentity')] },
+    gateway: { forward: [lastingAnswerOf('createGateway')], undo: [answerOf('deleteGateway')] },
     config: {
       forward: [{ name: 'PutParameter', match: aws('ssm', 'PutParameter', ({ agentParameter }) => `"${agentParameter}"`) }],
       undo: [deleteParameter],
@@ -120,7 +139,7 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
       forward: [{ name: 'AdminCreateUser', match: (tenantId) => ({ service: 'cognito-idp', action: 'AdminCreateUser', includes: [`admin@${tenantId}.example`] }) }],
     },
     schedules: { forward: [createSchedule], undo: [deleteSchedule] },
-    scaling: { forward: [answerOf('createScaling')], undo: [answerOf('deleteScaling')] },
+    scaling: { forward: [lastingAnswerOf('createScaling')], undo: [answerOf('deleteScaling')] },
     worker: { forward: [answerOf('handshake')] },
     smoke_turn: {
       forward: [
@@ -143,11 +162,26 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
     drain: {
       forward: [
         { name: 'ListWorkflowExecutions', match: temporal('ListWorkflowExecutions', (tenantId) => `"${tenantId}"`) },
-        { name: 'SignalWorkflowExecution', match: temporal('SignalWorkflowExecution', sessionsOf) },
+        {
+          name: 'SignalWorkflowExecution',
+          match: temporal('SignalWorkflowExecution', sessionsOf),
+          deniedInVain: 'A session that cannot be asked to close is terminated when its time is up.',
+        },
       ],
     },
     backup: { forward: [{ name: 'PutObject backup', match: inBackups('PUT') }] },
-    rehearse_restore: { forward: [], notHurt: 'An operation of its own, in a tenant whose id nobody knows before.' },
+    rehearse_restore: {
+      forward: [
+        { name: 'RespondWorkflowTaskCompleted', match: rehearsalBegins, carriesWorkflow: true, isShared: true },
+        scratch('reserve', { name: 'PutItem registry', match: registry('PutItem', []) }),
+        scratch('infrastructure', createStack),
+        scratch('memory', createMemory),
+        scratch('restore_data', { name: 'BatchWriteItem', match: aws('dynamodb', 'BatchWriteItem', ({ table }) => `"${table}"`) }),
+        scratch('delete_infrastructure', deleteStack),
+        scratch('give_back', deleteFromRegistry),
+      ],
+      undo: [scratch('restore_data', deleteParameter), scratch('memory', deleteMemory), scratch('infrastructure', deleteStack), scratch('reserve', deleteFromRegistry)],
+    },
     verify_backup: { forward: [{ name: 'GetObject backup', match: inBackups('GET') }] },
     grace_period: {
       forward: [
@@ -167,6 +201,6 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
     schedule_key_deletion: { forward: [findKeys] },
     check_remains: { forward: [{ name: 'DescribeTable', match: (tenantId) => ({ service: 'dynamodb', action: 'DescribeTable', includes: [`"${tenantResources(tenantId).table}"`] }) }] },
     tombstone: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":tombstone"']) }] },
-    certificate: { forward: [{ name: 'PutObject certificate', match: inCertificates('PUT', 'certificate.json') }, answerOf('issueCertificate')] },
+    certificate: { forward: [{ name: 'GetObject inventory', match: inCertificates('GET', 'inventory.json') }, { name: 'PutObject certificate', match: inCertificates('PUT', 'certificate.json') }, answerOf('issueCertificate')] },
   },
 };

@@ -3,12 +3,12 @@ import { derivedId } from '../src/contracts/ids';
 import { operationIds } from '../src/contracts/names';
 import type { Operation } from '../src/contracts/operation';
 import { type Case, type Expectation, expectationOf, idOf } from './cases';
-import { faultFor } from './faults';
+import { faultsFor } from './faults';
 import type { Lane } from './lane';
-import { graceSeconds, triggers } from './points';
+import { graceSeconds, rehearsalBegins, rehearsalHasRestored, rehearsalInText, triggers } from './points';
 import type { Tenants } from './tenants-of-lane';
 import { problemsOfGone, problemsOfSteps, problemsOfWhole } from './verdict';
-import type { ActiveRule } from './wire/rules';
+import type { ActiveRule, RuleBook } from './wire/rules';
 
 export interface CaseResult {
   readonly id: string;
@@ -26,6 +26,18 @@ export interface CaseResult {
   readonly problems: readonly string[];
 }
 
+/** A tenant made for a rehearsal, and the operation that made it. */
+type Scratch = Pick<Operation, 'tenantId' | 'operationId'>;
+
+/** The fault, and which step of which operation (default: the case's) it may bring to rest. */
+interface Target {
+  readonly first: ActiveRule;
+  readonly resting: { readonly operationId?: string; readonly step: string };
+}
+
+/** Offboardings of these cases rehearse the restore; the others do without, to be quicker. */
+const rehearsed: ReadonlySet<string> = new Set(['rehearse_restore', 'grace_period', 'certificate']);
+
 const pollMs = 200;
 const hasEnded = ({ finishedAt }: Operation): boolean => finishedAt !== undefined;
 
@@ -40,8 +52,11 @@ export async function runCase(lane: Lane, tenants: Tenants, one: Case): Promise<
 
 class CaseRun {
   outcome = 'did not begin';
-  private rule: ActiveRule | undefined;
+  private rules: readonly ActiveRule[] = [];
   private trigger: ActiveRule | undefined;
+  private readonly endWatches: (() => void)[] = [];
+  /** The rehearsals of the operation, as the wire told. */
+  private readonly rehearsals: Scratch[] = [];
   private readonly expected: Expectation;
 
   constructor(
@@ -53,7 +68,7 @@ class CaseRun {
   }
 
   get hits(): number {
-    return this.rule?.hits ?? 0;
+    return this.rules.reduce((sum, { hits }) => sum + hits, 0);
   }
 
   /** @returns what is wrong. */
@@ -64,8 +79,9 @@ class CaseRun {
     try {
       return await this.attack(tenantId);
     } finally {
-      this.rule?.remove();
+      this.remove();
       this.trigger?.remove();
+      for (const end of this.endWatches) end();
     }
   }
 
@@ -75,28 +91,70 @@ class CaseRun {
   }
 
   private async attack(tenantId: string): Promise<string[]> {
-    const { kind, direction, fault, point } = this.one;
-    const match = point.match(tenantId);
-    this.rule = this.lane.rules.add({ match, ...faultFor(fault, match.service) });
-    if (direction === 'undo') this.trigger = this.lane.rules.add({ match: triggers[kind].match(tenantId), fault: triggers[kind].fault });
+    const placed = this.place(tenantId);
+    if (this.one.direction === 'undo') this.placeTrigger(tenantId);
     const operationId = this.begin(tenantId);
-    const problems = await this.meddle(operationId, this.rule);
+    const target = await Promise.race([placed, this.lane.awaitEnd(operationId).then(() => undefined)]);
+    const problems = target ? await this.meddle(operationId, target) : [];
     const ended = await this.lane.awaitEnd(operationId);
     this.outcome = this.expected.getsStuck ? `${ended.state} (stuck, then retried)` : ended.state;
     return [...problems, ...this.problemsOfAccount(ended), ...(await this.problemsOfEnd(ended))];
+  }
+
+  /** Puts the fault in its place, at once or as soon as the rehearsal has a name. */
+  private place(tenantId: string): Promise<Target> {
+    const { point, step } = this.one;
+    return new Promise((resolve) => {
+      this.watch(rehearsalBegins(tenantId), (text) => {
+        const heard = rehearsalInText.exec(text)?.groups as Scratch | undefined;
+        if (!heard || this.rehearsals.some(({ tenantId: known }) => known === heard.tenantId)) return;
+        this.rehearsals.push({ tenantId: heard.tenantId, operationId: heard.operationId });
+        if (point.rehearsal !== undefined && this.rehearsals.length === 1)
+          resolve({ first: this.placeFault(heard.tenantId), resting: { operationId: heard.operationId, step: point.rehearsal } });
+      });
+      if (point.rehearsal === undefined) resolve({ first: this.placeFault(tenantId), resting: { step } });
+    });
+  }
+
+  private placeFault(tenantId: string): ActiveRule {
+    const { fault, point } = this.one;
+    const match = point.match(tenantId);
+    const [first, ...others] = faultsFor(fault, match.service);
+    const rule = this.lane.rules.add({ match, ...first });
+    this.rules = [rule, ...others.map((hurt) => this.lane.rules.add({ match, ...hurt }))];
+    return rule;
+  }
+
+  /** What makes the operation, or its rehearsal, fail once it has done what can be undone. */
+  private placeTrigger(tenantId: string): void {
+    const { kind, step } = this.one;
+    const { match, fault } = triggers[kind];
+    const place = () => void (this.trigger ??= this.lane.rules.add({ match: match(tenantId), fault }));
+    if (step === 'rehearse_restore') this.watch(rehearsalHasRestored(tenantId), place);
+    else place();
+    // A stack whose bucket is not emptied first is not deleted: by then there is something in it.
+    if (kind === 'onboarding') this.watch(match(tenantId), () => this.lane.keepObject(tenantId));
+  }
+
+  private watch(match: Parameters<RuleBook['watch']>[0], onText: (text: string) => Promise<void> | void): void {
+    this.endWatches.push(this.lane.rules.watch(match, ({ text }) => onText(text)));
+  }
+
+  private remove(): void {
+    for (const rule of this.rules) rule.remove();
   }
 
   /** The caller is answered once the first step stands, or with what hurt it; the operation is known by its key before. @returns its id. */
   private begin(tenantId: string): string {
     const { kind, step } = this.one;
     const key = idOf(this.one);
-    const asked = kind === 'onboarding' ? this.lane.beginOnboarding(tenantId, key) : this.lane.beginOffboarding(tenantId, key, step === 'grace_period' ? graceSeconds : 0);
+    const asked = kind === 'onboarding' ? this.lane.beginOnboarding(tenantId, key) : this.lane.beginOffboarding(tenantId, key, { graceSeconds: step === 'grace_period' ? graceSeconds : 0, isRehearsed: rehearsed.has(step) });
     asked.catch(() => undefined);
     return operationIds.of(kind, tenantId, derivedId('operation', kind, tenantId, key));
   }
 
   /** Does what the case wants done while the operation runs. */
-  private async meddle(operationId: string, rule: ActiveRule): Promise<string[]> {
+  private async meddle(operationId: string, { first: rule, resting }: Target): Promise<string[]> {
     const { fault, point } = this.one;
     if (fault === 'killed' || fault === 'cancelled') {
       if (!(await this.reached(operationId, rule))) return [];
@@ -107,11 +165,11 @@ class CaseRun {
       rule.remove();
       return answer === this.expected.cancelAnswer ? [] : [`cancelling was answered with ${answer ?? 'nothing'}, not ${this.expected.cancelAnswer ?? 'nothing'}`];
     }
-    if (fault === 'denied' && point.carriesWorkflow) {
+    if (fault === 'denied' && (point.carriesWorkflow === true || point.deniedBriefly !== undefined)) {
       await this.reached(operationId, rule);
       rule.remove();
     }
-    return this.expected.getsStuck ? this.repair(operationId, rule) : [];
+    return this.expected.getsStuck ? this.repair(resting.operationId ?? operationId, resting.step) : [];
   }
 
   /** @returns false when the operation ended before any request met the rule. */
@@ -120,14 +178,13 @@ class CaseRun {
   }
 
   /** Waits until the step rests, checks that it shows, removes what is in its way and says `retry`. */
-  private async repair(operationId: string, rule: ActiveRule): Promise<string[]> {
-    const { direction, step } = this.one;
-    const resting = direction === 'undo' ? 'undo_failed' : 'stuck';
+  private async repair(operationId: string, step: string): Promise<string[]> {
+    const resting = this.one.direction === 'undo' ? 'undo_failed' : 'stuck';
     const seen = await this.lane.awaitOperation(operationId, (operation) => hasEnded(operation) || operation.steps.some(({ name, state }) => name === step && state === resting));
     const problems = seen.stuck ? [] : [`it is not shown as stuck while ${step} is denied`];
     if (!seen.steps.some(({ name, error }) => name === step && error !== undefined)) problems.push(`${step} does not say what is wrong with it`);
     if (!(await this.isListedAsStuck(seen))) problems.push('it is not in the list of stuck operations');
-    rule.remove();
+    this.remove();
     if (hasEnded(seen)) return problems;
     const answer = await this.lane.steer(operationId, 'retry');
     return answer === 'accepted' ? problems : [...problems, `retry was answered with ${answer}`];
@@ -160,6 +217,7 @@ class CaseRun {
       ? await problemsOfWhole(this.lane, ended, this.tenants.whole)
       : await problemsOfGone(this.lane, ended, this.one.kind === 'offboarding');
     if (isThere && problems.length === 0) this.tenants.giveBack(ended.tenantId);
-    return [...problems, ...(await this.tenants.problemsOfBystander())];
+    const scratch = await Promise.all(this.rehearsals.map((rehearsal) => problemsOfGone(this.lane, rehearsal, false)));
+    return [...problems, ...scratch.flat(), ...this.lane.takeOrderProblems(ended.tenantId), ...(await this.tenants.problemsOfBystander())];
   }
 }

@@ -1,6 +1,6 @@
 import type { Operation } from '../src/contracts/operation';
 import type { Lane } from './lane';
-import { problemsOfGone, problemsOfWhole, settled, type Shape, shapeOf } from './verdict';
+import { problemsOfEmptiness, problemsOfGone, problemsOfWhole, settled, type Shape, shapeOf } from './verdict';
 
 /**
  * The tenants of a lane: a bystander that nothing may happen to, and those that one case leaves whole for another one to offboard.
@@ -27,9 +27,11 @@ export class Tenants {
     return `${this.lane.name}-t${this.count}`;
   }
 
-  /** A whole tenant. */
+  /** A whole tenant, with an object in its bucket. */
   async take(): Promise<string> {
-    return this.spare.pop() ?? (await onboard(this.lane, this.newId())).tenantId;
+    const tenantId = this.spare.pop() ?? (await onboard(this.lane, this.newId())).tenantId;
+    await this.lane.keepObject(tenantId);
+    return tenantId;
   }
 
   giveBack(tenantId: string): void {
@@ -53,8 +55,7 @@ export class Tenants {
       const ended = await this.lane.awaitEnd((await this.lane.beginOffboarding(tenantId, `at the end ${tenantId}`)).operationId);
       problems.push(...(ended.state === 'completed' ? await problemsOfGone(this.lane, ended, true) : [`${tenantId} could not be offboarded: it ended ${ended.state}`]));
     }
-    const ids = await this.lane.adapters.inventory.tenantIds();
-    return ids.length === 0 ? problems : [...problems, `something is left of ${ids.join(', ')}`];
+    return [...problems, ...(await problemsOfEmptiness(this.lane))];
   }
 }
 

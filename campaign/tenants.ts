@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { Operation } from '../src/contracts/operation';
 import { updateDocs } from './docs';
 import { Lane } from './lane';
-import { problemsOfGone } from './verdict';
+import { problemsOfEmptiness, problemsOfGone } from './verdict';
 
 const { values: options } = parseArgs({
   options: {
@@ -34,15 +34,19 @@ async function main(): Promise<void> {
     const answers = await inParallel(ids.slice(0, 10), (tenantId) => lane.turn(tenantId));
     const offboardings = await inParallel(ids, async (tenantId) => lane.awaitEnd((await lane.beginOffboarding(tenantId, `off ${tenantId}`)).operationId));
     const left = (await inParallel(offboardings.ended, (operation) => problemsOfGone(lane, operation, true))).ended.flat();
-    const known = await lane.adapters.inventory.tenantIds();
+    const known = await problemsOfEmptiness(lane);
     const problems = [
       ...[...onboardings.ended, ...offboardings.ended].filter(({ state }) => state !== 'completed').map(({ operationId, state, error }) => `${operationId} ended ${state} (${error?.code ?? ''})`),
       ...answers.ended.filter((outcome) => outcome !== 'completed').map((outcome) => `a turn came to ${outcome}`),
       ...left,
-      ...known.map((tenantId) => `something is left of ${tenantId}`),
+      ...known,
     ];
     await report([figuresOf('onboarding', onboardings), figuresOf('offboarding', offboardings)], problems);
     if (problems.length > 0) process.exitCode = 1;
+  } catch (error) {
+    // Said before the lane is taken down, which may fail in its turn.
+    console.error(error);
+    process.exitCode = 1;
   } finally {
     await lane.stop();
   }
@@ -58,7 +62,10 @@ async function inParallel<Item, Result>(items: readonly Item[], run: (item: Item
       if (ended.length % 20 === 0) console.log(`${ended.length}/${items.length} in ${((Date.now() - startedAtMs) / 1_000).toFixed(0)} s`);
     }
   };
-  await Promise.all(Array.from({ length: Number(options.width) }, serve));
+  // All are waited for: the lane is not taken down under those that still ask.
+  const served = await Promise.allSettled(Array.from({ length: Number(options.width) }, serve));
+  const failure = served.find((one) => one.status === 'rejected');
+  if (failure) throw failure.reason;
   return { ended, tookMs: Date.now() - startedAtMs };
 }
 

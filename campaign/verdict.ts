@@ -50,7 +50,7 @@ export async function settled(look: () => Promise<string[]>): Promise<string[]> 
 }
 
 /** The tenant is gone: nothing of it is anywhere, but a key that waits for its deletion. `isBuried`: its id is kept from reuse. */
-export const problemsOfGone = (lane: Lane, { tenantId, operationId }: Operation, isBuried: boolean): Promise<string[]> =>
+export const problemsOfGone = (lane: Lane, { tenantId, operationId }: Pick<Operation, 'tenantId' | 'operationId'>, isBuried: boolean): Promise<string[]> =>
   settled(async () => {
     const record = await lane.adapters.registry.get(tenantId);
     const wanted = isBuried ? 'deleted' : 'absent';
@@ -58,6 +58,10 @@ export const problemsOfGone = (lane: Lane, { tenantId, operationId }: Operation,
     const left = await lane.remains(tenantId, operationId);
     return [...(status === wanted ? [] : [`the registry's entry is ${status}, not ${wanted}`]), ...left.map((resource) => `left behind: ${describeResource(resource)}`)];
   });
+
+/** Nothing of any tenant is anywhere. */
+export const problemsOfEmptiness = (lane: Lane): Promise<string[]> =>
+  settled(async () => (await lane.adapters.inventory.tenantIds()).map((tenantId) => `something is left of ${tenantId}`));
 
 /** The tenant is whole: all a tenant owns is there, once, and its agent answers. */
 export async function problemsOfWhole(lane: Lane, { tenantId, operationId }: Pick<Operation, 'tenantId' | 'operationId'>, whole: Shape): Promise<string[]> {

@@ -38,7 +38,7 @@ export class AwsProxy {
 
   private async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const request: RawRequest = { method: message.method ?? 'GET', url: message.url ?? '/', headers: message.headers, body: await bodyOf(message) };
-    const rule = this.rules.take(describeAwsRequest(request));
+    const rule = await this.rules.take(describeAwsRequest(request));
     if (rule) await this.spoil(rule, request, response);
     else await this.pass(request, response);
   }

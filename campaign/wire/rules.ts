@@ -42,6 +42,16 @@ export interface WireRequest {
   readonly text: string;
 }
 
+interface Watch {
+  readonly match: Match;
+  readonly onRequest: (request: WireRequest) => Promise<void> | void;
+}
+
+function isMatch(match: Match, { service, action, text }: WireRequest): boolean {
+  if (match.service !== service || !action.startsWith(match.action)) return false;
+  return match.includes.every((part) => text.includes(part)) && !match.excludes.some((part) => text.includes(part));
+}
+
 /** A rule in force. */
 export class ActiveRule {
   hits = 0;
@@ -64,10 +74,8 @@ export class ActiveRule {
     return this.rule.count !== undefined && this.hits >= this.rule.count;
   }
 
-  matches({ service, action, text }: WireRequest): boolean {
-    const { match } = this.rule;
-    if (match.service !== service || !action.startsWith(match.action)) return false;
-    return match.includes.every((part) => text.includes(part)) && !match.excludes.some((part) => text.includes(part));
+  matches(request: WireRequest): boolean {
+    return isMatch(this.rule.match, request);
   }
 
   meet(): void {
@@ -90,6 +98,7 @@ export class ActiveRule {
 /** The rules of one proxy, in the order they were given: the first that matches decides. */
 export class RuleBook {
   private readonly rules = new Set<ActiveRule>();
+  private readonly watches = new Set<Watch>();
   private lastId = 0;
 
   /** @param rule - see {@link Rule}. */
@@ -112,8 +121,19 @@ export class RuleBook {
     for (const rule of this.rules) rule.remove();
   }
 
+  /**
+   * Calls for each request that matches, before any rule is looked up: it may add one, and the request waits for it.
+   * @returns ends the watch.
+   */
+  watch(match: z.input<typeof Match>, onRequest: (request: WireRequest) => Promise<void> | void): () => void {
+    const watch = { match: Match.parse(match), onRequest };
+    this.watches.add(watch);
+    return () => void this.watches.delete(watch);
+  }
+
   /** The rule this request meets now; it is counted. */
-  take(request: WireRequest): ActiveRule | undefined {
+  async take(request: WireRequest): Promise<ActiveRule | undefined> {
+    for (const { match, onRequest } of this.watches) if (isMatch(match, request)) await onRequest(request);
     const rule = this.all().find((candidate) => !candidate.isSpent && candidate.matches(request));
     rule?.meet();
     return rule;

@@ -66,7 +66,7 @@ export class TemporalProxy {
     const upstream = stream.session && this.sessions.get(stream.session as ServerHttp2Session);
     if (!upstream) return void stream.destroy();
     const call = { upstream, headers, body };
-    const rule = this.rules.take({ service: 'temporal', action: method, text: textOf(method, body) });
+    const rule = await this.rules.take({ service: 'temporal', action: method, text: textOf(method, body) });
     if (rule) await spoil(rule, stream, call);
     else relay(stream, send(call));
   }
