@@ -74,6 +74,7 @@ export function expectationOf(one: Case): Expectation {
     return { outcome: 'undone', getsStuck: fault === 'denied', code: triggers[kind].code, ...(fault === 'cancelled' && { cancelAnswer: 'operation/not-cancellable' }) };
   if (fault === 'cancelled')
     return isReversible(one) ? { outcome: 'cancelled', getsStuck: false, cancelAnswer: 'accepted' } : { outcome: 'completed', getsStuck: false, cancelAnswer: 'operation/not-cancellable' };
+  if (fault === 'half-done' && point.looksFirst === true) return { outcome: 'completed', getsStuck: false };
   if ((fault === 'denied' || fault === 'half-done') && !isDenialHarmless(point)) return isGivenUp(one) ? { outcome: 'undone', getsStuck: false } : { outcome: 'completed', getsStuck: true };
   return { outcome: 'completed', getsStuck: false };
 }

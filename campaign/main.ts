@@ -20,6 +20,8 @@ const { values: options } = parseArgs({
     /** Leaves out what passed according to the results file. */
     resume: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    /** Runs nothing: puts what the results file has on the page. */
+    report: { type: 'boolean', default: false },
   },
 });
 
@@ -32,7 +34,12 @@ async function main(): Promise<void> {
     for (const one of selected) console.log(idOf(one));
     return;
   }
-  const earlier = options.resume ? await readResults() : [];
+  if (options.report) {
+    const { results, durationMs } = await readResults();
+    await updateDocs('matrix', toMarkdown(inOrderOf(results), durationMs));
+    return;
+  }
+  const { results: earlier, durationMs: earlierMs } = options.resume ? await readResults() : nothingYet;
   const passed = new Set(earlier.filter((result) => result.passed).map(({ id }) => id));
   const cases = selected.filter((one) => !passed.has(idOf(one)));
   const results = new Map(earlier.map((result) => [result.id, result]));
@@ -44,14 +51,14 @@ async function main(): Promise<void> {
     results.set(result.id, result);
     done += 1;
     console.log(line(result, `${done}/${cases.length}`));
-    await save([...results.values()], Date.now() - startedAtMs);
+    await save([...results.values()], earlierMs + Date.now() - startedAtMs);
   };
   const lanes = Array.from({ length: Math.min(Number(options.lanes), cases.length) }, (_, index) => runLane(`lane${index + 1}`, index, queues, onResult));
   const problems = (await Promise.all(lanes)).flat();
   for (const problem of problems) console.log(`FAIL  at the end: ${problem}`);
-  const inOrder = allCases().flatMap((one) => results.get(idOf(one)) ?? []);
+  const inOrder = inOrderOf([...results.values()]);
   // A part of the matrix is no news for the page.
-  if (options.only === '') await updateDocs('matrix', toMarkdown(inOrder, Date.now() - startedAtMs));
+  if (options.only === '') await updateDocs('matrix', toMarkdown(inOrder, earlierMs + Date.now() - startedAtMs));
   const failed = inOrder.filter((result) => !result.passed);
   console.log(`${inOrder.length - failed.length} of ${inOrder.length} cases passed, ${((Date.now() - startedAtMs) / 60_000).toFixed(1)} min`);
   if (failed.length > 0 || problems.length > 0) process.exitCode = 1;
@@ -112,9 +119,22 @@ function selection(only: string): (one: Case) => boolean {
 const line = ({ passed, id, outcome, durationMs, problems }: CaseResult, count: string): string =>
   [`${passed ? 'ok  ' : 'FAIL'}  ${count.padStart(7)}  ${(durationMs / 1_000).toFixed(1).padStart(6)} s  ${id}: ${outcome}`, ...problems.map((problem) => `        ${problem}`)].join('\n');
 
-async function readResults(): Promise<CaseResult[]> {
+interface Results {
+  /** Of all runs that made them. */
+  readonly durationMs: number;
+  readonly results: readonly CaseResult[];
+}
+const nothingYet: Results = { durationMs: 0, results: [] };
+
+async function readResults(): Promise<Results> {
   const text = await readFile(resultsFile, 'utf8').catch(() => undefined);
-  return text === undefined ? [] : (JSON.parse(text) as { results: CaseResult[] }).results;
+  return text === undefined ? nothingYet : (JSON.parse(text) as Results);
+}
+
+/** Those of cases that still are. */
+function inOrderOf(results: readonly CaseResult[]): CaseResult[] {
+  const byId = new Map(results.map((result) => [result.id, result]));
+  return allCases().flatMap((one) => byId.get(idOf(one)) ?? []);
 }
 
 async function save(results: readonly CaseResult[], durationMs: number): Promise<void> {

@@ -16,12 +16,16 @@ export interface Point {
    * The request is about the scratch tenant of the operation's rehearsal, whose id `match` gets; this is the rehearsal's own step.
    */
   readonly rehearsal?: StepName<'rehearsal'>;
+  /** Only from this request on: an earlier step asks the same. */
+  readonly after?: Point['match'];
   /** It is a whole worker's, not one tenant's: its cases run alone. */
   readonly isShared?: boolean;
   /** Without this request no workflow goes on: one that is denied for good waits until it is allowed, whichever step it is. */
   readonly carriesWorkflow?: boolean;
   /** Why the step is not given up when the request is denied for good; the operation completes. */
   readonly deniedInVain?: string;
+  /** A later attempt finds what an earlier one made, before it asks for another: half done it is whole, and the operation completes. */
+  readonly looksFirst?: boolean;
   /** Why the request is allowed again once it was denied: the step would be tried longer than a case can wait. */
   readonly deniedBriefly?: string;
 }
@@ -66,12 +70,12 @@ const answerOf = (activity: string): Point => ({ name: `answer of ${activity}`, 
 /** As {@link answerOf}, of a step that is tried for a quarter of an hour or longer. */
 const lastingAnswerOf = (activity: string): Point => ({ ...answerOf(activity), deniedBriefly: 'Temporal never hears that it is done: it is tried until its time is up, an hour at most.' });
 /** In the scratch tenant of a rehearsal. */
-const scratch = (step: StepName<'rehearsal'>, { name, match }: Point): Point => ({ name: `${name} (scratch)`, match, rehearsal: step });
+const scratch = (step: StepName<'rehearsal'>, point: Point): Point => ({ ...point, name: `${point.name} (scratch)`, rehearsal: step });
 /** An operation's rehearsal is announced by this; the name of the child has the scratch tenant's id in it. */
 export const rehearsalBegins = temporal('RespondWorkflowTaskCompleted', operationsOf, () => '/operations/rehearsal_');
 export const rehearsalInText = /"workflowId":"(?<tenantId>scratch-[a-z0-9-]+)\/operations\/(?<operationId>rehearsal_[^"]+)"/;
 const createStack: Point = { name: 'CreateStack', match: aws('cloudformation', 'CreateStack', ({ stack }) => stack) };
-const createMemory: Point = { name: 'CreateMemory', match: aws('bedrock-agentcore', 'POST /memories/create', ({ memory }) => `"${memory}"`) };
+const createMemory: Point = { name: 'CreateMemory', match: aws('bedrock-agentcore', 'POST /memories/create', ({ memory }) => `"${memory}"`), looksFirst: true };
 const deleteFromRegistry: Point = { name: 'DeleteItem registry', match: registry('DeleteItem', []) };
 const createSchedule: Point = { name: 'CreateSchedule', match: temporal('CreateSchedule', schedulesOf) };
 const deleteSchedule: Point = { name: 'DeleteSchedule', match: temporal('DeleteSchedule', schedulesOf) };
@@ -84,6 +88,7 @@ const deleteRuntime: Point = {
 const deleteParameter: Point = { name: 'DeleteParameter', match: aws('ssm', 'DeleteParameter', ({ agentParameter }) => `"${agentParameter}"`) };
 const listVersions: Point = { name: 'ListObjectVersions', match: aws('s3', 'GET ', ({ bucket }) => [`/${bucket}`, 'versions']) };
 const deleteStack: Point = { name: 'DeleteStack', match: aws('cloudformation', 'DeleteStack', ({ stack }) => stack) };
+const describeTable: Point = { name: 'DescribeTable', match: aws('dynamodb', 'DescribeTable', ({ table }) => `"${table}"`) };
 /** Keys are asked for by their tag before they go: the request that deletes names the key only. */
 const findKeys: Point = { name: 'GetResources', match: (tenantId) => ({ service: 'tagging', action: 'GetResources', includes: [`"${tenantId}"`] }) };
 
@@ -123,8 +128,8 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
     },
     runtime: {
       forward: [
-        { name: 'CreateAgentRuntime', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => `"${runtime}"`) },
-        { name: 'CreateAgentRuntimeEndpoint', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => [`${runtime}-`, '/runtime-endpoints']) },
+        { name: 'CreateAgentRuntime', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => `"${runtime}"`), looksFirst: true },
+        { name: 'CreateAgentRuntimeEndpoint', match: aws('bedrock-agentcore', 'PUT /runtimes/', ({ runtime }) => [`${runtime}-`, '/runtime-endpoints']), looksFirst: true },
       ],
       undo: [deleteEndpoint, deleteRuntime],
     },
@@ -188,7 +193,7 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
         { name: 'RespondWorkflowTaskCompleted', match: temporal('RespondWorkflowTaskCompleted', operationsOf, named(`"startToFireTimeout":{"seconds":"${graceSeconds}"`)), carriesWorkflow: true, isShared: true },
       ],
     },
-    take_inventory: { forward: [{ name: 'PutObject inventory', match: inCertificates('PUT', 'inventory.json') }] },
+    take_inventory: { forward: [describeTable, { name: 'PutObject inventory', match: inCertificates('PUT', 'inventory.json') }] },
     end_work: { forward: [answerOf('endWork')] },
     delete_scaling: { forward: [answerOf('deleteScaling')] },
     delete_gateway: { forward: [answerOf('deleteGateway')] },
@@ -196,11 +201,11 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
     delete_runtime: { forward: [deleteEndpoint, deleteRuntime] },
     delete_memory: { forward: [deleteMemory] },
     delete_config: { forward: [deleteParameter] },
-    empty_bucket: { forward: [listVersions] },
+    empty_bucket: { forward: [{ ...listVersions, after: deleteParameter.match }] },
     delete_infrastructure: { forward: [deleteStack] },
-    schedule_key_deletion: { forward: [findKeys] },
-    check_remains: { forward: [{ name: 'DescribeTable', match: (tenantId) => ({ service: 'dynamodb', action: 'DescribeTable', includes: [`"${tenantResources(tenantId).table}"`] }) }] },
+    schedule_key_deletion: { forward: [{ ...findKeys, after: deleteStack.match }] },
+    check_remains: { forward: [{ ...describeTable, after: deleteStack.match }] },
     tombstone: { forward: [{ name: 'UpdateItem registry', match: registry('UpdateItem', ['":tombstone"']) }] },
-    certificate: { forward: [{ name: 'GetObject inventory', match: inCertificates('GET', 'inventory.json') }, { name: 'PutObject certificate', match: inCertificates('PUT', 'certificate.json') }, answerOf('issueCertificate')] },
+    certificate: { forward: [{ name: 'GetObject inventory', match: inCertificates('GET', 'inventory.json'), after: deleteStack.match }, { name: 'PutObject certificate', match: inCertificates('PUT', 'certificate.json') }, answerOf('issueCertificate')] },
   },
 };

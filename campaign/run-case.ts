@@ -112,7 +112,12 @@ class CaseRun {
         if (point.rehearsal !== undefined && this.rehearsals.length === 1)
           resolve({ first: this.placeFault(heard.tenantId), resting: { operationId: heard.operationId, step: point.rehearsal } });
       });
-      if (point.rehearsal === undefined) resolve({ first: this.placeFault(tenantId), resting: { step } });
+      const place = () => resolve({ first: this.placeFault(tenantId), resting: { step } });
+      if (point.after)
+        this.watch(point.after(tenantId), () => {
+          if (this.rules.length === 0) place();
+        });
+      else if (point.rehearsal === undefined) place();
     });
   }
 
