@@ -5,9 +5,14 @@ import type { ApiRequest } from './running-api';
 /** All routes there are, before anything runs: nothing is asked of what they are made of until one is called. */
 export const declaredRoutes: readonly Route[] = allRoutes({ dependencies: [], version: '0.0.0' } as unknown as AppDeps);
 
+const missingBackup = 'bak-0123456789';
+
 /** A request each route would take, by its OpenAPI path and method: a new route must be added here to pass. */
 const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants': { tenantId: 'never-made', administrator: { email: 'admin@example.com' } },
+  'post /api/v1/tenants/{tenantId}/backups': {},
+  'post /api/v1/tenants/{tenantId}/backups/{backupId}/verify': {},
+  'post /api/v1/tenants/{tenantId}/restore': { backupId: missingBackup },
   'post /api/v1/operations/{operationId}/cancel': {},
   'post /api/v1/operations/{operationId}/retry': {},
   'post /api/v1/maintenance/{name}/run': { reason: 'a test' },
@@ -35,9 +40,9 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
 
-/** The path and request of a route, about a tenant; it names a session and an operation that do not exist. */
+/** The path and request of a route, about a tenant; it names a session, a backup and an operation that do not exist. */
 export function requestTo(route: Route, tenantId: string): { path: string; request: ApiRequest } {
-  const values: Record<string, string> = { name: 'stale_sessions', tenantId, sessionId: missingSession, operationId: operationId(tenantId) };
+  const values: Record<string, string> = { name: 'stale_sessions', tenantId, sessionId: missingSession, backupId: missingBackup, operationId: operationId(tenantId) };
   const headers: Record<string, string> = {};
   for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${missingSession}`;
   const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];
