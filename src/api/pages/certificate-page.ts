@@ -20,11 +20,13 @@ thead { display: table-header-group }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums }
 .absent { color: var(--good); font-weight: 600 }
+.now { white-space: nowrap }
+.kind { min-width: 9.5rem; overflow-wrap: normal }
 .mono { font: .8rem/1.45 ui-monospace, monospace; overflow-wrap: anywhere }
 .lead { font-size: 1.05rem }
 .soft { color: var(--soft) }
 .box { background: var(--tint); padding: .9rem 1.1rem; border-radius: 6px; break-inside: avoid }
-@media print { body { padding: 0; max-width: none; font-size: 10pt } .box { border: 1px solid var(--line) } @page { margin: 18mm 16mm } }
+@media print { body { padding: 0; max-width: none; font-size: 9.5pt } table { font-size: 7.5pt } .kind { min-width: 7rem } .box { border: 1px solid var(--line) } @page { margin: 18mm 16mm } }
 `;
 
 /** A certificate as a page to read and print. It shows what was signed; the file is what can be verified. */
@@ -97,7 +99,7 @@ const resourcesSection = ({ resources, inventory }: DeletionCertificate): Html =
 <table><thead><tr><th>Kind</th><th>Name</th><th>Now</th><th>Looked for by</th><th>Checked</th></tr></thead><tbody>
 ${resources.map(
   ({ service, type, name, state, outcome, call, checkedAt }) =>
-    html`<tr><td>${service} ${type}</td><td>${name}${state === undefined ? '' : html` <span class="soft">(${state})</span>`}</td><td>${outcome === 'absent' ? html`<span class="absent">absent</span>` : 'kept'}</td><td>${call}</td><td>${time(checkedAt)}</td></tr>\n`,
+    html`<tr><td class="kind">${service} ${type}</td><td>${name}${state === undefined ? '' : html` <span class="soft">(${state})</span>`}</td><td class="now">${outcome === 'absent' ? html`<span class="absent">absent</span>` : 'kept'}</td><td>${call}</td><td>${time(checkedAt)}</td></tr>\n`,
 )}</tbody></table>`;
 
 const checksSection = ({ checks }: DeletionCertificate): Html => html`<h2>What was looked for</h2>
@@ -105,14 +107,14 @@ const checksSection = ({ checks }: DeletionCertificate): Html => html`<h2>What w
 <table><thead><tr><th>Kind</th><th>Looked for by</th><th class="number">Before</th><th class="number">After</th><th>Checked</th></tr></thead><tbody>
 ${checks.map(
   ({ service, type, call, before, after, checkedAt }) =>
-    html`<tr><td>${service} ${type}</td><td>${call}</td><td class="number">${before}</td><td class="number">${after}</td><td>${time(checkedAt)}</td></tr>\n`,
+    html`<tr><td class="kind">${service} ${type}</td><td>${call}</td><td class="number">${before}</td><td class="number">${after}</td><td>${time(checkedAt)}</td></tr>\n`,
 )}</tbody></table>`;
 
 const stepsSection = ({ steps }: DeletionCertificate): Html => html`<h2>How it was done</h2>
 <table><thead><tr><th>Step</th><th>State</th><th>Begun</th><th>Finished</th></tr></thead><tbody>
 ${steps.map(
   ({ title, state, startedAt, finishedAt }) =>
-    html`<tr><td>${title}</td><td>${state}</td><td>${startedAt === undefined ? '' : time(startedAt)}</td><td>${finishedAt === undefined ? '' : time(finishedAt)}</td></tr>\n`,
+    html`<tr><td>${title}</td><td class="now">${state}</td><td>${startedAt === undefined ? '' : time(startedAt)}</td><td>${finishedAt === undefined ? '' : time(finishedAt)}</td></tr>\n`,
 )}</tbody></table>`;
 
 function duration(seconds: number): string {
