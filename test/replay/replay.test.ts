@@ -21,5 +21,5 @@ it.each(files)('replays %s', async (file) => {
 });
 
 it('has a history of each kind of workflow', () => {
-  for (const kind of ['session', 'onboarding', 'offboarding']) expect(files.some((file) => file.startsWith(kind))).toBe(true);
+  for (const kind of ['session', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal']) expect(files.some((file) => file.startsWith(kind))).toBe(true);
 });

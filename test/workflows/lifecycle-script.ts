@@ -62,6 +62,7 @@ export class LifecycleScript {
   restoreMode: 'new' | 'in-place' = 'new';
   /** What the stack was given, in order. */
   readonly clients: string[] = [];
+  private readonly inputs: (readonly [ActivityName, unknown])[] = [];
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -100,6 +101,11 @@ export class LifecycleScript {
   async hear(name: ActivityName): Promise<unknown> {
     const [input] = (await once(this.emitter, `asked ${name}`)) as [unknown];
     return input;
+  }
+
+  /** @returns what each attempt so far was asked, oldest first. */
+  asked(name: ActivityName): unknown[] {
+    return this.inputs.filter(([of]) => of === name).map(([, input]) => input);
   }
 
   without(...names: readonly ActivityName[]): this {
@@ -199,7 +205,7 @@ export class LifecycleScript {
       findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: undefined })),
       restoreUsers: does('restoreUsers'),
       restoreData: does('restoreData'),
-      compareWithBackup: () => this.act('compareWithBackup').then(() => []),
+      compareWithBackup: (input) => this.act('compareWithBackup', input).then(() => []),
     };
     const tenant: HandshakeActivities = { handshake: () => this.act('handshake').then(() => ({ taskQueue: taskQueues.tenant(tenantId) })) };
     return { [taskQueues.lifecycle]: { ...lifecycle }, [taskQueues.tenant(tenantId)]: { ...tenant } };
@@ -211,6 +217,7 @@ export class LifecycleScript {
 
   private act(name: ActivityName, input?: unknown): Promise<void> {
     this.calls.push(name);
+    this.inputs.push([name, input]);
     this.emitter.emit(`asked ${name}`, input);
     return this.planned.get(name)?.shift()?.() ?? Promise.resolve();
   }

@@ -61,6 +61,12 @@ const changes = [
     finish: ['retireClient', 'setClients'],
     undo: { setClients: 'setClients' },
   }),
+  change({
+    kind: 'backup',
+    request: { tenantId, reason: 'on-demand' },
+    forward: ['takeBackup', 'verifyBackup'],
+    undo: { takeBackup: 'deleteBackup' },
+  }),
 ];
 
 const operationId = (kind: OperationKind) => operationIds.of(kind, tenantId, '0123456789abcdefghjkmnpqrs');
