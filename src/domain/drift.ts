@@ -38,7 +38,8 @@ export function driftOf(sight: TenantSight): Drift[] {
   // What an operation works on is between two states, and its own to finish.
   if (isClaimHeld || (isOperationRunning && isUnderWay(tenant))) return claim;
   if (isUnderWay(tenant)) return [...claim, unowned(tenant)];
-  if (tenant.status === 'deleted') return claim;
+  // What is left of a rehearsal is an orphan.
+  if (tenant.status === 'deleted' || tenant.status === 'scratch') return claim;
   return [...claim, ...resourceDrift(sight), ...registryDrift(sight), ...workerDrift(sight)];
 }
 

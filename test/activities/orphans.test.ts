@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
@@ -5,7 +6,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createMaintenanceActivities } from '../../src/activities/maintenance';
 import { createAdapters } from '../../src/composition';
 import type { Finding } from '../../src/contracts/maintenance';
-import { tenantResources } from '../../src/contracts/names';
+import { operationIds, scratchTenantId, tenantResources, workflowIds } from '../../src/contracts/names';
 import { leftovers } from '../../src/domain/inventory';
 import { createLogger } from '../../src/logging';
 import { aws, config, newOperationId, newTenantId, stacks, standingPlatform, standingTenant, waiting } from '../adapters/aws/tenants';
@@ -69,6 +70,36 @@ it('says what it cannot delete', async () => {
     { kind: 'orphan/resource', tenantId: orphan, subject: `dynamodb:table ${table} (ACTIVE)`, message: 'It is part of no stack: delete it by hand.', repair: 'failed' },
     { kind: 'orphan/resource', tenantId: orphan, subject: `ssm:parameter ${tenantResources(orphan).agentParameter}`, message: 'Deleted, as asked.', repair: 'done' },
   ]);
+});
+
+describe('a scratch tenant', () => {
+  /** As a rehearsal makes it. No worker takes the rehearsal up: it runs until the test ends it. */
+  async function rehearsed() {
+    const unique = randomBytes(13).toString('hex');
+    const tenantId = scratchTenantId(unique);
+    const operationId = operationIds.of('rehearsal', tenantId, unique);
+    await adapters.registry.reserve({ tenantId, displayName: tenantId, tier: 'standard', operationId });
+    await stacks.create(tenantId, operationId, waiting);
+    const rehearsal = await adapters.temporalClient.workflow.start('rehearsal', { workflowId: workflowIds.operation(operationId), taskQueue: 'nobody', args: [] });
+    return { tenantId, rehearsal };
+  }
+
+  it('is none while it is rehearsed, and one once its rehearsal has ended', async () => {
+    const { tenantId, rehearsal } = await rehearsed();
+    const drift = () => running(() => activities.inspectTenant({ tenantId, repair: true }));
+    expect(await list()).not.toContain(tenantId);
+    expect(await inspect(tenantId)).toEqual([]);
+    expect(await drift()).toEqual([]);
+    await expect(destroy(tenantId)).rejects.toMatchObject({ code: 'tenant/exists' });
+
+    await rehearsal.terminate();
+    expect(await list()).toContain(tenantId);
+    expect(await inspect(tenantId)).toContainEqual(expect.objectContaining({ subject: expect.stringContaining(tenantResources(tenantId).stack) as string, message: expect.stringContaining('rehearsal') as string }));
+    expect(await drift()).toEqual([]);
+    expect((await destroy(tenantId)).every(({ repair }) => repair === 'done')).toBe(true);
+    expect(await adapters.registry.get(tenantId)).toBeUndefined();
+    expect(await list()).not.toContain(tenantId);
+  });
 });
 
 /** Guarantees that a wrong id costs nothing. */

@@ -1,7 +1,10 @@
 import { DomainError } from '../../contracts/errors';
+import type { OwnedResource } from '../../contracts/inventory';
 import type { Finding } from '../../contracts/maintenance';
 import { describeResource, leftovers } from '../../domain/inventory';
+import type { TenantRecord } from '../../contracts/tenant';
 import type { AgentConfigs } from '../../ports/agent-configs';
+import type { Operations } from '../../ports/operations';
 import type { TenantData, TenantGateways, TenantIdentities, TenantMemories, TenantRuntimes, TenantScalings, TenantStacks, TenantTraces } from '../../ports/provisioning';
 import type { Schedules } from '../../ports/schedules';
 import type { TenantInventory } from '../../ports/tenant-inventory';
@@ -11,6 +14,7 @@ import { waiting } from '../lifecycle/waiting';
 export interface OrphanDeps {
   readonly registry: TenantRegistry;
   readonly inventory: TenantInventory;
+  readonly operations: Operations;
   readonly schedules: Schedules;
   readonly memories: TenantMemories;
   readonly runtimes: TenantRuntimes;
@@ -24,25 +28,27 @@ export interface OrphanDeps {
   readonly traces: TenantTraces;
 }
 
-/** Resources that bear the name of a tenant the registry does not know, or knows as deleted. */
+/** Resources that bear the name of a tenant the registry does not know, knows as deleted, or as built for a rehearsal that has ended. */
 export const createOrphanActivities = (deps: OrphanDeps) => ({
   /** Ids of tenants that own something and do not exist. */
   async listOrphans(): Promise<string[]> {
     const ids = await deps.inventory.tenantIds();
     const orphans: string[] = [];
-    for (const tenantId of ids) if (await isOrphan(deps, tenantId)) orphans.push(tenantId);
+    for (const tenantId of ids) if (isOrphan(await lookUp(deps, tenantId))) orphans.push(tenantId);
     return orphans;
   },
 
   /** What it owns. An onboarding takes the id before it builds anything: who has no entry is nobody's. */
   async inspectOrphan({ tenantId }: { tenantId: string }): Promise<Finding[]> {
-    const left = leftovers(await deps.inventory.list(tenantId));
-    if (!(await isOrphan(deps, tenantId))) return [];
-    return left.map((resource) => ({
+    const owned = await deps.inventory.list(tenantId);
+    const { record, isRehearsed } = await lookUp(deps, tenantId);
+    if (!isOrphan({ record, isRehearsed })) return [];
+    const whose = record?.status === 'scratch' ? 'The rehearsal it was built for has ended.' : 'No tenant of this id exists.';
+    return remainsOf(record, owned).map((resource) => ({
       kind: 'orphan/resource',
       tenantId,
       subject: describeResource(resource),
-      message: 'No tenant of this id exists. Look at it, then run `orphans` with `destroy`.',
+      message: `${whose} Look at it, then run \`orphans\` with \`destroy\`.`,
       repair: 'possible',
     }));
   },
@@ -52,9 +58,11 @@ export const createOrphanActivities = (deps: OrphanDeps) => ({
    * @throws DomainError `tenant/exists` when it is no orphan (any more).
    */
   async destroyOrphan({ tenantId }: { tenantId: string }): Promise<Finding[]> {
-    if (!(await isOrphan(deps, tenantId))) throw new DomainError('tenant/exists', `${tenantId} is a tenant, no orphan.`);
-    const before = leftovers(await deps.inventory.list(tenantId));
+    const { record, isRehearsed } = await lookUp(deps, tenantId);
+    if (!isOrphan({ record, isRehearsed })) throw new DomainError('tenant/exists', `${tenantId} is a tenant, no orphan.`);
+    const before = remainsOf(record, await deps.inventory.list(tenantId));
     await destroy(deps, tenantId);
+    if (record?.status === 'scratch') await deps.registry.release(tenantId, record.operationId);
     const left = new Set(leftovers(await deps.inventory.list(tenantId)).map(describeResource));
     return before.map(describeResource).map((subject) => ({
       kind: 'orphan/resource',
@@ -81,7 +89,21 @@ async function destroy({ schedules, scalings, gateways, identities, runtimes, me
   await data.scheduleKeyDeletion(tenantId);
 }
 
-async function isOrphan({ registry }: OrphanDeps, tenantId: string): Promise<boolean> {
-  const record = await registry.get(tenantId);
-  return !record || record.status === 'deleted';
+interface Sight {
+  readonly record: TenantRecord | undefined;
+  /** Whether it was built for a rehearsal that still runs. */
+  readonly isRehearsed: boolean;
 }
+
+async function lookUp({ registry, operations }: OrphanDeps, tenantId: string): Promise<Sight> {
+  const record = await registry.get(tenantId);
+  return { record, isRehearsed: record?.status === 'scratch' && (await operations.isRunning(record.operationId)) };
+}
+
+/** The entry of a scratch tenant goes, too; that of a deleted one is kept from reuse. */
+const remainsOf = (record: TenantRecord | undefined, owned: readonly OwnedResource[]): OwnedResource[] => {
+  const left = leftovers(owned);
+  return owned.filter((resource) => left.includes(resource) || (record?.status === 'scratch' && resource.service === 'registry'));
+};
+
+const isOrphan = ({ record, isRehearsed }: Sight): boolean => !record || record.status === 'deleted' || (record.status === 'scratch' && !isRehearsed);
