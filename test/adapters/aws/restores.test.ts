@@ -1,6 +1,14 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { sealFrames } from '../../../src/adapters/aws/backup/frames';
+import { toLine } from '../../../src/adapters/aws/backup/json-lines';
+import { createEnvelope } from '../../../src/adapters/aws/envelope';
+import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { EventBody } from '../../../src/contracts/events';
+import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { backups, configs, log, memory, messages, newSession, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -52,4 +60,98 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect((await log.read(there, { after: 0 })).map((event) => [event.seq, 'text' in event && event.text.length])).toEqual([[1, 17], [2, 700_000]]);
   expect(await memory.recall({ tenantId: other.tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');
+});
+
+describe('of a backup that was damaged', () => {
+  const damaged = { code: 'backup/incomplete' };
+
+  async function damage(tenantId: string, part: string): Promise<void> {
+    const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+    const Key = objectKeys.backup(tenantId, 'bak-1', part);
+    const { Body } = await aws.s3.send(new GetObjectCommand({ Bucket, Key }));
+    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 20) ^ 1, bytes.length - 20);
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
+  }
+
+  it.each(['table-000001.jsonl.gz', 'memory-000001.jsonl.gz', 'config-000001.jsonl.gz'])('in place, what the tenant had comes back: %s', async (part) => {
+    const { tenantId, session } = await livedInTenant();
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    await messages.put(session, { turnId: 'turn-2', userId: 'ann', text: 'said after the backup' });
+    await backups.take(tenantId, 'bak-2', 'before-restore', waiting);
+    await damage(tenantId, part);
+    await expect(restored(tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' })).rejects.toMatchObject(damaged);
+
+    await restores.data(tenantId, 'op-1', { sourceTenantId: tenantId, backupId: 'bak-2' }, waiting);
+    await expect(backups.verify(tenantId, 'bak-2', { operationId: 'op', againstTenant: true }, waiting)).resolves.toMatchObject({ backupId: 'bak-2' });
+    expect(await messages.get(session, 'turn-2')).toMatchObject({ text: 'said after the backup' });
+  });
+
+  it("refuses a manifest of another tenant's", async () => {
+    const [{ tenantId }, other] = [await livedInTenant(), await standingTenant()];
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    await backups.take(other.tenantId, 'bak-1', 'on-demand', waiting);
+    const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+    const [from, to] = [tenantId, other.tenantId].map((id) => objectKeys.backup(id, 'bak-1', 'manifest.json'));
+    await aws.s3.send(new CopyObjectCommand({ Bucket, CopySource: `${Bucket}/${from}`, Key: to }));
+    await expect(restored(other.tenantId, { sourceTenantId: other.tenantId, backupId: 'bak-1' })).rejects.toMatchObject(damaged);
+    // Neither does another name on it help: it is sealed.
+    const { Body } = await aws.s3.send(new GetObjectCommand({ Bucket, Key: to }));
+    const relabelled = ((await Body?.transformToString()) ?? '').replace(tenantId, other.tenantId);
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key: to, Body: relabelled }));
+    await expect(restored(other.tenantId, { sourceTenantId: other.tenantId, backupId: 'bak-1' })).rejects.toMatchObject(damaged);
+  });
+});
+
+describe('the first format', () => {
+  const plain = (records: readonly object[]) => Buffer.concat(records.map(toLine));
+
+  /** As the first version wrote it: a part for each content, not compressed, large batches among the objects, a manifest without a seal. */
+  async function backedUpBefore(tenantId: string): Promise<void> {
+    const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+    const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
+    const createdAt = '2026-01-31T12:00:00.000Z';
+    const session = { tenantId, sessionId: 'ses-1', userId: 'old-ann', createdAt };
+    const contents: [string, readonly object[]][] = [
+      ['table', [
+        { pk: tableKeys.session('ses-1'), sk: tableKeys.record(), ...session },
+        { pk: tableKeys.sessionsOf('old-ann'), sk: tableKeys.listed(createdAt, 'ses-1'), ...session },
+        { pk: tableKeys.events('ses-1'), sk: tableKeys.batch(1), count: 1, batchKey: 'small', at: createdAt, events: [said('my colour is blue')] },
+      ]],
+      ['objects', [
+        { key: `${objectKeys.batches}ses-1/large`, contentType: 'application/octet-stream', base64: Buffer.from('sealed').toString('base64') },
+        { key: 'exports/report.txt', contentType: 'text/plain', base64: Buffer.alloc(600_000, 'report').toString('base64') },
+      ]],
+      ['memory', [{ factId: 'mem-1', namespace: '/users/old-ann/facts', text: 'color=blue', createdAt }]],
+      ['config', [{ name: `${tenantResources(tenantId).parameterPrefix}agent`, type: 'String', value: JSON.stringify(AgentConfig.parse({})) }]],
+      ['users', [{ userId: 'old-ann', email: 'ann@example.com', groups: ['members'], enabled: true }]],
+    ];
+    const parts = [];
+    for (const [content, records] of contents) {
+      const name = `${content}.jsonl`;
+      const bytes = plain(records);
+      const frames: Uint8Array[] = [];
+      for await (const frame of sealFrames(envelope, { tenant: tenantId, backup: 'bak-1', part: name }, Readable.from([bytes]))) frames.push(frame);
+      await aws.s3.send(new PutObjectCommand({ Bucket, Key: objectKeys.backup(tenantId, 'bak-1', name), Body: Buffer.concat(frames) }));
+      parts.push({ name, records: records.length, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+    }
+    const manifest = { format: 'tenure-backup/1', backupId: 'bak-1', tenantId, createdAt, parts };
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key: objectKeys.backup(tenantId, 'bak-1', 'manifest.json'), Body: JSON.stringify(manifest) }));
+  }
+
+  it('is listed, verified and restored', async () => {
+    const gone = newTenantId();
+    await backedUpBefore(gone);
+    expect(await backups.list(gone)).toMatchObject([{ format: 'tenure-backup/1', reason: 'farewell', records: { table: 3, users: 1 } }]);
+    await backups.verify(gone, 'bak-1', { operationId: 'op', againstTenant: false }, waiting);
+    const { tenantId, infrastructure } = await standingTenant();
+    const comparison = await restored(tenantId, { sourceTenantId: gone, backupId: 'bak-1' });
+    expect(comparison.every(({ records, found, hashesAgree }) => records === found && hashesAgree)).toBe(true);
+    const { userId } = await users.create(infrastructure.userPoolId, { email: 'ann@example.com', groups: [] });
+    expect(await memory.recall({ tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
+    expect((await sessions.list(tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
+    expect(await log.read({ tenantId, sessionId: 'ses-1' }, { after: 0 })).toMatchObject([{ seq: 1, text: 'my colour is blue' }]);
+    const { Contents } = await aws.s3.send(new ListObjectsV2Command({ Bucket: infrastructure.bucketName }));
+    expect(Contents?.map(({ Key }) => Key)).toEqual(['exports/report.txt']);
+  });
 });

@@ -3,6 +3,7 @@ import type { BackupContentName, BackupManifest, BackupPart } from '../../../con
 import type { BackupRecord } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
 import { fromLine, linesIn } from './json-lines';
+import { chunkBytes } from './sources';
 import { type BackupStore, incomplete } from './store';
 
 /**
@@ -31,7 +32,21 @@ export async function* recordsOfPart(store: BackupStore, manifest: BackupManifes
     throw incomplete(`${part.name} holds ${records} records, ${part.records} were written; their hashes ${hashesAgree ? 'agree' : 'differ'}`);
 }
 
-/** The records of one content. */
+/** The records of one content, in the form of today's format. */
 export async function* recordsOf(store: BackupStore, manifest: BackupManifest, content: BackupContentName, waiting: Waiting): AsyncGenerator<BackupRecord> {
-  for (const part of manifest.parts) if (part.content === content) yield* recordsOfPart(store, manifest, part, waiting);
+  const isInPieces = content !== 'objects' || manifest.format === 'tenure-backup/2';
+  for (const part of manifest.parts) {
+    if (part.content !== content) continue;
+    for await (const record of recordsOfPart(store, manifest, part, waiting)) yield* isInPieces ? [record] : piecesOf(record);
+  }
+}
+
+/** The first format has an object whole. */
+function piecesOf(record: BackupRecord): BackupRecord[] {
+  const bytes = Buffer.from(String(record['base64']), 'base64');
+  const count = Math.max(1, Math.ceil(bytes.length / chunkBytes));
+  return Array.from({ length: count }, (_, chunk) => {
+    const piece = bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
+    return { ...record, chunk, last: chunk === count - 1, base64: piece.toString('base64') };
+  });
 }

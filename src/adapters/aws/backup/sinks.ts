@@ -152,8 +152,7 @@ export class ObjectSink {
   ) {}
 
   async add(record: BackupRecord): Promise<void> {
-    // The first format has an object whole, and those of large batches too, whose events the table has.
-    const { key, contentType, chunk = 0, last = true, base64 } = ObjectChunk.parse(record);
+    const { key, contentType, chunk, last, base64 } = ObjectChunk.parse(record);
     if (chunk === 0) this.open = this.begin(key, contentType);
     if (this.open?.key !== key) throw new Error(`The beginning of object ${key} is missing.`);
     const { body, done } = this.open;
@@ -178,7 +177,7 @@ export class ObjectSink {
 const ObjectChunk = z.object({
   key: z.string(),
   contentType: z.string().optional(),
-  chunk: z.number().int().optional(),
-  last: z.boolean().optional(),
+  chunk: z.number().int(),
+  last: z.boolean(),
   base64: z.string(),
 });

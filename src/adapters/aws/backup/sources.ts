@@ -37,7 +37,7 @@ export interface BackupSource {
 }
 
 /** Bytes of an object in one record. */
-const chunkBytes = 256 * 1_024;
+export const chunkBytes = 256 * 1_024;
 
 /** All that a tenant has, opened: what is sealed under the tenant's key could not be read once that key is gone. */
 export function backupSources(deps: BackupSourceDeps, tenant: ServedTenant): BackupSource[] {
