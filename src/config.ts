@@ -34,6 +34,7 @@ const Settings = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000).describe('port of the API; 0 picks a free one'),
   MAX_BODY_BYTES: z.coerce.number().int().min(1_024).max(10_485_760).default(262_144),
   ANSWER_TIMEOUT_MS: z.coerce.number().int().min(1_000).max(600_000).default(55_000).describe('how long a caller who wants the answer at once waits for it'),
+  METRICS_INTERVAL_MS: z.coerce.number().int().min(10).max(600_000).default(60_000).describe('how often the API publishes what it counted of the requests'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
   TIERS: z
@@ -68,7 +69,7 @@ const Settings = z.object({
     .regex(/^service\/[^/]+\/[^/]+$/, 'must be service/{cluster}/{service}')
     .optional()
     .describe('the ECS service of the workers; gives each tenant a scaling policy on it'),
-  SCALING_MIN_WORKERS: z.coerce.number().int().min(0).default(1),
+  SCALING_MIN_WORKERS: z.coerce.number().int().min(1).default(1).describe('without any worker nobody measures what waits'),
   SCALING_MAX_WORKERS: z.coerce.number().int().min(1).default(10),
   SCALING_BACKLOG: z.coerce.number().min(1).default(20).describe("tasks that may wait on one tenant's queue before the workers become more"),
   ALARM_TOPIC_ARN: z.string().optional().describe('SNS topic that hears of the alarms, of tenants and of the platform'),
@@ -106,6 +107,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
       port: value.PORT,
       maxBodyBytes: value.MAX_BODY_BYTES,
       answerTimeoutMs: value.ANSWER_TIMEOUT_MS,
+      metricsIntervalMs: value.METRICS_INTERVAL_MS,
     },
     worker: {
       reconcileMs: value.RECONCILE_MS,

@@ -4,6 +4,7 @@ import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporal
 import { activityInterceptor } from './activities/interceptor';
 import { createLifecycleActivities } from './activities/lifecycle';
 import { createMaintenanceActivities } from './activities/maintenance';
+import { createBacklogActivities } from './activities/maintenance/backlog';
 import { createTenantActivities } from './activities/tenant';
 import { connectionOptions } from './adapters/temporal/connection';
 import { createAdapters } from './composition';
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
 
   const workers = await Promise.all([
     Worker.create({ ...workflows, taskQueue: taskQueues.sessions, maxCachedWorkflows: 2_000 }),
-    Worker.create({ ...workflows, taskQueue: taskQueues.lifecycle, activities: createLifecycleActivities(adapters), maxCachedWorkflows: 200 }),
+    Worker.create({ ...workflows, taskQueue: taskQueues.lifecycle, activities: { ...createLifecycleActivities(adapters), ...createBacklogActivities(adapters) }, maxCachedWorkflows: 200 }),
     Worker.create({
       ...workflows,
       taskQueue: taskQueues.maintenance,

@@ -6,6 +6,7 @@ import { loadConfig } from '../config';
 import { createLogger } from '../logging';
 import { version } from '../../package.json';
 import { createApp } from './app';
+import { TrafficReporter } from './traffic-reporter';
 
 /** Open requests get this long to finish; the process has ended a second later. */
 const stopWithinMs = 4_000;
@@ -16,23 +17,27 @@ async function main(): Promise<void> {
   const logger = createLogger('api', config.logLevel);
   const adapters = createAdapters(config, logger);
   const stopping = new AbortController();
+  const traffic = new TrafficReporter({ metrics: adapters.metrics, intervalMs: config.api.metricsIntervalMs, logger });
   const app = createApp({
     ...adapters,
     logger,
     version,
     stopping: stopping.signal,
+    traffic,
     toolNames: adapters.toolbox.names,
     maxBodyBytes: config.api.maxBodyBytes,
     answerTimeoutMs: config.api.answerTimeoutMs,
   });
   const server = createServer(app).listen(config.api.port, config.api.host);
   await once(server, 'listening');
+  traffic.start();
   logger.info({ port: (server.address() as AddressInfo).port }, 'listening');
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   logger.info('stopping: no new requests, open streams end, readers come back with their cursor');
   stopping.abort();
   await drained(server);
+  await traffic.stop();
   await adapters.close();
   logger.info('stopped');
 }

@@ -58,8 +58,11 @@ async function admit(route: Route, request: Request, response: Response, deps: M
   }
   const { caller, tenant, isUser } = await authenticateFor(realm, request, tenantOf(request), deps);
   note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
-  // Behind the token: whoever has none must not empty the tenant's bucket.
-  if (isUser) await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant), response);
+  // Behind the token: whoever has none must neither empty the tenant's bucket, nor be counted as its traffic.
+  if (isUser) {
+    contextOf(response).tenantId = tenant.tenantId;
+    await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant), response);
+  }
   authorize(caller, permission);
   return { caller, tenant };
 }

@@ -1,6 +1,7 @@
 import type { RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { newId } from '../contracts/ids';
+import type { AnsweredRequest } from '../domain/traffic';
 
 export interface RequestContext {
   readonly requestId: string;
@@ -8,21 +9,31 @@ export interface RequestContext {
   logger: Logger;
   /** Aborted when the caller has gone away, or the process is about to stop. */
   readonly signal: AbortSignal;
+  /** Whose user asks. Undefined until the token is verified, and for operators: strangers are nobody's traffic. */
+  tenantId?: string;
+  /** When a stream began, by `performance.now()`: how long it lasts is no latency. */
+  streamsSinceMs?: number;
+  /** Status of the problem that broke a stream off, whose head had said 200. */
+  brokenOffWith?: number;
+}
+
+/** Who counts what tenants ask. */
+export interface Traffic {
+  note(request: AnsweredRequest): void;
 }
 
 export interface RequestContextDeps {
   readonly logger: Logger;
   /** Aborted when the process is about to stop: ends streams, and the wait of who waits for an answer. */
   readonly stopping: AbortSignal;
+  readonly traffic: Traffic;
 }
 
 /** What the first handler of the app noted for all that follow. */
 export const contextOf = (response: Response): RequestContext => response.locals['context'] as RequestContext;
 
-/**
- * Gives each request its id, its logger and its signal.
- */
-export function requestContext({ logger, stopping }: RequestContextDeps): RequestHandler {
+/** Gives each request its id, its logger and its signal; once it is over, it is logged, and counted for its tenant. */
+export function requestContext({ logger, stopping, traffic }: RequestContextDeps): RequestHandler {
   // By hand: AbortSignal.any leaks on Node.js 20 when one of its signals lives as long as the process.
   const open = new Set<AbortController>();
   stopping.addEventListener('abort', () => open.forEach((controller) => controller.abort()));
@@ -40,7 +51,10 @@ export function requestContext({ logger, stopping }: RequestContextDeps): Reques
       open.delete(controller);
       controller.abort();
       const { method, path } = request;
-      const durationMs = Math.round(performance.now() - startedAt);
+      const endedAt = performance.now();
+      const durationMs = Math.round(endedAt - startedAt);
+      const { tenantId, streamsSinceMs = endedAt, brokenOffWith = response.statusCode } = context;
+      if (tenantId !== undefined) traffic.note({ tenantId, status: brokenOffWith, ...(response.headersSent && { latencyMs: streamsSinceMs - startedAt }) });
       context.logger.info({ method, path, status: response.statusCode, durationMs, cutShort: !response.writableFinished }, 'request');
     });
     next();

@@ -20,7 +20,8 @@ const reconnectMs = 1_000;
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export async function sendEvents(response: Response, entries: AsyncIterable<StreamEntry | 'idle'>, { signal, logger, requestId }: RequestContext): Promise<void> {
+export async function sendEvents(response: Response, entries: AsyncIterable<StreamEntry | 'idle'>, context: RequestContext): Promise<void> {
+  const { signal, logger, requestId } = context;
   const iterator = entries[Symbol.asyncIterator]();
   const write = async (text: string): Promise<void> => {
     if (!response.write(text) && !signal.aborted) await once(response, 'drain', { signal });
@@ -28,6 +29,7 @@ export async function sendEvents(response: Response, entries: AsyncIterable<Stre
   try {
     let next = await iterator.next();
     begin(response);
+    context.streamsSinceMs = performance.now();
     for (let lastWriteAtMs = Date.now(); next.done !== true && !signal.aborted; next = await iterator.next()) {
       if (next.value === 'idle' && Date.now() - lastWriteAtMs < heartbeatMs) continue;
       await write(next.value === 'idle' ? ': still here\n\n' : eventOf(next.value));
@@ -38,6 +40,7 @@ export async function sendEvents(response: Response, entries: AsyncIterable<Stre
     if (!signal.aborted) {
       const { problem } = problemOf(error, requestId);
       logFailure(logger, error, problem);
+      context.brokenOffWith = problem.status;
       response.write(`event: problem\ndata: ${JSON.stringify(problem)}\n\n`);
     }
   } finally {

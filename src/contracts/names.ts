@@ -45,6 +45,7 @@ export const maintenanceJobs = {
   drift: 'driftDetection',
   orphans: 'orphanSearch',
   recovery_drill: 'recoveryDrill',
+  backlog: 'backlogMeasuring',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
@@ -357,15 +358,22 @@ export const memoryStrategies = {
   summaries: { name: 'summaries', namespace: '/users/{actorId}/sessions/{sessionId}/summary' },
 } as const;
 
-/** Metrics of the platform in CloudWatch, each by tenant. Whoever measures publishes them under these names. */
+/** Metrics of the platform in CloudWatch, each by tenant: alarms and scaling policies read them by these names. */
 export const metrics = {
   namespace: 'MultiTenantAgent',
   dimension: 'TenantId',
+  /** Requests of the tenant's own users that the API has answered. */
   requests: 'RequestCount',
+  /** Of them those that failed for reasons of ours (5xx). */
   errors: 'ErrorCount',
+  /** Of them those over the tenant's rate (429). */
   throttles: 'ThrottleCount',
-  /** Tasks that wait on the tenant's queue, from Temporal's statistics of task queues. */
+  /** Until the answer was sent; of a stream, until it began. Milliseconds. */
+  latency: 'RequestLatency',
+  /** Tasks that wait on the tenant's queue, from Temporal's statistics of task queues; 0 too. */
   backlog: 'TaskQueueBacklog',
+  /** How long the oldest of them has waited, in seconds; nothing when none waits. */
+  backlogAge: 'TaskQueueBacklogAge',
   /** Operations of the tenant of which a step rests until somebody helps. Also without dimension: of all tenants. */
   stuckOperations: 'StuckOperationCount',
 } as const;

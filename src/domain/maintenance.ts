@@ -53,6 +53,14 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     jitterMs: 5 * minuteMs,
     catchupWindowMs: 6 * hourMs,
   },
+  backlog: {
+    of: 'platform',
+    summary: 'Measure what waits on the queues of tenants',
+    cron: '* * * * *',
+    jitterMs: minuteMs / 12,
+    // Of the past nothing can be measured.
+    catchupWindowMs: minuteMs,
+  },
 };
 
 /** The jobs of a tenant, or of the platform. */

@@ -2,7 +2,7 @@ export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
 export { recoveryDrill } from './recovery-drill';
 export { driftDetection, orphanSearch } from './inspections';
-export { staleSessionClosing, usageRollUp } from './maintenance';
+export { backlogMeasuring, staleSessionClosing, usageRollUp } from './maintenance';
 export { clientRotation } from './client-rotation';
 export { configurationChange } from './configuration-change';
 export { keyRotation } from './key-rotation';

@@ -1,5 +1,7 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { MaintenanceActivities } from '../activities/maintenance';
+import type { BacklogActivities } from '../activities/maintenance/backlog';
+import { taskQueues } from '../contracts/names';
 
 /**
  * What fails is tried again for about a quarter of an hour; then the run fails, visibly, and the next one does what it left.
@@ -19,6 +21,19 @@ export const { closeStaleSessions } = proxyActivities<MaintenanceActivities>({
   ...base,
   startToCloseTimeout: '1 hour',
   summary: 'Close sessions without a recent event',
+});
+
+/**
+ * Every minute: what fails twice is left to the next. Not on the maintenance's own queue, whose few slots a night of backups
+ * holds for hours, when the fleet must grow.
+ */
+export const { measureBacklogs } = proxyActivities<BacklogActivities>({
+  ...base,
+  taskQueue: taskQueues.lifecycle,
+  startToCloseTimeout: '50 seconds',
+  scheduleToCloseTimeout: '2 minutes',
+  retry: { initialInterval: '1 second', maximumAttempts: 2 },
+  summary: 'Ask Temporal what waits, tell CloudWatch',
 });
 
 /** Of one tenant among many: what fails three times is a finding, and the others go on. */

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AppDeps, createApp } from '../../src/api/app';
 import type { Problem } from '../../src/api/problem';
+import { TrafficReporter } from '../../src/api/traffic-reporter';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import { createLogger } from '../../src/logging';
@@ -36,11 +37,13 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
   const logger = createLogger('api', config.logLevel);
   const adapters = createAdapters(config, logger);
   const stopping = new AbortController();
+  const traffic = new TrafficReporter({ metrics: adapters.metrics, intervalMs: config.api.metricsIntervalMs, logger });
   const deps: AppDeps = {
     ...adapters,
     logger,
     version: '0.0.0',
     stopping: stopping.signal,
+    traffic,
     toolNames: adapters.toolbox.names,
     maxBodyBytes: config.api.maxBodyBytes,
     answerTimeoutMs: config.api.answerTimeoutMs,
@@ -59,6 +62,7 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
       server.close();
       server.closeAllConnections();
       await once(server, 'close');
+      await traffic.stop();
       await adapters.close();
     },
   };

@@ -5,10 +5,11 @@ import express from 'express';
 import { z } from 'zod';
 import { mount, type MountDeps } from '../../src/api/mount';
 import { problemHandler } from '../../src/api/problem';
-import { requestContext } from '../../src/api/request-context';
+import { contextOf, requestContext } from '../../src/api/request-context';
 import { publicRoute } from '../../src/api/route';
 import { DomainError } from '../../src/contracts/errors';
 import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
+import type { AnsweredRequest } from '../../src/domain/traffic';
 import { createLogger } from '../../src/logging';
 
 type Entries = AsyncGenerator<LiveEntry | 'idle'>;
@@ -16,6 +17,8 @@ type Entries = AsyncGenerator<LiveEntry | 'idle'>;
 const event = (seq: number, text = ''): SessionEvent => ({ type: 'turn.started', turnId: 'turn-1', seq, at: '2030-01-01T00:00:00.000Z', text });
 
 let server: Server | undefined;
+let noted: AnsweredRequest[];
+beforeEach(() => (noted = []));
 afterEach(async () => {
   server?.closeAllConnections();
   await server?.[Symbol.asyncDispose]();
@@ -24,9 +27,13 @@ afterEach(async () => {
 /** A route that streams these entries, mounted as any other. @returns its address. */
 async function streaming(entries: () => Entries): Promise<string> {
   const app = express();
-  app.use(requestContext({ logger: createLogger('api', 'silent'), stopping: new AbortController().signal }));
+  app.use(requestContext({ logger: createLogger('api', 'silent'), stopping: new AbortController().signal, traffic: { note: (request) => void noted.push(request) } }));
   const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, handle: () => Promise.resolve({ events: entries() }) });
-  // A public route is let in by nobody.
+  // A public route is let in by nobody, and so is nobody's traffic: here it is a tenant's.
+  app.use((_request, response, next) => {
+    contextOf(response).tenantId = 'acme';
+    next();
+  });
   mount(app, [route], { maxBodyBytes: 1_024 } as MountDeps);
   app.use(problemHandler);
   server = createServer(app).listen(0, '127.0.0.1');
@@ -121,3 +128,23 @@ async function settled(read: () => number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+it('counts as a request that took until its first byte, and as one that failed when it was broken off', async () => {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const url = await streaming(async function* () {
+    yield event(1);
+    await held;
+    throw new DomainError('dependency/unavailable', 'Valkey does not answer.');
+  });
+  const startedAt = performance.now();
+  const response = await fetch(url);
+  const begunAfterMs = performance.now() - startedAt;
+  expect(noted).toEqual([]);
+  while (performance.now() - startedAt < 10 * begunAfterMs + 100) await new Promise(setImmediate);
+  release();
+  await response.text();
+  while (noted.length === 0) await new Promise(setImmediate);
+  expect(noted).toEqual([{ tenantId: 'acme', status: 503, latencyMs: expect.any(Number) as number }]);
+  expect(noted[0]?.latencyMs).toBeLessThanOrEqual(begunAfterMs);
+});

@@ -2,6 +2,7 @@ import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Wo
 import { activityInterceptor } from '../../src/activities/interceptor';
 import { createLifecycleActivities } from '../../src/activities/lifecycle';
 import { createMaintenanceActivities } from '../../src/activities/maintenance';
+import { createBacklogActivities } from '../../src/activities/maintenance/backlog';
 import { createTenantActivities } from '../../src/activities/tenant';
 import { connectionOptions } from '../../src/adapters/temporal/connection';
 import type { Adapters } from '../../src/composition';
@@ -20,7 +21,7 @@ export async function startWorkers(adapters: Adapters, tenantIds: readonly strin
   const tenantActivities = createTenantActivities(adapters);
   const workers = await Promise.all([
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.sessions }),
-    Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.lifecycle, activities: createLifecycleActivities(adapters) }),
+    Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.lifecycle, activities: { ...createLifecycleActivities(adapters), ...createBacklogActivities(adapters) } }),
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.maintenance, activities: createMaintenanceActivities(adapters) }),
     ...tenantIds.map((tenantId) => Worker.create({ ...base, taskQueue: taskQueues.tenant(tenantId), activities: tenantActivities })),
   ]);

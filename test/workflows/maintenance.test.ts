@@ -4,17 +4,17 @@ import type { MaintenanceActivities } from '../../src/activities/maintenance';
 import { DomainError } from '../../src/contracts/errors';
 import type { Finding, MaintenanceReport } from '../../src/contracts/maintenance';
 import { maintenanceJobs, type MaintenanceJobName, taskQueues } from '../../src/contracts/names';
-import { withWorkers } from '../support/workflow';
+import { type ActivitiesByQueue, withWorkers } from '../support/workflow';
 
 const workflowsPath = require.resolve('../../src/workflows/index');
 const finding = (tenantId: string): Finding => ({ kind: 'resource/missing', tenantId, subject: 's3:bucket b', message: 'It is not there.', repair: 'none' });
 
 /** Runs a job against these activities; what it publishes is kept. */
-async function run(job: MaintenanceJobName, activities: Partial<MaintenanceActivities>, input: object, check: (parts: { reports: MaintenanceReport[]; env: TestWorkflowEnvironment; result: unknown }) => Promise<void> | void) {
+async function run(job: MaintenanceJobName, activities: Partial<MaintenanceActivities>, input: object, check: (parts: { reports: MaintenanceReport[]; env: TestWorkflowEnvironment; result: unknown }) => Promise<void> | void, elsewhere: ActivitiesByQueue = {}) {
   const reports: MaintenanceReport[] = [];
   const publishReport = (report: MaintenanceReport) => Promise.resolve(void reports.push(report));
   await withWorkers(
-    { workflowsPath, workflowQueue: taskQueues.maintenance, activities: { [taskQueues.maintenance]: { publishReport, ...activities } }, interceptors: { activity: [activityInterceptor] } },
+    { workflowsPath, workflowQueue: taskQueues.maintenance, activities: { [taskQueues.maintenance]: { publishReport, ...activities }, ...elsewhere }, interceptors: { activity: [activityInterceptor] } },
     async (env) => {
       const workflowId = `platform/maintenance/${job}`;
       const handle = await env.client.workflow.start(maintenanceJobs[job], { taskQueue: taskQueues.maintenance, workflowId, args: [input] });
@@ -125,4 +125,10 @@ it('closes stale sessions and adds up usage, trying again what fails for a while
   await run('usage', { rollUpUsage }, { tenantId: 'acme' }, ({ result }) => expect(result).toEqual({ sessions: 2, modelCalls: 5 }));
   const closeStaleSessions = ({ tenantId }: { tenantId: string }) => Promise.resolve({ running: 3, closed: tenantId === 'acme' ? 1 : 0 });
   await run('stale_sessions', { closeStaleSessions }, { tenantId: 'acme' }, ({ result }) => expect(result).toEqual({ running: 3, closed: 1 }));
+});
+
+it('measures backlogs beside the maintenance, whose slots may be taken, and tries once more', async () => {
+  let failures = 1;
+  const measureBacklogs = () => (failures-- > 0 ? Promise.reject(new Error('away')) : Promise.resolve({ tenants: 2, waiting: 7 }));
+  await run('backlog', {}, {}, ({ result, reports }) => expect([result, reports]).toEqual([{ tenants: 2, waiting: 7 }, []]), { [taskQueues.lifecycle]: { measureBacklogs } });
 });

@@ -91,7 +91,8 @@ export const createPlatformClients = (settings: AwsSettings) => {
     sts: translatingFailures(new STSClient(defaults)),
     cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
     logs: translatingFailures(new CloudWatchLogsClient(defaults)),
-    cloudWatch: translatingFailures(new CloudWatchClient(defaults)),
+    // An emulator does not take the compressed bodies in which AWS gets large batches of metrics.
+    cloudWatch: translatingFailures(new CloudWatchClient({ ...defaults, disableRequestCompression: settings.endpoint !== undefined })),
     iam: translatingFailures(new IAMClient(defaults)),
     tagging: translatingFailures(new ResourceGroupsTaggingAPIClient(defaults)),
     cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),

@@ -7,15 +7,25 @@ import { translating } from './errors';
 const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = temporal.api.enums.v1.TaskQueueType;
 const answerWithinMs = 10_000;
 
-/** What the server remembers of polls: it forgets a poller after five minutes. */
-export const createWorkforce = (client: Client): Workforce => ({
-  async polledAtMs(taskQueue, kind) {
-    const { namespace } = client.options;
-    const taskQueueType = kind === 'activity' ? TASK_QUEUE_TYPE_ACTIVITY : TASK_QUEUE_TYPE_WORKFLOW;
-    const { pollers } = await translating(() =>
-      client.withDeadline(Date.now() + answerWithinMs, () => client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType })),
+/** What the server knows of its queues. It forgets a poller after five minutes. */
+export function createWorkforce(client: Client): Workforce {
+  const { namespace } = client.options;
+  const describe = (taskQueue: string, taskQueueType: typeof TASK_QUEUE_TYPE_ACTIVITY | typeof TASK_QUEUE_TYPE_WORKFLOW, reportStats = false) =>
+    translating(() =>
+      client.withDeadline(Date.now() + answerWithinMs, () => client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType, reportStats })),
     );
-    const times = pollers.flatMap(({ lastAccessTime }) => (lastAccessTime ? [tsToMs(lastAccessTime)] : []));
-    return times.length > 0 ? Math.max(...times) : undefined;
-  },
-});
+
+  return {
+    async polledAtMs(taskQueue, kind) {
+      const { pollers } = await describe(taskQueue, kind === 'activity' ? TASK_QUEUE_TYPE_ACTIVITY : TASK_QUEUE_TYPE_WORKFLOW);
+      const times = pollers.flatMap(({ lastAccessTime }) => (lastAccessTime ? [tsToMs(lastAccessTime)] : []));
+      return times.length > 0 ? Math.max(...times) : undefined;
+    },
+
+    async backlogOf(taskQueue) {
+      const { stats } = await describe(taskQueue, TASK_QUEUE_TYPE_ACTIVITY, true);
+      const { approximateBacklogCount, approximateBacklogAge } = stats ?? {};
+      return { tasks: Number(approximateBacklogCount ?? 0), ageMs: approximateBacklogAge ? tsToMs(approximateBacklogAge) : 0 };
+    },
+  };
+}
