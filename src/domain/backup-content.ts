@@ -1,19 +1,24 @@
 import type { BackupContentName, ContentComparison, ContentSummary } from '../contracts/backup';
-import { tableKeys, tenantResources } from '../contracts/names';
+import { tableKeys, tenantResources, usagePeriods } from '../contracts/names';
 
 export type BackupRecord = Readonly<Record<string, unknown>>;
 /** A user id as it is now → as it shall be. An id nobody has any more stays as it is. */
 export type MapUser = (userId: string) => string;
 
 const ofUser = tableKeys.sessionsOf('');
+const usageKeys: readonly unknown[] = usagePeriods.map((period) => tableKeys.usage(period));
+const isUsageKey = (pk: unknown): boolean => usageKeys.includes(pk);
+/** Of {@link tableKeys}.usageOf; no user id has a `#`. */
+const userOfUsage = /^([^#]+)#([^#]+)#/;
 const factsOfUser = /^\/users\/([^/]+)\//;
 
-/** An item of the table with other user ids: in its key, in a session's record, in a message. */
+/** An item of the table with other user ids: in its key (a list of sessions, a figure of usage), in a session's record, in a message. */
 export function mapTableUsers(record: BackupRecord, map: MapUser): BackupRecord {
-  const { pk, userId, message } = record;
+  const { pk, sk, userId, message } = record;
   return {
     ...record,
     ...(typeof pk === 'string' && pk.startsWith(ofUser) && { pk: ofUser + map(pk.slice(ofUser.length)) }),
+    ...(isUsageKey(pk) && typeof sk === 'string' && { sk: sk.replace(userOfUsage, (_whole, period: string, id: string) => `${period}#${map(id)}#`) }),
     ...(typeof userId === 'string' && { userId: map(userId) }),
     ...(isMessage(message) && { message: { ...message, userId: map(message.userId) } }),
   };
