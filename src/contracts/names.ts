@@ -40,12 +40,14 @@ export const platformOwner = 'platform';
 
 /** What runs by the clock: a name is part of its schedule's id, beside it is the type of its workflow. */
 export const maintenanceJobs = {
+  backup: 'nightlyBackup',
   usage: 'usageRollUp',
   stale_sessions: 'staleSessionClosing',
   drift: 'driftDetection',
   orphans: 'orphanSearch',
   recovery_drill: 'recoveryDrill',
   backlog: 'backlogMeasuring',
+  expiry: 'expiryCheck',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 

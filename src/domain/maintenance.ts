@@ -1,4 +1,5 @@
 import { type MaintenanceJobName, platformOwner } from '../contracts/names';
+import type { TenantStatus } from '../contracts/tenant';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -18,6 +19,13 @@ export interface MaintenanceJob {
 }
 
 const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
+  backup: {
+    of: 'tenant',
+    summary: 'Back the tenant up, and delete backups the retention rule does not keep',
+    cron: '0 1 * * *',
+    jitterMs: 3 * hourMs,
+    catchupWindowMs: 6 * hourMs,
+  },
   usage: {
     of: 'tenant',
     summary: 'Add up what was used',
@@ -61,6 +69,13 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     // Of the past nothing can be measured.
     catchupWindowMs: minuteMs,
   },
+  expiry: {
+    of: 'platform',
+    summary: 'Delete backups whose time is over, and say what goes soon, is overdue or missing',
+    cron: '30 6 * * *',
+    jitterMs: 5 * minuteMs,
+    catchupWindowMs: 6 * hourMs,
+  },
 };
 
 /** The jobs of a tenant, or of the platform. */
@@ -86,3 +101,15 @@ export const isPausedByOperation = (note: string): boolean => note.startsWith(pa
 /** Whether a session has had no event for so long that nobody will miss it. Undefined: it has had none yet, and is about to. */
 export const isStale = (lastEventAt: string | undefined, { nowMs, idleMs }: { nowMs: number; idleMs: number }): boolean =>
   lastEventAt !== undefined && nowMs - Date.parse(lastEventAt) > idleMs;
+
+/** Why a tenant of this status is not backed up tonight. Undefined: it is. @param status - undefined of a tenant that does not exist. */
+export const leftOutOfBackup = (status: TenantStatus | undefined): string | undefined => (status === 'active' ? undefined : leftOut[status ?? 'deleted']);
+
+const leftOut: Readonly<Record<Exclude<TenantStatus, 'active'>, string>> = {
+  suspended: 'it is suspended, and does not change',
+  provisioning: 'it is being built, or restored',
+  offboarding: 'it leaves: its offboarding takes its last backup',
+  failed: 'its onboarding failed',
+  deleted: 'it is gone',
+  scratch: 'it is a copy, built for a rehearsal',
+};

@@ -28,17 +28,31 @@ const dayMs = 86_400_000;
 export const farewellExpiresAt = (createdAt: string, { farewellDays }: RetentionPolicy = defaultRetention): string =>
   new Date(Date.parse(createdAt) + farewellDays * dayMs).toISOString();
 
-/**
- * Which backups of one tenant may be deleted. Kept are, of each period, its newest verified backup, or its newest if none is
- * verified; the newest verified of all; a farewell and what was taken before a restore, as long as the policy says.
- */
-export function prunable(
-  backups: { finished: readonly KeptBackup[]; unfinished: readonly { backupId: string; startedAt: string | undefined }[] },
-  now: Date,
-  policy: RetentionPolicy = defaultRetention,
-): string[] {
+/** What there is of one tenant. */
+export interface TenantBackups {
+  readonly finished: readonly KeptBackup[];
+  readonly unfinished: readonly { readonly backupId: string; readonly startedAt: string | undefined }[];
+  /** Nothing but its backups is left of it. */
+  readonly hasLeft?: boolean;
+}
+
+/** Which backups of one tenant may be deleted. */
+export function prunable({ finished, unfinished, hasLeft = false }: TenantBackups, now: Date, policy: RetentionPolicy = defaultRetention): string[] {
   const ageDays = (at: string): number => (now.getTime() - Date.parse(at)) / dayMs;
-  const newestFirst = backups.finished.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const newestFirst = finished.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const over = hasLeft ? overOnceLeft(newestFirst, ageDays, policy) : overWhileLiving(newestFirst, ageDays, policy);
+  return [...over.map(idOf), ...unfinished.filter(({ startedAt }) => startedAt !== undefined && ageDays(startedAt) >= policy.unfinishedDays).map(idOf)];
+}
+
+/** All of it goes together, when the time of the newest is over: nothing stays for ever. */
+const overOnceLeft = (newestFirst: readonly KeptBackup[], ageDays: (at: string) => number, { farewellDays }: RetentionPolicy): readonly KeptBackup[] =>
+  newestFirst[0] && ageDays(newestFirst[0].createdAt) >= farewellDays ? newestFirst : [];
+
+/**
+ * Kept are, of each period, its newest verified backup, or its newest if none is verified; the newest verified of all; a
+ * farewell and what was taken before a restore, as long as the policy says.
+ */
+function overWhileLiving(newestFirst: readonly KeptBackup[], ageDays: (at: string) => number, policy: RetentionPolicy): readonly KeptBackup[] {
   const ordinary = newestFirst.filter(({ reason }) => reason !== 'farewell');
   const kept = new Set<string>([
     ...newestFirst.filter(({ reason, createdAt }) => reason === 'farewell' && ageDays(createdAt) < policy.farewellDays).map(idOf),
@@ -46,12 +60,11 @@ export function prunable(
     ...oneOfEach(ordinary, dayOf, policy.daily),
     ...oneOfEach(ordinary, weekOf, policy.weekly),
     ...oneOfEach(ordinary, monthOf, policy.monthly),
+    // A farewell may be it: of an offboarding that was called off, or of who had the id before.
+    ...newestFirst.filter(isVerified).slice(0, 1).map(idOf),
     ...ordinary.filter(isVerified).slice(0, 1).map(idOf),
   ]);
-  return [
-    ...newestFirst.filter(({ backupId }) => !kept.has(backupId)).map(idOf),
-    ...backups.unfinished.filter(({ startedAt }) => startedAt !== undefined && ageDays(startedAt) >= policy.unfinishedDays).map(idOf),
-  ];
+  return newestFirst.filter(({ backupId }) => !kept.has(backupId));
 }
 
 const idOf = ({ backupId }: { backupId: string }): string => backupId;

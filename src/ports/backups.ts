@@ -20,6 +20,12 @@ export interface Backups {
   get(tenantId: string, backupId: string): Promise<BackupSummary | undefined>;
   /** Removes all of it, all versions; fine when there is none. */
   delete(tenantId: string, backupId: string): Promise<void>;
-  /** Deletes what the retention rule does not keep, unfinished ones that are a week old included. @returns the ids. */
-  prune(tenantId: string): Promise<string[]>;
+  /**
+   * Deletes what the retention rule does not keep, unfinished ones that are a week old included.
+   * @param tenant - `hasLeft`: nothing but its backups is left of it; all of them go, in time.
+   * @returns the ids.
+   */
+  prune(tenantId: string, tenant?: { readonly hasLeft: boolean }): Promise<string[]>;
+  /** Who has backups, finished or not, tenants that have left included. Sorted. */
+  tenantIds(): Promise<string[]>;
 }

@@ -1,7 +1,8 @@
 export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
 export { recoveryDrill } from './recovery-drill';
-export { driftDetection, orphanSearch } from './inspections';
+export { driftDetection, expiryCheck, orphanSearch } from './inspections';
+export { nightlyBackup } from './nightly-backup';
 export { backlogMeasuring, staleSessionClosing, usageRollUp } from './maintenance';
 export { clientRotation } from './client-rotation';
 export { configurationChange } from './configuration-change';

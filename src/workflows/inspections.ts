@@ -2,7 +2,7 @@ import { continueAsNew } from '@temporalio/workflow';
 import type { PlatformJobRequest } from '../contracts/maintenance';
 import type { InspectionProgress } from '../domain/maintenance-report';
 import { Inspection } from './inspection';
-import { destroyOrphan, inspectOrphan, inspectPlatform, inspectTenant, listOrphans, listTenants } from './maintenance-activities';
+import { checkExpiry, destroyOrphan, inspectOrphan, inspectPlatform, inspectTenant, listBackupOwners, listOrphans, listTenants } from './maintenance-activities';
 
 /** What a run of the platform's jobs is asked, and what it carries over to the next when there are many tenants. */
 export interface PlatformJobInput extends PlatformJobRequest {
@@ -29,4 +29,14 @@ export async function orphanSearch({ destroy = [], tenantIds }: PlatformJobReque
     (tenantId) => (destroy.includes(tenantId) ? destroyOrphan({ tenantId }) : inspectOrphan({ tenantId })),
   );
   return inspection.publish('orphans');
+}
+
+/** Deletes backups whose time is over, of tenants that have left too, and says what is overdue, missing or about to go. */
+export async function expiryCheck(input: PlatformJobInput = {}) {
+  const { tenantIds, progress } = input;
+  const inspection = new Inspection(progress);
+  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listBackupOwners(cursor === undefined ? {} : { cursor }));
+  const isDone = await inspection.all(page, (tenantId) => checkExpiry({ tenantId }));
+  if (!isDone) await continueAsNew<typeof expiryCheck>({ ...input, progress: inspection.progress });
+  return inspection.publish('expiry');
 }

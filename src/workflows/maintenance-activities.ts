@@ -55,3 +55,9 @@ export const destroyOrphan = (input: { tenantId: string }) =>
 export const { chooseForDrill } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Whose turn it is' });
 export const newestEvent = (input: Parameters<MaintenanceActivities['newestEvent']>[0]) =>
   about({ ...base, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its newest event').newestEvent(input);
+
+export const { whyNoBackup } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '1 minute', summary: 'Whether it is backed up tonight' });
+export const { pruneBackups } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '30 minutes', summary: 'Delete what the retention rule does not keep' });
+
+export const { listBackupOwners } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Tenants there are, and tenants of which there are backups' });
+export const checkExpiry = (input: { tenantId: string }) => about({ ...ofOneTenant, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its backups').checkExpiry(input);

@@ -1,4 +1,4 @@
-import { isPausedByOperation, isStale, jobsOf, pauseNote, restNote, resumeNote } from '../../src/domain/maintenance';
+import { isPausedByOperation, isStale, jobsOf, leftOutOfBackup, pauseNote, restNote, resumeNote } from '../../src/domain/maintenance';
 import { beginInspection, findingsToMarkdown, mostFindings, noteFindings, reportOf } from '../../src/domain/maintenance-report';
 import type { Finding } from '../../src/contracts/maintenance';
 import { maintenanceJobs } from '../../src/contracts/names';
@@ -21,6 +21,11 @@ it('takes a session for stale only after its time', () => {
   expect(isStale('2026-11-24T12:59:58.999Z', now)).toBe(true);
   expect(isStale('2026-11-24T12:59:59.000Z', now)).toBe(false);
   expect(isStale(undefined, now)).toBe(false);
+});
+
+it('backs up who is active, and says why nobody else is', () => {
+  expect(leftOutOfBackup('active')).toBeUndefined();
+  for (const status of ['suspended', 'offboarding', 'provisioning', 'failed', 'deleted', undefined] as const) expect(leftOutOfBackup(status)).toMatch(/^(it|its) /);
 });
 
 describe('a report', () => {

@@ -22,7 +22,7 @@ it('prefers a verified backup of the day to a newer one that is not', () => {
 
 it('keeps a farewell until it expires, and what was taken before a restore for a week', () => {
   expect(prune([backup(89, { reason: 'farewell' })])).toEqual([]);
-  expect(prune([backup(91, { reason: 'farewell' })])).toEqual(['bak-91']);
+  expect(prune([backup(0), backup(91, { reason: 'farewell' })])).toEqual(['bak-91']);
   const recent = [backup(0), ...[1, 2, 3, 4, 5, 6].map((days) => backup(days)), backup(6.1, { reason: 'before-restore', verification: undefined })];
   expect(prune(recent)).not.toContain('bak-6.1');
 });
@@ -43,4 +43,15 @@ it('never deletes the newest verified backup, whatever there is', () => {
       expect(finished.length - gone.length).toBeLessThanOrEqual(defaultRetention.daily + defaultRetention.weekly + defaultRetention.monthly + defaultRetention.beforeRestoreDays + 2);
     }),
   );
+});
+
+it('deletes all of a tenant that has left with its newest, and nothing before', () => {
+  const left = (newest: number) => prunable({ finished: [backup(newest, { reason: 'farewell' }), backup(newest + 1), backup(newest + 300)], unfinished: [], hasLeft: true }, now);
+  expect(left(89)).toEqual([]);
+  expect(left(91)).toEqual(['bak-91', 'bak-92', 'bak-391']);
+});
+
+it('keeps the last verified one of a living tenant even when it is a farewell whose time is over', () => {
+  expect(prune([backup(95, { reason: 'farewell' })])).toEqual([]);
+  expect(prune([backup(1), backup(95, { reason: 'farewell' })])).toEqual(['bak-95']);
 });

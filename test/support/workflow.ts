@@ -12,6 +12,8 @@ export interface WorkersInput {
   readonly workflowsPath: string;
   /** Queue on which the workflows run; its activities, if any, are in `activities` too. */
   readonly workflowQueue: string;
+  /** Queue on which their child workflows run, when it is another. */
+  readonly childQueue?: string;
   readonly activities: ActivitiesByQueue;
   readonly interceptors?: WorkerOptions['interceptors'];
 }
@@ -40,7 +42,7 @@ function bundleOf(workflowsPath: string): Promise<WorkflowBundleWithSourceMap> {
  * @param scenario - returns the ids of the workflows to replay; at least one.
  */
 export async function withWorkers(
-  { workflowsPath, workflowQueue, activities, interceptors }: WorkersInput,
+  { workflowsPath, workflowQueue, childQueue, activities, interceptors }: WorkersInput,
   scenario: (env: TestWorkflowEnvironment) => Promise<readonly string[]>,
 ): Promise<void> {
   quietRuntime();
@@ -62,7 +64,7 @@ export async function withWorkers(
           activities: ofQueue,
           // Cancellations travel with heartbeats: do not hold them back.
           maxHeartbeatThrottleInterval: '50 ms',
-          ...(taskQueue === workflowQueue && { workflowBundle }),
+          ...((taskQueue === workflowQueue || taskQueue === childQueue) && { workflowBundle }),
           ...(interceptors && { interceptors }),
         }),
       ),

@@ -201,7 +201,6 @@ export class LifecycleScript {
       deleteBackup: does('deleteBackup'),
       restoreMode: () => this.act('restoreMode').then(() => this.restoreMode),
       forgetSessions: does('forgetSessions'),
-      pruneBackups: () => this.act('pruneBackups').then(() => ({ deleted: [] })),
       findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: undefined })),
       restoreUsers: does('restoreUsers'),
       restoreData: does('restoreData'),

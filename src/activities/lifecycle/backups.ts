@@ -59,11 +59,6 @@ export const createBackupActivities = ({ backups, restores, registry, sessionWor
     await backups.delete(tenantId, backupId);
   },
 
-  /** Deletes what the retention rule does not keep. @returns the ids. */
-  async pruneBackups({ tenantId }: { tenantId: string }): Promise<{ deleted: string[] }> {
-    return { deleted: await backups.prune(tenantId) };
-  },
-
   /**
    * Whether a restore makes the tenant, or replaces what a suspended one has.
    * @throws DomainError `restore/tenant-active`, `tenant/exists` (it has left), `tenant/busy`

@@ -1,11 +1,13 @@
 import { createDrillActivities, type DrillDeps } from './drill';
 import { createDriftActivities, type DriftDeps } from './drift';
+import { createExpiryActivities, type ExpiryDeps } from './expiry';
+import { createNightlyBackupActivities, type NightlyBackupDeps } from './nightly-backup';
 import { createOrphanActivities, type OrphanDeps } from './orphans';
 import { createReportActivities, type ReportDeps } from './reports';
 import { createStaleSessionActivities, type StaleSessionDeps } from './stale-sessions';
 import { createUsageActivities, type UsageDeps } from './usage';
 
-export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps {}
+export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps, NightlyBackupDeps, ExpiryDeps {}
 
 /** What runs by the clock, on the maintenance queue. All of it is idempotent. */
 export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
@@ -15,6 +17,8 @@ export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
   ...createDriftActivities(deps),
   ...createOrphanActivities(deps),
   ...createDrillActivities(deps),
+  ...createNightlyBackupActivities(deps),
+  ...createExpiryActivities(deps),
 });
 
 export type MaintenanceActivities = ReturnType<typeof createMaintenanceActivities>;

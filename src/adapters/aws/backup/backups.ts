@@ -74,14 +74,16 @@ export function createBackups(deps: BackupDeps): Backups {
       await store.delete(objectKeys.backup(tenantId, backupId, ''));
     },
 
-    async prune(tenantId) {
+    async prune(tenantId, { hasLeft } = { hasLeft: false }) {
       const ids = await store.ids(tenantId);
       const summaries = await this.list(tenantId);
       const unfinished = ids.filter((id) => !summaries.some(({ backupId }) => backupId === id)).map((backupId) => ({ backupId, startedAt: startOf(backupId) }));
-      const gone = prunable({ finished: summaries, unfinished }, new Date());
+      const gone = prunable({ finished: summaries, unfinished, hasLeft }, new Date(Date.now()));
       for (const backupId of gone) await this.delete(tenantId, backupId);
       return gone;
     },
+
+    tenantIds: store.tenantIds,
   };
 }
 

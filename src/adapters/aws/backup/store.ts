@@ -6,7 +6,7 @@ import { GetObjectCommand, paginateListObjectsV2, PutObjectCommand } from '@aws-
 import { LRUCache } from 'lru-cache';
 import { BackupManifest, type BackupPart, BackupVerification } from '../../../contracts/backup';
 import { DomainError } from '../../../contracts/errors';
-import { objectKeys, platformResources } from '../../../contracts/names';
+import { isReservedTenantId, objectKeys, platformResources, tenantIdPattern } from '../../../contracts/names';
 import type { CipherContext } from '../../../ports/cipher';
 import type { Waiting } from '../../../ports/provisioning';
 import type { PlatformClients } from '../clients';
@@ -54,19 +54,23 @@ function createBucket(aws: PlatformClients) {
     return body && (JSON.parse((await collected(body)).toString('utf8')) as unknown);
   }
 
+  async function folders(Prefix: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { CommonPrefixes } of paginateListObjectsV2({ client: aws.s3 }, { Bucket: await bucket(), Prefix, Delimiter: '/' }))
+      found.push(...(CommonPrefixes ?? []).map((folder) => (folder.Prefix ?? '').slice(Prefix.length, -1)));
+    return found;
+  }
+
   return {
     get,
     put,
     getJson,
 
     /** Ids of all the tenant's backups, those without a manifest included. */
-    async ids(tenantId: string): Promise<string[]> {
-      const Prefix = objectKeys.backupsOf(tenantId);
-      const found: string[] = [];
-      for await (const { CommonPrefixes } of paginateListObjectsV2({ client: aws.s3 }, { Bucket: await bucket(), Prefix, Delimiter: '/' }))
-        found.push(...(CommonPrefixes ?? []).map((folder) => (folder.Prefix ?? '').slice(Prefix.length, -1)));
-      return found;
-    },
+    ids: (tenantId: string) => folders(objectKeys.backupsOf(tenantId)),
+
+    /** Who has a folder of backups. */
+    tenantIds: async () => (await folders('')).filter((folder) => tenantIdPattern.test(folder) && !isReservedTenantId(folder)).sort(),
 
     /** Deletes what begins so, with all its versions; the manifest first, so that what is half deleted is no backup. */
     async delete(prefix: string, waiting: Waiting = unwatched): Promise<void> {
@@ -149,6 +153,8 @@ export function createBackupStore(aws: PlatformClients) {
       return body && (JSON.parse(Buffer.from(await envelope.open({ purpose: 'backup-note', ...context }, await collected(body))).toString('utf8')) as unknown);
     },
     ids: (tenantId: string) => bucket.ids(tenantId),
+
+    tenantIds: bucket.tenantIds,
     delete: (prefix: string, waiting?: Waiting) => bucket.delete(prefix, waiting),
   };
 }

@@ -1,0 +1,22 @@
+import { leftOutOfBackup } from '../../domain/maintenance';
+import type { Backups } from '../../ports/backups';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+
+export interface NightlyBackupDeps {
+  readonly registry: TenantRegistry;
+  readonly backups: Backups;
+}
+
+/** What surrounds the operation `backup` each night. */
+export const createNightlyBackupActivities = ({ registry, backups }: NightlyBackupDeps) => ({
+  /** Why the tenant is left out tonight, in words; empty: it is backed up. */
+  async whyNoBackup({ tenantId }: { tenantId: string }): Promise<{ why?: string }> {
+    const why = leftOutOfBackup((await registry.get(tenantId))?.status);
+    return why === undefined ? {} : { why };
+  },
+
+  /** Deletes what the retention rule does not keep. @returns the ids. */
+  async pruneBackups({ tenantId }: { tenantId: string }): Promise<{ deleted: string[] }> {
+    return { deleted: await backups.prune(tenantId) };
+  },
+});
