@@ -5,6 +5,7 @@ import { createTenantUsers } from '../adapters/aws/tenant-users';
 import { loadOperatorPool } from '../adapters/aws/token-issuers';
 import type { LocalSettings } from '../contracts/local-settings';
 import { groups } from '../contracts/names';
+import { CliFailure, exitCodes } from './failures';
 
 /** Signs in at the local stack: as its operator, or as a user of a tenant made on the spot. */
 export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAccessKey }, operator }: Pick<LocalSettings, 'aws' | 'operator'>) {
@@ -28,7 +29,7 @@ export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAcce
     /** Creates the user when there is none, and gives it a new password. @returns access and id token. */
     async userTokens(tenantId: string, email: string, userGroups: readonly string[] = [groups.members]) {
       const pool = (await registry.get(tenantId))?.infrastructure;
-      if (!pool) throw new Error(`There is no tenant "${tenantId}" yet: create it with "npx tenure tenant create ${tenantId}".`);
+      if (!pool) throw new CliFailure(exitCodes.notFound, `There is no tenant ${tenantId} yet, or no more.`, `Create it with: tenure tenant create ${tenantId}`);
       const password = randomPassword();
       const { userId } = await users.create(pool.userPoolId, { email, groups: userGroups });
       await cognito.setPassword(pool.userPoolId, { email, password });

@@ -36,7 +36,7 @@ const granted: Record<Realm, Readonly<Record<string, readonly Permission[]>>> = 
     [groups.administrators]: [...ofMembers, 'read:any-session', 'read:config', 'write:config', 'read:usage'],
   },
   operator: {
-    [groups.operators]: ['read:tenant', 'write:tenant', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'],
+    [groups.operators]: ['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'],
   },
 };
 

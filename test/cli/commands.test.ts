@@ -5,10 +5,12 @@ import { AdminCreateUserCommand } from '@aws-sdk/client-cognito-identity-provide
 import { z } from 'zod';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { BackupSummary } from '../../src/contracts/backup';
 import { SignedCertificate } from '../../src/contracts/certificate';
+import { OwnedResource } from '../../src/contracts/inventory';
 import { Operation, OperationSummary } from '../../src/contracts/operation';
 import { SessionRecord } from '../../src/contracts/session';
-import { TenantRecord } from '../../src/contracts/tenant';
+import { AgentConfig, TenantRecord } from '../../src/contracts/tenant';
 import { type RunningPlatform, runPlatform } from '../e2e/platform';
 import { Desk } from './tenure';
 
@@ -83,13 +85,21 @@ describe('exit codes', () => {
   it.each([
     ['what is not there', ['tenant', 'show', 'nobody'], 3, 'tenant/not-found'],
     ['an operation that is not there', ['operation', 'watch', `onboarding_acme_${'0'.repeat(26)}`], 3, 'operation/not-found'],
+    ['a backup that is not there', ['backup', 'show', 'acme', 'bak-none'], 3, 'backup/not-found'],
+    ['a tenant there is no agent of', ['tenant', 'config', 'nobody'], 3, 'tenant/not-found'],
     ['a conflict', ['tenant', 'create', 'acme'], 4, 'tenant/exists'],
+    ['a state that does not allow it', ['tenant', 'resume', 'acme'], 4, 'tenant/not-suspended'],
+    ['what a job does not take', ['maintenance', 'run', 'usage', '--tenant', 'acme', '--reason', 'a look', '--repair'], 2, 'request/malformed'],
     ['what the API cannot read', ['tenant', 'create', 'A'], 2, 'request/malformed'],
   ])('tell %s', async (_what, args, code, problem) => {
     const ended = await desk.run([...args, '--json']);
     expect(ended.code).toBe(code);
     expect(ended.stdout).toBe('');
     expect(JSON.parse(ended.stderr)).toEqual({ error: expect.objectContaining({ code: problem, exitCode: code, requestId: expect.stringMatching(/^req-/) as unknown }) as unknown });
+  });
+
+  it('tell a user of a tenant that is not there', async () => {
+    expect((await desk.run(['session', 'list', 'nobody'])).code).toBe(3);
   });
 
   it('tell a token that is not good here', async () => {
@@ -117,6 +127,59 @@ describe('destruction', () => {
       terminal.type(keys);
       expect([await terminal.ended, await status()]).toEqual([code, 'active']);
     }
+  });
+});
+
+describe('what operators see of a tenant', () => {
+  it('is its agent, without signing in as one of its users', async () => {
+    expect(AgentConfig.parse(await desk.json(['tenant', 'config', 'acme']))).toEqual(AgentConfig.parse({}));
+  });
+
+  it('is all it owns, looked for now', async () => {
+    const owned = z.array(OwnedResource).parse(await desk.json(['tenant', 'inventory', 'acme']));
+    expect(owned.map(({ service, type }) => `${service} ${type}`)).toEqual(expect.arrayContaining(['cognito user-pool', 'dynamodb table', 'kms key', 's3 bucket', 'temporal schedule']));
+    expect(await desk.run(['tenant', 'inventory', 'nobody'])).toMatchObject({ code: 0, stdout: 'nobody owns nothing.\n' });
+  });
+
+  it('is what it used, once that is added up', async () => {
+    const { stderr } = await desk.run(['tenant', 'usage', 'acme']);
+    expect(stderr).toContain('tenure maintenance run usage --tenant acme');
+    expect((await desk.run(['maintenance', 'run', 'usage', '--tenant', 'acme', '--reason', 'to see it'])).code).toBe(0);
+    let lines: string[] = [];
+    while (lines.length === 0) lines = (await desk.run(['tenant', 'usage', 'acme', '--by', 'model'])).stdout.split('\n').filter((line) => line.startsWith('anthropic.'));
+    expect(lines).toEqual([expect.stringMatching(/^\S+ +\d+ +\d+ +\d+$/)]);
+  });
+});
+
+describe('backups', () => {
+  it('are taken, verified, brought back beside the tenant, and deleted when that is confirmed', async () => {
+    expect(await desk.run(['backup', 'create', 'acme'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/backup of acme: completed\n$/) as unknown });
+    const [backup] = z.array(BackupSummary).parse(await desk.json(['backup', 'list', 'acme']));
+    const { backupId = '' } = backup ?? {};
+    expect(await desk.run(['backup', 'verify', 'acme', backupId])).toMatchObject({ code: 0, stdout: expect.stringMatching(/backup verification of acme: completed\n$/) as unknown });
+    expect((await desk.run(['backup', 'show', 'acme', backupId])).stdout).toMatch(new RegExp(`^backup +${backupId}\n.*^verified +\\d{4}-.* by backupVerification_`, 'ms'));
+
+    expect((await desk.run(['tenant', 'restore', 'acme', '--backup', backupId, '--yes', '--confirm', 'acme'])).stderr).toMatch(/^restore\/tenant-active: .*\n.*tenure tenant suspend/);
+    expect((await desk.run(['tenant', 'restore', 'copied', '--backup', backupId, '--from', 'acme'])).code).toBe(0);
+    expect((await desk.run(['tenant', 'show', 'copied'])).stdout).toMatch(/^status +active$.*^restored +\d{4}-/ms);
+
+    expect((await desk.run(['backup', 'delete', 'acme', backupId])).code).toBe(2);
+    expect(await desk.json(['backup', 'list', 'acme'])).toHaveLength(1);
+    expect((await desk.run(['backup', 'delete', 'acme', backupId, '--yes', '--confirm', 'acme'])).code).toBe(0);
+    expect(await desk.run(['backup', 'list', 'acme'])).toMatchObject({ code: 0, stdout: 'There are none.\n' });
+  });
+});
+
+describe('maintenance', () => {
+  it('is paused with a reason that others read, run by hand, and resumed', async () => {
+    const line = async () => (await desk.run(['maintenance', 'list'])).stdout.split('\n').find((row) => row.startsWith('drift'));
+    expect((await desk.run(['maintenance', 'pause', 'drift', '--reason', 'migration until Monday'])).code).toBe(0);
+    expect(await line()).toMatch(/^drift +paused +- .*operator .*: migration until Monday$/);
+    expect((await desk.run(['maintenance', 'run', 'drift', '--reason', 'a look'])).stdout).toContain('tenure maintenance reports drift');
+    while (!(await desk.run(['maintenance', 'reports', 'drift'])).stdout.startsWith('STARTED')) await delay(100);
+    expect((await desk.run(['maintenance', 'resume', 'drift', '--reason', 'it is Tuesday'])).code).toBe(0);
+    expect(await line()).toMatch(/^drift +on +\d{4}-.*Compare/);
+    expect((await desk.run(['maintenance', 'list', '--tenant', 'nobody'])).stdout).toContain('does not exist');
   });
 });
 

@@ -6,7 +6,7 @@ import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
-import { tenantRoute, type Route } from '../route';
+import { type Route, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
@@ -18,7 +18,7 @@ export interface ConfigRoutesDeps {
 }
 
 export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
-  tenantRoute({
+  sharedRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/config',
     summary: "Show the tenant's agent",

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { OwnedResource } from '../../contracts/inventory';
 import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts/operation';
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Tiers } from '../../contracts/tiers';
 import { mustAllow, mustKnowTier } from '../../domain/tiers';
 import type { Operations } from '../../ports/operations';
+import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
 import { accepted, operationIdFor } from '../accepted-operation';
@@ -39,11 +41,12 @@ const TenantPath = z.object({ tenantId: TenantId });
 export interface TenantRoutesDeps {
   readonly registry: TenantRegistry;
   readonly operations: Operations;
+  readonly inventory: TenantInventory;
   readonly toolNames: readonly string[];
   readonly tiers: Tiers;
 }
 
-export const tenantRoutes = ({ registry, operations, toolNames, tiers }: TenantRoutesDeps): Route[] => [
+export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers }: TenantRoutesDeps): Route[] => [
   operatorRoute({
     method: 'post',
     path: '/api/v1/tenants',
@@ -89,6 +92,16 @@ export const tenantRoutes = ({ registry, operations, toolNames, tiers }: TenantR
       if (!tenant) throw new DomainError('tenant/not-found', `There is no tenant ${tenantId}.`);
       return { body: tenant };
     },
+  }),
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/inventory',
+    summary: 'List everything that bears the name or tag of a tenant, in every service; nothing of it is remembered, all is looked for now',
+    permission: 'read:tenant',
+    params: TenantPath,
+    response: z.object({ data: z.array(OwnedResource) }),
+    status: 200,
+    handle: async ({ params: { tenantId } }) => ({ body: { data: await inventory.list(tenantId) } }),
   }),
   operatorRoute({
     method: 'delete',

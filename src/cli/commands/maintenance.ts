@@ -1,5 +1,5 @@
 import type { MaintenanceReport, MaintenanceView } from '../../contracts/maintenance';
-import { apiPath } from '../access';
+import { apiPath, withQuery } from '../access';
 import { command, type GroupSpec, type OptionSpec, shared } from '../command';
 import { type Column, durationOf, tableOf, timeOf } from '../terminal/table';
 
@@ -17,7 +17,7 @@ const columns: readonly Column<MaintenanceView>[] = [
   { title: 'last run', of: ({ lastRun }) => timeOf(lastRun?.startedAt) },
   { title: 'ended', of: ({ lastRun }) => lastRun?.outcome },
   { title: 'found', of: ({ lastReport }) => lastReport?.findings },
-  { title: 'what it does', of: ({ summary }) => summary },
+  { title: 'what it does', of: ({ paused, note, summary }) => (paused ? note : summary) },
 ];
 
 const list = command<Owner>({
@@ -25,8 +25,8 @@ const list = command<Owner>({
   summary: 'list what runs by the clock, and how it went the last time',
   options: [ofTenant],
   async run(cli, { tenant }) {
-    const { data } = await (await cli.operator()).call<{ data: MaintenanceView[] }>(`/api/v1/maintenance${tenant === undefined ? '' : `?tenantId=${encodeURIComponent(tenant)}`}`);
-    cli.out.list(data, columns, 'There is none.');
+    const { data } = await (await cli.operator()).call<{ data: MaintenanceView[] }>(withQuery('/api/v1/maintenance', { tenantId: tenant }));
+    cli.out.list(data, columns, tenant === undefined ? 'There is none: the platform has not been set up.' : `${tenant} has none: it does not exist, or has left.`);
   },
 });
 
@@ -35,7 +35,7 @@ interface Steer extends Owner {
 }
 
 /** Something a job is told. */
-const tellJob = (verb: 'run' | 'pause' | 'resume', summary: string, done: string, options: readonly OptionSpec[] = [], body: (options: Record<string, unknown>) => object = () => ({})) =>
+const tellJob = (verb: 'run' | 'pause' | 'resume', summary: string, done: (job: string, tenant?: string) => string, options: readonly OptionSpec[] = [], body: (options: Record<string, unknown>) => object = () => ({})) =>
   command<Steer & Record<string, unknown>>({
     usage: `${verb} <job>`,
     summary,
@@ -43,7 +43,7 @@ const tellJob = (verb: 'run' | 'pause' | 'resume', summary: string, done: string
     async run(cli, { tenant, reason, ...rest }, job: string) {
       const request = { method: 'POST', body: { reason, ...(tenant !== undefined && { tenantId: tenant }), ...body(rest) } } as const;
       const view = await (await cli.operator()).call<MaintenanceView>(`${apiPath`/maintenance/${job}`}/${verb}`, request);
-      cli.out.result(view, () => done);
+      cli.out.result(view, () => done(job, tenant));
     },
   });
 
@@ -90,7 +90,8 @@ export const maintenanceCommands: GroupSpec = {
     tellJob(
       'run',
       'run a job now, whether it is paused or not',
-      'It runs. See what comes of it with: tenure maintenance list',
+      // Only the platform's jobs write reports.
+      (job, tenant) => `It runs. See what comes of it: tenure maintenance ${tenant === undefined ? `reports ${job}` : `list --tenant ${tenant}`}`,
       [
         { flags: '--repair', description: 'repair what can be repaired without losing anything' },
         { flags: '--destroy <tenantId>', description: 'delete this orphan with all it owns; may be repeated', parse: collect },
@@ -98,8 +99,8 @@ export const maintenanceCommands: GroupSpec = {
       ],
       ({ repair, destroy, only }) => ({ ...(repair === true && { repair }), ...(destroy !== undefined && { destroy }), ...(only !== undefined && { tenantIds: only }) }),
     ),
-    tellJob('pause', 'pause a job until it is resumed', 'It is paused.'),
-    tellJob('resume', 'let a job run by the clock again', 'It runs by the clock again.'),
+    tellJob('pause', 'pause a job until it is resumed', () => 'It is paused.'),
+    tellJob('resume', 'let a job run by the clock again', () => 'It runs by the clock again.'),
     reports,
   ],
 };

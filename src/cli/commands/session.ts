@@ -43,9 +43,10 @@ const chat = command<AsUser & { session?: string }>({
       endedAs(answer.outcome);
       return;
     }
+    const tell = teller(cli);
     for await (const { data, event } of caller.stream(path, request)) {
       if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session list ${tenantId}`);
-      const outcome = tell(cli, JSON.parse(data) as LiveEntry);
+      const outcome = tell(JSON.parse(data) as LiveEntry);
       if (outcome === undefined) continue;
       cli.out.note(cli.out.paint('dim', `(${outcome}; go on with --session ${sessionId})`));
       endedAs(outcome);
@@ -53,16 +54,28 @@ const chat = command<AsUser & { session?: string }>({
   },
 });
 
-/** @returns how the turn ended, once it has. */
-function tell({ out }: Cli, entry: LiveEntry): string | undefined {
-  if (entry.type === 'text.delta') out.write(printableText(entry.text));
-  else if (entry.type === 'step.reset') out.write('\n');
-  else if (entry.type === 'tool.started' && !out.quiet) out.write(out.paint('dim', `\n  [${printable(entry.tool)}]\n`));
-  else if (entry.type === 'turn.completed') {
-    out.write('\n');
-    return entry.outcome;
-  }
-  return undefined;
+/** Writes an answer as it comes, each tool on a line of its own. @returns how the turn ended, once it has. */
+function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {
+  let isLineBegun = false;
+  const say = (text: string) => {
+    out.write(text);
+    if (text !== '') isLineBegun = !text.endsWith('\n');
+  };
+  const endLine = () => {
+    if (isLineBegun) say('\n');
+  };
+  return (entry) => {
+    if (entry.type === 'text.delta') say(printableText(entry.text));
+    else if (entry.type === 'step.reset') endLine();
+    else if (entry.type === 'tool.started' && !out.quiet) {
+      endLine();
+      say(`${out.paint('dim', `  [${printable(entry.tool)}]`)}\n`);
+    } else if (entry.type === 'turn.completed') {
+      endLine();
+      return entry.outcome;
+    }
+    return undefined;
+  };
 }
 
 /** Line breaks are the agent's to make. */

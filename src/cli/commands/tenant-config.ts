@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from 'commander';
 import type { AgentConfig } from '../../contracts/tenant';
-import { groups } from '../../contracts/names';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, shared } from '../command';
@@ -48,11 +47,7 @@ export const configCommand = command<Config>({
   },
 });
 
-/** As the tenant's administrator: operators change agents, and read them through the tenant. */
-async function current(cli: Cli, tenantId: string): Promise<AgentConfig> {
-  const access = await cli.tenantUser(tenantId, { email: 'you@example.com', groups: [groups.administrators] });
-  return access.call<AgentConfig>(apiPath`/tenants/${tenantId}/config`);
-}
+const current = async (cli: Cli, tenantId: string): Promise<AgentConfig> => (await cli.operator()).call(apiPath`/tenants/${tenantId}/config`);
 
 const asFacts = (agent: unknown): Record<string, string> =>
   Object.fromEntries(Object.entries(agent as object).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]));

@@ -30,5 +30,6 @@ export const usageCommand = command<Usage>({
     const report = await (await cli.operator()).call<UsageReport>(withQuery(apiPath`/tenants/${tenantId}/usage`, { from, to, by }));
     const shown = columns.filter(({ of }) => report.data.some((line) => of(line) !== undefined));
     cli.out.result(report, () => (report.data.length === 0 ? 'Nothing was used.' : tableOf(report.data, shown, cli.out.paint)));
+    cli.out.note(report.rolledUpAt === undefined ? `Nothing was added up yet. Now: tenure maintenance run usage --tenant ${tenantId} --reason "to see it"` : `Added up at ${timeOf(report.rolledUpAt) ?? ''}.`);
   },
 });

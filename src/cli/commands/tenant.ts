@@ -1,11 +1,11 @@
 import type { OwnedResource } from '../../contracts/inventory';
 import { type TenantRecord, tenantStatuses } from '../../contracts/tenant';
 import { apiPath } from '../access';
-import { command, type CommandSpec, type GroupSpec, shared } from '../command';
+import { command, type CommandSpec, type GroupSpec, parseTime, shared } from '../command';
 import { startOperation, type Waiting } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 import { readJsonFile } from '../terminal/files';
-import { type Column, factsOf, tableOf, timeOf } from '../terminal/table';
+import { type Column, factsOf, timeOf } from '../terminal/table';
 import { configCommand } from './tenant-config';
 import { leavingCommands } from './tenant-leaving';
 import { usageCommand } from './tenant-usage';
@@ -64,10 +64,15 @@ const show = command({
   summary: 'show a tenant',
   async run(cli, _options, tenantId: string) {
     const tenant = await (await cli.operator()).call<TenantRecord>(apiPath`/tenants/${tenantId}`);
-    const { displayName, status, tier, rate, operationId, memoryId, infrastructure = {}, createdAt, updatedAt } = tenant;
+    const { displayName, status, tier, rate, operationId, claimedBy, keepUntil, memoryId, runtime, gateway, infrastructure = {}, tombstone, restoredAt, createdAt, updatedAt } = tenant;
     const rates = rate && `${rate.requestsPerMinute} requests a minute, burst ${rate.burst}`;
-    const facts = { tenant: tenantId, name: displayName, status, tier, rate: rates, created: timeOf(createdAt), updated: timeOf(updatedAt), operation: operationId };
-    cli.out.result(tenant, () => factsOf({ ...facts, ...infrastructure, memoryId }, cli.out.paint));
+    const facts = {
+      ...{ tenant: tenantId, name: displayName, status, tier, rate: rates },
+      ...{ created: timeOf(createdAt), updated: timeOf(updatedAt), restored: timeOf(restoredAt) },
+      ...{ 'kept until': timeOf(keepUntil), deleted: timeOf(tombstone?.deletedAt), 'keys gone': timeOf(tombstone?.keysDeletedAt) },
+      ...{ operation: operationId, 'worked on by': claimedBy },
+    };
+    cli.out.result(tenant, () => factsOf({ ...facts, ...infrastructure, memoryId, runtimeId: runtime?.runtimeId, gateway: gateway?.url }, cli.out.paint));
   },
 });
 
@@ -76,7 +81,7 @@ const inventory = command({
   summary: 'list everything a tenant owns, in every service',
   async run(cli, _options, tenantId: string) {
     const { data } = await (await cli.operator()).call<{ data: OwnedResource[] }>(apiPath`/tenants/${tenantId}/inventory`);
-    cli.out.result(data, () => (data.length === 0 ? 'Nothing.' : tableOf(data, inventoryColumns, cli.out.paint)));
+    cli.out.list(data, inventoryColumns, `${tenantId} owns nothing.`);
   },
 });
 
@@ -121,7 +126,7 @@ const restore = command<Restore>({
   options: [
     { flags: '--backup <backupId>', description: 'which backup', required: true },
     { flags: '--from <tenantId>', description: 'whose backup; the tenant itself when absent' },
-    { flags: '--until <time>', description: 'only what was there at this time' },
+    { flags: '--until <time>', description: 'only what was there at this time; also such as 2h', parse: parseTime },
     shared.yes,
     shared.confirm,
     shared.noWait,

@@ -1,6 +1,6 @@
 import type { Operation } from '../../contracts/operation';
 import type { Output } from '../terminal/output';
-import { durationOf, printable } from '../terminal/table';
+import { durationOf, printable, wordsOf } from '../terminal/table';
 import { StepNews } from './news';
 import { renderOperation } from './render';
 
@@ -75,7 +75,7 @@ function plainDisplay(out: Output): Display {
         out.write(`  ${state.padEnd(11)} ${name}${facts.length === 0 ? '' : `  (${facts.join(', ')})`}\n`);
       }
       if (operation.finishedAt !== undefined)
-        out.write(`${operation.kind} of ${operation.tenantId}: ${operation.state}${operation.error ? ` — ${operation.error.code}: ${printable(operation.error.message)}` : ''}\n`);
+        out.write(`${wordsOf(operation.kind)} of ${operation.tenantId}: ${operation.state}${operation.error ? ` — ${operation.error.code}: ${printable(operation.error.message)}` : ''}\n`);
     },
     trouble(message) {
       if (!isTroubled) out.note(message);

@@ -1,7 +1,7 @@
 import type { Operation, OperationStep, StepState } from '../../contracts/operation';
 import { stepTitles } from '../../domain/operation';
 import type { Paint } from '../terminal/paint';
-import { durationOf, printable, timeOf } from '../terminal/table';
+import { durationOf, printable, timeOf, wordsOf } from '../terminal/table';
 
 export interface Look {
   readonly paint: Paint;
@@ -37,7 +37,7 @@ export function renderOperation(operation: Operation, look: Look): string[] {
 }
 
 function headline({ kind, tenantId, state, operationId }: Operation, { paint }: Look): string {
-  return `${paint('bold', `${kind} of ${tenantId}`)}: ${paint(colourOf(state), state)}  ${paint('dim', operationId)}`;
+  return `${paint('bold', `${wordsOf(kind)} of ${tenantId}`)}: ${paint(colourOf(state), state)}  ${paint('dim', operationId)}`;
 }
 
 const colourOf = (state: Operation['state']) => ({ running: 'cyan', completed: 'green', undoing: 'yellow', undone: 'red', cancelled: 'yellow' } as const)[state];

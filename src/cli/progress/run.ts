@@ -4,6 +4,7 @@ import type { ApiRequest } from '../api-client';
 import type { Cli } from '../cli';
 import { CliFailure, exitCodes } from '../failures';
 import { createDisplay } from './display';
+import { wordsOf } from '../terminal/table';
 import { followOperation } from './follow';
 
 export interface Waiting {
@@ -71,6 +72,6 @@ async function interruptible<T>(operationId: string, watching: () => Promise<T>)
 /** An operation that was undone or cancelled. The display has said so already; a script reads the exit code. */
 export class OperationEnded extends CliFailure {
   constructor({ kind, tenantId, state, error, operationId }: Operation) {
-    super(exitCodes.failed, `The ${kind} of ${tenantId} was ${state}${error ? `: ${error.message}` : ''}.`, `See its steps: tenure operation show ${operationId}`);
+    super(exitCodes.failed, `The ${wordsOf(kind)} of ${tenantId} was ${state}${error ? `: ${error.message}` : ''}.`, `See its steps: tenure operation show ${operationId}`);
   }
 }

@@ -52,5 +52,8 @@ export function sizeOf(bytes: number): string {
   return `${(bytes / 1_024 ** power).toFixed(power === 0 ? 0 : 1)} ${sizes[power] ?? 'B'}`;
 }
 
+/** Camel-case names as words: `backupVerification` is a `backup verification`. */
+export const wordsOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 /** To the second, without the T: for tables. */
 export const timeOf = (iso: string | undefined): string | undefined => iso?.replace('T', ' ').replace(/(\.\d+)?Z$/, '');
