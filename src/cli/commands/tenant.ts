@@ -1,7 +1,7 @@
 import type { OwnedResource } from '../../contracts/inventory';
 import { type TenantRecord, tenantStatuses } from '../../contracts/tenant';
 import { apiPath } from '../access';
-import { command, type CommandSpec, type GroupSpec, parseTime, shared } from '../command';
+import { command, type CommandSpec, type GroupSpec, parseSeconds, parseTime, shared } from '../command';
 import { startOperation, type Waiting } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 import { readJsonFile } from '../terminal/files';
@@ -111,7 +111,10 @@ const changes = [
   change('resume <tenantId>', 'let a suspended tenant work again', 'resume'),
   change('tier <tenantId> <tier>', 'move a tenant to another tier', 'tier', { body: (_options, tier) => ({ tier }) }),
   change('rotate-key <tenantId>', "give a tenant's data a new encryption key", 'rotate-key'),
-  change('rotate-client <tenantId>', "replace the app client of a tenant's user pool", 'rotate-client'),
+  change('rotate-client <tenantId>', "replace the app client of a tenant's user pool", 'rotate-client', {
+    options: [{ flags: '--overlap <time>', description: 'in which tokens of the old one are good, too, and the operation runs; 1h when absent', parse: parseSeconds }],
+    body: ({ overlap }) => (overlap === undefined ? {} : { overlapSeconds: overlap }),
+  }),
 ];
 
 interface Restore extends Waiting, Confirmation {
