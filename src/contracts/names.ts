@@ -185,7 +185,7 @@ export const operationSteps = {
   tierChange: ['claim', 'change_tier', 'take_effect', 'release'],
   configurationChange: ['claim', 'change_config', 'take_effect', 'release'],
   keyRotation: ['claim', 'rotate_key', 'renew_data_keys', 'take_effect', 'check_key', 'release'],
-  clientRotation: ['claim', 'create_client', 'overlap', 'retire_client', 'delete_client', 'release'],
+  clientRotation: ['claim', 'create_client', 'accept_client', 'overlap', 'retire_client', 'delete_client', 'release'],
 } as const satisfies Record<string, readonly string[]>;
 export type OperationKind = keyof typeof operationSteps;
 export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];

@@ -58,6 +58,7 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   renew_data_keys: 'Let go of the data keys in use',
   check_key: 'Check that old and new data can be read',
   create_client: 'Create a second client and make it the current one',
+  accept_client: 'Have runtime and gateway accept both clients',
   overlap: 'Accept both clients for a while',
   retire_client: 'Accept the old client no longer',
   delete_client: 'Delete the old client',

@@ -44,6 +44,9 @@ export interface TenantPart {
   readonly infrastructure: TenantInfrastructure;
 }
 
+/** Whose tokens a part of a tenant is to accept: those of the clients its infrastructure names. */
+export type TenantClients = Pick<TenantPart, 'tenantId' | 'infrastructure'>;
+
 /** The AgentCore runtime `tenant_{id}` with its endpoint: the tenant's agent as a container of its own. */
 export interface TenantRuntimes {
   /**
@@ -52,6 +55,12 @@ export interface TenantRuntimes {
    * @throws DomainError `infrastructure/failed` with AgentCore's reason.
    */
   create(part: TenantPart, waiting: Waiting): Promise<TenantRuntime | undefined>;
+  /**
+   * Accepts tokens of these clients and of no others, at its endpoint too. Not touched when it does already.
+   * @returns false when there is none.
+   * @throws DomainError `infrastructure/failed` with AgentCore's reason.
+   */
+  accept(clients: TenantClients, waiting: Waiting): Promise<boolean>;
   /** Fine when there is none; also when runtimes are switched off by now. */
   delete(tenantId: string, waiting: Waiting): Promise<void>;
 }
@@ -72,6 +81,8 @@ export interface TenantGateways {
    * @throws DomainError `infrastructure/failed` with AgentCore's reason.
    */
   create(part: TenantPart & { readonly rate: RequestRate }, waiting: Waiting): Promise<TenantGateway | undefined>;
+  /** As {@link TenantRuntimes.accept}. */
+  accept(clients: TenantClients, waiting: Waiting): Promise<boolean>;
   /** Fine when there is none; also when gateways are switched off by now. */
   delete(tenantId: string, waiting: Waiting): Promise<void>;
 }

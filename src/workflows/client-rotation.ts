@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { Operation, OperationInput } from '../contracts/operation';
 import { withClaim } from './claiming';
-import { clientsBefore, retireClient, setClients } from './lifecycle-activities';
+import { acceptClients, clientsBefore, retireClient, setClients } from './lifecycle-activities';
 import { OperationRun } from './progress';
 
 /**
@@ -29,11 +29,17 @@ export async function clientRotation(input: OperationInput<'clientRotation'>): P
           () => setClients({ tenantId, clients: before === 'first' ? 'first-to-second' : 'second-to-first' }),
           () => setClients({ tenantId, clients: before }),
         );
+        await run.optional(
+          'accept_client',
+          () => acceptClients({ tenantId }),
+          async () => void (await acceptClients({ tenantId, only: 'retiring' })),
+        );
         await run.step('overlap', () => sleep(overlapSeconds * 1_000));
       },
       async () => {
         await run.insist('retire_client', async () => {
           await retireClient({ tenantId });
+          await acceptClients({ tenantId });
           await sleep(known?.tenantCacheMs ?? 0);
         });
         await run.insist('delete_client', () => setClients({ tenantId, clients: next() }));

@@ -78,6 +78,7 @@ export const { renewDataKeys } = proxyActivities<LifecycleActivities>({ ...quick
 export const { checkKey } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Open what was sealed before and now' });
 export const { clientsBefore } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See which client the stack has' });
 export const { setClients } = proxyActivities<LifecycleActivities>({ ...build, summary: "Update the stack's clients" });
+export const { acceptClients } = proxyActivities<LifecycleActivities>({ ...build, summary: 'Have runtime and gateway accept the clients' });
 export const { retireClient } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Accept the old client no longer' });
 
 /** Restoring. */

@@ -21,5 +21,6 @@ it.each(files)('replays %s', async (file) => {
 });
 
 it('has a history of each kind of workflow', () => {
-  for (const kind of ['session', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal']) expect(files.some((file) => file.startsWith(kind))).toBe(true);
+  const kinds = ['session', 'session-held', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal', 'suspension', 'resumption', 'tier-change', 'configuration-change', 'key-rotation', 'client-rotation'];
+  for (const kind of kinds) expect(files.some((file) => file.startsWith(kind))).toBe(true);
 });

@@ -73,7 +73,7 @@ async function hasTargets(url: string, request: IncomingMessage): Promise<boolea
   return ((await response.json()) as { items: unknown[] }).items.length > 0;
 }
 
-/** moto wants a gateway's protocol named; at AWS, one without takes targets of any. */
+/** moto wants a gateway's protocol named; at AWS, one without takes targets of any. And what it has updated it never calls ready. */
 async function forwarded(url: string, request: IncomingMessage, { operation }: Call, body: Body | undefined): Promise<Answer> {
   const sent = operation.name === 'CreateGateway' ? { protocolType: 'MCP', ...body } : body;
   const response = await fetch(new URL(request.url ?? '', url), {
@@ -84,7 +84,9 @@ async function forwarded(url: string, request: IncomingMessage, { operation }: C
   const text = await response.text();
   const type = response.headers.get('x-amzn-errortype');
   const answer = text ? (JSON.parse(text) as Body) : undefined;
-  return { status: response.status, body: type === null ? answer : { __type: type, ...answer } };
+  if (type !== null) return { status: response.status, body: { __type: type, ...answer } };
+  const isUpdated = operation.name.startsWith('Get') && answer?.['status'] === 'UPDATING';
+  return { status: response.status, body: isUpdated ? { ...answer, status: 'READY' } : answer };
 }
 
 /** What AWS keeps under a key, with AWS's words for what is there already and what is not. */

@@ -63,6 +63,8 @@ export class LifecycleScript {
   /** What the stack was given, in order. */
   readonly clients: string[] = [];
   private readonly inputs: (readonly [ActivityName, unknown])[] = [];
+  /** Which clients runtime and gateway were to accept, in order. */
+  readonly accepted: ('all' | 'retiring')[] = [];
   private readonly planned = new Map<ActivityName, Act[]>();
   private readonly emitter = new EventEmitter();
 
@@ -155,6 +157,10 @@ export class LifecycleScript {
       setClients: ({ clients }) => {
         this.clients.push(clients);
         return this.act('setClients');
+      },
+      acceptClients: ({ only }) => {
+        this.accepted.push(only ?? 'all');
+        return this.act('acceptClients').then(() => !this.switchedOff.has('acceptClients'));
       },
       retireClient: does('retireClient'),
       changeStatus: () => this.act('changeStatus').then(() => ({ heardAfterMs: 1_000 })),

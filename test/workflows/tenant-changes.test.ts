@@ -57,9 +57,9 @@ const changes = [
     kind: 'clientRotation',
     request: { tenantId, overlapSeconds: 86_400 },
     check: 'clientsBefore',
-    forward: ['setClients'],
-    finish: ['retireClient', 'setClients'],
-    undo: { setClients: 'setClients' },
+    forward: ['setClients', 'acceptClients'],
+    finish: ['retireClient', 'acceptClients', 'setClients'],
+    undo: { setClients: 'setClients', acceptClients: 'acceptClients' },
   }),
   change({
     kind: 'backup',
@@ -159,7 +159,7 @@ describe('the rotation of a client', () => {
     await scenario(rotation, script, async (parts) => {
       await begin(rotation, parts);
       await parts.env.sleep('23 hours');
-      expect(script.clients).toEqual(['second-to-first']);
+      expect([script.clients, script.accepted]).toEqual([['second-to-first'], ['all']]);
       await parts.result();
       expect(script.clients).toEqual(['second-to-first', 'first']);
     });
@@ -173,6 +173,7 @@ describe('the rotation of a client', () => {
       await parts.operations.cancel(operationId('clientRotation'));
       expect(await parts.result()).toMatchObject({ state: 'cancelled' });
       expect(script.clients).toEqual(['second-to-first', 'second']);
+      expect(script.accepted).toEqual(['all', 'retiring']);
       expect(script.calls).not.toContain('retireClient');
     });
   });

@@ -1,6 +1,6 @@
 import { DomainError } from '../../contracts/errors';
 import type { TenantCipher } from '../../ports/cipher';
-import type { KeyRotation, StackClients, TenantStacks } from '../../ports/provisioning';
+import type { KeyRotation, StackClients, TenantGateways, TenantRuntimes, TenantStacks } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from './waiting';
 
@@ -9,6 +9,9 @@ export interface RotationDeps {
   readonly stacks: TenantStacks;
   readonly cipher: TenantCipher;
   readonly keyRotation: KeyRotation;
+  readonly runtimes: TenantRuntimes;
+  /** Undefined: the AWS that is used has none. */
+  readonly gateways: TenantGateways | undefined;
   /** Age at which every process has read the registry anew. */
   readonly tenantCacheMs: number;
 }
@@ -57,7 +60,7 @@ const createKeyActivities = ({ registry, cipher, keyRotation, tenantCacheMs }: R
   };
 };
 
-const createClientActivities = ({ registry, stacks, tenantCacheMs }: RotationDeps) => ({
+const createClientActivities = ({ registry, stacks, runtimes, gateways, tenantCacheMs }: RotationDeps) => ({
   /** @throws DomainError `infrastructure/failed` when an earlier rotation was broken off between its clients. */
   async clientsBefore({ tenantId }: OfTenant): Promise<{ before: 'first' | 'second'; tenantCacheMs: number }> {
     const before = await stacks.clients(tenantId);
@@ -68,6 +71,22 @@ const createClientActivities = ({ registry, stacks, tenantCacheMs }: RotationDep
   /** Gives the stack these clients, and notes in the registry which are accepted. */
   async setClients({ tenantId, clients }: OfTenant & { clients: StackClients }): Promise<void> {
     await registry.update(tenantId, { infrastructure: await stacks.setClients(tenantId, clients, waiting()) });
+  },
+
+  /**
+   * Has the tenant's AgentCore runtime and gateway accept tokens of the clients the registry knows, and of no others.
+   *
+   * @param only - `retiring`: of the one alone that was there before the rotation.
+   * @returns false when the tenant has neither.
+   * @throws DomainError `infrastructure/failed` with AgentCore's reason (not retried).
+   */
+  async acceptClients({ tenantId, only }: OfTenant & { only?: 'retiring' }): Promise<boolean> {
+    const known = await mustStand(registry, tenantId);
+    const { retiringUserPoolClientId = known.userPoolClientId, ...rest } = known;
+    const infrastructure = only === 'retiring' ? { ...rest, userPoolClientId: retiringUserPoolClientId } : known;
+    const hasRuntime = await runtimes.accept({ tenantId, infrastructure }, waiting());
+    const hasGateway = await gateways?.accept({ tenantId, infrastructure }, waiting());
+    return hasRuntime || hasGateway === true;
   },
 
   /** Only the current client is accepted from now on. */

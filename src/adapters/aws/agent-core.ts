@@ -1,3 +1,4 @@
+import type { AuthorizerConfiguration } from '@aws-sdk/client-bedrock-agentcore-control';
 import { DomainError } from '../../contracts/errors';
 import { tenantTag } from '../../contracts/names';
 import type { TenantInfrastructure } from '../../contracts/tenant';
@@ -43,6 +44,11 @@ export const untilGone = (waiting: Waiting, name: string, describe: () => Promis
 export const tokensOfTenant = (region: string, { userPoolId, userPoolClientId, retiringUserPoolClientId }: TenantInfrastructure) => ({
   customJWTAuthorizer: { discoveryUrl: discoveryUrlOf(region, userPoolId), allowedClients: [userPoolClientId, ...(retiringUserPoolClientId === undefined ? [] : [retiringUserPoolClientId])] },
 });
+
+/** Whether an authorizer lets in the same clients' tokens as another; in which order they are named is all one. */
+export const letsInAs = (one: AuthorizerConfiguration | undefined, other: AuthorizerConfiguration): boolean => clientsOf(one) === clientsOf(other);
+
+const clientsOf = (authorizer: AuthorizerConfiguration | undefined) => [...(authorizer?.customJWTAuthorizer?.allowedClients ?? [])].sort().join();
 
 /** A token may hold letters, digits and hyphens only, and 33 of them at least. */
 export const clientTokenOf = (operationId: string): string => operationId.replaceAll('_', '-');

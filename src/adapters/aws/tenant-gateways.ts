@@ -9,15 +9,17 @@ import {
   GetGatewayCommand,
   GetGatewayRateLimitCommand,
   GetGatewayTargetCommand,
+  type GetGatewayResponse,
   paginateListGatewayRateLimits,
   paginateListGateways,
   paginateListGatewayTargets,
+  UpdateGatewayCommand,
   UpdateGatewayRateLimitCommand,
 } from '@aws-sdk/client-bedrock-agentcore-control';
 import { agentCoreNames, tenantResources } from '../../contracts/names';
 import type { RequestRate } from '../../contracts/tenant';
 import type { TenantGateways, TenantPart, Waiting } from '../../ports/provisioning';
-import { clientTokenOf, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
+import { clientTokenOf, letsInAs, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
 import { allOf, ifThere } from './inventory/finding';
 
 export interface GatewaySettings {
@@ -49,6 +51,13 @@ const describing = (client: BedrockAgentCoreControlClient) => ({
   describeTarget: (gatewayIdentifier: string, targetId: string) => ifThere(client.send(new GetGatewayTargetCommand({ gatewayIdentifier, targetId }))),
   describeLimit: (gatewayIdentifier: string, rateLimitId: string) => ifThere(client.send(new GetGatewayRateLimitCommand({ gatewayIdentifier, rateLimitId }))),
 });
+
+/** What an update must repeat to leave it as it is. */
+const settingsOf = ({ name, description, roleArn, protocolType, protocolConfiguration, authorizerType, authorizerConfiguration, ...more }: GetGatewayResponse) => {
+  const { kmsKeyArn, customTransformConfiguration, interceptorConfigurations, policyEngineConfiguration, exceptionLevel, wafConfiguration } = more;
+  const required = { name, description: description === '' ? undefined : description, roleArn, protocolType, protocolConfiguration, authorizerType, authorizerConfiguration };
+  return { ...required, kmsKeyArn, customTransformConfiguration, interceptorConfigurations, policyEngineConfiguration, exceptionLevel, wafConfiguration };
+};
 
 /** A gateway cannot go before what is on it. */
 async function remove(client: BedrockAgentCoreControlClient, gatewayIdentifier: string, name: string, waiting: Waiting): Promise<void> {
@@ -130,6 +139,19 @@ export function createTenantGateways({ agentCoreControl: client, region, setting
       await limit(gatewayId, part.rate, part.operationId);
       await untilReady(waiting, `${name}/${rateLimitId}`, () => describeLimit(gatewayId, rateLimitId));
       return { gatewayId, url, targetId, rateLimitId };
+    },
+
+    async accept({ tenantId, infrastructure }, waiting) {
+      const { gateway: name } = tenantResources(tenantId);
+      const [existing] = await findGateways(client, name);
+      const gatewayIdentifier = existing?.gatewayId;
+      const gateway = gatewayIdentifier && (await describe(gatewayIdentifier));
+      if (!gateway) return false;
+      const authorizerConfiguration = tokensOfTenant(region, infrastructure);
+      if (!letsInAs(gateway.authorizerConfiguration, authorizerConfiguration))
+        await client.send(new UpdateGatewayCommand({ ...settingsOf(gateway), gatewayIdentifier, authorizerConfiguration }));
+      await untilReady(waiting, name, () => describe(gatewayIdentifier));
+      return true;
     },
 
     async delete(tenantId, waiting) {

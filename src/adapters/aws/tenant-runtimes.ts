@@ -7,11 +7,14 @@ import {
   GetAgentRuntimeCommand,
   GetAgentRuntimeEndpointCommand,
   paginateListAgentRuntimeEndpoints,
+  type GetAgentRuntimeResponse,
   paginateListAgentRuntimes,
+  UpdateAgentRuntimeCommand,
+  UpdateAgentRuntimeEndpointCommand,
 } from '@aws-sdk/client-bedrock-agentcore-control';
 import { agentCoreNames, tenantResources } from '../../contracts/names';
-import type { TenantPart, TenantRuntimes } from '../../ports/provisioning';
-import { clientTokenOf, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
+import type { TenantPart, TenantRuntimes, Waiting } from '../../ports/provisioning';
+import { clientTokenOf, letsInAs, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
 import { allOf, ifThere } from './inventory/finding';
 
 export interface RuntimeSettings {
@@ -42,6 +45,13 @@ export const endpointsOf = async (client: BedrockAgentCoreControlClient, agentRu
   ((await ifThere(allOf(paginateListAgentRuntimeEndpoints({ client, pageSize: 100 }, { agentRuntimeId }), (page) => page.runtimeEndpoints))) ?? []).filter(
     ({ name }) => name !== ownEndpoint,
   );
+
+/** What an update must repeat to leave it as it is. */
+const settingsOf = ({ description, agentRuntimeArtifact, roleArn, networkConfiguration, requestHeaderConfiguration, protocolConfiguration, ...more }: GetAgentRuntimeResponse) => {
+  const { lifecycleConfiguration, metadataConfiguration, environmentVariables, filesystemConfigurations, capacityProviderConfiguration, platformVersion } = more;
+  const required = { description: description === '' ? undefined : description, agentRuntimeArtifact, roleArn, networkConfiguration, requestHeaderConfiguration, protocolConfiguration };
+  return { ...required, lifecycleConfiguration, metadataConfiguration, environmentVariables, filesystemConfigurations, capacityProviderConfiguration, platformVersion };
+};
 
 export function createTenantRuntimes({ agentCoreControl: client, region, settings }: Dependencies): TenantRuntimes {
   const describe = (agentRuntimeId: string) => ifThere(client.send(new GetAgentRuntimeCommand({ agentRuntimeId })));
@@ -77,6 +87,16 @@ export function createTenantRuntimes({ agentCoreControl: client, region, setting
     await client.send(new CreateAgentRuntimeEndpointCommand({ agentRuntimeId, name, clientToken: clientTokenOf(operationId), tags: tagsOf(tenantId) }));
   }
 
+  /** An endpoint stays with the version it was given, and each update of a runtime makes another. */
+  async function moveEndpoint(runtimeName: string, agentRuntimeId: string, version: string | undefined, waiting: Waiting): Promise<void> {
+    const endpointName = agentCoreNames.endpoint;
+    const endpoint = await describeEndpoint(agentRuntimeId, endpointName);
+    if (!endpoint) return;
+    if (version !== (endpoint.targetVersion ?? endpoint.liveVersion))
+      await client.send(new UpdateAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName, agentRuntimeVersion: version }));
+    await untilReady(waiting, `${runtimeName}/${endpointName}`, () => describeEndpoint(agentRuntimeId, endpointName));
+  }
+
   return {
     async create(part, waiting) {
       if (!settings) return undefined;
@@ -87,6 +107,20 @@ export function createTenantRuntimes({ agentCoreControl: client, region, setting
       const endpoint = await untilReady(waiting, `${name}/${agentCoreNames.endpoint}`, () => describeEndpoint(runtimeId, agentCoreNames.endpoint));
       if (!runtimeArn || !endpoint.agentRuntimeEndpointArn) throw new Error(`AgentCore did not say where ${name} is.`);
       return { runtimeId, runtimeArn, endpointArn: endpoint.agentRuntimeEndpointArn };
+    },
+
+    async accept({ tenantId, infrastructure }, waiting) {
+      const { runtime: name } = tenantResources(tenantId);
+      const [existing] = await findRuntimes(client, name);
+      const agentRuntimeId = existing?.agentRuntimeId;
+      const runtime = agentRuntimeId && (await describe(agentRuntimeId));
+      if (!runtime) return false;
+      const authorizerConfiguration = tokensOfTenant(region, infrastructure);
+      if (!letsInAs(runtime.authorizerConfiguration, authorizerConfiguration))
+        await client.send(new UpdateAgentRuntimeCommand({ ...settingsOf(runtime), agentRuntimeId, authorizerConfiguration }));
+      const { agentRuntimeVersion } = await untilReady(waiting, name, () => describe(agentRuntimeId));
+      await moveEndpoint(name, agentRuntimeId, agentRuntimeVersion, waiting);
+      return true;
     },
 
     async delete(tenantId, waiting) {

@@ -1,6 +1,8 @@
 import {
   BedrockAgentCoreControlClient,
   CreateGatewayCommand,
+  GetAgentRuntimeCommand,
+  GetAgentRuntimeEndpointCommand,
   GetGatewayCommand,
   GetGatewayRateLimitCommand,
   GetGatewayTargetCommand,
@@ -9,7 +11,8 @@ import { clientDefaults } from '../../../src/adapters/aws/clients';
 import { gatewayFinder, identityFinder } from '../../../src/adapters/aws/inventory/agent-core';
 import { createTenantGateways } from '../../../src/adapters/aws/tenant-gateways';
 import { createTenantIdentities } from '../../../src/adapters/aws/tenant-identities';
-import { operationIds, tenantResources } from '../../../src/contracts/names';
+import { createTenantRuntimes } from '../../../src/adapters/aws/tenant-runtimes';
+import { agentCoreNames, operationIds, tenantResources } from '../../../src/contracts/names';
 import type { TenantInfrastructure } from '../../../src/contracts/tenant';
 import type { Waiting } from '../../../src/ports/provisioning';
 import { type AgentCoreControl, startAgentCoreControl } from '../../support/agentcore-control';
@@ -28,6 +31,9 @@ const infrastructure: TenantInfrastructure = {
   tableName: 'tenant-acme-data',
   bucketName: 'tenant-acme-data-bucket',
 };
+/** The second client is current, the first gives way to it. */
+const rotating: TenantInfrastructure = { ...infrastructure, userPoolClientId: '2example23456789', retiringUserPoolClientId: infrastructure.userPoolClientId };
+const rotated: TenantInfrastructure = { ...infrastructure, userPoolClientId: '2example23456789' };
 const rate = { requestsPerMinute: 100, burst: 20 };
 
 let moto: Moto;
@@ -123,6 +129,27 @@ describe('a gateway', () => {
     expect(entries?.[0]?.requests).toEqual([{ rate: 1_000, period: 'minute' }]);
   });
 
+  it('lets in the clients of a rotation, keeps all else, and is not touched when nothing changed', async () => {
+    const part = newPart();
+    const gateway = await gateways().create({ ...part, rate }, waiting);
+    const described = async () => {
+      const { authorizerConfiguration, updatedAt, ...rest } = await client.send(new GetGatewayCommand({ gatewayIdentifier: gateway?.gatewayId }));
+      return { clients: authorizerConfiguration?.customJWTAuthorizer?.allowedClients, rest: { ...rest, $metadata: undefined }, updatedAt };
+    };
+    const { rest } = await described();
+    for (const [now, clients] of [
+      [rotating, ['2example23456789', '1example23456789']],
+      [rotated, ['2example23456789']],
+    ] as const) {
+      expect(await gateways().accept({ ...part, infrastructure: now }, waiting)).toBe(true);
+      expect(await described()).toMatchObject({ clients, rest });
+      const before = control.calls.length;
+      expect(await gateways().accept({ ...part, infrastructure: now }, waiting)).toBe(true);
+      expect(control.calls.slice(before).filter((name) => name.startsWith('Update'))).toEqual([]);
+    }
+    expect(await gateways().accept(newPart(), waiting)).toBe(false);
+  });
+
   it('is not made when it is switched off, and deleted all the same', async () => {
     const off = createTenantGateways({ agentCoreControl: client, region, settings: undefined });
     const part = newPart();
@@ -135,6 +162,38 @@ describe('a gateway', () => {
   it("is refused by AWS's model of the API when a setting is nothing it takes", async () => {
     const broken = createTenantGateways({ agentCoreControl: client, region, settings: { ...settings, roleArn: 'no role' } });
     await expect(broken.create({ ...newPart(), rate }, waiting)).rejects.toMatchObject({ name: 'ValidationException', message: expect.stringContaining('CreateGateway.roleArn') as string });
+  });
+});
+
+describe('a runtime', () => {
+  const settings = { image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/agent:1', roleArn: 'arn:aws:iam::123456789012:role/tenure-runtimes', environment: { LOG: 'info' } };
+  const runtimes = () => createTenantRuntimes({ agentCoreControl: client, region, settings });
+
+  it('lets in the clients of a rotation at its endpoint, keeps all else, and is not touched when nothing changed', async () => {
+    const part = { ...newPart(), tenantId: `acme-${(count += 1)}` };
+    const agentRuntimeId = (await runtimes().create(part, waiting))?.runtimeId;
+    const described = async () => {
+      const runtime = await client.send(new GetAgentRuntimeCommand({ agentRuntimeId }));
+      const endpoint = await client.send(new GetAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName: agentCoreNames.endpoint }));
+      const { agentRuntimeArtifact, roleArn, networkConfiguration, protocolConfiguration, requestHeaderConfiguration, environmentVariables } = runtime;
+      return {
+        clients: runtime.authorizerConfiguration?.customJWTAuthorizer?.allowedClients,
+        rest: { agentRuntimeArtifact, roleArn, networkConfiguration, protocolConfiguration, requestHeaderConfiguration, environmentVariables },
+        isServed: endpoint.targetVersion === runtime.agentRuntimeVersion,
+      };
+    };
+    const { rest } = await described();
+    for (const [now, clients] of [
+      [rotating, ['2example23456789', '1example23456789']],
+      [rotated, ['2example23456789']],
+    ] as const) {
+      expect(await runtimes().accept({ ...part, infrastructure: now }, waiting)).toBe(true);
+      expect(await described()).toEqual({ clients, rest, isServed: true });
+      const before = control.calls.length;
+      expect(await runtimes().accept({ ...part, infrastructure: now }, waiting)).toBe(true);
+      expect(control.calls.slice(before).filter((name) => name.startsWith('Update'))).toEqual([]);
+    }
+    expect(await runtimes().accept(newPart(), waiting)).toBe(false);
   });
 });
 
