@@ -32,7 +32,9 @@ export async function clientRotation(input: OperationInput<'clientRotation'>): P
         await run.optional(
           'accept_client',
           () => acceptClients({ tenantId }),
-          async () => void (await acceptClients({ tenantId, only: 'retiring' })),
+          async () => {
+            await acceptClients({ tenantId, only: 'retiring' });
+          },
         );
         await run.step('overlap', () => sleep(overlapSeconds * 1_000));
       },

@@ -107,7 +107,7 @@ it('keeps no more than a bound for a reader that does not read', async () => {
   await published(liveOver(worker), session, entries);
   // The witness is on the same connection; one more tells that the idle reader has seen the last, too.
   // On a slow machine some may still be on their way to it: what it holds at a time is what is bounded.
-  let held: readonly LiveEntry[] = [];
+  let held: readonly LiveEntry[];
   do {
     held = await idle.next(patienceMs);
     expect(held.length).toBeLessThanOrEqual(5_000);
