@@ -3,12 +3,14 @@ import { createInterface } from 'node:readline';
 import { leashGraceMs, leashIsDone } from './leash-protocol';
 
 /**
- * Runs beside the processes it is told of (`+pid`, `-pid`, a line each) and ends them when its input ends: that happens
- * however its parent dies, SIGKILL included, so that nothing outlives the stack it belongs to. The file it was started
- * with, if any, says that the stack runs; it goes when all has ended in order, since then what had to be written is.
+ * Runs beside the processes it is told of (`+pid`, `-pid`, a line each; `!pid` for one that writes its state when it ends)
+ * and ends them when its input ends: that happens however its parent dies, SIGKILL included, so that nothing outlives the
+ * stack it belongs to. The file it was started with, if any, says that the stack runs; it goes when those that write have
+ * ended in order.
  */
 const [, , runningFile] = process.argv;
 const pids = new Set<number>();
+const writers = new Set<number>();
 let isInOrder = true;
 let isDone = false;
 
@@ -17,8 +19,8 @@ function signalAll(signal: NodeJS.Signals): void {
     try {
       process.kill(pid, signal);
     } catch {
-      // It died without a word before it was asked to end.
-      isInOrder = false;
+      // It died before it was asked to end.
+      if (writers.has(pid)) isInOrder = false;
       pids.delete(pid);
     }
   }
@@ -27,8 +29,9 @@ function signalAll(signal: NodeJS.Signals): void {
 function hear(line: string): void {
   const pid = Number(line.slice(1));
   if (line === leashIsDone) isDone = true;
-  else if (line.startsWith('+')) pids.add(pid);
+  else if (line.startsWith('+') || line.startsWith('!')) pids.add(pid);
   else pids.delete(pid);
+  if (line.startsWith('!')) writers.add(pid);
 }
 
 function clearUp(): void {
@@ -41,7 +44,8 @@ function clearUp(): void {
     if (pids.size > 0 && !isLate) return;
     clearInterval(watching);
     if (isLate) signalAll('SIGKILL');
-    else if (isInOrder && runningFile !== undefined) rmSync(runningFile, { force: true });
+    const areWritten = isInOrder && [...writers].every((pid) => !pids.has(pid));
+    if (areWritten && runningFile !== undefined) rmSync(runningFile, { force: true });
   }, 50);
 }
 

@@ -15,13 +15,16 @@ export interface ServiceSpec {
   readonly isReady: () => Promise<boolean>;
   /** Starts it again when it dies by itself, once it was ready. */
   readonly restart: boolean;
+  /** Whether it has to write its state when it ends. */
+  readonly writesState?: boolean;
   /** Told, in words for people, when it dies by itself once it was ready. */
   readonly onDeath?: (words: string) => void;
 }
 
 /** Told of every process that must not outlive this one. */
 export interface Leash {
-  hold(pid: number): void;
+  /** @param writesState - whether it has to write its state when it ends. */
+  hold(pid: number, writesState?: boolean): void;
   release(pid: number): void;
 }
 
@@ -112,7 +115,7 @@ export class Service {
     closeSync(log);
     this.child = child;
     const { pid } = child;
-    if (pid !== undefined) this.leash.hold(pid);
+    if (pid !== undefined) this.leash.hold(pid, this.spec.writesState);
     const launchedAtMs = Date.now();
     child.once('exit', (code, signal) => {
       if (pid !== undefined) this.leash.release(pid);

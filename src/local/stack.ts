@@ -135,7 +135,7 @@ function awsService({ ministack }: LocalTools, ports: StackPorts, options: Servi
     options.onProgress(words);
     if (loses) options.onStateLost();
   };
-  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart && !loses, onDeath };
+  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart && !loses, writesState: options.keepsState, onDeath };
   return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
 }
 
@@ -175,7 +175,7 @@ export function startLeash(runningFile?: string): Leash & { end(): void } {
   child.stdin.on('error', () => undefined);
   const tell = (line: string) => child.stdin.writable && child.stdin.write(`${line}\n`);
   return {
-    hold: (pid) => void tell(`+${pid}`),
+    hold: (pid, writesState = false) => void tell(`${writesState ? '!' : '+'}${pid}`),
     release: (pid) => void tell(`-${pid}`),
     end: () => {
       tell(leashIsDone);

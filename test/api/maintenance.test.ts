@@ -74,10 +74,9 @@ it('runs a job at once, one at a time, and shows its run and its report', async 
   // The list of runs lags behind.
   while (view?.lastRun?.outcome !== 'completed') view = (await list()).find(({ name }) => name === 'drift');
   expect(view.lastRun).toMatchObject({ workflowId: 'platform/maintenance/drift-by-hand', finishedAt: expect.any(String) as unknown });
-  const { data, nextCursor } = (await get<{ data: MaintenanceReport[]; nextCursor?: string }>('/drift/reports?limit=1')).body;
+  const { data } = (await get<{ data: MaintenanceReport[] }>('/drift/reports?limit=1')).body;
   expect(data).toMatchObject([{ name: 'drift', tenants: 1, format: 'tenure-report/1' }]);
   expect(view.lastReport).toMatchObject({ tenants: 1, findings: data[0]?.findings.length });
-  expect(nextCursor).toBeUndefined();
 
   await post('drift/run', { reason: 'again' });
   await api.adapters.temporalClient.workflow.getHandle('platform/maintenance/drift-by-hand').result();
