@@ -20,6 +20,7 @@ const sample = [
   'offboarding/block/undo/UpdateItem-registry-(back)/refused',
   'offboarding/delete_infrastructure/forward/DeleteStack/cancelled',
   'onboarding/memory/forward/CreateMemory/killed',
+  'onboarding/reserve/forward/PutItem-registry/half-done',
 ];
 
 let lane: Lane;
