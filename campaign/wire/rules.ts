@@ -109,10 +109,6 @@ export class RuleBook {
     return active;
   }
 
-  find(id: number): ActiveRule | undefined {
-    return this.all().find((rule) => rule.id === id);
-  }
-
   all(): readonly ActiveRule[] {
     return [...this.rules];
   }
