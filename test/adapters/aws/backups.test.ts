@@ -121,6 +121,16 @@ describe('is not verified when', () => {
     await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
   });
 
+  it.each([0, 20, -1])('what is compressed in a part ends early, at %i', async (end) => {
+    const { tenantId, Key } = await backedUp();
+    const place = { tenant: tenantId, backup: 'bak-1', part: 'table-000001.jsonl.gz' };
+    const compressed = await collected(openFrames(envelope, place, chunksOf(await objectAt(Key))));
+    // Sealed in order, so that the frames have nothing to say against it.
+    const Body = await collected(sealFrames(envelope, place, chunksOf(compressed.subarray(0, end), 100_000)));
+    await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body }));
+    await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
+  });
+
   it('a part is another one of the same backup', async () => {
     const { tenantId, Key } = await backedUp();
     await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: await objectAt(Key.replace('table', 'users')) }));
