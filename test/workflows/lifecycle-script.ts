@@ -7,20 +7,27 @@ import type { LifecycleActivities } from '../../src/activities/lifecycle';
 import type { RestingStep } from '../../src/activities/lifecycle/alarms';
 import { createOperations } from '../../src/adapters/temporal/operations';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
-import { operationIds, taskQueues, workflowIds } from '../../src/contracts/names';
+import { operationIds, type OperationKind, taskQueues, workflowIds } from '../../src/contracts/names';
 import type { PausedSchedule } from '../../src/contracts/maintenance';
 import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type TenantInfrastructure } from '../../src/contracts/tenant';
 import type { OffboardingRequest, OnboardingRequest } from '../../src/contracts/operation';
 import { readOperation } from '../../src/workflows/operation-definitions';
-import { type ActivitiesByQueue, type WorkersInput, withWorkers } from '../support/workflow';
+import { type ActivitiesByQueue, SharedWorkers, type WorkersInput } from '../support/workflow';
 
 export const tenantId = 'acme';
-const unique = '0123456789abcdefghjkmnpqrs';
-export const onboardingId = operationIds.of('onboarding', tenantId, unique);
-export const offboardingId = operationIds.of('offboarding', tenantId, unique);
-export const onboardingWorkflowId = workflowIds.operation(onboardingId);
-export const offboardingWorkflowId = workflowIds.operation(offboardingId);
+
+const shared = new SharedWorkers();
+afterAll(() => shared.end());
+
+let testsBegun = 0;
+beforeEach(() => void (testsBegun += 1));
+
+/** The one operation of this kind that the test is about. */
+export const operationIdOf = (kind: OperationKind, of = tenantId): string => operationIds.of(kind, of, uniqueOfTest());
+
+/** Tests of a file share a server, which takes no id twice. */
+export const uniqueOfTest = (): string => `0123456789abcdefghjkmn${String(testsBegun).padStart(4, '0')}`;
 
 export const onboardingRequest: OnboardingRequest = {
   tenantId,
@@ -229,8 +236,9 @@ export class LifecycleScript {
 }
 
 /** Runs a scenario with an operation's parts at hand, and replays the operation. */
-export const withOperation = (workflowId: string, workers: WorkersInput, scenario: (parts: OperationParts) => Promise<void>): Promise<void> =>
-  withWorkers(workers, async (env) => {
+export const withOperation = (operationId: string, workers: WorkersInput, scenario: (parts: OperationParts) => Promise<void>): Promise<void> =>
+  shared.run(workers, async (env) => {
+    const workflowId = workflowIds.operation(operationId);
     await scenario(partsOf(env, workflowId));
     return [workflowId];
   });

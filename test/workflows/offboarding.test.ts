@@ -1,7 +1,7 @@
 import { backupIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { OffboardingRequest } from '../../src/contracts/operation';
-import { type ActivityName, failure, LifecycleScript, offboardingId, offboardingRequest, offboardingWorkflowId, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, offboardingRequest, operationIdOf, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
 
 const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
 /** What makes the tenant what it was. Before it is known which schedules were paused, none has been deleted. */
@@ -26,7 +26,7 @@ const deletion = [
 const week: OffboardingRequest = { ...offboardingRequest, graceSeconds: 7 * 86_400 };
 
 const offboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
-  withOperation(offboardingWorkflowId, script.workers(), scenario);
+  withOperation(operationIdOf('offboarding'), script.workers(), scenario);
 
 const stepOf = (operation: Operation | undefined, name: string) => operation?.steps.find((step) => step.name === name);
 
@@ -34,12 +34,12 @@ it('answers once the tenant is blocked, and ends with a tombstone', async () => 
   const script = new LifecycleScript();
   const draining = script.hold('drainSessions');
   await offboarding(script, async ({ env, operations, result }) => {
-    const accepted = await operations.start('offboarding', offboardingId, offboardingRequest);
+    const accepted = await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
     expect(stepOf(accepted, 'block')).toMatchObject({ state: 'completed' });
     await env.sleep('2 seconds');
     draining.release();
     const operation = await result();
-    expect(operation).toMatchObject({ state: 'completed', percent: 100, backupId: backupIds.ofOperation(offboardingId) });
+    expect(operation).toMatchObject({ state: 'completed', percent: 100, backupId: backupIds.ofOperation(operationIdOf('offboarding')) });
     expect(stepOf(operation, 'grace_period')).toMatchObject({ state: 'skipped' });
     expect(script.calls).toEqual([...preparation, ...deletion]);
   });
@@ -48,9 +48,9 @@ it('answers once the tenant is blocked, and ends with a tombstone', async () => 
 it('waits out a grace period of a week between the verified backup and deletion', async () => {
   const script = new LifecycleScript();
   await offboarding(script, async ({ env, operations, result }) => {
-    await operations.start('offboarding', offboardingId, week);
+    await operations.start('offboarding', operationIdOf('offboarding'), week);
     await env.sleep('6 days');
-    const waiting = await operations.get(offboardingId);
+    const waiting = await operations.get(operationIdOf('offboarding'));
     expect(stepOf(waiting, 'grace_period')).toMatchObject({ state: 'running' });
     expect(Date.parse(waiting?.cancellableUntil ?? '') - Date.parse(stepOf(waiting, 'grace_period')?.startedAt ?? '')).toBe(week.graceSeconds * 1_000);
     expect(waiting?.sessions).toEqual({ closed: 3, cutOff: 1 });
@@ -68,7 +68,7 @@ describe('running turns', () => {
     const script = new LifecycleScript();
     const draining = script.hear('drainSessions');
     await offboarding(script, async ({ operations, result }) => {
-      const { startedAt } = await operations.start('offboarding', offboardingId, { ...offboardingRequest, drain });
+      const { startedAt } = await operations.start('offboarding', operationIdOf('offboarding'), { ...offboardingRequest, drain });
       const { cancelTurnsAt } = (await draining) as { cancelTurnsAt: string };
       const tookMs = Date.parse(cancelTurnsAt) - Date.parse(startedAt);
       expect(tookMs).toBeGreaterThanOrEqual(cancelledAfterMs);
@@ -81,7 +81,7 @@ describe('running turns', () => {
     const script = new LifecycleScript().fail('drainSessions', new Error('away'));
     const first = script.hear('drainSessions');
     await offboarding(script, async ({ operations, result }) => {
-      await operations.start('offboarding', offboardingId, { ...offboardingRequest, drain: { policy: 'wait', seconds: 600 } });
+      await operations.start('offboarding', operationIdOf('offboarding'), { ...offboardingRequest, drain: { policy: 'wait', seconds: 600 } });
       const [before, after] = [await first, await script.hear('drainSessions')];
       expect(after).toEqual(before);
       await result();
@@ -96,7 +96,7 @@ describe('the restore of the backup', () => {
     const script = new LifecycleScript();
     const certified = script.hear('issueCertificate');
     await offboarding(script, async ({ operations, result }) => {
-      await operations.start('offboarding', offboardingId, required);
+      await operations.start('offboarding', operationIdOf('offboarding'), required);
       expect(stepOf(await result(), 'rehearse_restore')).toMatchObject({ state: 'completed' });
       const [compared, announced, noted] = (['compareWithBackup', 'announceDeletion', 'keepInventory'] as const).map((name) => script.calls.indexOf(name));
       expect(compared).toBeGreaterThan(script.calls.indexOf('verifyBackup'));
@@ -109,7 +109,7 @@ describe('the restore of the backup', () => {
   it('that does not bring everything back deletes nothing, and makes the tenant what it was', async () => {
     const script = new LifecycleScript().fail('compareWithBackup', failure('backup/incomplete', 'table: 3 records, 2 found'));
     await offboarding(script, async ({ operations, ended }) => {
-      await operations.start('offboarding', offboardingId, required);
+      await operations.start('offboarding', operationIdOf('offboarding'), required);
       expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete', message: 'table: 3 records, 2 found' } });
       expect(script.calls).not.toContain('keepInventory');
       expect(script.calls.at(-1)).toBe('unblockTenant');
@@ -120,7 +120,7 @@ describe('the restore of the backup', () => {
     const script = new LifecycleScript();
     const certified = script.hear('issueCertificate');
     await offboarding(script, async ({ operations, result }) => {
-      await operations.start('offboarding', offboardingId, { ...week, rehearsal: 'skipped' });
+      await operations.start('offboarding', operationIdOf('offboarding'), { ...week, rehearsal: 'skipped' });
       expect(stepOf(await result(), 'rehearse_restore')).toMatchObject({ state: 'skipped' });
       expect(script.calls).not.toContain('compareWithBackup');
       expect(await certified).toMatchObject({ rehearsal: { outcome: 'skipped', reason: 'The operator asked to skip it.' }, request: { rehearsal: 'skipped' } });
@@ -132,7 +132,7 @@ describe('taken back', () => {
   it.each(['tenant/not-found', 'tenant/busy'] as const)('answers %s at once, and touches nothing', async (code) => {
     const script = new LifecycleScript().fail('statusBeforeLeaving', failure(code, 'no'));
     await offboarding(script, async ({ operations, ended }) => {
-      await expect(operations.start('offboarding', offboardingId, offboardingRequest)).rejects.toMatchObject({ code });
+      await expect(operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest)).rejects.toMatchObject({ code });
       expect(await ended()).toMatchObject({ state: 'undone', error: { code } });
       expect(script.calls).toEqual(['statusBeforeLeaving']);
     });
@@ -141,7 +141,7 @@ describe('taken back', () => {
   it.each(preparation.slice(1))('makes the tenant what it was when %s fails', async (name) => {
     const script = new LifecycleScript().fail(name, failure('backup/incomplete', 'a part is missing'));
     await offboarding(script, async ({ operations, ended }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest).catch(() => undefined);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest).catch(() => undefined);
       expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete', message: 'a part is missing' } });
       expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), ...undosOf(name)]);
     });
@@ -151,9 +151,9 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const begun = script.hang(name);
     await offboarding(script, async ({ env, operations, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       await Promise.all([begun, env.sleep('2 seconds')]);
-      await operations.cancel(offboardingId);
+      await operations.cancel(operationIdOf('offboarding'));
       expect(await result()).toMatchObject({ state: 'cancelled' });
       expect(script.calls).toEqual([...preparation.slice(0, preparation.indexOf(name) + 1), ...undosOf(name)]);
     });
@@ -162,10 +162,10 @@ describe('taken back', () => {
   it('keeps the backup when cancelled in the grace period', async () => {
     const script = new LifecycleScript();
     await offboarding(script, async ({ env, operations, result }) => {
-      await operations.start('offboarding', offboardingId, week);
+      await operations.start('offboarding', operationIdOf('offboarding'), week);
       await env.sleep('6 days');
-      await operations.cancel(offboardingId);
-      expect(await result()).toMatchObject({ state: 'cancelled', backupId: backupIds.ofOperation(offboardingId) });
+      await operations.cancel(operationIdOf('offboarding'));
+      expect(await result()).toMatchObject({ state: 'cancelled', backupId: backupIds.ofOperation(operationIdOf('offboarding')) });
       expect(script.calls).toEqual([...preparation, 'announceDeletion', ...undosOf('verifyBackup')]);
     });
   });
@@ -174,9 +174,9 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const verifying = script.hold('verifyBackup');
     await offboarding(script, async ({ env, operations, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       await Promise.all([verifying.begun, env.sleep('2 seconds')]);
-      await operations.cancel(offboardingId);
+      await operations.cancel(operationIdOf('offboarding'));
       verifying.release();
       expect(await result()).toMatchObject({ state: 'cancelled' });
       expect(script.calls).toEqual([...preparation, ...undosOf('verifyBackup')]);
@@ -188,7 +188,7 @@ describe('taken back', () => {
       .fail('verifyBackup', failure('backup/incomplete', 'no'))
       .fail('unblockTenant', new Error('away'), new Error('away'));
     await offboarding(script, async ({ operations, ended }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       expect(stepOf(await ended(), 'block')).toMatchObject({ state: 'undone' });
       expect(script.callsAfter('verifyBackup')).toEqual(['createTenantSchedules', 'unblockTenant', 'unblockTenant', 'unblockTenant']);
     });
@@ -198,7 +198,7 @@ describe('taken back', () => {
 it('gives back the schedules as they were, although the first attempt to delete them had begun', async () => {
   const script = new LifecycleScript().fail('deleteTenantSchedules', new Error('away')).fail('takeBackup', failure('backup/incomplete', 'no'));
   await offboarding(script, async ({ operations, ended }) => {
-    await operations.start('offboarding', offboardingId, offboardingRequest);
+    await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
     await ended();
     expect(script.calls.filter((name) => name === 'schedulesBeforeLeaving')).toHaveLength(1);
     expect(script.schedulesCreatedPaused).toEqual([[pausedSchedule]]);
@@ -210,9 +210,9 @@ describe('once deletion has begun', () => {
     const script = new LifecycleScript();
     const deleting = script.hold('keepInventory');
     await offboarding(script, async ({ env, operations, handle, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       await Promise.all([deleting.begun, env.sleep('2 seconds')]);
-      await expect(operations.cancel(offboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await expect(operations.cancel(operationIdOf('offboarding'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
       await handle.cancel();
       deleting.release();
       expect(await result()).toMatchObject({ state: 'completed' });
@@ -223,7 +223,7 @@ describe('once deletion has begun', () => {
   it.each(deletion)('goes on when %s fails, even for good, and never back', async (name) => {
     const script = new LifecycleScript().fail(name, new Error('away'), failure('infrastructure/failed', 'Still there: s3:tenant-acme-data-bucket'));
     await offboarding(script, async ({ operations, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       const operation = await result();
       expect(operation.state).toBe('completed');
       const expected = deletion.flatMap((step) => (step === name ? [step, step, step] : [step]));
@@ -235,9 +235,9 @@ describe('once deletion has begun', () => {
     const denied = failure('infrastructure/failed', 'AccessDenied');
     const script = new LifecycleScript().fail('deleteInfrastructure', ...Array.from({ length: 11 }, () => denied));
     await offboarding(script, async ({ env, operations, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       await env.sleep('30 minutes');
-      const stuck = await operations.get(offboardingId);
+      const stuck = await operations.get(operationIdOf('offboarding'));
       expect(stuck).toMatchObject({ state: 'running' });
       expect(stepOf(stuck, 'delete_infrastructure')).toMatchObject({ state: 'stuck', error: 'AccessDenied' });
       expect(script.callsAfter('emptyBucket').filter((name) => name === 'deleteInfrastructure')).toHaveLength(10);
@@ -256,7 +256,7 @@ describe('once deletion has begun', () => {
     const silent = failure('auth/forbidden', 'CloudWatch is closed');
     const script = new LifecycleScript().fail('deleteInfrastructure', ...Array.from({ length: 10 }, () => denied)).fail('reportStuck', silent);
     await offboarding(script, async ({ operations, result }) => {
-      await operations.start('offboarding', offboardingId, offboardingRequest);
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       expect(await result()).toMatchObject({ state: 'completed' });
       expect([script.calls.filter((name) => name === 'reportStuck').length, script.calledForHelp]).toEqual([1, []]);
     });

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Operation } from '../../src/contracts/operation';
 import { skipWhileWaiting } from '../support/workflow';
-import { type ActivityName, failure, LifecycleScript, onboardingId, onboardingRequest, onboardingWorkflowId, type OperationParts, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, onboardingRequest, operationIdOf, type OperationParts, withOperation } from './lifecycle-script';
 
 /** What onboarding does, in order, and what undoes it. */
 const undoing = {
@@ -32,7 +32,7 @@ const undosOf = Object.fromEntries(
 ) as unknown as Record<Step, readonly ActivityName[]>;
 
 const onboarding = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
-  withOperation(onboardingWorkflowId, script.workers(), scenario);
+  withOperation(operationIdOf('onboarding'), script.workers(), scenario);
 
 /** Waits until the workflow has asked for an activity that nobody takes. */
 async function scheduled(handle: WorkflowHandle, activity: string): Promise<void> {
@@ -48,24 +48,24 @@ const statesOf = ({ steps: all }: Operation) => all.map(({ state }) => state);
 it('answers once the id is reserved, and ends with an active tenant', async () => {
   const script = new LifecycleScript();
   const infrastructure = script.hold('createInfrastructure');
-  await onboarding(script, async ({ operations, result, env }) => {
-    const accepted = await operations.start('onboarding', onboardingId, onboardingRequest);
-    expect(accepted).toMatchObject({ operationId: onboardingId, state: 'running', tenantId: 'acme' });
+  await onboarding(script, async ({ operations, result, handle }) => {
+    const accepted = await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
+    expect(accepted).toMatchObject({ operationId: operationIdOf('onboarding'), state: 'running', tenantId: 'acme' });
     expect(accepted.steps[0]).toMatchObject({ name: 'reserve', state: 'completed' });
     infrastructure.release();
     const operation = await result();
     expect(operation).toMatchObject({ state: 'completed', percent: 100 });
     expect(new Set(statesOf(operation))).toEqual(new Set(['completed']));
     expect(script.calls).toEqual(steps);
-    await expect(operations.get(onboardingId)).resolves.toEqual(operation);
-    await expect(env.client.workflow.getHandle(onboardingWorkflowId).describe()).resolves.toMatchObject({ status: { name: 'COMPLETED' } });
+    await expect(operations.get(operationIdOf('onboarding'))).resolves.toEqual(operation);
+    await expect(handle.describe()).resolves.toMatchObject({ status: { name: 'COMPLETED' } });
   });
 });
 
 it('skips what the settings switch off', async () => {
   const script = new LifecycleScript().without('createRuntime', 'createGateway', 'createScaling');
   await onboarding(script, async ({ operations, result }) => {
-    await operations.start('onboarding', onboardingId, onboardingRequest);
+    await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
     const operation = await result();
     expect(operation.steps.filter(({ state }) => state === 'skipped').map(({ name }) => name)).toEqual(['runtime', 'gateway', 'scaling']);
     expect(operation).toMatchObject({ state: 'completed', percent: 100 });
@@ -75,7 +75,7 @@ it('skips what the settings switch off', async () => {
 it('takes back what an earlier attempt may have made before it was switched off', async () => {
   const script = new LifecycleScript().fail('createGateway', new Error('socket hang up')).without('createGateway').fail('putConfig', failure('config/invalid', 'no'));
   await onboarding(script, async ({ operations, ended }) => {
-    await operations.start('onboarding', onboardingId, onboardingRequest);
+    await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
     await ended();
     expect(script.callsAfter('putConfig')).toEqual(undosOf.putConfig);
   });
@@ -85,7 +85,7 @@ describe('taken back', () => {
   it.each(steps)('undoes exactly what was done, newest first, when %s fails', async (step) => {
     const script = new LifecycleScript().fail(step, failure('infrastructure/failed', 'no such thing'));
     await onboarding(script, async ({ operations, handle, ended }) => {
-      const accepted = operations.start('onboarding', onboardingId, onboardingRequest);
+      const accepted = operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       if (step === 'reserveTenant') await expect(accepted).rejects.toMatchObject({ code: 'infrastructure/failed' });
       else await accepted;
       const operation = await ended();
@@ -100,11 +100,11 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const begun = script.hang(step);
     await onboarding(script, async ({ operations, result }) => {
-      const accepted = operations.start('onboarding', onboardingId, onboardingRequest);
+      const accepted = operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await begun;
-      await operations.cancel(onboardingId);
+      await operations.cancel(operationIdOf('onboarding'));
       const operation = await result();
-      await expect(accepted).resolves.toMatchObject({ operationId: onboardingId });
+      await expect(accepted).resolves.toMatchObject({ operationId: operationIdOf('onboarding') });
       expect(script.calls).toEqual([...steps.slice(0, steps.indexOf(step) + 1), ...undosOf[step]]);
       expect(operation).toMatchObject({ state: 'cancelled', percent: 0 });
       expect(operation).not.toHaveProperty('error');
@@ -115,7 +115,7 @@ describe('taken back', () => {
     const script = new LifecycleScript();
     const begun = script.hang('createInfrastructure');
     await onboarding(script, async ({ operations, handle, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await begun;
       await handle.cancel();
       expect(await ended()).toMatchObject({ state: 'cancelled' });
@@ -127,7 +127,7 @@ describe('taken back', () => {
   it('undoes a step that took effect and failed all the same', async () => {
     const script = new LifecycleScript().fail('createMemory', new Error('socket hang up'), failure('infrastructure/failed', 'it exists'));
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await ended();
       expect(script.callsAfter('createMemory')).toEqual(undosOf.createMemory);
     });
@@ -135,8 +135,8 @@ describe('taken back', () => {
 
   it('says so when no worker serves the tenant within a minute', async () => {
     const script = new LifecycleScript();
-    await withOperation(onboardingWorkflowId, script.workersWithoutTenant(), async ({ env, operations, ended, handle }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+    await withOperation(operationIdOf('onboarding'), script.workersWithoutTenant(), async ({ env, operations, ended, handle }) => {
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await scheduled(handle, 'handshake');
       await skipWhileWaiting(env, '1 minute');
       expect((await ended()).error).toEqual({ code: 'dependency/unavailable', message: 'It was not done in time.' });
@@ -150,9 +150,9 @@ describe('a step that fails and may succeed later', () => {
     const script = new LifecycleScript().fail('createMemory', ...Array.from({ length: 3 }, () => failure('dependency/unavailable', 'AgentCore is away')));
     const fourth = script.hold('createMemory');
     await onboarding(script, async ({ env, operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await Promise.all([fourth.begun, env.sleep('10 seconds')]);
-      const operation = await operations.get(onboardingId);
+      const operation = await operations.get(operationIdOf('onboarding'));
       expect(operation?.steps[2]).toMatchObject({ state: 'running', attempt: 4, error: 'AgentCore is away' });
       fourth.release();
       expect((await result()).steps[2]).toMatchObject({ state: 'completed', attempt: 4 });
@@ -163,7 +163,7 @@ describe('a step that fails and may succeed later', () => {
   it('is given up when its time is over, and undone', async () => {
     const script = new LifecycleScript().fail('putConfig', ...Array.from({ length: 200 }, () => failure('dependency/unavailable', 'SSM is away')));
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       const { steps: all, ...operation } = await ended();
       expect(operation).toMatchObject({ state: 'undone', error: { code: 'dependency/unavailable', message: 'SSM is away' } });
       const { startedAt = '', finishedAt = '' } = all.find(({ name }) => name === 'administrator') ?? {};
@@ -179,7 +179,7 @@ describe('a step that fails and may succeed later', () => {
       .fail('createMemory', denied(), denied(), denied())
       .fail('putConfig', ...Array.from({ length: 20 }, denied));
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'dependency/denied', message: 'SSM does not allow PutParameter.' } });
       expect(script.calls.filter((name) => name === 'createMemory')).toHaveLength(4);
       // After 0.5, 1, 2 … s.
@@ -191,12 +191,12 @@ describe('a step that fails and may succeed later', () => {
   it('is tried at once when the operator says so', async () => {
     const script = new LifecycleScript().fail('createMemory', ...Array.from({ length: 8 }, () => failure('dependency/unavailable', 'away')));
     await onboarding(script, async ({ env, operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await env.sleep('20 seconds');
-      await operations.retry(onboardingId);
+      await operations.retry(operationIdOf('onboarding'));
       expect(await result()).toMatchObject({ state: 'completed' });
-      await expect(operations.retry(onboardingId)).rejects.toMatchObject({ code: 'operation/nothing-to-retry' });
-      await expect(operations.retry(onboardingId.replace('acme', 'globex'))).rejects.toMatchObject({ code: 'operation/not-found' });
+      await expect(operations.retry(operationIdOf('onboarding'))).rejects.toMatchObject({ code: 'operation/nothing-to-retry' });
+      await expect(operations.retry(operationIdOf('onboarding').replace('acme', 'globex'))).rejects.toMatchObject({ code: 'operation/not-found' });
     });
   });
 });
@@ -207,7 +207,7 @@ describe('an undo that fails', () => {
   it('is tried again until it is done, and only then the next', async () => {
     const script = new LifecycleScript().fail('putConfig', failure('config/invalid', 'no')).fail('deleteMemory', ...outage);
     await onboarding(script, async ({ operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       expect(statesOf(await ended()).slice(0, 7)).toEqual(Array(7).fill('undone'));
       expect(script.callsAfter('putConfig')).toEqual(['deleteConfig', ...undosOf.createGateway.slice(0, 3), ...Array<string>(4).fill('deleteMemory'), ...undosOf.createInfrastructure]);
     });
@@ -217,9 +217,9 @@ describe('an undo that fails', () => {
     const script = new LifecycleScript().fail('createMemory', failure('infrastructure/failed', 'no')).fail('deleteMemory', ...outage);
     const last = script.hold('deleteMemory');
     await onboarding(script, async ({ env, operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await Promise.all([last.begun, env.sleep('10 seconds')]);
-      const operation = await operations.get(onboardingId);
+      const operation = await operations.get(operationIdOf('onboarding'));
       expect(operation).toMatchObject({ state: 'undoing', error: { code: 'infrastructure/failed' } });
       expect(operation?.steps[2]).toMatchObject({ name: 'memory', state: 'undoing', error: 'AWS is away' });
       last.release();
@@ -232,15 +232,15 @@ describe('an undo that fails', () => {
       .fail('createMemory', failure('infrastructure/failed', 'no'))
       .fail('deleteMemory', ...Array.from({ length: 10 }, () => failure('infrastructure/failed', 'AccessDenied')));
     await onboarding(script, async ({ env, operations, ended }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await env.sleep('5 minutes');
-      expect((await operations.get(onboardingId))?.steps[2]).toMatchObject({ state: 'undo_failed', attempt: 10, error: 'AccessDenied' });
+      expect((await operations.get(operationIdOf('onboarding')))?.steps[2]).toMatchObject({ state: 'undo_failed', attempt: 10, error: 'AccessDenied' });
       expect(script.callsAfter('createMemory')).toEqual([...Array<string>(10).fill('deleteMemory'), 'reportStuck']);
-      await operations.retry(onboardingId);
+      await operations.retry(operationIdOf('onboarding'));
       expect(await ended()).toMatchObject({ state: 'undone' });
       expect(script.callsAfter('createMemory')).toEqual([...Array<string>(10).fill('deleteMemory'), 'reportStuck', 'deleteMemory', ...undosOf.createInfrastructure]);
       expect(script.calledForHelp).toEqual([
-        { tenantId: 'acme', operationId: onboardingId, kind: 'onboarding', step: 'memory', state: 'undo_failed', attempt: 10, error: 'AccessDenied' },
+        { tenantId: 'acme', operationId: operationIdOf('onboarding'), kind: 'onboarding', step: 'memory', state: 'undo_failed', attempt: 10, error: 'AccessDenied' },
       ]);
     });
   });
@@ -252,13 +252,13 @@ describe('asked again', () => {
     const infrastructure = script.hold('createInfrastructure');
     await onboarding(script, async ({ operations, result }) => {
       const [first, second] = await Promise.all([
-        operations.start('onboarding', onboardingId, onboardingRequest),
-        operations.start('onboarding', onboardingId, onboardingRequest),
+        operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest),
+        operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest),
       ]);
-      expect([first.operationId, second.operationId]).toEqual([onboardingId, onboardingId]);
+      expect([first.operationId, second.operationId]).toEqual([operationIdOf('onboarding'), operationIdOf('onboarding')]);
       infrastructure.release();
       const operation = await result();
-      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).resolves.toEqual(operation);
+      await expect(operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest)).resolves.toEqual(operation);
       expect(script.calls).toEqual(steps);
     });
   });
@@ -268,11 +268,11 @@ describe('asked again', () => {
     const infrastructure = script.hold('createInfrastructure');
     const other = { ...onboardingRequest, displayName: 'Another' };
     await onboarding(script, async ({ operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
-      await expect(operations.start('onboarding', onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
+      await expect(operations.start('onboarding', operationIdOf('onboarding'), other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
       infrastructure.release();
       await result();
-      await expect(operations.start('onboarding', onboardingId, other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      await expect(operations.start('onboarding', operationIdOf('onboarding'), other)).rejects.toMatchObject({ code: 'idempotency/key-reused' });
     });
   });
 
@@ -280,9 +280,9 @@ describe('asked again', () => {
     const script = new LifecycleScript().fail('reserveTenant', failure('tenant/exists', 'The id "acme" is taken.'));
     await onboarding(script, async ({ operations, ended }) => {
       const refused = { code: 'tenant/exists', message: 'The id "acme" is taken.' };
-      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+      await expect(operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest)).rejects.toMatchObject(refused);
       await ended();
-      await expect(operations.start('onboarding', onboardingId, onboardingRequest)).rejects.toMatchObject(refused);
+      await expect(operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest)).rejects.toMatchObject(refused);
     });
   });
 });
@@ -292,13 +292,13 @@ describe('cancelling', () => {
     const script = new LifecycleScript();
     const activation = script.hold('activateTenant');
     await onboarding(script, async ({ operations, result, handle }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await activation.begun;
-      await expect(operations.cancel(onboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await expect(operations.cancel(operationIdOf('onboarding'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
       await handle.cancel();
       activation.release();
       expect(await result()).toMatchObject({ state: 'completed' });
-      await expect(operations.cancel(onboardingId)).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      await expect(operations.cancel(operationIdOf('onboarding'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
     });
   });
 
@@ -306,9 +306,9 @@ describe('cancelling', () => {
     const script = new LifecycleScript();
     const smokeTurn = script.hold('holdSmokeTurn');
     await onboarding(script, async ({ operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await smokeTurn.begun;
-      await operations.cancel(onboardingId);
+      await operations.cancel(operationIdOf('onboarding'));
       smokeTurn.release();
       expect(await result()).toMatchObject({ state: 'cancelled' });
       expect(script.callsAfter('holdSmokeTurn')).toEqual(undosOf.holdSmokeTurn);
@@ -320,22 +320,22 @@ describe('cancelling', () => {
     const begun = script.hang('createMemory');
     const undo = script.hold('deleteMemory');
     await onboarding(script, async ({ operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await begun;
-      await operations.cancel(onboardingId);
+      await operations.cancel(operationIdOf('onboarding'));
       await undo.begun;
-      await expect(operations.cancel(onboardingId)).resolves.toMatchObject({ state: 'undoing' });
+      await expect(operations.cancel(operationIdOf('onboarding'))).resolves.toMatchObject({ state: 'undoing' });
       undo.release();
       await result();
-      await expect(operations.cancel(onboardingId)).resolves.toMatchObject({ state: 'cancelled' });
+      await expect(operations.cancel(operationIdOf('onboarding'))).resolves.toMatchObject({ state: 'cancelled' });
     });
   });
 
   it('knows no operation that never was', async () => {
     await onboarding(new LifecycleScript(), async ({ operations, result }) => {
-      await operations.start('onboarding', onboardingId, onboardingRequest);
+      await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
       await result();
-      const unknown = onboardingId.replace('acme', 'globex');
+      const unknown = operationIdOf('onboarding').replace('acme', 'globex');
       await expect(operations.cancel(unknown)).rejects.toMatchObject({ code: 'operation/not-found' });
       await expect(operations.get(unknown)).resolves.toBeUndefined();
     });
@@ -344,7 +344,7 @@ describe('cancelling', () => {
 
 it('shows operators what runs, in words', async () => {
   await onboarding(new LifecycleScript(), async ({ operations, result, handle }) => {
-    await operations.start('onboarding', onboardingId, onboardingRequest);
+    await operations.start('onboarding', operationIdOf('onboarding'), onboardingRequest);
     await result();
     const details = await handle.query<string>('__temporal_workflow_metadata');
     expect(JSON.stringify(details)).toContain('| 2 | Build the infrastructure | ✓ done');

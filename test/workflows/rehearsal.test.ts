@@ -1,13 +1,12 @@
 import { WorkflowFailedError } from '@temporalio/client';
-import { operationIds, scratchTenantId, taskQueues, workflowIds } from '../../src/contracts/names';
+import { scratchTenantId, taskQueues, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { withWorkers } from '../support/workflow';
-import { type ActivityName, failure, LifecycleScript, type OperationParts, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, uniqueOfTest, withOperation } from './lifecycle-script';
 
-const unique = '0123456789abcdefghjkmnpqrs';
-const scratch = scratchTenantId(unique);
-const rehearsalId = operationIds.of('rehearsal', scratch, unique);
-const request = { tenantId: scratch, sourceTenantId: 'acme', backupId: 'bak-1' };
+const scratch = () => scratchTenantId(uniqueOfTest());
+const rehearsalId = () => operationIdOf('rehearsal', scratch());
+const request = () => ({ tenantId: scratch(), sourceTenantId: 'acme', backupId: 'bak-1' });
 
 const building = ['reserveTenant', 'createInfrastructure', 'createMemory', 'restoreUsers', 'restoreData', 'compareWithBackup'] as const;
 const clearing = ['deleteMemory', 'deleteConfig', 'emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion', 'checkNothingRemains', 'releaseTenant'] as const;
@@ -25,12 +24,12 @@ const upTo = (name: (typeof building)[number]) => building.slice(0, building.ind
 const undone = (name: (typeof building)[number]) => upTo(name).toReversed().flatMap((step) => undoing[step]);
 
 const rehearsal = (script: LifecycleScript, scenario: (parts: OperationParts) => Promise<void>) =>
-  withOperation(workflowIds.operation(rehearsalId), script.workers(), scenario);
+  withOperation(rehearsalId(), script.workers(), scenario);
 
 it('compares, and leaves nothing behind', async () => {
   const script = new LifecycleScript();
   await rehearsal(script, async ({ operations, result }) => {
-    await operations.start('rehearsal', rehearsalId, request);
+    await operations.start('rehearsal', rehearsalId(), request());
     expect(await result()).toMatchObject({ state: 'completed', backupId: 'bak-1', comparison: [] });
     expect(script.calls).toEqual([...building, ...clearing]);
   });
@@ -39,7 +38,7 @@ it('compares, and leaves nothing behind', async () => {
 it.each(building)('clears away when %s fails, and says why', async (name) => {
   const script = new LifecycleScript().fail(name, failure('backup/incomplete', 'table holds 5 records, 6 were expected'));
   await rehearsal(script, async ({ operations, ended }) => {
-    await operations.start('rehearsal', rehearsalId, request).catch(() => undefined);
+    await operations.start('rehearsal', rehearsalId(), request()).catch(() => undefined);
     expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/incomplete' } });
     expect(script.calls).toEqual([...upTo(name), ...undone(name)]);
   });
@@ -49,9 +48,9 @@ it.each(building.slice(1))('clears away when cancelled in %s', async (name) => {
   const script = new LifecycleScript();
   const begun = script.hang(name);
   await rehearsal(script, async ({ operations, result }) => {
-    await operations.start('rehearsal', rehearsalId, request);
+    await operations.start('rehearsal', rehearsalId(), request());
     await begun;
-    await operations.cancel(rehearsalId);
+    await operations.cancel(rehearsalId());
     expect(await result()).toMatchObject({ state: 'cancelled' });
     expect(script.calls).toEqual([...upTo(name), ...undone(name)]);
   });

@@ -1,12 +1,11 @@
-import { backupIds, operationIds, workflowIds } from '../../src/contracts/names';
-import { type ActivityName, failure, LifecycleScript, type OperationParts, tenantId, withOperation } from './lifecycle-script';
+import { backupIds } from '../../src/contracts/names';
+import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
 jest.setTimeout(60_000);
 
-const operationId = operationIds.of('restore', tenantId, '0123456789abcdefghjkmnpqrs');
 const request = { tenantId, sourceTenantId: 'globex', backupId: 'bak-1', until: '2026-01-31T12:00:00.000Z' };
 /** What an undo in place brings back: all of what the tenant had. */
-const before = { tenantId, operationId, sourceTenantId: tenantId, backupId: backupIds.ofOperation(operationId) };
+const before = () => ({ tenantId, operationId: operationIdOf('restore'), sourceTenantId: tenantId, backupId: backupIds.ofOperation(operationIdOf('restore')) });
 
 /** An activity, and what takes it back, in the order it does. */
 type Course = readonly (readonly [ActivityName, ...ActivityName[]])[];
@@ -50,9 +49,9 @@ const undone = (course: Course, name: ActivityName): ActivityName[] => upTo(cour
 /** `activate` and `release` are past the point of no return. */
 const cancellable = (course: Course): ActivityName[] => namesOf(course).slice(0, -1);
 
-const begin = ({ operations }: OperationParts) => operations.start('restore', operationId, request);
+const begin = ({ operations }: OperationParts) => operations.start('restore', operationIdOf('restore'), request);
 const scripted = (mode: 'new' | 'in-place') => Object.assign(new LifecycleScript(), { restoreMode: mode });
-const scenario = (script: LifecycleScript, act: (parts: OperationParts) => Promise<void>) => withOperation(workflowIds.operation(operationId), script.workers(), act);
+const scenario = (script: LifecycleScript, act: (parts: OperationParts) => Promise<void>) => withOperation(operationIdOf('restore'), script.workers(), act);
 
 describe.each([
   ['into a new tenant', 'new', asNewTenant],
@@ -64,7 +63,7 @@ describe.each([
       await begin(parts);
       expect(await parts.result()).toMatchObject({ state: 'completed', percent: 100, comparison: [] });
       expect(script.calls).toEqual(namesOf(course));
-      for (const name of ['restoreUsers', 'restoreData', 'compareWithBackup'] as const) expect(script.asked(name)).toEqual([{ ...request, operationId }]);
+      for (const name of ['restoreUsers', 'restoreData', 'compareWithBackup'] as const) expect(script.asked(name)).toEqual([{ ...request, operationId: operationIdOf('restore') }]);
     });
   });
 
@@ -83,7 +82,7 @@ describe.each([
     await scenario(script, async (parts) => {
       const started = begin(parts).catch(() => undefined);
       await begun;
-      await parts.operations.cancel(operationId);
+      await parts.operations.cancel(operationIdOf('restore'));
       await started;
       expect(await parts.result()).toMatchObject({ state: 'cancelled' });
       expect(script.calls).toEqual([...namesOf(upTo(course, name)), ...undone(course, name)]);
@@ -95,9 +94,9 @@ it.each(['restoreData', 'compareWithBackup'] as const)('in place, brings back al
   const script = scripted('in-place').fail(name, failure('backup/incomplete', 'no'));
   await scenario(script, async (parts) => {
     await begin(parts);
-    expect(await parts.ended()).toMatchObject({ state: 'undone', backupId: before.backupId, error: { code: 'backup/incomplete' } });
-    expect(script.asked('takeBackup')).toEqual([{ tenantId, backupId: before.backupId, reason: 'before-restore' }]);
-    expect(script.asked('restoreData').at(-1)).toEqual(before);
+    expect(await parts.ended()).toMatchObject({ state: 'undone', backupId: before().backupId, error: { code: 'backup/incomplete' } });
+    expect(script.asked('takeBackup')).toEqual([{ tenantId, backupId: before().backupId, reason: 'before-restore' }]);
+    expect(script.asked('restoreData').at(-1)).toEqual(before());
     expect(script.calls.at(-1)).toBe('releaseClaim');
   });
 });

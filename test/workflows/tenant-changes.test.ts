@@ -1,7 +1,7 @@
-import { operationIds, type OperationKind, workflowIds } from '../../src/contracts/names';
+import type { OperationKind } from '../../src/contracts/names';
 import type { Operation, OperationRequests } from '../../src/contracts/operation';
 import { AgentConfig } from '../../src/contracts/tenant';
-import { type ActivityName, failure, LifecycleScript, type OperationParts, tenantId, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
 jest.setTimeout(60_000);
 
@@ -69,12 +69,10 @@ const changes = [
   }),
 ];
 
-const operationId = (kind: OperationKind) => operationIds.of(kind, tenantId, '0123456789abcdefghjkmnpqrs');
-
-const begin = ({ kind, request }: Change<OperationKind>, { operations }: OperationParts) => operations.start(kind, operationId(kind), request);
+const begin = ({ kind, request }: Change<OperationKind>, { operations }: OperationParts) => operations.start(kind, operationIdOf(kind), request);
 
 const scenario = ({ kind }: Change<OperationKind>, script: LifecycleScript, act: (parts: OperationParts) => Promise<void>) =>
-  withOperation(workflowIds.operation(operationId(kind)), script.workers(), act);
+  withOperation(operationIdOf(kind), script.workers(), act);
 
 /** What undoes the first steps, newest first; an undo that several steps share runs once. */
 const undosOf = ({ forward, undo }: Change<OperationKind>, upTo: ActivityName): ActivityName[] => [
@@ -88,7 +86,7 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
     const script = new LifecycleScript();
     await scenario(each, script, async (parts) => {
       const accepted = await Promise.all(Array.from({ length: 5 }, () => begin(each, parts)));
-      for (const operation of accepted) expect(operation).toMatchObject({ operationId: operationId(each.kind), tenantId });
+      for (const operation of accepted) expect(operation).toMatchObject({ operationId: operationIdOf(each.kind), tenantId });
       expect(await parts.result()).toMatchObject({ state: 'completed', percent: 100 });
       expect(script.calls).toEqual([...beginning(each), ...each.forward, ...(each.finish ?? []), 'releaseClaim']);
     });
@@ -119,7 +117,7 @@ describe.each(changes.map((each) => [each.kind, each] as const))('%s', (_kind, e
     await scenario(each, script, async (parts) => {
       const started = begin(each, parts);
       await Promise.all([begun, started]);
-      await parts.operations.cancel(operationId(each.kind));
+      await parts.operations.cancel(operationIdOf(each.kind));
       expect(await parts.result()).toMatchObject({ state: 'cancelled' });
       expect(script.calls.slice(script.calls.indexOf(name) + 1)).toEqual([...undosOf(each, name), 'releaseClaim']);
     });
@@ -170,7 +168,7 @@ describe('the rotation of a client', () => {
     await scenario(rotation, script, async (parts) => {
       await begin(rotation, parts);
       await parts.env.sleep('1 hour');
-      await parts.operations.cancel(operationId('clientRotation'));
+      await parts.operations.cancel(operationIdOf('clientRotation'));
       expect(await parts.result()).toMatchObject({ state: 'cancelled' });
       expect(script.clients).toEqual(['second-to-first', 'second']);
       expect(script.accepted).toEqual(['all', 'retiring']);
@@ -184,10 +182,10 @@ describe('the rotation of a client', () => {
     await scenario(rotation, script, async (parts) => {
       await begin(rotation, parts);
       await parts.env.sleep(24.5 * 3_600_000);
-      expect(await parts.operations.get(operationId('clientRotation'))).toMatchObject({ state: 'running', stuck: true });
-      await expect(parts.operations.cancel(operationId('clientRotation'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
+      expect(await parts.operations.get(operationIdOf('clientRotation'))).toMatchObject({ state: 'running', stuck: true });
+      await expect(parts.operations.cancel(operationIdOf('clientRotation'))).rejects.toMatchObject({ code: 'operation/not-cancellable' });
       await parts.handle.cancel();
-      await parts.operations.retry(operationId('clientRotation'));
+      await parts.operations.retry(operationIdOf('clientRotation'));
       expect(await parts.result()).toMatchObject({ state: 'completed' });
       expect(script.clients.at(-1)).toBe('first');
     });
