@@ -37,7 +37,6 @@ import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
 import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
 import { createTaskQueues } from './adapters/temporal/task-queues';
-import { createWorkforce } from './adapters/temporal/workforce';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
@@ -97,7 +96,6 @@ export function createAdapters(config: Config, logger: Logger) {
     queues: createTaskQueues(temporal.client),
     operations: createOperations(temporal.client),
     schedules: createSchedules(temporal.client),
-    workforce: createWorkforce(temporal.client),
     reports: createReports(aws),
     usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,

@@ -11,13 +11,12 @@ export interface TenantSight {
   readonly owned: readonly OwnedResource[];
   /** Of its stack; absent when there is none. */
   readonly infrastructure?: TenantInfrastructure;
-  /** When a worker last asked the tenant's queue for work, in ms since 1970; absent when none did lately. */
-  readonly polledAtMs?: number;
+  /** Whether a worker asks for the work on the tenant's queue. */
+  readonly isServed: boolean;
   /** Whether the operation runs that gave the tenant its status. */
   readonly isOperationRunning: boolean;
   /** Whether the operation runs that has claimed the tenant. */
   readonly isClaimHeld: boolean;
-  readonly nowMs: number;
 }
 
 /** What mends a finding without losing anything. */
@@ -27,9 +26,6 @@ export interface Drift {
   readonly finding: Omit<Finding, 'repair' | 'tenantId'>;
   readonly remedy?: Remedy;
 }
-
-/** A worker's poll lasts a minute: who has not asked for two is gone. */
-const pollAgeMs = 2 * 60_000;
 
 /** How a tenant differs from what its registry entry says it is. */
 export function driftOf(sight: TenantSight): Drift[] {
@@ -109,7 +105,7 @@ function registryDrift({ tenant, infrastructure }: TenantSight): Drift[] {
   }));
 }
 
-function workerDrift({ tenant: { tenantId }, polledAtMs, nowMs }: TenantSight): Drift[] {
-  if (polledAtMs !== undefined && nowMs - polledAtMs < pollAgeMs) return [];
+function workerDrift({ tenant: { tenantId }, isServed }: TenantSight): Drift[] {
+  if (isServed) return [];
   return [{ finding: { kind: 'worker/absent', subject: `queue ${taskQueues.tenant(tenantId)}`, message: 'No worker asks for its work: the agent cannot answer. Start workers.' } }];
 }

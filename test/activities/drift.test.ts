@@ -26,7 +26,7 @@ beforeAll(async () => {
   served = await Promise.all(Array.from({ length: 11 }, async () => (await standingTenant()).tenantId));
   await Promise.all(served.map(async (id) => Promise.all([configs.put(id, AgentConfig.parse({})), schedules.ensure(id)])));
   stopWorkers = await startWorkers(adapters, served);
-  for (const id of served) while ((await adapters.workforce.polledAtMs(taskQueues.tenant(id), 'activity')) === undefined);
+  for (const id of served) while ((await adapters.queues.serviceOf(taskQueues.tenant(id), 'activities')).pollers === 0);
 }, 120_000);
 afterAll(async () => {
   await stopWorkers();

@@ -154,13 +154,13 @@ describe('while CloudWatch', () => {
 
 it("tells what waits on a tenant's queue, and zero where nothing waits", async () => {
   const api = await startApi();
-  const { schedules, workforce } = api.adapters;
+  const { schedules, queues } = api.adapters;
   // Nobody serves the tenants' own queues.
   const stopWorkers = await startWorkers(api.adapters, []);
   const token = one.user.accessToken;
   const { body } = await api.send<SessionRecord>(one.path, { method: 'POST', token, body: {} });
   await api.send(`${one.path}/${body.sessionId}/messages`, { method: 'POST', token, body: { text: 'Hello' } });
-  while ((await workforce.backlogOf(taskQueues.tenant(one.tenant.tenantId))).tasks === 0);
+  while ((await queues.backlogOf(taskQueues.tenant(one.tenant.tenantId))).tasks === 0);
   await schedules.ensure(platformOwner);
   // The clock may have started one already.
   while ((await sumOf(names.backlog, one)) === undefined || (await sumOf(names.backlog, one)) === 0)

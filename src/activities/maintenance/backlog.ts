@@ -1,12 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { isScratchTenant, metrics as names, taskQueues } from '../../contracts/names';
 import type { Metrics, Reading } from '../../ports/metrics';
+import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantRegistry } from '../../ports/tenant-registry';
-import type { Workforce } from '../../ports/workforce';
 
 export interface BacklogDeps {
   readonly registry: TenantRegistry;
-  readonly workforce: Workforce;
+  readonly queues: TaskQueues;
   readonly metrics: Metrics;
 }
 
@@ -20,14 +20,14 @@ export interface MeasuredBacklogs {
 const sideBySide = 16;
 const pageTenants = 100;
 
-export const createBacklogActivities = ({ registry, workforce, metrics }: BacklogDeps) => ({
+export const createBacklogActivities = ({ registry, queues, metrics }: BacklogDeps) => ({
   /** Publishes how much waits on the queue of each tenant that is not deleted. Publishing again adds a sample to the same minute, and no task. */
   async measureBacklogs(): Promise<MeasuredBacklogs> {
     const { cancellationSignal } = Context.current();
     let measured: MeasuredBacklogs = { tenants: 0, waiting: 0 };
     for await (const tenantIds of pages(registry)) {
       cancellationSignal.throwIfAborted();
-      const backlogs = await inChunks(tenantIds, async (tenantId) => ({ tenantId, ...(await workforce.backlogOf(taskQueues.tenant(tenantId))) }));
+      const backlogs = await inChunks(tenantIds, async (tenantId) => ({ tenantId, ...(await queues.backlogOf(taskQueues.tenant(tenantId))) }));
       await publishAll(metrics, backlogs.flatMap(readingsOf), cancellationSignal);
       measured = { tenants: measured.tenants + backlogs.length, waiting: backlogs.reduce((sum, { tasks }) => sum + tasks, measured.waiting) };
     }

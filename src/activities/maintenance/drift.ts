@@ -7,9 +7,9 @@ import { jobsOf } from '../../domain/maintenance';
 import type { Operations } from '../../ports/operations';
 import type { TenantStacks } from '../../ports/provisioning';
 import type { Schedules } from '../../ports/schedules';
+import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
-import type { Workforce } from '../../ports/workforce';
 
 export interface DriftDeps {
   readonly registry: TenantRegistry;
@@ -17,10 +17,9 @@ export interface DriftDeps {
   readonly stacks: TenantStacks;
   readonly schedules: Schedules;
   readonly operations: Operations;
-  readonly workforce: Workforce;
+  readonly queues: TaskQueues;
 }
 
-const pollAgeMs = 2 * 60_000;
 const listedOperations = 100;
 
 /** Compares what the registry says with what is there. */
@@ -42,18 +41,18 @@ export const createDriftActivities = (deps: DriftDeps) => ({
 });
 
 /** @returns undefined when there is nothing to compare, or it changed while it was looked at: the next run sees it settled. */
-async function lookAt({ registry, inventory, stacks, operations, workforce }: DriftDeps, tenantId: string): Promise<TenantSight | undefined> {
+async function lookAt({ registry, inventory, stacks, operations, queues }: DriftDeps, tenantId: string): Promise<TenantSight | undefined> {
   const tenant = await registry.get(tenantId);
   if (!tenant) return undefined;
-  const [owned, infrastructure, polledAtMs, isOperationRunning, isClaimHeld] = await Promise.all([
+  const [owned, infrastructure, service, isOperationRunning, isClaimHeld] = await Promise.all([
     inventory.list(tenantId),
     stacks.outputs(tenantId),
-    workforce.polledAtMs(taskQueues.tenant(tenantId), 'activity'),
+    queues.serviceOf(taskQueues.tenant(tenantId), 'activities'),
     operations.isRunning(tenant.operationId),
     tenant.claimedBy === undefined ? false : operations.isRunning(tenant.claimedBy),
   ]);
   if (isChanged(tenant, await registry.get(tenantId))) return undefined;
-  return { tenant, owned, isOperationRunning, isClaimHeld, nowMs: Date.now(), ...(infrastructure && { infrastructure }), ...(polledAtMs !== undefined && { polledAtMs }) };
+  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...(infrastructure && { infrastructure }) };
 }
 
 const isChanged = (before: TenantRecord, now: TenantRecord | undefined): boolean => before.updatedAt !== now?.updatedAt || before.claimedBy !== now.claimedBy;
@@ -97,11 +96,10 @@ async function platformSchedules({ schedules }: DriftDeps, repair: boolean): Pro
   }));
 }
 
-async function sharedQueues({ workforce }: DriftDeps): Promise<Finding[]> {
-  const queues = [taskQueues.sessions, taskQueues.lifecycle, taskQueues.maintenance];
-  const polled = await Promise.all(queues.map(async (queue) => ({ queue, atMs: await workforce.polledAtMs(queue, 'workflow') })));
-  return polled
-    .filter(({ atMs }) => atMs === undefined || Date.now() - atMs >= pollAgeMs)
+async function sharedQueues({ queues }: DriftDeps): Promise<Finding[]> {
+  const services = await Promise.all([taskQueues.sessions, taskQueues.lifecycle, taskQueues.maintenance].map((queue) => queues.serviceOf(queue, 'workflows')));
+  return services
+    .filter(({ pollers }) => pollers === 0)
     .map(({ queue }) => ({ kind: 'worker/absent', subject: `queue ${queue}`, message: 'No worker asks for its work. Start workers.', repair: 'none' }));
 }
 
