@@ -1,11 +1,15 @@
 import type { WorkingStatus } from '../contracts/tenant';
 import { claimTenant, releaseClaim } from './lifecycle-activities';
 
-/** The part of an operation that has the steps `claim` and `release`. */
-interface ClaimingRun {
-  step(name: 'claim', attempt: () => Promise<void>, undo: () => Promise<void>): Promise<void>;
+/** The part of an operation that ends with the step `release`. */
+interface ReleasingRun {
   insist(name: 'release', attempt: () => Promise<void>): Promise<void>;
   irrevocably(rest: () => Promise<void>): Promise<void>;
+}
+
+/** The part of an operation that has the steps `claim` and `release`. */
+interface ClaimingRun extends ReleasingRun {
+  step(name: 'claim', attempt: () => Promise<void>, undo: () => Promise<void>): Promise<void>;
 }
 
 interface Claim {
@@ -32,6 +36,11 @@ export async function withClaim(run: ClaimingRun, { check, from, ...tenant }: Cl
     },
     () => releaseClaim(tenant),
   );
+  await whileClaimed(run, tenant, body, finish);
+}
+
+/** The rest of an operation that has claimed its tenant, in a step that undoes that should it fail. */
+export async function whileClaimed(run: ReleasingRun, tenant: Pick<Claim, 'tenantId' | 'operationId'>, body: () => Promise<void>, finish?: () => Promise<void>): Promise<void> {
   await body();
   await run.irrevocably(async () => {
     await finish?.();

@@ -6,17 +6,14 @@ import type { OffboardingRequest, Operation, OperationInput } from '../contracts
 import type { WorkingStatus } from '../contracts/tenant';
 import { rehearsalEvidence } from '../domain/certificate';
 import { cancelTurnsAtMs } from '../domain/draining';
+import { clearGround } from './building';
 import {
   announceDeletion,
   blockTenant,
   buryTenant,
-  checkNothingRemains,
   createTenantSchedules,
-  deleteConfig,
   deleteGateway,
   deleteIdentity,
-  deleteInfrastructure,
-  deleteMemory,
   deleteRuntime,
   deleteScaling,
   deleteTenantSchedules,
@@ -24,8 +21,6 @@ import {
   issueCertificate,
   keepInventory,
   drainSessions,
-  emptyBucket,
-  scheduleKeyDeletion,
   schedulesBeforeLeaving,
   statusBeforeLeaving,
   takeBackup,
@@ -127,7 +122,6 @@ const wholeRequest = ({ drainSeconds = 0, ...request }: Partial<OffboardingReque
   ...request,
 });
 
-/** The stack comes after all that needs its role or stands in its way; the key last, when nothing is encrypted any more. */
 async function destroy(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>, rehearsal: RehearsalEvidence): Promise<void> {
   const tenant = { tenantId: request.tenantId, operationId };
   const isCertified = patched('deletion-certificate');
@@ -141,12 +135,7 @@ async function destroy(run: Offboarding, { operationId, request }: OperationInpu
     await run.insist('delete_identity', () => deleteIdentity(tenant));
     await run.insist('delete_runtime', () => deleteRuntime(tenant));
   }
-  await run.insist('delete_memory', () => deleteMemory(tenant));
-  await run.insist('delete_config', () => deleteConfig(tenant));
-  await run.insist('empty_bucket', () => emptyBucket(tenant));
-  await run.insist('delete_infrastructure', () => deleteInfrastructure(tenant));
-  const keys = await run.insist('schedule_key_deletion', () => scheduleKeyDeletion(tenant));
-  await run.insist('check_remains', () => checkNothingRemains(tenant));
+  const keys = await clearGround(run, tenant);
   await run.insist('tombstone', () => buryTenant({ ...tenant, keys }));
   if (isCertified) await run.insist('certificate', () => issueCertificate({ ...tenant, operation: run.current, request, rehearsal }));
 }

@@ -1,19 +1,6 @@
 import type { Operation, OperationInput } from '../contracts/operation';
-import {
-  checkNothingRemains,
-  compareWithBackup,
-  createInfrastructure,
-  createMemory,
-  deleteConfig,
-  deleteInfrastructure,
-  deleteMemory,
-  emptyBucket,
-  releaseTenant,
-  reserveTenant,
-  restoreData,
-  restoreUsers,
-  scheduleKeyDeletion,
-} from './lifecycle-activities';
+import { buildGround, clearGround } from './building';
+import { checkNothingRemains, compareWithBackup, deleteConfig, releaseTenant, reserveTenant, restoreData, restoreUsers } from './lifecycle-activities';
 import { OperationRun } from './progress';
 
 /**
@@ -36,20 +23,7 @@ export async function rehearsal(input: OperationInput<'rehearsal'>): Promise<Ope
         await releaseTenant(scratch);
       },
     );
-    const infrastructure = await run.step(
-      'infrastructure',
-      () => createInfrastructure(scratch),
-      async () => {
-        await emptyBucket({ ...scratch, ofStackOnly: true });
-        await deleteInfrastructure(scratch);
-        await scheduleKeyDeletion(scratch);
-      },
-    );
-    await run.step(
-      'memory',
-      () => createMemory({ ...scratch, infrastructure }),
-      () => deleteMemory(scratch),
-    );
+    await buildGround(run, scratch);
     await run.step('restore_users', () => restoreUsers(restore));
     await run.step(
       'restore_data',
@@ -57,17 +31,10 @@ export async function rehearsal(input: OperationInput<'rehearsal'>): Promise<Ope
       () => deleteConfig(scratch),
     );
     run.note({ comparison: await run.step('compare', () => compareWithBackup(restore)), backupId });
-    await run.irrevocably(() => clearAway(run, scratch));
+    // What the undos do, shown step by step.
+    await run.irrevocably(async () => {
+      await clearGround(run, scratch);
+      await run.insist('give_back', () => releaseTenant(scratch));
+    });
   });
-}
-
-/** What the undos do, shown step by step. */
-async function clearAway(run: OperationRun<'rehearsal'>, scratch: { tenantId: string; operationId: string }): Promise<void> {
-  await run.insist('delete_memory', () => deleteMemory(scratch));
-  await run.insist('delete_config', () => deleteConfig(scratch));
-  await run.insist('empty_bucket', () => emptyBucket(scratch));
-  await run.insist('delete_infrastructure', () => deleteInfrastructure(scratch));
-  await run.insist('schedule_key_deletion', () => scheduleKeyDeletion(scratch));
-  await run.insist('check_remains', () => checkNothingRemains(scratch));
-  await run.insist('give_back', () => releaseTenant(scratch));
 }

@@ -1,36 +1,24 @@
 import type { RestoreMode } from '../activities/lifecycle/backups';
 import { backupIds } from '../contracts/names';
 import type { Operation, OperationInput } from '../contracts/operation';
+import { buildGround, giveAgentCoreParts, giveScaling, giveSchedules, proveItWorks } from './building';
+import { whileClaimed } from './claiming';
 import {
   activateTenant,
   claimTenant,
   compareWithBackup,
-  createInfrastructure,
-  createMemory,
-  createScaling,
-  createTenantSchedules,
   deleteConfig,
-  deleteInfrastructure,
-  deleteMemory,
-  deleteScaling,
-  deleteTenantSchedules,
-  emptyBucket,
   findBackup,
   forgetSessions,
-  handshakeWith,
-  holdSmokeTurn,
   releaseClaim,
   releaseTenant,
   reserveTenant,
   restoreData,
   restoreMode,
   restoreUsers,
-  scheduleKeyDeletion,
   takeBackup,
-  terminateSessions,
   verifyBackup,
 } from './lifecycle-activities';
-import { giveAgentCoreParts } from './onboarding';
 import { OperationRun } from './progress';
 
 type Restore = OperationRun<'restore'>;
@@ -74,58 +62,33 @@ async function admit(run: Restore, { operationId, request }: Input): Promise<Res
 async function intoNewTenant(run: Restore, { operationId, request }: Input): Promise<void> {
   const tenant = { tenantId: request.tenantId, operationId };
   run.skip('backup');
-  const infrastructure = await run.step(
-    'infrastructure',
-    () => createInfrastructure(tenant),
-    async () => {
-      await emptyBucket({ ...tenant, ofStackOnly: true });
-      await deleteInfrastructure(tenant);
-      await scheduleKeyDeletion(tenant);
-    },
-  );
-  await run.step(
-    'memory',
-    () => createMemory({ ...tenant, infrastructure }),
-    () => deleteMemory(tenant),
-  );
+  const infrastructure = await buildGround(run, tenant);
   await giveAgentCoreParts(run, { ...tenant, infrastructure });
   // A tenant of this id may have been here, and left.
   await run.step('forget_sessions', () => forgetSessions(tenant));
   await bringBack(run, { ...request, operationId }, () => deleteConfig(tenant));
-  await run.step(
-    'schedules',
-    () => createTenantSchedules(tenant),
-    () => deleteTenantSchedules(tenant),
-  );
-  await run.optional(
-    'scaling',
-    () => createScaling(tenant),
-    () => deleteScaling(tenant),
-  );
-  await run.step('worker', () => handshakeWith(tenant.tenantId)());
-  await run.step(
-    'smoke_turn',
-    () => holdSmokeTurn(tenant),
-    () => terminateSessions(tenant),
-  );
+  await giveSchedules(run, tenant);
+  await giveScaling(run, tenant);
+  await proveItWorks(run, tenant);
   run.skip('release');
   await run.irrevocably(() => run.step('activate', () => activateTenant(tenant)));
 }
 
-/** The tenant is suspended before and after; its operator resumes it. */
+/** The tenant is suspended before and after; its operator resumes it. It was claimed when it was admitted. */
 async function inPlace(run: Restore, { operationId, request }: Input): Promise<void> {
   const { tenantId } = request;
   const present = { tenantId, backupId: backupIds.ofOperation(operationId) };
-  await run.step('backup', async () => {
-    await takeBackup({ ...present, reason: 'before-restore' });
-    await verifyBackup({ ...present, operationId });
+  await whileClaimed(run, { tenantId, operationId }, async () => {
+    await run.step('backup', async () => {
+      await takeBackup({ ...present, reason: 'before-restore' });
+      await verifyBackup({ ...present, operationId });
+    });
+    run.noteBackup(present.backupId);
+    for (const step of newTenantSteps) run.skip(step);
+    await run.step('forget_sessions', () => forgetSessions({ tenantId }));
+    await bringBack(run, { ...request, operationId }, () => restoreData({ tenantId, operationId, sourceTenantId: tenantId, backupId: present.backupId }));
+    for (const step of newTenantEnd) run.skip(step);
   });
-  run.noteBackup(present.backupId);
-  for (const step of newTenantSteps) run.skip(step);
-  await run.step('forget_sessions', () => forgetSessions({ tenantId }));
-  await bringBack(run, { ...request, operationId }, () => restoreData({ tenantId, operationId, sourceTenantId: tenantId, backupId: present.backupId }));
-  for (const step of newTenantEnd) run.skip(step);
-  await run.irrevocably(() => run.insist('release', () => releaseClaim({ tenantId, operationId })));
 }
 
 async function bringBack(run: Restore, source: Parameters<typeof restoreData>[0], undo: () => Promise<void>): Promise<void> {
