@@ -8,7 +8,7 @@ import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
 import { createMetrics } from './adapters/aws/metrics';
-import { createOperatorSignIn } from './adapters/aws/cognito-sign-in';
+import { createOperatorSignIn } from './adapters/aws/cognito-login';
 import { createKeyRotation } from './adapters/aws/key-rotation';
 import { createMemory } from './adapters/aws/memory';
 import { createReports } from './adapters/aws/reports';
@@ -64,6 +64,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const data = createTenantData({ aws, registry });
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
   const work = createTenantWork(temporal.client);
+  const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
 
   return {
     registry,
@@ -88,7 +89,7 @@ export function createAdapters(config: Config, logger: Logger) {
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
     toolbox: createToolbox({ memory, http: createHttpCaller() }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
-    signInPlaces: createSignInPlaces({ settings: config.aws, ssm: aws.ssm }),
+    signInPlaces,
     tokens: createTokenVerifier(),
     live: createLiveEvents({ valkey, cipher, logger }),
     limiter: createRequestLimiter(valkey),
@@ -101,7 +102,7 @@ export function createAdapters(config: Config, logger: Logger) {
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,
     history: createHistoryReader(dataConverter.payloadCodecs[0]),
-    operatorSignIn: createOperatorSignIn(aws),
+    operatorSignIn: createOperatorSignIn(signInPlaces),
     temporalClient: temporal.client,
     temporalUiUrl: config.temporal.uiUrl,
     tenantCacheMs: config.tenantCacheMs,

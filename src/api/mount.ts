@@ -6,6 +6,7 @@ import type { Tiers } from '../contracts/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
 import { authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
+import type { WebPage } from './pages/html';
 import { limitRate, tenantLimit } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
@@ -84,18 +85,19 @@ function authorize({ permissions }: Caller, permission: Exclude<Route['access'],
 async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
   if ('headers' in reply) response.set(reply.headers);
   if (route.hasPage) response.vary('Accept');
-  if ('page' in reply) sendPage(response, reply.page);
-  else if ('events' in reply) await sendEvents(response, reply.events, context);
-  else if ('html' in reply) response.status(reply.status ?? route.status).type('html').send(reply.html);
+  if ('events' in reply) await sendEvents(response, reply.events, context);
+  else if ('page' in reply) sendPage(response.status(reply.status ?? route.status), reply.page);
   else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
   else response.status(reply.status).end();
 }
 
 /** A page may hold what others wrote: it loads nothing, runs nothing, and is kept by no cache. */
-function sendPage(response: Response, { html, style }: { html: string; style: string }): void {
+function sendPage(response: Response, { html, style, hasForm = false }: WebPage): void {
   const styleHash = createHash('sha256').update(style).digest('base64');
-  response.set('Content-Security-Policy', `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
+  response.set('Content-Security-Policy', `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action ${hasForm ? "'self'" : "'none'"}; frame-ancestors 'none'`);
   response.set('Cache-Control', 'no-store');
+  // Without it the form's request would not say where it comes from.
+  if (hasForm) response.set('Referrer-Policy', 'same-origin');
   response.type('html').send(html);
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { ServedTenant } from '../contracts/tenant';
 import type { Permission } from '../domain/permissions';
+import type { WebPage } from './pages/html';
 import type { RateLimit } from './rate-limit';
 import type { StreamEntry } from './server-sent-events';
 
@@ -31,12 +32,9 @@ export interface RouteInput<Params, Query, Body> {
 
 export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
-  /** A page, for people. */
-  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly html: string }
   /** Server-sent events; `idle` when nothing has come for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
-  /** HTML, with the style it carries: nothing else of it is loaded or run. */
-  | { readonly page: { readonly html: string; readonly style: string }; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly page: WebPage }
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {

@@ -1,8 +1,9 @@
 import { createPlatformClients } from '../adapters/aws/clients';
-import { createCognitoSignIn, randomPassword } from '../adapters/aws/cognito-sign-in';
+import { createCognitoLogin, createOperatorSignIn } from '../adapters/aws/cognito-login';
+import { randomPassword, setPassword } from '../adapters/aws/passwords';
 import { createTenantRegistry } from '../adapters/aws/tenant-registry';
 import { createTenantUsers } from '../adapters/aws/tenant-users';
-import { loadOperatorPool } from '../adapters/aws/token-issuers';
+import { createSignInPlaces } from '../adapters/aws/token-issuers';
 import type { LocalSettings } from '../contracts/local-settings';
 import { groups } from '../contracts/names';
 import { CliFailure, exitCodes } from './failures';
@@ -17,23 +18,24 @@ export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAcce
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   });
   const aws = createPlatformClients({ region, endpoint });
-  const cognito = createCognitoSignIn(aws);
+  const places = createSignInPlaces({ settings: { region, endpoint }, ssm: aws.ssm });
   const registry = createTenantRegistry(aws);
   const users = createTenantUsers(aws);
 
   return {
     async operatorToken(): Promise<string> {
-      return (await cognito.signIn(await loadOperatorPool(aws), operator)).accessToken;
+      return (await createOperatorSignIn(places).signIn(operator)).accessToken;
     },
 
-    /** Creates the user when there is none, and gives it a new password. @returns access and id token. */
+    /** Creates the user when there is none, and gives it a new password. @returns their id and access token. */
     async userTokens(tenantId: string, email: string, userGroups: readonly string[] = [groups.members]) {
       const pool = (await registry.get(tenantId))?.infrastructure;
       if (!pool) throw new CliFailure(exitCodes.notFound, `There is no tenant ${tenantId} yet, or no more.`, `Create it with: tenure tenant create ${tenantId}`);
       const password = randomPassword();
       const { userId } = await users.create(pool.userPoolId, { email, groups: userGroups });
-      await cognito.setPassword(pool.userPoolId, { email, password });
-      return { userId, ...(await cognito.signIn(pool, { email, password })) };
+      await setPassword(aws.cognito, pool.userPoolId, { email, password });
+      const { accessToken } = await createCognitoLogin(places.tenant(pool)).signIn({ email, password });
+      return { userId, accessToken };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { randomPassword } from '../adapters/aws/cognito-sign-in';
+import { randomPassword } from '../adapters/aws/passwords';
 import { bootstrapPlatform, createOperator } from '../bootstrap';
 import { loadConfig } from '../config';
 import type { LocalSettings } from '../contracts/local-settings';

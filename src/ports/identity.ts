@@ -35,8 +35,8 @@ export interface SignInPlaces {
 
 /** Signs operators in where they have a browser and nothing else. */
 export interface OperatorSignIn {
-  /** @throws DomainError `auth/unauthenticated` when e-mail or password are wrong; `dependency/unavailable` */
-  signIn(operator: { readonly email: string; readonly password: string }): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number }>;
+  /** @returns the token, and until when it is good (ISO 8601). @throws DomainError `auth/unauthenticated` when e-mail or password are wrong; `dependency/unavailable` */
+  signIn(operator: { readonly email: string; readonly password: string }): Promise<{ readonly accessToken: string; readonly expiresAt: string }>;
 }
 
 export interface TokenIssuers {

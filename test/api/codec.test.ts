@@ -2,7 +2,6 @@ import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
 import { AdminRemoveUserFromGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { defaultPayloadConverter, type Payload, toPayloads } from '@temporalio/common';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
-import { createOperatorSignIn } from '../../src/adapters/aws/cognito-sign-in';
 import { loadOperatorPool } from '../../src/adapters/aws/token-issuers';
 import { loadConfig } from '../../src/config';
 import { groups, workflowIds } from '../../src/contracts/names';
@@ -70,7 +69,7 @@ it("refuses tenants' administrators, and operators without the permission", asyn
   const former = await signUpOperator();
   const { userPoolId } = await loadOperatorPool(aws);
   await aws.cognito.send(new AdminRemoveUserFromGroupCommand({ UserPoolId: userPoolId, Username: former.email, GroupName: groups.operators }));
-  const { accessToken } = await createOperatorSignIn(aws).signIn(former);
+  const { accessToken } = await api.adapters.operatorSignIn.signIn(former);
   expect((await decode([sealed], { token: accessToken })).body).toMatchObject({ status: 403, code: 'auth/forbidden' });
 });
 

@@ -1,11 +1,10 @@
 import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { CreateUserPoolClientCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
-import { createCognitoSignIn } from '../../src/adapters/aws/cognito-sign-in';
 import { createTokenIssuers } from '../../src/adapters/aws/token-issuers';
 import { loadConfig } from '../../src/config';
 import type { ServedTenant } from '../../src/contracts/tenant';
-import type { Account } from './accounts';
+import { type Account, signIn } from './accounts';
 
 const config = loadConfig();
 const aws = createPlatformClients(config.aws);
@@ -45,5 +44,5 @@ export async function ofOtherClient({ infrastructure: { userPoolId } }: ServedTe
     new CreateUserPoolClientCommand({ UserPoolId: userPoolId, ClientName: 'another', ExplicitAuthFlows: ['ALLOW_USER_PASSWORD_AUTH'] }),
   );
   const pool = { userPoolId, userPoolClientId: UserPoolClient?.ClientId ?? '' };
-  return (await createCognitoSignIn(aws).signIn(pool, account)).accessToken;
+  return (await signIn(pool, account)).accessToken;
 }

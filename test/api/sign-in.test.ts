@@ -7,7 +7,7 @@ import {
   VerifySoftwareTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { createCognitoLogin, type Answerer, type Challenge } from '../../src/adapters/aws/cognito-login';
-import { randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { randomPassword } from '../../src/adapters/aws/passwords';
 import { groups } from '../../src/contracts/names';
 import type { SignIn } from '../../src/contracts/sign-in';
 import type { ServedTenant } from '../../src/contracts/tenant';

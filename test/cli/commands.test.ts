@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AdminCreateUserCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { z } from 'zod';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
-import { randomPassword } from '../../src/adapters/aws/cognito-sign-in';
+import { randomPassword } from '../../src/adapters/aws/passwords';
 import { BackupSummary } from '../../src/contracts/backup';
 import { SignedCertificate } from '../../src/contracts/certificate';
 import { OwnedResource } from '../../src/contracts/inventory';

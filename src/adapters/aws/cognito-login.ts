@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 import { DomainError } from '../../contracts/errors';
 import type { SignIn } from '../../contracts/sign-in';
+import type { OperatorSignIn, SignInPlaces } from '../../ports/identity';
 import { clientDefaults } from './clients';
 import { isAwsError, translatingFailures } from './failures';
 
@@ -32,8 +33,11 @@ export interface LoginTokens {
 }
 
 export interface CognitoLogin {
-  /** @throws DomainError `auth/unauthenticated` when user name, password or answers are wrong. */
-  signIn(user: { email: string; password: string }, answer: Answerer): Promise<LoginTokens>;
+  /**
+   * @param answer - what Cognito asks beyond the password is refused without it.
+   * @throws DomainError `auth/unauthenticated` when user name, password or answers are wrong.
+   */
+  signIn(user: { email: string; password: string }, answer?: Answerer): Promise<LoginTokens>;
   /** @throws DomainError `auth/unauthenticated` when the login has ended. */
   renew(refreshToken: string): Promise<LoginTokens>;
   /** Ends the login: its refresh token is good for nothing any more. */
@@ -45,6 +49,11 @@ type Step = Pick<InitiateAuthCommandOutput, 'AuthenticationResult' | 'ChallengeN
 
 /** Refusals of an answer that may be given again. */
 const mayAnswerAgain = ['InvalidPasswordException', 'CodeMismatchException', 'EnableSoftwareTokenMFAException', 'PasswordHistoryPolicyViolationException'];
+
+const onlyPassword: Answerer = ({ kind }) => {
+  const why = kind === 'new-password' ? 'Set your own password first: this one was only for the invitation.' : 'More than a password is needed: sign in with `tenure login`.';
+  return Promise.reject(new DomainError('auth/unauthenticated', why));
+};
 
 /** Signs people in, as Cognito's own pages do: it needs no credentials of AWS. */
 export function createCognitoLogin({ region, endpoint, clientId: ClientId }: Pick<SignIn, 'region' | 'endpoint' | 'clientId'>): CognitoLogin {
@@ -102,7 +111,7 @@ export function createCognitoLogin({ region, endpoint, clientId: ClientId }: Pic
   }
 
   return {
-    async signIn({ email, password }, answer) {
+    async signIn({ email, password }, answer = onlyPassword) {
       try {
         const AuthParameters = { USERNAME: email, PASSWORD: password };
         let step: Step = await cognito.send(new InitiateAuthCommand({ AuthFlow: 'USER_PASSWORD_AUTH', ClientId, AuthParameters }));
@@ -137,11 +146,18 @@ function tokensOf({ AuthenticationResult: result }: Step): LoginTokens {
   };
 }
 
-/** In the words of Tenure's table; Cognito says the same of a user that does not exist as of a wrong password. */
+/** As an operator, on the operators' pool. */
+export const createOperatorSignIn = (places: Pick<SignInPlaces, 'operators'>): OperatorSignIn => ({
+  signIn: async (operator) => createCognitoLogin(await places.operators()).signIn(operator),
+});
+
+/** In the words of Tenure's table. Of a user that does not exist it says the same as of a wrong password. */
 function refusalOf(error: unknown, message?: string): unknown {
+  if (isAwsError(error, 'UserNotFoundException') || (isAwsError(error, 'NotAuthorizedException') && error.message.startsWith('Incorrect username or password')))
+    return new DomainError('auth/unauthenticated', 'User name or password are wrong.', { cause: error });
   if (isAwsError(error, 'PasswordResetRequiredException'))
     return new DomainError('auth/unauthenticated', 'An administrator has reset your password: ask for an invitation.', { cause: error });
-  if (isAwsError(error, 'NotAuthorizedException', 'UserNotFoundException', 'ExpiredCodeException', 'UserNotConfirmedException', 'ResourceNotFoundException'))
+  if (isAwsError(error, 'NotAuthorizedException', 'ExpiredCodeException', 'UserNotConfirmedException', 'ResourceNotFoundException'))
     return new DomainError('auth/unauthenticated', message ?? `Cognito refused the sign-in: ${(error).message}`, { cause: error });
   return error;
 }

@@ -12,8 +12,8 @@ import {
   paginateListUsers,
 } from '@aws-sdk/client-cognito-identity-provider';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
-import { randomPassword } from './cognito-sign-in';
 import { isAwsError } from './failures';
+import { randomPassword } from './passwords';
 
 /** @returns whether it was done; `false` when AWS answered with that error. */
 async function unlessError(request: Promise<unknown>, name: string): Promise<boolean> {

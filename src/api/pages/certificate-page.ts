@@ -1,5 +1,5 @@
 import type { DeletionCertificate, RehearsalEvidence, SignedCertificate } from '../../contracts/certificate';
-import { type Html, html } from './html';
+import { type Html, html, type WebPage } from './html';
 
 const style = `
 :root { color-scheme: light; --ink: #1c2024; --soft: #60646c; --line: #d9dbe0; --tint: #f4f5f7; --good: #1a7f4b }
@@ -30,7 +30,7 @@ thead { display: table-header-group }
 `;
 
 /** A certificate as a page to read and print. It shows what was signed; the file is what can be verified. */
-export function certificatePage({ certificate, key, signature }: SignedCertificate): { html: string; style: string } {
+export function certificatePage({ certificate, key, signature }: SignedCertificate): WebPage {
   const body = html`<!doctype html>
 <html lang="en">
 <head>

@@ -3,6 +3,15 @@ export interface Html {
   readonly html: string;
 }
 
+/** What a route answers people with. */
+export interface WebPage {
+  readonly html: string;
+  /** The one style it has, as it stands in `html`: nothing else of the page is loaded or run. */
+  readonly style: string;
+  /** Whether it has forms, which it may send to this API only. */
+  readonly hasForm?: boolean;
+}
+
 type Part = string | number | Html | readonly Html[];
 
 /** A piece of a page. Whatever is put into it is escaped, unless it is a piece of a page itself. */

@@ -1,4 +1,4 @@
-import { type Html, html } from './html';
+import { type Html, html, type WebPage } from './html';
 
 /** What the page says, besides asking who you are. */
 export interface SignInPage {
@@ -9,29 +9,25 @@ export interface SignInPage {
   readonly temporalUiUrl: string | undefined;
 }
 
-/** No scripts, and nothing from elsewhere. */
-export const signInPageHeaders = {
-  'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'Cache-Control': 'no-store',
-  // Without it the form's request would not say where it comes from.
-  'Referrer-Policy': 'same-origin',
-} as const;
+const style = `
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem; color: #1c1917; background: #fafaf9 }
+label { display: block; margin: 1rem 0 .25rem } input { font: inherit; width: 100%; padding: .5rem; box-sizing: border-box; border: 1px solid #78716c; border-radius: 4px }
+button { font: inherit; margin-top: 1.25rem; padding: .5rem 1.25rem; border: 0; border-radius: 4px; background: #1d4ed8; color: #fff }
+code { background: #e7e5e4; padding: .1rem .3rem; border-radius: 3px } .refusal { color: #b91c1c }
+`;
 
-export const signInPage = (page: SignInPage): string => html`<!doctype html>
+export const signInPage = (page: SignInPage): WebPage => ({ html: textOf(page).html, style, hasForm: true });
+
+const textOf = (page: SignInPage): Html => html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Tenure: read workflow histories</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem; color: #1c1917; background: #fafaf9 }
-  label { display: block; margin: 1rem 0 .25rem } input { font: inherit; width: 100%; padding: .5rem; box-sizing: border-box; border: 1px solid #78716c; border-radius: 4px }
-  button { font: inherit; margin-top: 1.25rem; padding: .5rem 1.25rem; border: 0; border-radius: 4px; background: #1d4ed8; color: #fff }
-  code { background: #e7e5e4; padding: .1rem .3rem; border-radius: 3px } .refusal { color: #b91c1c }
-</style>
+<style>${{ html: style }}</style>
 <h1>Read workflow histories</h1>
 ${page.signedIn ? signedIn(page.signedIn, page) : form(page)}
 </html>
-`.html;
+`;
 
 const form = ({ refusal }: SignInPage): Html => html`<p>What workflows hold is encrypted. Sign in as an operator, and this browser shows it in the Temporal UI for an hour.</p>
 ${refusal === undefined ? '' : html`<p class="refusal" role="alert">${refusal}</p>`}

@@ -5,7 +5,7 @@ import { operatorCookie, rateBuckets } from '../../contracts/names';
 import type { HistoryReader } from '../../ports/history';
 import type { OperatorSignIn } from '../../ports/identity';
 import type { RequestLimiter } from '../../ports/request-limiter';
-import { signInPage, signInPageHeaders } from '../pages/sign-in-page';
+import { signInPage } from '../pages/sign-in-page';
 import { limitRate } from '../rate-limit';
 import { type Caller, operatorRoute, publicRoute, type Reply, type Route, type RouteInput } from '../route';
 
@@ -67,7 +67,7 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
       isPage: true,
       response: z.never(),
       status: 200,
-      handle: (input) => Promise.resolve({ headers: signInPageHeaders, html: page(input) }),
+      handle: (input) => Promise.resolve({ page: page(input) }),
     }),
     publicRoute({
       method: 'post',
@@ -84,13 +84,14 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
         refuseOtherOrigins(header);
         try {
           await limitRate(limiter, guessing(body.email));
-          const { accessToken, expiresInSeconds } = await operatorSignIn.signIn(body);
-          const signedIn = { email: body.email, until: new Date(Date.now() + expiresInSeconds * 1_000) };
-          return { headers: { ...signInPageHeaders, 'Set-Cookie': cookie(accessToken, expiresInSeconds, sameSite(header, temporalUiUrl)) }, html: page(input, { signedIn }) };
+          const { accessToken, expiresAt } = await operatorSignIn.signIn(body);
+          const until = new Date(expiresAt);
+          const maxAgeSeconds = Math.floor((until.getTime() - Date.now()) / 1_000);
+          return { headers: { 'Set-Cookie': cookie(accessToken, maxAgeSeconds, sameSite(header, temporalUiUrl)) }, page: page(input, { signedIn: { email: body.email, until } }) };
         } catch (error) {
           const code = codeOf(error);
           if (code !== 'auth/unauthenticated' && code !== 'request/rate-limited') throw error;
-          return { status: errors[code].status, headers: signInPageHeaders, html: page(input, { refusal: publicFailure(error, code).message }) };
+          return { status: errors[code].status, page: page(input, { refusal: publicFailure(error, code).message }) };
         }
       },
     }),
@@ -101,7 +102,7 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
       isPage: true,
       response: z.never(),
       status: 200,
-      handle: (input) => Promise.resolve({ headers: { ...signInPageHeaders, 'Set-Cookie': cookie('', 0, sameSite(input.header, temporalUiUrl)) }, html: page(input) }),
+      handle: (input) => Promise.resolve({ headers: { 'Set-Cookie': cookie('', 0, sameSite(input.header, temporalUiUrl)) }, page: page(input) }),
     }),
   ];
 };

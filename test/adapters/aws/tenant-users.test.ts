@@ -1,5 +1,6 @@
-import { createCognitoSignIn } from '../../../src/adapters/aws/cognito-sign-in';
-import { createTokenIssuers } from '../../../src/adapters/aws/token-issuers';
+import { createCognitoLogin, createOperatorSignIn } from '../../../src/adapters/aws/cognito-login';
+import { setPassword } from '../../../src/adapters/aws/passwords';
+import { createSignInPlaces, createTokenIssuers } from '../../../src/adapters/aws/token-issuers';
 import { ensureOperator } from '../../../src/adapters/aws/platform';
 import type { ServedTenant } from '../../../src/contracts/tenant';
 import { bootstrapPlatform } from '../../../src/bootstrap';
@@ -12,6 +13,7 @@ beforeAll(async () => {
 });
 
 const claimsOf = (token: string): unknown => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+const places = createSignInPlaces({ settings, ssm: aws.ssm });
 const password = 'Correct-horse-battery-9';
 
 it('creates a user once, in the groups, who can then sign in to this pool', async () => {
@@ -22,9 +24,8 @@ it('creates a user once, in the groups, who can then sign in to this pool', asyn
   expect(ann).toMatchObject({ enabled: true });
   expect([...ann.groups].sort()).toEqual(['administrators', 'members']);
 
-  const signIn = createCognitoSignIn(aws);
-  await signIn.setPassword(infrastructure.userPoolId, { email: 'ann@example.com', password });
-  const { accessToken } = await signIn.signIn(infrastructure, { email: 'ann@example.com', password });
+  await setPassword(aws.cognito, infrastructure.userPoolId, { email: 'ann@example.com', password });
+  const { accessToken } = await createCognitoLogin(places.tenant(infrastructure)).signIn({ email: 'ann@example.com', password });
   const { issuer, clientIds: [clientId], jwksUrl } = createTokenIssuers({ settings, ssm: aws.ssm }).tenant(infrastructure);
   expect(claimsOf(accessToken)).toMatchObject({ sub: ann.userId, iss: issuer, client_id: clientId, token_use: 'access' });
   expect(((await (await fetch(jwksUrl)).json()) as { keys: unknown[] }).keys).not.toHaveLength(0);
@@ -43,8 +44,8 @@ it('lists every user of a pool, page by page', async () => {
 it('makes operators who sign in to their own pool, and renews their password', async () => {
   const issuers = createTokenIssuers({ settings, ssm: aws.ssm });
   for (const secret of [password, `${password}-new`]) {
-    const pool = await ensureOperator(aws, { email: 'op@example.com', password: secret });
-    const { accessToken } = await createCognitoSignIn(aws).signIn(pool, { email: 'op@example.com', password: secret });
+    await ensureOperator(aws, { email: 'op@example.com', password: secret });
+    const { accessToken } = await createOperatorSignIn(places).signIn({ email: 'op@example.com', password: secret });
     expect(claimsOf(accessToken)).toMatchObject({ iss: (await issuers.operators()).issuer, 'cognito:groups': ['operators'] });
   }
 });

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
-import { createCognitoSignIn, randomPassword } from '../../../src/adapters/aws/cognito-sign-in';
+import { randomPassword } from '../../../src/adapters/aws/passwords';
 import { createTokenIssuers, loadOperatorPool } from '../../../src/adapters/aws/token-issuers';
 import { createTokenVerifier } from '../../../src/adapters/cognito-tokens/token-verifier';
 import { createOperator } from '../../../src/bootstrap';
@@ -12,6 +12,7 @@ import { loadConfig } from '../../../src/config';
 import { codeOf } from '../../../src/contracts/errors';
 import { groups } from '../../../src/contracts/names';
 import type { TokenIssuer } from '../../../src/ports/identity';
+import { signIn } from '../../api/accounts';
 
 type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
 type Answer = readonly [status: number, body: string];
@@ -164,7 +165,7 @@ describe('of Cognito', () => {
   it('an access token is taken, an id token is not', async () => {
     const login = { email: `${randomUUID()}@example.com`, password: randomPassword() };
     await createOperator(config, login);
-    const signedIn = await createCognitoSignIn(aws).signIn(await loadOperatorPool(aws), login);
+    const signedIn = await signIn(await loadOperatorPool(aws), login);
     const operators = await createTokenIssuers({ settings: config.aws, ssm: aws.ssm }).operators();
     const verifier = createTokenVerifier();
     const verified = await verifier.verify(signedIn.accessToken, operators);
