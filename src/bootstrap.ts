@@ -20,7 +20,7 @@ export async function bootstrapPlatform(config: Config): Promise<void> {
   const connection = await Connection.connect(connectionOptions(config.temporal));
   try {
     await ensureSearchAttributes(connection, config.temporal.namespace);
-    // What is there stays as it is: an operator may have paused it. They are asked nothing: there is nothing to encrypt.
+    // What is there stays as it is: an operator may have paused it.
     await createSchedules(new Client({ connection, namespace: config.temporal.namespace })).ensure(platformOwner);
   } finally {
     await connection.close();

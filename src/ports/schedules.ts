@@ -32,7 +32,8 @@ export interface Schedules {
   /** @throws DomainError `maintenance/not-found`. */
   resume(owner: string, name: MaintenanceJobName, note: string): Promise<void>;
   /**
-   * Runs the job now, whether its schedule is paused or not. What is sent along shows in the Temporal UI.
+   * Runs the job now, whether its schedule is paused or not: its schedule starts it, unless it is asked something, which a
+   * schedule cannot pass on. Who wanted it and why is in the run's history.
    * @throws DomainError `maintenance/not-found`, `maintenance/running`.
    */
   run(owner: string, name: MaintenanceJobName, byHand: { who: string; why: string; request: PlatformJobRequest }): Promise<MaintenanceRun>;

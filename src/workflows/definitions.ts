@@ -33,6 +33,8 @@ export const closeSession = defineSignal('closeSession');
 export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');
 /** It goes on where it rests. */
 export const releaseSession = defineSignal('releaseSession');
+/** Stays in the history of a run of the maintenance that an operator had its schedule start: nobody handles it. */
+export const startedByHand = defineSignal<[{ who: string; why: string }]>('startedByHand');
 export const readSession = defineQuery<SessionView>('session');
 /** Name under which clients start the workflow. */
 export const sessionWorkflow = 'session';

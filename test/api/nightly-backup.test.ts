@@ -4,7 +4,7 @@ import { createExpiryActivities } from '../../src/activities/maintenance/expiry'
 import { callerAccount } from '../../src/adapters/aws/tenant-access';
 import type { BackupSummary } from '../../src/contracts/backup';
 import { newId } from '../../src/contracts/ids';
-import type { Finding } from '../../src/contracts/maintenance';
+import type { Finding, MaintenanceView } from '../../src/contracts/maintenance';
 import { objectKeys, operationIds, platformResources, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { aws, newTenantId, waiting } from '../adapters/aws/tenants';
@@ -28,9 +28,9 @@ afterAll(async () => {
 
 /** Runs the tenant's nightly backup now, as an operator would. */
 async function backUpNow(tenantId: string): Promise<unknown> {
-  const { status } = await api.send('/api/v1/maintenance/backup/run', { method: 'POST', token: operator.accessToken, body: { reason: 'a test', tenantId } });
+  const { status, body } = await api.send<MaintenanceView>('/api/v1/maintenance/backup/run', { method: 'POST', token: operator.accessToken, body: { reason: 'a test', tenantId } });
   expect(status).toBe(202);
-  return api.adapters.temporalClient.workflow.getHandle(workflowIds.maintenanceByHand(tenantId, 'backup')).result();
+  return api.adapters.temporalClient.workflow.getHandle(body.lastRun?.workflowId ?? '').result();
 }
 
 async function putPart(tenantId: string, backupId: string): Promise<void> {

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
-  type Client,
+  Client,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   ScheduleNotFoundError,
@@ -13,16 +14,21 @@ import type { MaintenanceRun, PausedSchedule } from '../../contracts/maintenance
 import { type MaintenanceJobName, maintenanceJobs, scheduleIds, searchAttributes, taskQueues, tenantOfWork, workflowIds } from '../../contracts/names';
 import { jobsOf, type MaintenanceJob } from '../../domain/maintenance';
 import type { Schedules, ScheduleState } from '../../ports/schedules';
+import { startedByHand } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
 const answerWithinMs = 10_000;
+const lookAgainMs = 50;
 
 /** What runs by the clock. See docs/decisions/0034-maintenance-schedules.md. */
 export function createSchedules(client: Client): Schedules {
   const calling = <T>(call: () => Promise<T>) => translating(() => client.withDeadline(Date.now() + answerWithinMs, call));
   const handleOf = (owner: string, name: MaintenanceJobName) => client.schedule.getHandle(scheduleIds.of(owner, name));
   const namesOf = (owner: string) => [...jobsOf(owner).keys()];
+
+  /** Without keys: a schedule, and what it starts by the clock, hold ids only, and can be read by whoever sees the Temporal UI. */
+  const open = new Client({ connection: client.connection, namespace: client.options.namespace });
 
   const describe = (owner: string, name: MaintenanceJobName) => calling(() => ifThere(handleOf(owner, name).describe()));
 
@@ -31,11 +37,42 @@ export function createSchedules(client: Client): Schedules {
     if (!found) throw new DomainError('maintenance/not-found', `There is no schedule ${scheduleIds.of(owner, name)}.`);
   }
 
+  const isRunning = async (workflowId: string) => (await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId).describe())))?.status.name === 'RUNNING';
+
+  /** Has the schedule start a run, as the clock would. @param before - the schedule as it was. */
+  async function triggered(owner: string, name: MaintenanceJobName, before: ScheduleDescription): Promise<MaintenanceRun> {
+    const runIdOf = ({ action }: ScheduleDescription['info']['recentActions'][number]) => action.workflow.firstExecutionRunId;
+    const known = new Set(before.info.recentActions.map(runIdOf));
+    await steer(owner, name, (handle) => handle.trigger('SKIP'));
+    for (const giveUpAtMs = Date.now() + answerWithinMs; ; ) {
+      const info = (await describe(owner, name))?.info;
+      const run = info?.recentActions.find((action) => !known.has(runIdOf(action)));
+      if (run) return { workflowId: run.action.workflow.workflowId, startedAt: run.takenAt.toISOString(), outcome: 'running' };
+      if ((info?.numActionsSkippedOverlap ?? 0) > before.info.numActionsSkippedOverlap) throw runsAlready(owner, name);
+      if (Date.now() > giveUpAtMs) throw new DomainError('dependency/unavailable', `Temporal has not started ${name} of ${owner} yet: see whether it runs before you try again.`);
+      await delay(lookAgainMs);
+    }
+  }
+
+  /** A schedule cannot pass on what a run is asked: it is a run beside it, of which there is one at a time. */
+  async function runAsked({ owner, name, job }: Omit<NewSchedule, 'paused'>, { who, why, request }: Parameters<Schedules['run']>[2]): Promise<MaintenanceRun> {
+    const workflowId = workflowIds.maintenanceByHand(owner, name);
+    const action = actionOf({ owner, name, job });
+    const start = { ...action, workflowId, args: [{ ...action.args[0], ...request }], staticDetails: `Started by ${who}: ${why}`, memo: { who, why } };
+    try {
+      await calling(() => client.workflow.start(action.workflowType, { ...start, workflowIdConflictPolicy: 'FAIL', workflowIdReusePolicy: 'ALLOW_DUPLICATE' }));
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) throw runsAlready(owner, name);
+      throw error;
+    }
+    return { workflowId, startedAt: new Date().toISOString(), outcome: 'running' };
+  }
+
   return {
     async ensure(owner, paused = []) {
       const created: MaintenanceJobName[] = [];
       for (const [name, job] of jobsOf(owner)) {
-        const isNew = await calling(() => unlessThere(client.schedule.create(optionsOf({ owner, name, job, paused: paused.find((one) => one.name === name) }))));
+        const isNew = await calling(() => unlessThere(open.schedule.create(optionsOf({ owner, name, job, paused: paused.find((one) => one.name === name) }))));
         if (isNew) created.push(name);
       }
       return created;
@@ -63,17 +100,12 @@ export function createSchedules(client: Client): Schedules {
       const job = jobsOf(owner).get(name);
       const description = job && (await describe(owner, name));
       if (!description) throw new DomainError('maintenance/not-found', `There is no schedule ${scheduleIds.of(owner, name)}.`);
-      if (description.info.runningActions.length > 0) throw runsAlready(owner, name);
-      const workflowId = workflowIds.maintenanceByHand(owner, name);
-      const action = actionOf({ owner, name, job });
-      const start = { ...action, workflowId, args: [{ ...action.args[0], ...request }], staticDetails: `Started by ${who}: ${why}`, memo: { who, why } };
-      try {
-        await calling(() => client.workflow.start(action.workflowType, { ...start, workflowIdConflictPolicy: 'FAIL', workflowIdReusePolicy: 'ALLOW_DUPLICATE' }));
-      } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) throw runsAlready(owner, name);
-        throw error;
-      }
-      return { workflowId, startedAt: new Date().toISOString(), outcome: 'running' };
+      if (description.info.runningActions.length > 0 || (await isRunning(workflowIds.maintenanceByHand(owner, name)))) throw runsAlready(owner, name);
+      if (Object.keys(request).length > 0) return runAsked({ owner, name, job }, { who, why, request });
+      const run = await triggered(owner, name, description);
+      // In its history for whoever looks it up; one that is over by now was seen by nobody.
+      await unlessMissing(() => calling(() => client.workflow.getHandle(run.workflowId).signal(startedByHand, { who, why })));
+      return run;
     },
 
     async lastRun(owner, name) {

@@ -67,43 +67,34 @@ const steeringRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
     body: PlatformJobRequest.extend(Steer.shape),
     response: MaintenanceView,
     status: 202,
-    async handle({ params: { name }, body: { reason, tenantId, ...request }, caller }) {
+    async handle({ params: { name }, body: { reason, tenantId, ...request }, caller, logger }) {
       if (tenantId !== undefined && Object.keys(request).length > 0)
         throw new InvalidRequest([{ path: 'body', message: "a tenant's job takes a reason only" }]);
       const owner = ownerOf({ tenantId });
       const lastRun = await deps.schedules.run(owner, name, { who: whoIs(caller), why: reason, request });
+      logger.info({ job: name, owner, who: whoIs(caller), why: reason, workflowId: lastRun.workflowId }, 'maintenance is run by hand');
       return { body: { ...(await mustView(deps, owner, name)), lastRun } };
     },
   }),
-  operatorRoute({
-    method: 'post',
-    path: '/api/v1/maintenance/{name}/pause',
-    summary: 'Pause a job: it stays paused until it is resumed, over restarts and deploys too',
-    permission: 'write:maintenance',
-    params: JobPath,
-    body: Steer,
-    response: MaintenanceView,
-    status: 200,
-    async handle({ params: { name }, body, caller }) {
-      await deps.schedules.pause(ownerOf(body), name, pauseNote(whoIs(caller), body.reason));
-      return { body: await mustView(deps, ownerOf(body), name) };
-    },
-  }),
-  operatorRoute({
-    method: 'post',
-    path: '/api/v1/maintenance/{name}/resume',
-    summary: 'Let a job run by the clock again',
-    permission: 'write:maintenance',
-    params: JobPath,
-    body: Steer,
-    response: MaintenanceView,
-    status: 200,
-    async handle({ params: { name }, body, caller }) {
-      await deps.schedules.resume(ownerOf(body), name, resumeNote(whoIs(caller), body.reason));
-      return { body: await mustView(deps, ownerOf(body), name) };
-    },
-  }),
+  steeringRoute(deps, 'pause', 'Pause a job: it stays paused until it is resumed, over restarts and deploys too', pauseNote),
+  steeringRoute(deps, 'resume', 'Let a job run by the clock again', resumeNote),
 ];
+
+const steeringRoute = (deps: MaintenanceRoutesDeps, verb: 'pause' | 'resume', summary: string, noteOf: (who: string, why: string) => string): Route =>
+  operatorRoute({
+    method: 'post',
+    path: `/api/v1/maintenance/{name}/${verb}`,
+    summary,
+    permission: 'write:maintenance',
+    params: JobPath,
+    body: Steer,
+    response: MaintenanceView,
+    status: 200,
+    async handle({ params: { name }, body, caller }) {
+      await deps.schedules[verb](ownerOf(body), name, noteOf(whoIs(caller), body.reason));
+      return { body: await mustView(deps, ownerOf(body), name) };
+    },
+  });
 
 async function mustView(deps: MaintenanceRoutesDeps, owner: string, name: MaintenanceJobName): Promise<MaintenanceView> {
   const state = (await deps.schedules.list(owner)).find((one) => one.name === name);

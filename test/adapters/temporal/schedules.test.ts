@@ -1,3 +1,5 @@
+import { Client } from '@temporalio/client';
+import { decodeFromPayloadsAtIndex, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow';
 import { createScheduleActivities } from '../../../src/activities/lifecycle/schedules';
 import { createTemporalClient } from '../../../src/adapters/temporal/connection';
 import { createSchedules } from '../../../src/adapters/temporal/schedules';
@@ -74,6 +76,49 @@ it('rests with its tenant, and what a person paused stays paused after it', asyn
   }
   expect((await schedules.list(resting)).every(({ paused, note }) => !paused && note.startsWith(`Resumed by operation ${operationId}`))).toBe(true);
   expect(await schedules.list(audited)).toContainEqual(expect.objectContaining({ name, paused: true, note: 'Paused by ann: an audit' }));
+});
+
+describe('run by hand', () => {
+  const byHand = { who: 'operator ann', why: 'an audit', request: {} };
+  const asked = { ...byHand, request: { repair: true } };
+
+  it('is started by its schedule, paused or not, one at a time, and keeps who wanted it and why', async () => {
+    const tenantId = newTenantId();
+    await schedules.ensure(tenantId);
+    await schedules.pause(tenantId, name, pauseNote('ann', 'an audit'));
+    const run = await schedules.run(tenantId, name, byHand);
+    const { info, state } = await handleOf(tenantId).describe();
+    expect([...info.recentActions, ...info.runningActions.map((action) => ({ action }))].map(({ action }) => action.workflow.workflowId)).toEqual([run.workflowId, run.workflowId]);
+    expect(state).toMatchObject({ paused: true, note: 'Paused by ann: an audit' });
+    for (const again of [byHand, asked]) await expect(schedules.run(tenantId, name, again)).rejects.toMatchObject({ code: 'maintenance/running' });
+    expect((await handleOf(tenantId).describe()).info).toMatchObject({ numActionsTaken: 1, numActionsSkippedOverlap: 0 });
+    const { events } = await temporal.client.workflow.getHandle(run.workflowId).fetchHistory();
+    const [signal] = (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signalled }) => signalled ?? []);
+    expect(signal?.signalName).toBe('startedByHand');
+    expect(await decodeFromPayloadsAtIndex(loadDataConverter(dataConverter), 0, signal?.input?.payloads)).toEqual({ who: 'operator ann', why: 'an audit' });
+    await schedules.delete(tenantId);
+  });
+
+  it('is a run beside the schedule when it is asked something, and keeps the schedule from another', async () => {
+    const tenantId = newTenantId();
+    await schedules.ensure(tenantId);
+    expect(await schedules.run(tenantId, name, asked)).toMatchObject({ workflowId: workflowIds.maintenanceByHand(tenantId, name) });
+    for (const again of [byHand, asked]) await expect(schedules.run(tenantId, name, again)).rejects.toMatchObject({ code: 'maintenance/running' });
+    expect((await handleOf(tenantId).describe()).info.numActionsTaken).toBe(0);
+    await schedules.delete(tenantId);
+    const { status, memo } = await temporal.client.workflow.getHandle(workflowIds.maintenanceByHand(tenantId, name)).describe();
+    expect([status.name, memo]).toEqual(['TERMINATED', { who: 'operator ann', why: 'an audit' }]);
+  });
+});
+
+it('can be read without a key: it holds ids, and what it is for', async () => {
+  const tenantId = newTenantId();
+  await schedules.ensure(tenantId);
+  const keyless = new Client({ connection: temporal.client.connection });
+  expect(await keyless.schedule.getHandle(scheduleIds.of(tenantId, name)).describe()).toMatchObject({
+    memo: { owner: tenantId, summary: 'Close sessions that have been idle for long' },
+    action: { args: [{ tenantId }], staticSummary: `Close sessions that have been idle for long (${tenantId})` },
+  });
 });
 
 it('says that there is no such schedule', async () => {
