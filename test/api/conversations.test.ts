@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { type ClosedSessions, createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
 import { modelControl } from '../../src/local/model/control';
 import type { SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
@@ -29,18 +31,20 @@ let api: RunningApi;
 let impatient: RunningApi;
 let stopWorkers: () => Promise<void>;
 let tenant: ServedTenant;
+/** Nobody else talks to its agent. */
+let quiet: ServedTenant;
 let alice: Account;
 let bob: Account;
 let administrator: Account;
 
 beforeAll(async () => {
-  [api, impatient, tenant] = await Promise.all([startApi(), startApi({ answerTimeoutMs: 100 }), newTenant()]);
+  [api, impatient, tenant, quiet] = await Promise.all([startApi(), startApi({ answerTimeoutMs: 100 }), newTenant(), newTenant()]);
   [alice, bob, administrator] = await Promise.all([
     signUp(tenant, [groups.members]),
     signUp(tenant, [groups.members]),
     signUp(tenant, [groups.administrators]),
   ]);
-  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId, quiet.tenantId]);
 }, 120_000);
 afterAll(async () => {
   await stopWorkers();
@@ -310,5 +314,47 @@ describe("AgentCore Runtime's contract", () => {
   it('is healthy', async () => {
     const { status, body } = await api.send<{ status: string; time_of_last_update: number }>('/ping');
     expect([status, body.status, Number.isInteger(body.time_of_last_update)]).toEqual([200, 'Healthy', true]);
+  });
+});
+
+describe('a session nobody talks in any more', () => {
+  let token: string;
+  beforeAll(async () => ({ accessToken: token } = await signUp(quiet, [groups.members])));
+
+  const askQuietly = (body: object) => api.send<AgentAnswer & { code?: string }>(`/api/v1/tenant/${quiet.tenantId}/agent`, { method: 'POST', token, body });
+  const ref = (sessionId: string) => ({ tenantId: quiet.tenantId, sessionId });
+  const typesOf = async (sessionId: string) => (await api.adapters.log.read(ref(sessionId), { after: 0 })).map(({ type }) => type);
+
+  async function talk(): Promise<{ sessionId: string; lastAtMs: number }> {
+    const { sessionId } = (await askQuietly({ prompt: 'hello' })).body;
+    return { sessionId, lastAtMs: Date.parse((await api.adapters.log.last(ref(sessionId)))?.at ?? '') };
+  }
+
+  async function closeIdleSince(idleSinceMs: number, nowMs: number): Promise<ClosedSessions> {
+    const activities = createStaleSessionActivities({ ...api.adapters, sessionIdleMs: nowMs - idleSinceMs });
+    const now = jest.spyOn(Date, 'now').mockReturnValue(nowMs);
+    try {
+      return await new MockActivityEnvironment().run<[{ tenantId: string }], ClosedSessions, typeof activities.closeStaleSessions>((input) => activities.closeStaleSessions(input), { tenantId: quiet.tenantId });
+    } finally {
+      now.mockRestore();
+    }
+  }
+
+  async function countRunning(): Promise<number> {
+    let running = 0;
+    for await (const { sessionId } of api.adapters.sessionWorkflows.running(quiet.tenantId)) running += sessionId === '' ? 0 : 1;
+    return running;
+  }
+
+  it('is closed, and no other: its log ends, it takes nothing more, and a new one is opened', async () => {
+    const [idle, busy] = [await talk(), await talk()];
+    // The list of what runs lags behind.
+    while ((await countRunning()) < 2);
+    expect(await closeIdleSince((idle.lastAtMs + busy.lastAtMs) / 2, busy.lastAtMs)).toEqual({ running: 2, closed: 1 });
+    while (!(await typesOf(idle.sessionId)).includes('session.closed'));
+    expect((await askQuietly({ prompt: 'again', sessionId: idle.sessionId })).body).toMatchObject({ code: 'session/closed' });
+    expect(await typesOf(busy.sessionId)).not.toContain('session.closed');
+    expect((await askQuietly({ prompt: 'again', sessionId: busy.sessionId })).body).toMatchObject({ outcome: 'completed', sessionId: busy.sessionId });
+    expect((await talk()).sessionId).not.toBe(idle.sessionId);
   });
 });

@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
 import { watchOperation } from '../../src/cli/operations';
+import type { BackupSummary } from '../../src/contracts/backup';
 import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
+import type { MaintenanceReport } from '../../src/contracts/maintenance';
+import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
@@ -118,5 +122,91 @@ describe('when a service does not answer for a while', () => {
     const turn = await asked;
     expect(turn).toMatchObject({ outcome: 'completed', answer: say });
     await expectWholeStory(alice, sessionId, turn.entries);
+  });
+});
+
+describe('what runs by the clock', () => {
+  /** Without keys: it sees what runs, and no texts. */
+  let temporal: Client;
+  beforeAll(async () => {
+    temporal = new Client({ connection: await Connection.connect({ address: platform.settings.temporalAddress }) });
+  });
+  afterAll(() => temporal.connection.close());
+  // A test that failed in the middle leaves nothing standing still.
+  afterEach(() => Object.values(platform.services).forEach((service) => service.kill('SIGCONT')));
+
+  const scheduleOf = (owner: string, job: MaintenanceJobName) => temporal.schedule.getHandle(scheduleIds.of(owner, job));
+  const asOperator = <T>(path: string) => platform.api.call<T>(`/api/v1/${path}`, { token: platform.operator });
+  const reportsOf = async (job: MaintenanceJobName) => (await asOperator<{ data: MaintenanceReport[] }>(`maintenance/${job}/reports`)).data;
+  const describe = (workflowId: string) => temporal.workflow.getHandle(workflowId).describe();
+
+  /** As the clock does it: by the overlap policy the schedule has. */
+  const trigger = ({ scheduleId }: ScheduleHandle) =>
+    temporal.workflowService.patchSchedule({ namespace: 'default', scheduleId, patch: { triggerImmediately: {} } });
+
+  async function whatItStarted(schedule: ScheduleHandle, isNew: (workflowId: string) => boolean = () => true): Promise<string> {
+    for (;;) {
+      const { info } = await schedule.describe();
+      const found = info.recentActions.map(({ action }) => action.workflow.workflowId).findLast(isNew);
+      if (found !== undefined) return found;
+      await delay(20);
+    }
+  }
+
+  /** @returns how it ended; Temporal itself may be away meanwhile. */
+  async function ended(workflowId: string): Promise<string> {
+    let status = 'RUNNING';
+    await until(async () => (status = await describe(workflowId).then(({ status: { name } }) => name, () => 'RUNNING')) !== 'RUNNING');
+    return status;
+  }
+
+  it('is left out while it runs, and done and reported once though the worker is killed in the middle of it', async () => {
+    const [nightly, drift] = [scheduleOf('acme', 'backup'), scheduleOf(platformOwner, 'drift')];
+    const { aws, worker } = platform.services;
+    // The worker has its keys in memory after this one.
+    await trigger(drift);
+    const earlier = await whatItStarted(drift);
+    expect(await ended(earlier)).toBe('COMPLETED');
+    const reports = await reportsOf('drift');
+
+    worker.kill('SIGSTOP');
+    await trigger(nightly);
+    const night = await whatItStarted(nightly);
+    await trigger(nightly);
+    await until(async () => (await nightly.describe()).info.numActionsSkippedOverlap === 1);
+    worker.kill('SIGCONT');
+    let operation: string | null | undefined;
+    await until(async () => (operation = (await describe(night)).raw.pendingChildren?.[0]?.workflowId) != null);
+    aws.kill('SIGSTOP');
+    await trigger(drift);
+    const inspection = await whatItStarted(drift, (id) => id !== earlier);
+    await until(async () => (await describe(inspection)).raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true);
+    worker.kill('SIGKILL');
+    aws.kill('SIGCONT');
+
+    expect(await Promise.all([ended(night), ended(inspection)])).toEqual(['COMPLETED', 'COMPLETED']);
+    const operationId = operationOfWorkflow(operation ?? '') ?? '';
+    expect(await asOperator(`operations/${operationId}`)).toMatchObject({ kind: 'backup', state: 'completed' });
+    expect((await asOperator<{ data: BackupSummary[] }>('tenants/acme/backups')).data).toMatchObject([{ reason: 'scheduled', verification: { verifiedBy: operationId } }]);
+    expect((await nightly.describe()).info).toMatchObject({ numActionsTaken: 1, runningActions: [] });
+    const { events } = await temporal.workflow.getHandle(inspection).fetchHistory();
+    expect(Math.max(...(events ?? []).map(({ activityTaskStartedEventAttributes: started }) => started?.attempt ?? 0))).toBeGreaterThan(1);
+    expect(await reportsOf('drift')).toHaveLength(reports.length + 1);
+  });
+
+  it('is made up for when Temporal was away at its time', async () => {
+    const schedule = scheduleOf(platformOwner, 'orphans');
+    const dueAt = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 2_000);
+    const [hour, minute, second] = [dueAt.getUTCHours(), dueAt.getUTCMinutes(), dueAt.getUTCSeconds()];
+    await schedule.update((given) => ({ ...given, spec: { calendars: [{ hour, minute, second }] } }));
+    expect((await schedule.describe()).info.nextActionTimes[0]).toEqual(dueAt);
+    platform.services.temporal.kill('SIGSTOP');
+    // Temporal forgives ten seconds of itself.
+    await delay(dueAt.getTime() + 11_000 - Date.now());
+    platform.services.temporal.kill('SIGCONT');
+    const workflowId = await whatItStarted(schedule);
+    expect(await ended(workflowId)).toBe('COMPLETED');
+    expect((await schedule.describe()).info).toMatchObject({ numActionsTaken: 1, numActionsMissedCatchupWindow: 0 });
+    expect(await reportsOf('orphans')).toHaveLength(1);
   });
 });

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { tenantAttribute } from '../../src/adapters/temporal/search-attributes';
 import { watchOperation } from '../../src/cli/operations';
+import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
 import type { User } from '../../src/local/demo/user';
@@ -155,4 +158,73 @@ it('rotates the client: both are accepted in the overlap, one afterwards; cancel
   // Back to the first place, with a client of its own.
   expect(await change('rotate-client', { overlapSeconds: 0 })).toMatchObject({ state: 'completed' });
   expect([first, after?.userPoolClientId]).not.toContain(await clientOf());
+});
+
+describe('offboarded', () => {
+  const drainSeconds = 6;
+  const operation = (operationId: string) => platform.api.call<Operation>(`/api/v1/operations/${operationId}`, { token: platform.operator });
+  const offboard = (query: string) => platform.api.call<Operation>(`/api/v1/tenants/${tenantId}?skipRehearsal=true&${query}`, { method: 'DELETE', token: platform.operator });
+  const stepOf = ({ steps }: Operation, name: string) => steps.find((step) => step.name === name);
+  const reached = (operationId: string, name: string) => until(async () => ['running', 'completed'].includes(stepOf(await operation(operationId), name)?.state ?? ''));
+
+  /** A turn in the middle of its answer. */
+  async function held(prompt: string): Promise<{ sessionId: string; asked: Promise<unknown> }> {
+    await platform.model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }] });
+    const sessionId = await alice.open();
+    // Its reader is not let in again once the tenant leaves: the log is read when it is back.
+    const asked = alice.ask(sessionId, prompt).catch(() => undefined);
+    await until(async () => (await platform.model.holding(prompt)) === 1);
+    return { sessionId, asked };
+  }
+
+  it('lets a running turn finish, cuts off what takes too long, and waits for nobody who only waits', async () => {
+    alice = await platform.user(tenantId);
+    const waiting = await alice.open();
+    await alice.ask(waiting, 'hello');
+    const [quick, slow] = [await held('be quick'), await held('take for ever')];
+    const { operationId } = await offboard(`graceSeconds=3600&drainSeconds=${drainSeconds}`);
+    await reached(operationId, 'drain');
+    await expect(alice.open()).rejects.toMatchObject({ code: 'tenant/leaving' });
+    await platform.model.release('be quick');
+    await reached(operationId, 'grace_period');
+    await platform.model.release('take for ever');
+    const drained = await operation(operationId);
+    // Each ended in order: nothing had to be written into a log for it.
+    expect(drained.sessions).toMatchObject({ cutOff: 0 });
+    const leaving = await platform.api.call<Operation>(`/api/v1/operations/${operationId}/cancel`, { method: 'POST', token: platform.operator, body: {} });
+    expect(await ended(leaving)).toMatchObject({ state: 'cancelled' });
+    await everybodyHasHeard();
+    await Promise.all([quick.asked, slow.asked]);
+
+    const limitMs = Date.parse(stepOf(drained, 'block')?.finishedAt ?? '') + drainSeconds * 1_000;
+    const endOf = async (sessionId: string) => {
+      const log = await alice.log(sessionId);
+      expect(log.at(-1)?.type).toBe('session.closed');
+      const turn = log.findLast(({ type }) => type === 'turn.completed');
+      return { ...turn, isInTime: Date.parse(log.at(-1)?.at ?? '') < limitMs };
+    };
+    expect(await endOf(waiting)).toMatchObject({ outcome: 'completed', isInTime: true });
+    expect(await endOf(quick.sessionId)).toMatchObject({ outcome: 'completed', isInTime: true });
+    expect(await endOf(slow.sessionId)).toMatchObject({ outcome: 'cancelled', isInTime: false });
+  });
+
+  it('takes along what still runs for it, and what Temporal keeps of its sessions when that is asked', async () => {
+    const temporal = new Client({ connection: await Connection.connect({ address: platform.settings.temporalAddress }) });
+    const sessionId = await alice.open();
+    await alice.ask(sessionId, 'hello');
+    // Nothing of the platform's own runs on: an operator started it.
+    const stray = await temporal.workflow.start('usageRollUp', {
+      workflowId: `${tenantId}/maintenance/stray`,
+      taskQueue: 'nobody-serves-this',
+      args: [{ tenantId }],
+      typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
+    });
+    const left = await ended(await offboard('graceSeconds=0&drainPolicy=stop&deleteHistories=true'));
+    expect(left).toMatchObject({ state: 'completed' });
+    expect((await stray.describe()).status.name).toBe('TERMINATED');
+    await until(() => temporal.workflow.getHandle(workflowIds.session(tenantId, sessionId)).describe().then(() => false, (error: unknown) => error instanceof WorkflowNotFoundError));
+    // What became of it can still be read.
+    expect((await temporal.workflow.getHandle(workflowIds.operation(left.operationId)).fetchHistory()).events).not.toHaveLength(0);
+    await temporal.connection.close();
+  });
 });
