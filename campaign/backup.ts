@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
 
 const mb = 1_000_000;
 /** A part of the backup, plain and compressed, its sealed copy, and what a request has of it: whatever the tenant's size. */
-const mostGrownMb = 60;
+const mostGrownMb = 80;
 const textBytes = 20_000;
 const textsPerBatch = 10;
 const batchesPerSession = 50;

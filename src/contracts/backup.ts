@@ -86,6 +86,13 @@ export const BackupSummary = ManifestBase.extend({
 });
 export type BackupSummary = z.infer<typeof BackupSummary>;
 
+/** A folder of the backup bucket: a backup, one that was never finished, or one whose manifest is not its own any more. */
+export type KeptBackup = { readonly backupId: string; /** `s3://bucket/prefix/` */ readonly location: string } & (
+  | { readonly state: 'complete'; readonly createdAt: string; readonly reason: BackupReason }
+  | { readonly state: 'unfinished'; readonly startedAt: string | undefined }
+  | { readonly state: 'damaged' }
+);
+
 /** What a backup holds, against what a tenant holds after it was restored. */
 export const ContentComparison = z.object({
   content: z.enum(backupContents),

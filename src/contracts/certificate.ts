@@ -29,6 +29,33 @@ export const BackupEvidence = KeptObject.extend({
 });
 export type BackupEvidence = z.infer<typeof BackupEvidence>;
 
+/** The key that what a tenant holds is encrypted under, as it was found. */
+export const TenantKey = z.object({
+  keyArn: z.string(),
+  /** KMS' own word (`Enabled`, `Disabled`, `PendingDeletion` …), or `Deleted`: KMS does not know the key. Only `Enabled` opens anything. */
+  keyState: z.string(),
+  checkedAt: z.iso.datetime(),
+});
+export type TenantKey = z.infer<typeof TenantKey>;
+
+/** Why there is no backup: what the tenant held could not be read any more, as its key was found before deletion began. */
+export const NoBackupEvidence = TenantKey.extend({
+  outcome: z.literal('impossible'),
+  /** The operator's words. */
+  reason: z.string(),
+});
+export type NoBackupEvidence = z.infer<typeof NoBackupEvidence>;
+
+/** What Temporal has of the tenant's sessions after it was asked to delete it. */
+export const HistoriesLeft = z.object({
+  /** Sessions that Temporal lists. */
+  listed: z.number().int().min(0),
+  /** Of these, how many it still has the history of: its list lags behind. */
+  held: z.number().int().min(0),
+  checkedAt: z.iso.datetime(),
+});
+export type HistoriesLeft = z.infer<typeof HistoriesLeft>;
+
 /** What came of restoring the backup into a scratch tenant before anything was deleted. */
 export const RehearsalEvidence = z.discriminatedUnion('outcome', [
   z.object({
@@ -83,7 +110,9 @@ export const DeletionCertificate = z.object({
   resources: z.array(CertifiedResource),
   checks: z.array(CertifiedCheck),
   keys: z.array(KeyDeletion),
-  backup: BackupEvidence,
+  backup: z.union([BackupEvidence, NoBackupEvidence]),
+  /** Only when histories were to be deleted. */
+  histories: HistoriesLeft.optional(),
   rehearsal: RehearsalEvidence,
   /** What is still there, and why. */
   kept: z.array(z.object({ what: z.string(), why: z.string(), until: z.string() })),

@@ -58,6 +58,7 @@ export const errors = {
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
   'payload/unreadable': { status: 400, title: 'The payload cannot be decrypted', retryable: false },
   'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
+  'backup/possible': { status: 409, title: 'A backup can be taken', retryable: false },
   'restore/tenant-active': { status: 409, title: 'The tenant works: suspend it first', retryable: false },
   'infrastructure/quota-exceeded': { status: 503, title: 'A quota of the AWS account is used up', retryable: false },
   'dependency/denied': { status: 503, title: 'A service Tenure depends on does not allow this', retryable: true },

@@ -93,6 +93,8 @@ export interface OffboardingRequest {
   readonly rehearsal: 'required' | 'skipped';
   /** Of closed sessions, in Temporal. Those that are kept cannot be read once the tenant's key is gone. */
   readonly histories: 'kept' | 'deleted';
+  /** There is no backup to take, since the tenant's key cannot be used; why it is given up. Absent: nothing is deleted without one. */
+  readonly withoutBackup?: { readonly reason: string };
   /** Cognito `sub` of the operator who asks. */
   readonly requestedBy: string;
 }

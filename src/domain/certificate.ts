@@ -1,8 +1,10 @@
-import { type BackupEvidence, certificateFormat, type DeletionCertificate, type KeyDeletion, type RehearsalEvidence } from '../contracts/certificate';
+import type { KeptBackup } from '../contracts/backup';
+import { certificateFormat, type DeletionCertificate, type HistoriesLeft, type KeyDeletion, type RehearsalEvidence } from '../contracts/certificate';
 import type { InventoryReport, OwnedResource } from '../contracts/inventory';
 import type { OffboardingRequest, Operation } from '../contracts/operation';
 import { mayStay } from './inventory';
 import { stepTitles } from './operation';
+import { farewellExpiresAt, unfinishedExpiresAt } from './retention';
 
 interface Evidence {
   readonly displayName: string;
@@ -13,7 +15,11 @@ interface Evidence {
   /** What there is now: only what may stay. */
   readonly after: InventoryReport;
   readonly keys: readonly KeyDeletion[];
-  readonly backup: BackupEvidence;
+  readonly backup: DeletionCertificate['backup'];
+  /** All that lies in the backup bucket, that one included. */
+  readonly backups: readonly KeptBackup[];
+  /** What Temporal has of the sessions. Absent: their histories were to be kept. */
+  readonly histories?: HistoriesLeft;
   readonly rehearsal: RehearsalEvidence;
   readonly issuedAt: string;
 }
@@ -40,6 +46,7 @@ export function certify(evidence: Evidence): DeletionCertificate {
     checks: after.checks.map(({ found, ...check }) => ({ ...check, before: checkOf(check, report)?.found ?? 0, after: found })),
     keys: [...evidence.keys],
     backup: evidence.backup,
+    ...(evidence.histories && { histories: evidence.histories }),
     rehearsal: evidence.rehearsal,
     kept: keptOf(evidence),
   };
@@ -56,19 +63,43 @@ const checkOf = ({ service, type }: Pick<OwnedResource, 'service' | 'type'>, { c
   checks.find((check) => check.service === service && check.type === type);
 
 /** Everything of the tenant that is still somewhere; a reader must not have to guess. */
-const keptOf = ({ operation: { tenantId }, request, keys, backup, before }: Evidence): DeletionCertificate['kept'] => [
-  {
-    what: `backup ${backup.backupId}, sealed under the platform's backup key, at ${backup.location}`,
-    why: 'so that the tenant can be restored',
-    until: backup.expiresAt ?? 'it is deleted by an operator',
-  },
+const keptOf = ({ operation: { tenantId }, request, keys, backups, before, histories }: Evidence): DeletionCertificate['kept'] => [
+  ...keptBackups(backups),
   ...keys.map(({ keyArn, deletionDate }) => ({ what: `key ${keyArn}, which opens nothing any more`, why: 'KMS deletes no key at once', until: deletionDate })),
   { what: `the id ${tenantId}, as a tombstone in the registry`, why: 'so that nobody else gets it', until: 'it is purged by an operator' },
   { what: `this certificate and the inventory it rests on, at ${before.location}`, why: 'as proof', until: 'they are deleted by an operator' },
+  ...(histories && histories.listed > 0 ? [lastingHistories(histories)] : []),
   request.histories === 'kept'
     ? { what: 'histories of closed workflows in Temporal: steps and times, no texts', why: 'Temporal keeps them for its retention', until: 'the retention of the namespace is over' }
     : { what: 'histories of operations on the tenant in Temporal: steps and times, no texts', why: 'they record this deletion', until: 'the retention of the namespace is over' },
+  { what: `metrics with the id ${tenantId} in CloudWatch: counts and times, no texts`, why: 'CloudWatch deletes no metric at once', until: 'they expire, 15 months after the last of them' },
 ];
+
+/** Newest first. Once a tenant has left, all go with the newest. */
+function keptBackups(backups: readonly KeptBackup[]): DeletionCertificate['kept'] {
+  const complete = backups.flatMap((backup) => (backup.state === 'complete' ? [backup] : [])).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const newest = complete[0]?.createdAt;
+  const byHand = 'it is deleted by an operator';
+  return [
+    ...complete.map(({ backupId, reason, createdAt, location }) => ({
+      what: `backup ${backupId} (${reason}, of ${createdAt}), sealed under the platform's backup key, at ${location}`,
+      why: reason === 'farewell' ? 'so that the tenant can be restored' : 'it was taken while the tenant was there; all its backups go together',
+      until: newest === undefined ? byHand : farewellExpiresAt(newest),
+    })),
+    ...backups.flatMap((backup) => {
+      if (backup.state === 'complete') return [];
+      const what = `what lies of backup ${backup.backupId}, sealed under the platform's backup key, at ${backup.location}`;
+      if (backup.state === 'damaged') return [{ what, why: 'its manifest was changed: it is no backup any more', until: byHand }];
+      return [{ what, why: 'it was never finished', until: backup.startedAt === undefined ? byHand : unfinishedExpiresAt(backup.startedAt) }];
+    }),
+  ];
+}
+
+const lastingHistories = ({ listed, held, checkedAt }: HistoriesLeft): DeletionCertificate['kept'][number] => ({
+  what: `${listed} closed sessions in Temporal's list, still listed at ${checkedAt}; ${held} of them with their history, which nobody can read without the tenant's key`,
+  why: 'Temporal was asked to delete them, and was not done in the time that was waited',
+  until: 'Temporal has deleted them, or the retention of the namespace is over',
+});
 
 const titleOf = (name: string): string => (Object.hasOwn(stepTitles, name) ? stepTitles[name as keyof typeof stepTitles] : name);
 

@@ -28,6 +28,10 @@ const dayMs = 86_400_000;
 export const farewellExpiresAt = (createdAt: string, { farewellDays }: RetentionPolicy = defaultRetention): string =>
   new Date(Date.parse(createdAt) + farewellDays * dayMs).toISOString();
 
+/** When a backup that was never finished may go. */
+export const unfinishedExpiresAt = (startedAt: string, { unfinishedDays }: RetentionPolicy = defaultRetention): string =>
+  new Date(Date.parse(startedAt) + unfinishedDays * dayMs).toISOString();
+
 /** What there is of one tenant. */
 export interface TenantBackups {
   readonly finished: readonly KeptBackup[];

@@ -1,4 +1,4 @@
-import type { BackupManifest, BackupReason, BackupSummary } from '../contracts/backup';
+import type { BackupManifest, BackupReason, BackupSummary, KeptBackup } from '../contracts/backup';
 import type { Waiting } from './provisioning';
 
 /** Backups of tenants in the platform's bucket, under the platform's backup key, written and read in constant memory. */
@@ -16,6 +16,8 @@ export interface Backups {
   verify(tenantId: string, backupId: string, by: { operationId: string; againstTenant: boolean }, waiting: Waiting): Promise<BackupManifest>;
   /** Newest first; those that are not finished are not in it. A tenant that has left may have some. */
   list(tenantId: string): Promise<BackupSummary[]>;
+  /** Whatever lies in the bucket of the tenant's backups, unfinished and damaged ones included. */
+  kept(tenantId: string): Promise<KeptBackup[]>;
   /** @throws DomainError `backup/incomplete` when its manifest is not its own. */
   get(tenantId: string, backupId: string): Promise<BackupSummary | undefined>;
   /** Removes all of it, all versions; fine when there is none. */

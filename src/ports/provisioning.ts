@@ -1,4 +1,4 @@
-import type { KeyDeletion } from '../contracts/certificate';
+import type { KeyDeletion, TenantKey } from '../contracts/certificate';
 import type { RequestRate, TenantGateway, TenantIdentity, TenantInfrastructure, TenantRuntime, TenantScaling } from '../contracts/tenant';
 
 /** Progress callback: called at least every few seconds while something takes long. */
@@ -108,9 +108,12 @@ export interface TenantUsers {
   create(userPoolId: string, user: { email: string; groups: readonly string[] }): Promise<TenantUser>;
   /**
    * As {@link create}, of one who was there before: no invitation is mailed, and the password is one nobody knows, so that
-   * "forgot password" is the way in. One who is there keeps id and password; a group that is not there is made.
+   * "forgot password" is the way in. One who is there keeps id and password, and is in these groups alone; a group that is not
+   * there is made.
    */
   restore(userPoolId: string, user: { email: string; groups: readonly string[]; enabled: boolean }): Promise<TenantUser>;
+  /** Fine when there is none. */
+  delete(userPoolId: string, email: string): Promise<void>;
   all(userPoolId: string): AsyncIterable<TenantUser>;
 }
 
@@ -120,14 +123,18 @@ export interface TenantData {
   emptyBucket(tenantId: string, waiting: Waiting): Promise<void>;
   /** Schedules the deletion (7 days) of all keys the tenant has; fine when they already are. */
   scheduleKeyDeletion(tenantId: string): Promise<KeyDeletion[]>;
+  /** The key that what the tenant holds is encrypted under. */
+  key(tenantId: string): Promise<TenantKey>;
 }
 
 /** What of a tenant runs, and ran, in Temporal. */
 export interface TenantWork {
   /** Ends every workflow of the tenant that still runs, at once. @param except - id of the one that asks. @returns how many. */
   end(tenantId: string, except: { readonly workflowId: string }): Promise<number>;
-  /** Deletes the histories of its closed sessions. @returns how many. */
+  /** Asks for the deletion of what its sessions left. @returns how many of them were still listed. */
   deleteHistories(tenantId: string): Promise<number>;
+  /** What is still there of its sessions: those that are listed, and of how many of these the history is there. */
+  histories(tenantId: string): Promise<{ listed: number; held: number }>;
 }
 
 /** The tenant's key, given new material. */

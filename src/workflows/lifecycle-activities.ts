@@ -60,6 +60,7 @@ export const { releaseClaim } = proxyActivities<LifecycleActivities>({ ...quick,
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
 export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Say until when it can be called off' });
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
+export const { checkKeyIsLost } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See that the key cannot be used' });
 export const { verifyBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the backup back, compare counts and hashes' });
 
 /** Steps of a working tenant's operations, and their undos. */
@@ -92,6 +93,8 @@ export const { restoreMode } = proxyActivities<LifecycleActivities>({
 export const { forgetSessions } = proxyActivities<LifecycleActivities>({ ...build, summary: 'End the session workflows' });
 export const { findBackup } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Find the backup' });
 export const { restoreUsers } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Make the users of the backup' });
+export const { takeBackUsers } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Make the users those there were' });
+export const { forgetRestore } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Remove what was noted to go on from' });
 export const { restoreData } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write what the backup holds' });
 export const { compareWithBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the tenant, compare counts and hashes with the backup' });
 

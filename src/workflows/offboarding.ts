@@ -1,6 +1,6 @@
 import { patched, sleep } from '@temporalio/workflow';
 import type { PausedSchedule } from '../contracts/maintenance';
-import type { RehearsalEvidence } from '../contracts/certificate';
+import type { RehearsalEvidence, TenantKey } from '../contracts/certificate';
 import { backupIds } from '../contracts/names';
 import type { OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
 import type { WorkingStatus } from '../contracts/tenant';
@@ -11,6 +11,7 @@ import {
   announceDeletion,
   blockTenant,
   buryTenant,
+  checkKeyIsLost,
   createTenantSchedules,
   deleteGateway,
   deleteIdentity,
@@ -38,29 +39,26 @@ export async function offboarding(input: OperationInput<'offboarding'>): Promise
   const run = new OperationRun('offboarding', input);
   const whole = { ...input, request: wholeRequest(input.request) };
   return run.conduct(async () => {
-    const { rehearsal } = await prepare(run, whole);
-    await run.irrevocably(() => destroy(run, whole, rehearsal));
+    const proof = whole.request.withoutBackup ? await prepareWithoutBackup(run, whole) : await prepare(run, whole);
+    await run.irrevocably(() => destroy(run, whole, proof));
   });
 }
 
 type Offboarding = OperationRun<'offboarding'>;
+type Input = OperationInput<'offboarding'>;
+type Tenant = { readonly tenantId: string; readonly operationId: string };
 
-async function prepare(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>): Promise<{ rehearsal: RehearsalEvidence }> {
+/** What the certificate says of the tenant's last backup. */
+interface Proof {
+  readonly rehearsal: RehearsalEvidence;
+  /** There is no backup, since this key is lost. */
+  readonly lostKey?: TenantKey;
+}
+
+async function prepare(run: Offboarding, { operationId, request }: Input): Promise<Proof> {
   const { tenantId, graceSeconds } = request;
   const tenant = { tenantId, operationId };
-  let before: WorkingStatus | undefined;
-
-  const heardAfterMs = await run.step(
-    'block',
-    async () => {
-      // Once blocked, nobody knows: what the first attempt heard stays.
-      before ??= await statusBeforeLeaving(tenant);
-      return (await blockTenant({ ...tenant, from: before })).heardAfterMs;
-    },
-    async () => {
-      if (before) await unblockTenant({ ...tenant, to: before });
-    },
-  );
+  const heardAfterMs = await block(run, tenant);
   const cancelTurnsAt = new Date(cancelTurnsAtMs(request.drain, Date.now() + heardAfterMs)).toISOString();
   if (patched('tenant-schedules')) await deleteSchedules(run, tenant);
   await run.step('drain', async () => {
@@ -77,6 +75,39 @@ async function prepare(run: Offboarding, { operationId, request }: OperationInpu
   return { rehearsal };
 }
 
+/**
+ * Of a tenant whose key is lost nothing can be read: there is no backup, and its sessions cannot even be closed in order. That the key
+ * is lost is looked at before anything happens, and again before anything is deleted.
+ */
+async function prepareWithoutBackup(run: Offboarding, { operationId, request: { tenantId, graceSeconds } }: Input): Promise<Proof> {
+  const tenant = { tenantId, operationId };
+  const heardAfterMs = await block(run, tenant, () => checkKeyIsLost(tenant));
+  await deleteSchedules(run, tenant);
+  await sleep(heardAfterMs);
+  for (const step of ['drain', 'backup', 'verify_backup', 'rehearse_restore'] as const) run.skip(step);
+  if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
+  // The end of the same step, with attempts of its own: the wait is not repeated.
+  const lostKey = await run.step('grace_period', () => checkKeyIsLost(tenant));
+  return { rehearsal: { outcome: 'skipped', reason: 'There is no backup to restore.' }, lostKey };
+}
+
+/** @param check - what else must hold; its failure is the answer to whoever asked. @returns how long to wait until every process has heard of it. */
+async function block(run: Offboarding, tenant: Tenant, check?: () => Promise<unknown>): Promise<number> {
+  let before: WorkingStatus | undefined;
+  return run.step(
+    'block',
+    async () => {
+      await check?.();
+      // Once blocked, nobody knows: what the first attempt heard stays.
+      before ??= await statusBeforeLeaving(tenant);
+      return (await blockTenant({ ...tenant, from: before })).heardAfterMs;
+    },
+    async () => {
+      if (before) await unblockTenant({ ...tenant, to: before });
+    },
+  );
+}
+
 /** Nothing is deleted before its backup has brought a tenant back, unless that was asked for. */
 async function rehearse(run: Offboarding, { tenantId, rehearsal }: OffboardingRequest, backupId: string): Promise<RehearsalEvidence> {
   if (rehearsal === 'skipped') {
@@ -89,7 +120,7 @@ async function rehearse(run: Offboarding, { tenantId, rehearsal }: OffboardingRe
 const skippedRehearsal = { outcome: 'skipped', reason: 'The offboarding began before restores were rehearsed.' } as const;
 
 /** Nothing starts by the clock any more; who stays gets back what was scheduled, paused where it was. */
-async function deleteSchedules(run: Offboarding, tenant: { tenantId: string; operationId: string }): Promise<void> {
+async function deleteSchedules(run: Offboarding, tenant: Tenant): Promise<void> {
   let paused: PausedSchedule[] | undefined;
   await run.step(
     'delete_schedules',
@@ -104,7 +135,7 @@ async function deleteSchedules(run: Offboarding, tenant: { tenantId: string; ope
   );
 }
 
-async function waitOutGrace(run: Offboarding, tenant: { tenantId: string; operationId: string }, graceMs: number): Promise<void> {
+async function waitOutGrace(run: Offboarding, tenant: Tenant, graceMs: number): Promise<void> {
   const keepUntil = new Date(Date.now() + graceMs).toISOString();
   if (patched('grace-announced')) {
     run.note({ cancellableUntil: keepUntil });
@@ -122,7 +153,7 @@ const wholeRequest = ({ drainSeconds = 0, ...request }: Partial<OffboardingReque
   ...request,
 });
 
-async function destroy(run: Offboarding, { operationId, request }: OperationInput<'offboarding'>, rehearsal: RehearsalEvidence): Promise<void> {
+async function destroy(run: Offboarding, { operationId, request }: Input, proof: Proof): Promise<void> {
   const tenant = { tenantId: request.tenantId, operationId };
   const isCertified = patched('deletion-certificate');
   if (isCertified) {
@@ -137,5 +168,5 @@ async function destroy(run: Offboarding, { operationId, request }: OperationInpu
   }
   const keys = await clearGround(run, tenant);
   await run.insist('tombstone', () => buryTenant({ ...tenant, keys }));
-  if (isCertified) await run.insist('certificate', () => issueCertificate({ ...tenant, operation: run.current, request, rehearsal }));
+  if (isCertified) await run.insist('certificate', () => issueCertificate({ ...tenant, operation: run.current, request, ...proof }));
 }

@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CreateLogGroupCommand, DeleteLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
-import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
+import { ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { ulid } from 'ulid';
 import { createCertificateActivities } from '../../src/activities/lifecycle/certificate';
 import { verifyCertificate } from '../../src/adapters/certificate-signature';
 import { callerAccount } from '../../src/adapters/aws/tenant-access';
-import type { PublicKey, PurgeRecord, SignedCertificate } from '../../src/contracts/certificate';
-import { groups, objectKeys, platformResources, tenantResources } from '../../src/contracts/names';
+import type { BackupEvidence, PublicKey, PurgeRecord, SignedCertificate } from '../../src/contracts/certificate';
+import { groups, objectKeys, platformResources, searchAttributes, tenantResources, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
-import { aws } from '../adapters/aws/tenants';
+import { sessionWorkflow } from '../../src/workflows/definitions';
+import { aws, waiting } from '../adapters/aws/tenants';
 import { offboardingRequest } from '../workflows/lifecycle-script';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type ApiRequest, type RunningApi, startApi } from './running-api';
@@ -59,14 +62,28 @@ async function versionsOfCertificate(tenantId: string, operationId: string): Pro
   return (await aws.s3.send(new ListObjectVersionsCommand({ Bucket: platformResources.backupBucket(accountId), Prefix }))).Versions?.length ?? 0;
 }
 
+async function putPart(tenantId: string, backupId: string): Promise<void> {
+  const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+  await aws.s3.send(new PutObjectCommand({ Bucket, Key: objectKeys.backup(tenantId, backupId, 'table-000001.jsonl.gz'), Body: 'half' }));
+}
+
+function backupIn({ certificate: { backup } }: SignedCertificate): BackupEvidence {
+  if ('outcome' in backup) throw new Error(backup.reason);
+  return backup;
+}
+
 describe('a tenant that has left', () => {
   let tenantId: string;
   let operation: Operation;
   let signed: SignedCertificate;
   let key: PublicKey;
+  const dayMs = 86_400_000;
+  const abandoned = `bak-${ulid(Date.now() - dayMs).toLowerCase()}`;
 
   beforeAll(async () => {
     ({ tenantId } = await newTenant());
+    await api.adapters.backups.take(tenantId, 'bak-nightly', 'scheduled', waiting);
+    await putPart(tenantId, abandoned);
     operation = await ended(await offboard(tenantId));
     expect(operation).toMatchObject({ state: 'completed' });
     signed = (await certificateOf(tenantId)).body;
@@ -93,13 +110,27 @@ describe('a tenant that has left', () => {
   });
 
   it('has in it the key, the backup, and that it was restored on trial', () => {
-    const { keys, backup, rehearsal, kept } = signed.certificate;
+    const { keys, rehearsal, kept } = signed.certificate;
+    const backup = backupIn(signed);
     expect(Date.parse(keys[0]?.deletionDate ?? '')).toBeGreaterThan(Date.now());
     expect(backup).toMatchObject({ backupId: operation.backupId, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
     expect(Date.parse(backup.expiresAt ?? '')).toBeGreaterThan(Date.now());
     if (rehearsal.outcome !== 'passed') throw new Error(rehearsal.reason);
     expect(rehearsal.compared.every(({ records, found, hashesAgree }) => records === found && hashesAgree)).toBe(true);
-    expect(kept.map(({ what }) => what).join()).toContain(backup.location);
+    expect(kept.map(({ what }) => what).join()).toContain(backup.location.replace('manifest.json', ''));
+  });
+
+  it('names every backup that is kept, with its end', () => {
+    const { kept } = signed.certificate;
+    const { backupId, location, takenAt } = backupIn(signed);
+    const endOf = (id: string) => kept.filter(({ what }) => what.includes(id)).map(({ until }) => until);
+    // All go with the last one.
+    const end = new Date(Date.parse(takenAt) + 90 * dayMs).toISOString();
+    expect([endOf(backupId), endOf('bak-nightly')]).toEqual([[end], [end]]);
+    expect(location).toContain(backupId);
+    const [abandonedEnd = ''] = endOf(abandoned);
+    expect(Math.abs(Date.parse(abandonedEnd) - Date.now() - 6 * dayMs)).toBeLessThan(dayMs / 24);
+    expect(kept.find(({ what }) => what.includes('bak-nightly'))?.what).toContain(`/${tenantId}/bak-nightly/`);
   });
 
   it('cannot be verified once a single character of it is another', async () => {
@@ -119,7 +150,7 @@ describe('a tenant that has left', () => {
     const html = await response.text();
     expect([response.status, response.headers.get('content-type'), response.headers.get('vary')]).toEqual([200, 'text/html; charset=utf-8', 'Accept']);
     expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
-    expect(html).toContain(signed.certificate.backup.sha256);
+    expect(html).toContain(backupIn(signed).sha256);
     expect(html).not.toMatch(/<script|undefined|\[object/);
   });
 
@@ -135,6 +166,53 @@ describe('a tenant that has left', () => {
     expect(await api.adapters.registry.get(tenantId)).toBeUndefined();
     expect((await certificateOf(tenantId)).status).toBe(200);
   });
+});
+
+describe('of a tenant whose key is lost', () => {
+  const without = '&withoutBackup=true&reason=The+key+was+deleted+by+mistake';
+  const refusalOf = async (tenantId: string, query: string) =>
+    (await api.send(`/api/v1/tenants/${tenantId}?graceSeconds=0${query}`, asOperator({ method: 'DELETE', headers: { 'idempotency-key': randomUUID() } }))).body.code;
+
+  it.each([
+    ['Disabled', (KeyId: string) => aws.kms.send(new DisableKeyCommand({ KeyId }))],
+    ['PendingDeletion', (KeyId: string) => aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))],
+  ])('%s: says that there is no backup and why, and what is left of earlier ones', async (keyState, lose) => {
+    const { tenantId, infrastructure } = await newTenant();
+    await api.adapters.backups.take(tenantId, 'bak-nightly', 'scheduled', waiting);
+    expect(await refusalOf(tenantId, without)).toBe('backup/possible');
+    await lose(infrastructure.keyArn);
+    expect(await refusalOf(tenantId, '&withoutBackup=true')).toBe('request/malformed');
+    const operation = await ended(await offboard(tenantId, without));
+    expect(operation).toMatchObject({ state: 'completed' });
+    expect(operation.steps.find(({ name }) => name === 'backup')?.state).toBe('skipped');
+    const { certificate } = (await certificateOf(tenantId)).body;
+    expect(certificate.backup).toMatchObject({ outcome: 'impossible', keyState, keyArn: infrastructure.keyArn, reason: 'The key was deleted by mistake' });
+    expect(certificate.rehearsal).toEqual({ outcome: 'skipped', reason: 'There is no backup to restore.' });
+    expect(certificate.kept.map(({ what }) => what).join()).toContain(`/${tenantId}/bak-nightly/`);
+    expect(certificate.resources.filter(({ outcome }) => outcome === 'kept').map(({ type }) => type).sort()).toEqual(['key', 'tenant']);
+    const page = await fetch(`${api.url}/api/v1/tenants/${tenantId}/certificate`, { headers: { authorization: `Bearer ${operator.accessToken}`, accept: 'text/html' } });
+    const html = await page.text();
+    expect(html).toContain('The key was deleted by mistake');
+    expect(html).not.toMatch(/undefined|\[object/);
+  });
+});
+
+it('is issued when the histories of sessions are gone, and says so', async () => {
+  const { tenantId } = await newTenant();
+  const { temporalClient } = api.adapters;
+  // Nobody serves the tenant: its session is ended just before its history is to go.
+  const session = { tenantId, sessionId: `ses-${randomUUID()}` };
+  await temporalClient.workflow.start(sessionWorkflow, {
+    workflowId: workflowIds.session(tenantId, session.sessionId),
+    taskQueue: 'nobody',
+    args: [{ ...session }],
+    typedSearchAttributes: [{ key: defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD), value: tenantId }],
+  });
+  expect(await ended(await offboard(tenantId, '&skipRehearsal=true&deleteHistories=true'))).toMatchObject({ state: 'completed' });
+  const { certificate } = (await certificateOf(tenantId)).body;
+  expect(certificate.histories).toMatchObject({ listed: 0, held: 0 });
+  const described = temporalClient.workflow.getHandle(workflowIds.session(tenantId, session.sessionId)).describe();
+  await expect(described).rejects.toThrow('not found');
 });
 
 const parsed = (text: string): unknown => {

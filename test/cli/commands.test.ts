@@ -273,6 +273,18 @@ describe('completion', () => {
 
 const askedFor = async (tenantId: string) => SignedCertificate.parse(await desk.json(['tenant', 'certificate', tenantId])).certificate.asked;
 
+it('gives up what a tenant has only when that is typed, and only when its key is lost', async () => {
+  const reason = 'The key was deleted by mistake';
+  const terminal = desk.terminal(`tenure tenant offboard globex --without-backup '${reason}'`);
+  await terminal.saw('Type globex without backup to go on');
+  terminal.type('globex\r');
+  expect(await terminal.ended).not.toBe(0);
+  const { code, stderr } = await desk.run(['tenant', 'offboard', 'globex', '--without-backup', reason, '--yes', '--confirm', 'globex without backup']);
+  expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining('The key of globex works')]);
+  expect(code).not.toBe(0);
+  expect(await desk.json(['tenant', 'show', 'globex'])).toMatchObject({ status: 'active' });
+});
+
 it('lets a tenant go when its id is typed, and shows every step', async () => {
   const terminal = desk.terminal('tenure tenant offboard acme --grace 0 --drain-policy stop --skip-rehearsal --delete-histories');
   await terminal.saw('Type acme to go on');

@@ -6,6 +6,7 @@ import { activityInterceptor } from '../../src/activities/interceptor';
 import type { LifecycleActivities } from '../../src/activities/lifecycle';
 import type { RestingStep } from '../../src/activities/lifecycle/alarms';
 import { createOperations } from '../../src/adapters/temporal/operations';
+import type { TenantKey } from '../../src/contracts/certificate';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, type OperationKind, taskQueues, workflowIds } from '../../src/contracts/names';
 import type { PausedSchedule } from '../../src/contracts/maintenance';
@@ -46,6 +47,8 @@ const infrastructure: TenantInfrastructure = {
   tableName: 'tenant-acme-data',
   bucketName: 'tenant-acme-data-bucket',
 };
+
+export const lostKey: TenantKey = { keyArn: infrastructure.keyArn, keyState: 'PendingDeletion', checkedAt: '2026-01-31T12:00:00.000Z' };
 
 /** What an operator paused before the tenant left. */
 export const pausedSchedule: PausedSchedule = { name: 'stale_sessions', note: 'Paused by ann: an audit' };
@@ -210,6 +213,9 @@ export class LifecycleScript {
       endWork: does('endWork'),
       issueCertificate: does('issueCertificate'),
       takeBackup: does('takeBackup'),
+      checkKeyIsLost: () => this.act('checkKeyIsLost').then(() => lostKey),
+      takeBackUsers: does('takeBackUsers'),
+      forgetRestore: does('forgetRestore'),
       verifyBackup: does('verifyBackup'),
       deleteBackup: does('deleteBackup'),
       restoreMode: () => this.act('restoreMode').then(() => this.restoreMode),

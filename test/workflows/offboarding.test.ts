@@ -1,7 +1,7 @@
 import { backupIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { OffboardingRequest } from '../../src/contracts/operation';
-import { type ActivityName, failure, LifecycleScript, offboardingRequest, operationIdOf, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
+import { type ActivityName, failure, LifecycleScript, lostKey, offboardingRequest, operationIdOf, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
 
 const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
 /** What makes the tenant what it was. Before it is known which schedules were paused, none has been deleted. */
@@ -124,6 +124,47 @@ describe('the restore of the backup', () => {
       expect(stepOf(await result(), 'rehearse_restore')).toMatchObject({ state: 'skipped' });
       expect(script.calls).not.toContain('compareWithBackup');
       expect(await certified).toMatchObject({ rehearsal: { outcome: 'skipped', reason: 'The operator asked to skip it.' }, request: { rehearsal: 'skipped' } });
+    });
+  });
+});
+
+describe('of a tenant whose key is lost', () => {
+  const withoutBackup = { reason: 'The key was deleted by mistake.' };
+  const begun = ['checkKeyIsLost', 'statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules'] as const;
+
+  it('takes no backup, reads nothing, and the certificate gets the reason and how the key was found', async () => {
+    const script = new LifecycleScript();
+    const certified = script.hear('issueCertificate');
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', operationIdOf('offboarding'), { ...week, withoutBackup });
+      const operation = await result();
+      expect(operation).toMatchObject({ state: 'completed' });
+      expect(operation.backupId).toBeUndefined();
+      for (const name of ['drain', 'backup', 'verify_backup', 'rehearse_restore']) expect(stepOf(operation, name)).toMatchObject({ state: 'skipped' });
+      expect(script.calls).toEqual([...begun, 'announceDeletion', 'checkKeyIsLost', ...deletion]);
+      expect(await certified).toMatchObject({ request: { withoutBackup }, lostKey, rehearsal: { outcome: 'skipped' } });
+    });
+  });
+
+  it('is refused at once while the key works, and touches nothing', async () => {
+    const script = new LifecycleScript().fail('checkKeyIsLost', failure('backup/possible', 'the key works'));
+    await offboarding(script, async ({ operations, ended }) => {
+      await expect(operations.start('offboarding', operationIdOf('offboarding'), { ...week, withoutBackup })).rejects.toMatchObject({ code: 'backup/possible' });
+      expect(await ended()).toMatchObject({ state: 'undone' });
+      expect(script.calls).toEqual(['checkKeyIsLost']);
+    });
+  });
+
+  it('makes the tenant what it was when the key works again before anything is deleted', async () => {
+    const script = new LifecycleScript();
+    const announced = script.hear('announceDeletion');
+    await offboarding(script, async ({ operations, ended }) => {
+      await operations.start('offboarding', operationIdOf('offboarding'), { ...week, withoutBackup });
+      await announced;
+      script.fail('checkKeyIsLost', new Error('away'), failure('backup/possible', 'the key works'));
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'backup/possible' } });
+      // The week is waited out once, however often the key is looked at.
+      expect(script.callsAfter('announceDeletion')).toEqual(['checkKeyIsLost', 'checkKeyIsLost', 'createTenantSchedules', 'unblockTenant']);
     });
   });
 });

@@ -1,8 +1,9 @@
 import type { BackedUpTenant, BackupReason, ContentComparison } from '../../contracts/backup';
+import type { TenantKey } from '../../contracts/certificate';
 import { DomainError } from '../../contracts/errors';
 import type { Backups } from '../../ports/backups';
 import type { Restores, RestoreSource } from '../../ports/restores';
-import type { TenantTraces } from '../../ports/provisioning';
+import type { TenantData, TenantTraces } from '../../ports/provisioning';
 import type { Sessions } from '../../ports/sessions';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { pauses, waiting } from './waiting';
@@ -35,6 +36,7 @@ export interface BackupActivityDeps {
   readonly registry: TenantRegistry;
   readonly sessionWorkflows: Sessions;
   readonly traces: TenantTraces;
+  readonly data: TenantData;
 }
 
 export type RestoreMode = 'new' | 'in-place';
@@ -43,7 +45,7 @@ export type RestoreMode = 'new' | 'in-place';
 const quietLooks = 2;
 
 /** What a tenant takes along, and what brings it back. */
-export const createBackupActivities = ({ backups, restores, registry, sessionWorkflows, traces }: BackupActivityDeps) => ({
+export const createBackupActivities = ({ backups, restores, registry, sessionWorkflows, traces, data }: BackupActivityDeps) => ({
   /** Goes on where an earlier attempt was killed. */
   async takeBackup({ tenantId, backupId, reason = 'farewell' }: TakeBackupInput): Promise<void> {
     await backups.take(tenantId, backupId, reason, waiting());
@@ -52,6 +54,16 @@ export const createBackupActivities = ({ backups, restores, registry, sessionWor
   /** @throws DomainError `backup/not-found`, `backup/incomplete` (not retried): nothing is deleted after it. */
   async verifyBackup({ tenantId, backupId, operationId = backupId, againstTenant = true }: VerifyBackupInput): Promise<void> {
     await backups.verify(tenantId, backupId, { operationId, againstTenant }, waiting());
+  },
+
+  /**
+   * That what the tenant holds cannot be read: its key is disabled, about to be deleted, or gone.
+   * @throws DomainError `backup/possible` (not retried): the key works.
+   */
+  async checkKeyIsLost({ tenantId }: { tenantId: string }): Promise<TenantKey> {
+    const key = await data.key(tenantId);
+    if (key.keyState === 'Enabled') throw new DomainError('backup/possible', `The key of ${tenantId} works, so a backup can be taken: offboard it with one.`);
+    return key;
   },
 
   /** Takes back what a cancelled or failed operation wrote. */
@@ -92,6 +104,16 @@ export const createBackupActivities = ({ backups, restores, registry, sessionWor
   /** Makes the backup's users; nobody is invited. */
   async restoreUsers(input: RestoreInput): Promise<void> {
     await restores.users(input.tenantId, sourceOf(input), waiting());
+  },
+
+  /** Takes back what {@link restoreUsers} did in place. @param before - the backup of what the tenant had. */
+  async takeBackUsers({ before, ...input }: RestoreInput & { before: RestoreInput }): Promise<void> {
+    await restores.takeBackUsers(input.tenantId, sourceOf(input), sourceOf(before), waiting());
+  },
+
+  /** Removes what a restore that is taken back had noted, to go on from. */
+  async forgetRestore(input: RestoreInput): Promise<void> {
+    await restores.forget(input.operationId, sourceOf(input));
   },
 
   /** Replaces what the tenant holds. Goes on where an earlier attempt was killed. */

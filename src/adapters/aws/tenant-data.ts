@@ -39,6 +39,12 @@ export function createTenantData({ aws, registry }: { aws: PlatformClients; regi
   }
 
   return {
+    async key(tenantId) {
+      const keyArn = (await registry.get(tenantId))?.infrastructure?.keyArn ?? tenantResources(tenantId).keyAlias;
+      const found = await ifThere(aws.kms.send(new DescribeKeyCommand({ KeyId: keyArn })));
+      return { keyArn, keyState: found?.KeyMetadata?.KeyState ?? 'Deleted', checkedAt: new Date().toISOString() };
+    },
+
     async emptyBucket(tenantId, waiting) {
       const { bucket: Bucket } = tenantResources(tenantId);
       await abortUploads(Bucket, waiting.signal);

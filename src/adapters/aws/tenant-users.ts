@@ -1,9 +1,11 @@
 import {
   AdminAddUserToGroupCommand,
   AdminCreateUserCommand,
+  AdminDeleteUserCommand,
   AdminDisableUserCommand,
   AdminEnableUserCommand,
   AdminGetUserCommand,
+  AdminRemoveUserFromGroupCommand,
   AdminSetUserPasswordCommand,
   type AttributeType,
   type CognitoIdentityProviderClient,
@@ -91,9 +93,14 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
       if (await unlessError(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes, MessageAction: 'SUPPRESS' })), 'UsernameExistsException'))
         await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: randomPassword(), Permanent: true }));
       for (const GroupName of groups) await join({ ...who, GroupName });
+      for (const GroupName of await groupsOf(UserPoolId, email)) if (!groups.includes(GroupName)) await cognito.send(new AdminRemoveUserFromGroupCommand({ ...who, GroupName }));
       await cognito.send(enabled ? new AdminEnableUserCommand(who) : new AdminDisableUserCommand(who));
       const user = await cognito.send(new AdminGetUserCommand(who));
       return described(UserPoolId, user, user.UserAttributes);
+    },
+
+    async delete(UserPoolId, email) {
+      await unlessError(cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username: email })), 'UserNotFoundException');
     },
 
     async *all(UserPoolId) {

@@ -25,6 +25,8 @@ export function createTenantWork(client: Client): ResourceFinder & TenantWork {
       for await (const { workflowId, runId } of client.workflow.list({ query })) found.push({ workflowId, runId });
       return found;
     });
+  /** All of them: one that was ended just now may be listed as running. */
+  const sessions = async (tenantId: string) => (await executions(tenantId, `WorkflowType="${sessionWorkflow}"`)).filter(({ workflowId }) => sessionOfWorkflow(workflowId));
   const running = async (tenantId: string) => (await executions(tenantId, 'ExecutionStatus="Running"')).map(({ workflowId }) => workflowId);
   const calling = <T>(call: () => Promise<T>) => unlessMissing(() => client.withDeadline(Date.now() + listWithinMs, call));
 
@@ -46,11 +48,16 @@ export function createTenantWork(client: Client): ResourceFinder & TenantWork {
       return ids.length;
     },
     async deleteHistories(tenantId) {
-      const closed = await executions(tenantId, `WorkflowType="${sessionWorkflow}" AND ExecutionStatus!="Running"`);
+      const listed = await sessions(tenantId);
       const { namespace } = client.options;
-      for (const workflowExecution of closed.filter(({ workflowId }) => sessionOfWorkflow(workflowId)))
-        await calling(() => client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution }).catch(unlessGone));
-      return closed.length;
+      for (const workflowExecution of listed) await calling(() => client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution }).catch(unlessGone));
+      return listed.length;
+    },
+    async histories(tenantId) {
+      const listed = await sessions(tenantId);
+      let held = 0;
+      for (const { workflowId, runId } of listed) if (await calling(() => client.workflow.getHandle(workflowId, runId).describe())) held += 1;
+      return { listed: listed.length, held };
     },
     tenantIds: async () => (await schedules()).flatMap((id) => tenantOfWork(id) ?? []),
   };

@@ -1,4 +1,4 @@
-import type { DeletionCertificate, RehearsalEvidence, SignedCertificate } from '../../contracts/certificate';
+import type { BackupEvidence, DeletionCertificate, NoBackupEvidence, RehearsalEvidence, SignedCertificate } from '../../contracts/certificate';
 import { type Html, html, type WebPage } from './html';
 
 const style = `
@@ -22,6 +22,7 @@ thead { display: table-header-group }
 .absent { color: var(--good); font-weight: 600 }
 .now { white-space: nowrap }
 .kind { min-width: 9.5rem; overflow-wrap: normal }
+.call { overflow-wrap: normal }
 .mono { font: .8rem/1.45 ui-monospace, monospace; overflow-wrap: anywhere }
 .lead { font-size: 1.05rem }
 .soft { color: var(--soft) }
@@ -64,16 +65,33 @@ ${stepsSection(certificate)}
 
 const time = (iso: string): Html => html`<time datetime="${iso}" class="time">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
 
-const summary = ({ operationId, requestedBy, requestedAt, issuedAt, asked, sessions }: DeletionCertificate): Html => html`<dl>
+const summary = ({ operationId, requestedBy, requestedAt, issuedAt, asked, sessions, histories }: DeletionCertificate): Html => html`<dl>
 <dt>Asked for by</dt><dd>operator ${requestedBy}, ${time(requestedAt)}</dd>
 <dt>Operation</dt><dd class="mono">${operationId}</dd>
 <dt>Issued</dt><dd>${time(issuedAt)}</dd>
 <dt>Grace period</dt><dd>${duration(asked.graceSeconds)}</dd>
 <dt>Running turns</dt><dd>${asked.drain.policy === 'stop' ? 'stopped at once' : `could finish within ${duration(asked.drain.seconds)}`}</dd>
 ${sessions ? html`<dt>Sessions</dt><dd>${sessions.closed} closed, ${sessions.cutOff} of them cut off</dd>` : ''}
+<dt>Histories of sessions</dt><dd>${historiesText(asked.histories, histories)}</dd>
 </dl>`;
 
-const backupSection = ({ backup, rehearsal }: DeletionCertificate): Html => html`<h2>Backup</h2>
+const historiesText = (asked: DeletionCertificate['asked']['histories'], left: DeletionCertificate['histories']): Html => {
+  if (asked === 'kept' || !left) return html`${asked}`;
+  if (left.listed === 0) return html`deleted; Temporal listed none at ${time(left.checkedAt)}`;
+  return html`asked to be deleted; Temporal still listed ${left.listed} at ${time(left.checkedAt)}, ${left.held} of them with their history`;
+};
+
+const backupSection = ({ backup, rehearsal }: DeletionCertificate): Html => ('outcome' in backup ? noBackup(backup) : lastBackup(backup, rehearsal));
+
+const noBackup = ({ reason, keyArn, keyState, checkedAt }: NoBackupEvidence): Html => html`<h2>Backup</h2>
+<dl>
+<dt>Taken</dt><dd><strong>no</strong>: what the tenant held could not be read any more</dd>
+<dt>Key</dt><dd><span class="mono">${keyArn}</span>, ${keyState} at ${time(checkedAt)}</dd>
+<dt>The operator's reason</dt><dd>${reason}</dd>
+<dt>Earlier backups</dt><dd>see <a href="#kept">what was kept</a></dd>
+</dl>`;
+
+const lastBackup = (backup: BackupEvidence, rehearsal: RehearsalEvidence): Html => html`<h2>Backup</h2>
 <dl>
 <dt>Where</dt><dd class="mono">${backup.location}</dd>
 <dt>SHA-256</dt><dd class="mono">${backup.sha256}</dd>
@@ -99,7 +117,7 @@ const resourcesSection = ({ resources, inventory }: DeletionCertificate): Html =
 <table><thead><tr><th>Kind</th><th>Name</th><th>Now</th><th>Looked for by</th><th>Checked</th></tr></thead><tbody>
 ${resources.map(
   ({ service, type, name, state, outcome, call, checkedAt }) =>
-    html`<tr><td class="kind">${service} ${type}</td><td>${name}${state === undefined ? '' : html` <span class="soft">(${state})</span>`}</td><td class="now">${outcome === 'absent' ? html`<span class="absent">absent</span>` : 'kept'}</td><td>${call}</td><td>${time(checkedAt)}</td></tr>\n`,
+    html`<tr><td class="kind">${service} ${type}</td><td>${name}${state === undefined ? '' : html` <span class="soft">(${state})</span>`}</td><td class="now">${outcome === 'absent' ? html`<span class="absent">absent</span>` : 'kept'}</td><td class="call">${call}</td><td>${time(checkedAt)}</td></tr>\n`,
 )}</tbody></table>`;
 
 const checksSection = ({ checks }: DeletionCertificate): Html => html`<h2>What was looked for</h2>
@@ -107,7 +125,7 @@ const checksSection = ({ checks }: DeletionCertificate): Html => html`<h2>What w
 <table><thead><tr><th>Kind</th><th>Looked for by</th><th class="number">Before</th><th class="number">After</th><th>Checked</th></tr></thead><tbody>
 ${checks.map(
   ({ service, type, call, before, after, checkedAt }) =>
-    html`<tr><td class="kind">${service} ${type}</td><td>${call}</td><td class="number">${before}</td><td class="number">${after}</td><td>${time(checkedAt)}</td></tr>\n`,
+    html`<tr><td class="kind">${service} ${type}</td><td class="call">${call}</td><td class="number">${before}</td><td class="number">${after}</td><td>${time(checkedAt)}</td></tr>\n`,
 )}</tbody></table>`;
 
 const stepsSection = ({ steps }: DeletionCertificate): Html => html`<h2>How it was done</h2>

@@ -34,7 +34,11 @@ const Offboard = z.strictObject({
   skipRehearsal: z.stringbool().default(false),
   /** Of the tenant's closed sessions, in Temporal. */
   deleteHistories: z.stringbool().default(false),
-});
+  /** For a tenant whose key is lost, of which no backup can be taken; refused while its key works. */
+  withoutBackup: z.stringbool().default(false),
+  /** Why it is given up; the certificate has it. */
+  reason: z.string().trim().min(10).max(500).optional(),
+}).refine(({ withoutBackup, reason }) => withoutBackup === (reason !== undefined), { path: ['reason'], message: 'goes with withoutBackup=true: say why the data are given up' });
 
 const TenantPath = z.object({ tenantId: TenantId });
 
@@ -107,7 +111,7 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     method: 'delete',
     path: '/api/v1/tenants/{tenantId}',
     idempotent: true,
-    summary: 'Offboard a tenant: back it up, verify the backup, wait, delete everything',
+    summary: 'Offboard a tenant: back it up, verify the backup, wait, delete everything; withoutBackup=true with a reason for one whose key is lost',
     permission: 'write:tenant',
     params: TenantPath,
     query: Offboard,
@@ -126,5 +130,6 @@ const offboardingOf = (tenantId: string, query: z.output<typeof Offboard>, reque
   drain: { policy: query.drainPolicy, seconds: query.drainPolicy === 'wait' ? query.drainSeconds : 0 },
   rehearsal: query.skipRehearsal ? 'skipped' : 'required',
   histories: query.deleteHistories ? 'deleted' : 'kept',
+  ...(query.withoutBackup && query.reason !== undefined && { withoutBackup: { reason: query.reason } }),
   requestedBy,
 });

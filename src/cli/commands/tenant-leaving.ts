@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
+import type { BackupSummary } from '../../contracts/backup';
 import { DrainPolicy, type OperationSummary } from '../../contracts/operation';
 import { apiPath, withQuery } from '../access';
+import type { Cli } from '../cli';
 import { command, type CommandSpec, parseSeconds, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { startOperation, type Waiting, watchToEnd } from '../progress/run';
@@ -12,6 +14,7 @@ interface Offboard extends Waiting, Confirmation {
   readonly drainSeconds?: number;
   readonly skipRehearsal?: true;
   readonly deleteHistories?: true;
+  readonly withoutBackup?: string;
 }
 
 const offboard = command<Offboard>({
@@ -23,24 +26,33 @@ const offboard = command<Offboard>({
     { flags: '--drain-seconds <time>', description: 'what they may take with wait; 300, the same as 5m, when absent', parse: parseSeconds },
     { flags: '--skip-rehearsal', description: 'delete without having restored the backup on trial' },
     { flags: '--delete-histories', description: 'delete what closed sessions left in Temporal, too' },
+    { flags: '--without-backup <reason>', description: 'only when its key is lost: what it has is given up. Confirmed by "<tenantId> without backup"' },
     shared.yes,
     shared.confirm,
     shared.noWait,
   ],
   examples: ['tenure tenant offboard acme --grace 0', 'tenure tenant offboard acme --grace 7d --no-wait --yes --confirm acme'],
-  async run(cli, { grace, drainPolicy, drainSeconds, skipRehearsal, deleteHistories, wait, ...confirmation }, tenantId: string) {
+  async run(cli, { grace, drainPolicy, drainSeconds, skipRehearsal, deleteHistories, withoutBackup, wait, ...confirmation }, tenantId: string) {
     const { apiUrl } = await cli.target();
-    await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, after a verified backup.`, tenantId, confirmation);
+    if (withoutBackup === undefined) await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, after a verified backup.`, tenantId, confirmation);
+    else await confirmDestruction(`This deletes everything ${tenantId} has at ${apiUrl}, WITHOUT a backup. ${await lastBackupOf(cli, tenantId)}`, `${tenantId} without backup`, confirmation);
     const asked = {
       graceSeconds: grace?.toString(),
       drainPolicy,
       drainSeconds: drainSeconds?.toString(),
       skipRehearsal: skipRehearsal?.toString(),
       deleteHistories: deleteHistories?.toString(),
+      ...(withoutBackup !== undefined && { withoutBackup: 'true', reason: withoutBackup }),
     };
     await startOperation(cli, withQuery(apiPath`/tenants/${tenantId}`, asked), { method: 'DELETE' }, { ...(wait !== undefined && { wait }) });
   },
 });
+
+/** What is left to whoever gives up the rest. */
+async function lastBackupOf(cli: Cli, tenantId: string): Promise<string> {
+  const [last] = await (await cli.operator()).all<BackupSummary>(apiPath`/tenants/${tenantId}/backups`, {}, 1);
+  return last ? `What will be left is the backup ${last.backupId} of ${last.createdAt}.` : 'There is no earlier backup either: nothing of it will be left.';
+}
 
 const keep = command<Waiting>({
   usage: 'keep <tenantId>',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
@@ -62,6 +62,31 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');
 });
 
+it('makes users what they were in the backup, and takes that back: who had left is gone again', async () => {
+  const { tenantId, infrastructure, ann } = await livedInTenant();
+  const pool = infrastructure.userPoolId;
+  const people = async () => {
+    const found: [string, string, ...string[]][] = [];
+    for await (const { userId, email, groups } of users.all(pool)) found.push([email, userId, ...groups]);
+    return found.sort();
+  };
+  await users.create(pool, { email: 'bob@example.com', groups: ['members'] });
+  await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+  await users.delete(pool, 'bob@example.com');
+  await users.create(pool, { email: ann.email, groups: ['administrators'] });
+  await users.create(pool, { email: 'eve@example.com', groups: ['members'] });
+  const before = await people();
+  await backups.take(tenantId, 'bak-2', 'before-restore', waiting);
+  const [source, own] = [{ sourceTenantId: tenantId, backupId: 'bak-1' }, { sourceTenantId: tenantId, backupId: 'bak-2' }];
+  await restores.users(tenantId, source, waiting);
+  expect((await people()).map(([email, , ...groups]) => [email, ...groups])).toEqual([[ann.email, 'members'], ['bob@example.com', 'members'], ['eve@example.com', 'members']]);
+  // A second time, as after a kill.
+  const takeBack = () => restores.takeBackUsers(tenantId, source, own, waiting);
+  await takeBack();
+  await takeBack();
+  expect((await people()).map(([email, userId, ...groups]) => [email, userId, ...groups.sort()])).toEqual(before.map(([email, userId, ...groups]) => [email, userId, ...groups.sort()]));
+});
+
 describe('of a backup that was damaged', () => {
   const damaged = { code: 'backup/incomplete' };
 
@@ -85,6 +110,33 @@ describe('of a backup that was damaged', () => {
     await restores.data(tenantId, 'op-1', { sourceTenantId: tenantId, backupId: 'bak-2' }, waiting);
     await expect(backups.verify(tenantId, 'bak-2', { operationId: 'op', againstTenant: true }, waiting)).resolves.toMatchObject({ backupId: 'bak-2' });
     expect(await messages.get(session, 'turn-2')).toMatchObject({ text: 'said after the backup' });
+  });
+
+  it('its users are taken back as far as they were made', async () => {
+    const { tenantId } = await livedInTenant();
+    for (const backupId of ['bak-1', 'bak-2']) await backups.take(tenantId, backupId, 'on-demand', waiting);
+    await damage(tenantId, 'users-000001.jsonl.gz');
+    const [source, own] = [{ sourceTenantId: tenantId, backupId: 'bak-1' }, { sourceTenantId: tenantId, backupId: 'bak-2' }];
+    await expect(restores.users(tenantId, source, waiting)).rejects.toMatchObject(damaged);
+    await restores.takeBackUsers(tenantId, source, own, waiting);
+    await expect(restores.compare(tenantId, own, waiting)).resolves.toMatchObject([{ content: 'users', records: 1, found: 1 }, {}, {}, {}, {}]);
+  });
+
+  it('leaves nothing to go on from once it is forgotten', async () => {
+    const { tenantId } = await livedInTenant();
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    await damage(tenantId, 'memory-000001.jsonl.gz');
+    await expect(restored(tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' })).rejects.toMatchObject(damaged);
+    const versions = async () => {
+      const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);
+      const { Versions = [], DeleteMarkers = [] } = await aws.s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: objectKeys.backup(tenantId, 'bak-1', 'restore-') }));
+      return Versions.length + DeleteMarkers.length;
+    };
+    expect(await versions()).toBeGreaterThan(0);
+    const forget = () => restores.forget('op-1', { sourceTenantId: tenantId, backupId: 'bak-1' });
+    await forget();
+    await forget();
+    expect(await versions()).toBe(0);
   });
 
   it("refuses a manifest of another tenant's", async () => {

@@ -1,6 +1,6 @@
 import { decodeTime } from 'ulid';
-import type { BackupContentName, BackupManifest, BackupSummary, ContentSummary } from '../../../contracts/backup';
-import { DomainError } from '../../../contracts/errors';
+import type { BackupContentName, BackupManifest, BackupSummary, ContentSummary, KeptBackup } from '../../../contracts/backup';
+import { codeOf, DomainError } from '../../../contracts/errors';
 import { objectKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser } from '../../../domain/backup-content';
@@ -29,6 +29,17 @@ export function createBackups(deps: BackupDeps): Backups {
     if (!manifest) return undefined;
     const verification = await store.verificationOf(ref);
     return { ...ref, ...inShort(manifest), ...(verification && { verification }) };
+  }
+
+  async function keptAs(tenantId: string, backupId: string): Promise<KeptBackup> {
+    const place = { backupId, location: await store.locationOf({ tenantId, backupId }) };
+    try {
+      const manifest = await store.manifestOf({ tenantId, backupId });
+      return manifest ? { ...place, state: 'complete', createdAt: manifest.createdAt, reason: manifest.reason } : { ...place, state: 'unfinished', startedAt: startOf(backupId) };
+    } catch (error) {
+      if (codeOf(error) !== 'backup/incomplete') throw error;
+      return { ...place, state: 'damaged' };
+    }
   }
 
   return {
@@ -67,6 +78,8 @@ export function createBackups(deps: BackupDeps): Backups {
       const summaries = await Promise.all((await store.ids(tenantId)).map((backupId) => summaryOf(tenantId, backupId)));
       return summaries.filter((summary) => summary !== undefined).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
     },
+
+    kept: async (tenantId) => Promise.all((await store.ids(tenantId)).map((backupId) => keptAs(tenantId, backupId))),
 
     get: summaryOf,
 

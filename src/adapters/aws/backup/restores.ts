@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type BackupContentName, backupContents, type BackupManifest, type ContentSummary } from '../../../contracts/backup';
-import { DomainError } from '../../../contracts/errors';
+import { codeOf, DomainError } from '../../../contracts/errors';
 import { objectKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
@@ -12,7 +12,7 @@ import { ContentTally } from './content-tally';
 import { recordsOf, recordsOfPart } from './reader';
 import { ConfigSink, emptyTable, MemorySink, ObjectSink, TableSink } from './sinks';
 import { backupSources } from './sources';
-import { incomplete } from './store';
+import { type BackupRef, incomplete } from './store';
 
 interface Dependencies extends BackupDeps {
   readonly data: TenantData;
@@ -48,6 +48,17 @@ export function createRestores(deps: Dependencies): Restores {
         await deps.users.restore(infrastructure.userPoolId, { email, groups, enabled });
         waiting.beat('users');
       }
+    },
+
+    async takeBackUsers(tenantId, source, before, waiting) {
+      const own = new Set((await peopleOf(deps, await mustHave(before), waiting)).values());
+      const { infrastructure } = await deps.directory.built(tenantId);
+      for await (const { email } of readableUsersOf(deps, await mustHave(source), waiting)) if (!own.has(email)) await deps.users.delete(infrastructure.userPoolId, email);
+      await this.users(tenantId, before, waiting);
+    },
+
+    async forget(operationId, { sourceTenantId, backupId }) {
+      await deps.store.delete(noteKeyOf({ tenantId: sourceTenantId, backupId }, operationId));
     },
 
     async data(tenantId, operationId, source, waiting) {
@@ -166,14 +177,15 @@ class DataRestore {
   }
 
   private get noteKey(): string {
-    const { tenantId, backupId } = this.source.manifest;
-    return objectKeys.backup(tenantId, backupId, `restore-${this.operationId}.sealed`);
+    return noteKeyOf(this.source.manifest, this.operationId);
   }
 
   private get noteContext() {
     return { restore: this.operationId, tenant: this.tenant.tenantId };
   }
 }
+
+const noteKeyOf = ({ tenantId, backupId }: BackupRef, operationId: string): string => objectKeys.backup(tenantId, backupId, `restore-${operationId}.sealed`);
 
 /** An object whose events the table's records have opened; only the first format has it at all. */
 const holdsBatch = (record: BackupRecord): boolean => String(record['key']).startsWith(objectKeys.batches);
@@ -182,6 +194,15 @@ const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z
 
 async function* usersOf({ store }: BackupDeps, manifest: BackupManifest, waiting: Waiting) {
   for await (const record of recordsOf(store, manifest, 'users', waiting)) yield User.parse(record);
+}
+
+/** As far as they can be read: from what lies behind, no restore has made any. */
+async function* readableUsersOf(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting) {
+  try {
+    yield* usersOf(deps, manifest, waiting);
+  } catch (error) {
+    if (codeOf(error) !== 'backup/incomplete') throw error;
+  }
 }
 
 /** The backup's users: user id → e-mail address. */

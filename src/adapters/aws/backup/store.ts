@@ -62,6 +62,7 @@ function createBucket(aws: PlatformClients) {
   }
 
   return {
+    name: bucket,
     get,
     put,
     getJson,
@@ -153,6 +154,8 @@ export function createBackupStore(aws: PlatformClients) {
       return body && (JSON.parse(Buffer.from(await envelope.open({ purpose: 'backup-note', ...context }, await collected(body))).toString('utf8')) as unknown);
     },
     ids: (tenantId: string) => bucket.ids(tenantId),
+
+    locationOf: async ({ tenantId, backupId }: BackupRef) => `s3://${await bucket.name()}/${objectKeys.backup(tenantId, backupId, '')}`,
 
     tenantIds: bucket.tenantIds,
     delete: (prefix: string, waiting?: Waiting) => bucket.delete(prefix, waiting),
