@@ -1,6 +1,7 @@
+import { patched } from '@temporalio/workflow';
 import type { Operation, OperationInput } from '../contracts/operation';
 import { buildGround, clearGround } from './building';
-import { checkNothingRemains, compareWithBackup, deleteConfig, releaseTenant, reserveTenant, restoreData, restoreUsers } from './lifecycle-activities';
+import { checkNothingRemains, compareWithBackup, deleteConfig, forgetRestore, releaseTenant, reserveTenant, restoreData, restoreUsers } from './lifecycle-activities';
 import { OperationRun } from './progress';
 
 /**
@@ -28,7 +29,10 @@ export async function rehearsal(input: OperationInput<'rehearsal'>): Promise<Ope
     await run.step(
       'restore_data',
       () => restoreData(restore),
-      () => deleteConfig(scratch),
+      async () => {
+        await deleteConfig(scratch);
+        if (patched('restore-forgotten')) await forgetRestore(restore);
+      },
     );
     run.note({ comparison: await run.step('compare', () => compareWithBackup(restore)), backupId });
     // What the undos do, shown step by step.

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { RestoreMode } from '../activities/lifecycle/backups';
 import { backupIds } from '../contracts/names';
 import type { Operation, OperationInput } from '../contracts/operation';
@@ -9,6 +10,7 @@ import {
   compareWithBackup,
   deleteConfig,
   findBackup,
+  forgetRestore,
   forgetSessions,
   releaseClaim,
   releaseTenant,
@@ -17,6 +19,7 @@ import {
   restoreMode,
   restoreUsers,
   takeBackup,
+  takeBackUsers,
   verifyBackup,
 } from './lifecycle-activities';
 import { OperationRun } from './progress';
@@ -66,7 +69,7 @@ async function intoNewTenant(run: Restore, { operationId, request }: Input): Pro
   await giveAgentCoreParts(run, { ...tenant, infrastructure });
   // A tenant of this id may have been here, and left.
   await run.step('forget_sessions', () => forgetSessions(tenant));
-  await bringBack(run, { ...request, operationId }, () => deleteConfig(tenant));
+  await bringBack(run, { ...request, operationId }, { data: () => deleteConfig(tenant) });
   await giveSchedules(run, tenant);
   await giveScaling(run, tenant);
   await proveItWorks(run, tenant);
@@ -86,13 +89,36 @@ async function inPlace(run: Restore, { operationId, request }: Input): Promise<v
     run.noteBackup(present.backupId);
     for (const step of newTenantSteps) run.skip(step);
     await run.step('forget_sessions', () => forgetSessions({ tenantId }));
-    await bringBack(run, { ...request, operationId }, () => restoreData({ tenantId, operationId, sourceTenantId: tenantId, backupId: present.backupId }));
+    const source = { ...request, operationId };
+    const before = { tenantId, operationId, sourceTenantId: tenantId, backupId: present.backupId };
+    await bringBack(run, source, {
+      data: () => restoreData(before),
+      async users() {
+        if (!patched('restore-undone-in-full')) return;
+        await takeBackUsers({ ...source, before });
+        // What was taken back is not believed to be, either.
+        await compareWithBackup(before);
+      },
+    });
     for (const step of newTenantEnd) run.skip(step);
   });
 }
 
-async function bringBack(run: Restore, source: Parameters<typeof restoreData>[0], undo: () => Promise<void>): Promise<void> {
-  await run.step('restore_users', () => restoreUsers(source));
-  await run.step('restore_data', () => restoreData(source), undo);
+interface Undos {
+  readonly data: () => Promise<void>;
+  /** Absent: they go with the tenant. */
+  readonly users?: () => Promise<void>;
+}
+
+async function bringBack(run: Restore, source: Parameters<typeof restoreData>[0], undo: Undos): Promise<void> {
+  await run.step('restore_users', () => restoreUsers(source), undo.users);
+  await run.step(
+    'restore_data',
+    () => restoreData(source),
+    async () => {
+      await undo.data();
+      if (patched('restore-forgotten')) await forgetRestore(source);
+    },
+  );
   run.note({ comparison: await run.step('compare', () => compareWithBackup(source)) });
 }

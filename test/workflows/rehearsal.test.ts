@@ -17,7 +17,7 @@ const undoing: Record<(typeof building)[number], readonly ActivityName[]> = {
   createInfrastructure: ['emptyBucket', 'deleteInfrastructure', 'scheduleKeyDeletion'],
   createMemory: ['deleteMemory'],
   restoreUsers: [],
-  restoreData: ['deleteConfig'],
+  restoreData: ['deleteConfig', 'forgetRestore'],
   compareWithBackup: [],
 };
 const upTo = (name: (typeof building)[number]) => building.slice(0, building.indexOf(name) + 1);

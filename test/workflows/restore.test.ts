@@ -21,7 +21,7 @@ const asNewTenant: Course = [
   ['createGateway', 'deleteGateway'],
   ['forgetSessions'],
   ['restoreUsers'],
-  ['restoreData', 'deleteConfig'],
+  ['restoreData', 'deleteConfig', 'forgetRestore'],
   ['compareWithBackup'],
   ['createTenantSchedules', 'deleteTenantSchedules'],
   ['createScaling', 'deleteScaling'],
@@ -37,8 +37,8 @@ const inPlace: Course = [
   ['takeBackup'],
   ['verifyBackup'],
   ['forgetSessions'],
-  ['restoreUsers'],
-  ['restoreData', 'restoreData'],
+  ['restoreUsers', 'takeBackUsers', 'compareWithBackup'],
+  ['restoreData', 'restoreData', 'forgetRestore'],
   ['compareWithBackup'],
   ['releaseClaim'],
 ];
@@ -97,6 +97,8 @@ it.each(['restoreData', 'compareWithBackup'] as const)('in place, brings back al
     expect(await parts.ended()).toMatchObject({ state: 'undone', backupId: before().backupId, error: { code: 'backup/incomplete' } });
     expect(script.asked('takeBackup')).toEqual([{ tenantId, backupId: before().backupId, reason: 'before-restore' }]);
     expect(script.asked('restoreData').at(-1)).toEqual(before());
+    expect(script.asked('takeBackUsers')).toEqual([{ ...request, operationId: operationIdOf('restore'), before: before() }]);
+    expect(script.asked('compareWithBackup').at(-1)).toEqual(before());
     expect(script.calls.at(-1)).toBe('releaseClaim');
   });
 });
