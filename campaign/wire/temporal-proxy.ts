@@ -6,7 +6,7 @@ import { temporal } from '@temporalio/proto';
 import type { ActiveRule, RuleBook } from './rules';
 
 /** gRPC's numbers of the codes that faults name. */
-const grpcCodes: Readonly<Record<string, number>> = { INVALID_ARGUMENT: 3, PERMISSION_DENIED: 7, RESOURCE_EXHAUSTED: 8, UNAVAILABLE: 14 };
+const grpcCodes: Readonly<Record<string, number>> = { UNKNOWN: 2, INVALID_ARGUMENT: 3, PERMISSION_DENIED: 7, RESOURCE_EXHAUSTED: 8, ABORTED: 10, UNAVAILABLE: 14 };
 
 /** Only these are read field by field; in all others the names of workflows, queues and activities are found as they lie. */
 const decoded: Readonly<Record<string, { decode(bytes: Uint8Array): { toJSON(): object } }>> = {

@@ -1,5 +1,6 @@
 import {
   isGrpcServiceError,
+  QueryNotRegisteredError,
   ServiceError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -8,10 +9,13 @@ import {
 import { DomainError, publicFailure } from '../../contracts/errors';
 
 /** gRPC's own numbers: the client's package does not export their names. */
-const grpc = { cancelled: 1, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, internal: 13, unavailable: 14 } as const;
+const grpc = { cancelled: 1, unknown: 2, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, aborted: 10, internal: 13, unavailable: 14 } as const;
 
-/** FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke; CANCELLED, that the worker it asked died. */
-const passing: ReadonlySet<number> = new Set([grpc.cancelled, grpc.deadlineExceeded, grpc.resourceExhausted, grpc.failedPrecondition, grpc.internal, grpc.unavailable]);
+/**
+ * FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke; CANCELLED, that the worker it
+ * asked died; UNKNOWN, that something of its own went wrong ("please retry").
+ */
+const passing: ReadonlySet<number> = new Set([grpc.cancelled, grpc.unknown, grpc.aborted, grpc.deadlineExceeded, grpc.resourceExhausted, grpc.failedPrecondition, grpc.internal, grpc.unavailable]);
 
 const retryAfterSeconds = 2;
 
@@ -54,6 +58,9 @@ function translated(error: unknown): unknown {
 
 function isPassing(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  // The SDK takes INVALID_ARGUMENT for a query nobody answers. It is how the server says that the worker failed at it, for whatever reason: our
+  // queries are registered before anything else, so what failed is the look into the history (its key is away, the machine is at its limit).
+  if (error instanceof QueryNotRegisteredError) return true;
   const code = codeInGrpc(error);
   return code !== undefined && passing.has(code);
 }
