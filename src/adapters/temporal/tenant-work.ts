@@ -6,17 +6,25 @@ import { sessionWorkflow } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 
 const listWithinMs = 10_000;
+const pageSize = 1_000;
 
 /** Running workflows and schedules of tenants. Temporal's lists lag behind by moments. */
 export function createTenantWork(client: Client): ResourceFinder & TenantWork {
   const listing = <T>(list: () => Promise<T[]>) => translating(() => client.withDeadline(Date.now() + listWithinMs, list));
 
-  const schedules = () =>
+  /** Asks for the ids alone: the SDK's own list decrypts every schedule's memo. */
+  const schedules = (query = '') =>
     listing(async () => {
+      const { namespace } = client.options;
       const ids: string[] = [];
-      for await (const { scheduleId } of client.schedule.list()) ids.push(scheduleId);
+      for (let nextPageToken: Uint8Array = new Uint8Array(), isFirst = true; isFirst || nextPageToken.length > 0; isFirst = false) {
+        const page = await client.workflowService.listSchedules({ namespace, query, maximumPageSize: pageSize, nextPageToken });
+        ids.push(...page.schedules.flatMap(({ scheduleId }) => scheduleId ?? []));
+        nextPageToken = page.nextPageToken;
+      }
       return ids;
     });
+  const schedulesOf = async (tenantId: string) => (await schedules(`ScheduleId STARTS_WITH "${tenantId}/"`)).filter((id) => tenantOfWork(id) === tenantId);
 
   const executions = (tenantId: string, which: string) =>
     listing(async () => {
@@ -33,13 +41,13 @@ export function createTenantWork(client: Client): ResourceFinder & TenantWork {
   return {
     checks: [
       { service: 'temporal', type: 'workflow', call: 'ListWorkflowExecutions by TenantId, running' },
-      { service: 'temporal', type: 'schedule', call: 'ListSchedules' },
+      { service: 'temporal', type: 'schedule', call: 'ListSchedules by ScheduleId' },
     ],
     async find(tenantId) {
-      const [workflowIds, scheduleIds] = await Promise.all([running(tenantId), schedules()]);
+      const [workflowIds, scheduleIds] = await Promise.all([running(tenantId), schedulesOf(tenantId)]);
       return [
         ...workflowIds.map((name) => ({ service: 'temporal', type: 'workflow', name })),
-        ...scheduleIds.filter((id) => tenantOfWork(id) === tenantId).map((name) => ({ service: 'temporal', type: 'schedule', name })),
+        ...scheduleIds.map((name) => ({ service: 'temporal', type: 'schedule', name })),
       ];
     },
     async end(tenantId, except) {
