@@ -154,7 +154,7 @@ export function advance(operation: Operation, change: StepChange): Operation {
   return { ...operation, steps, stuck, percent: percentOf(steps), revision: operation.revision + 1 };
 }
 
-/** An undo has a clock and attempts of its own. */
+/** An undo has a clock and attempts of its own. A clock that was set back makes no step end before it began. */
 function moved(step: OperationStep, { state, at, error, attempt }: StepChange): OperationStep {
   const goesOn = ofUndo.has(step.state) === ofUndo.has(state);
   const startedAt = (goesOn ? step.startedAt : undefined) ?? at;
@@ -164,7 +164,7 @@ function moved(step: OperationStep, { state, at, error, attempt }: StepChange): 
     state,
     ...(attempts !== undefined && { attempt: attempts }),
     startedAt,
-    ...(finished.has(state) && { finishedAt: at, durationMs: Date.parse(at) - Date.parse(startedAt) }),
+    ...(finished.has(state) && { finishedAt: at, durationMs: Math.max(0, Date.parse(at) - Date.parse(startedAt)) }),
     ...(error !== undefined && { error }),
   };
 }

@@ -32,6 +32,11 @@ it('keeps when a step started and finished, and counts what is done', () => {
   expect(reserved.percent).toBe(Math.floor(100 / count));
 });
 
+it('is an operation the API can show, although the clock was set back while a step ran', () => {
+  const done = advance(advance(fresh, { step: 'reserve', state: 'running', at: at(2) }), { step: 'reserve', state: 'completed', at: at(1) });
+  expect(Operation.parse(done).steps[0]).toMatchObject({ durationMs: 0 });
+});
+
 it('shows an error only as long as it is true', () => {
   const failing = advance(fresh, { step: 'reserve', state: 'undoing', at: at(1), error: 'no route' });
   expect(failing.steps[0]).toEqual({ name: 'reserve', state: 'undoing', startedAt: at(1), error: 'no route' });
