@@ -11,7 +11,8 @@ export class Tenants {
 
   private constructor(
     private readonly lane: Lane,
-    private readonly bystander: Operation,
+    /** The onboarding of one to whom nothing happens. */
+    readonly bystander: Operation,
     /** What a tenant owns that no fault has met. */
     readonly whole: Shape,
   ) {}

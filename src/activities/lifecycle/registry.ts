@@ -46,7 +46,7 @@ export const createRegistryActivities = ({ registry, operations, tenantCacheMs }
     const tenant = await registry.get(tenantId);
     if (!tenant || tenant.status === 'deleted') throw new DomainError('tenant/not-found', `There is no tenant "${tenantId}".`);
     if (tenant.status === 'active' || tenant.status === 'suspended') return tenant.status;
-    throw new DomainError('tenant/busy', `The tenant is ${tenant.status}: it can be offboarded when it is active or suspended.`);
+    throw new DomainError('tenant/busy', `The tenant is ${tenant.status}, held by operation ${tenant.operationId}: it can be offboarded when it is active or suspended.`);
   },
 
   /**
