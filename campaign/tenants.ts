@@ -22,7 +22,18 @@ interface Figures {
   readonly perMinute: number;
   readonly p50Seconds: number;
   readonly p95Seconds: number;
+  /** Where the time goes: the slowest first. */
+  readonly steps: readonly StepFigures[];
 }
+
+interface StepFigures {
+  readonly name: string;
+  readonly p50Seconds: number;
+  readonly p95Seconds: number;
+}
+
+/** More than these say little. */
+const stepsShown = 5;
 
 /** Many tenants come and go on one local stack: how fast, and what is left. */
 async function main(): Promise<void> {
@@ -70,9 +81,22 @@ async function inParallel<Item, Result>(items: readonly Item[], run: (item: Item
 }
 
 function figuresOf(kind: string, { ended, tookMs }: { ended: readonly Operation[]; tookMs: number }): Figures {
-  const seconds = ended.map(({ startedAt, finishedAt = startedAt }) => (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000).sort((a, b) => a - b);
-  const at = (share: number) => seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * share))] ?? 0;
-  return { kind, count: ended.length, perMinute: ended.length / (tookMs / 60_000), p50Seconds: at(0.5), p95Seconds: at(0.95) };
+  const seconds = ended.map(({ startedAt, finishedAt = startedAt }) => (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000);
+  return { kind, count: ended.length, perMinute: ended.length / (tookMs / 60_000), ...percentilesOf(seconds), steps: stepFiguresOf(ended) };
+}
+
+function stepFiguresOf(ended: readonly Operation[]): StepFigures[] {
+  const names = ended[0]?.steps.map(({ name }) => name) ?? [];
+  return names
+    .map((name) => ({ name, ...percentilesOf(ended.flatMap(({ steps }) => (steps.find((step) => step.name === name)?.durationMs ?? 0) / 1_000)) }))
+    .sort((one, other) => other.p50Seconds - one.p50Seconds)
+    .slice(0, stepsShown);
+}
+
+function percentilesOf(values: readonly number[]): { p50Seconds: number; p95Seconds: number } {
+  const sorted = values.toSorted((one, other) => one - other);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50Seconds: at(0.5), p95Seconds: at(0.95) };
 }
 
 async function report(figures: readonly Figures[], problems: readonly string[]): Promise<void> {
@@ -83,6 +107,10 @@ async function report(figures: readonly Figures[], problems: readonly string[]):
     '| | operations | a minute | p50 | p95 |',
     '|---|---|---|---|---|',
     ...figures.map(({ kind, count, perMinute, p50Seconds, p95Seconds }) => `| ${kind} | ${count} | ${perMinute.toFixed(1)} | ${p50Seconds.toFixed(1)} s | ${p95Seconds.toFixed(1)} s |`),
+    '',
+    'The slowest steps (p50, p95):',
+    ...figures.map(({ kind, steps }) => `- ${kind}: ${steps.map(({ name, p50Seconds, p95Seconds }) => `\`${name}\` ${p50Seconds.toFixed(1)} s, ${p95Seconds.toFixed(1)} s`).join('; ')}`),
+    ...(problems.length > 0 ? ['', 'Problems:'] : []),
     ...problems.map((problem) => `- ${problem}`),
     '',
   ].join('\n');
