@@ -17,10 +17,12 @@ export interface TurnsDeps {
   readonly live: LiveEvents;
 }
 
-/** The entries of one turn as they come, its `turn.completed` the last. */
+/** The entries of one turn as they come, its `turn.completed` the last; of a message that joined the running turn, those of that turn from there on. */
 export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<SessionRef, 'tenantId'>, { sessionId, turnId, after }: Said, signal: AbortSignal): AsyncGenerator<LiveEntry | 'idle'> {
+  let followed = turnId;
   for await (const entry of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, isAtHead: true, log, live, signal })) {
-    if (entry !== 'idle' && 'turnId' in entry && entry.turnId !== turnId) continue;
+    if (entry !== 'idle' && entry.type === 'turn.steered' && entry.messageId === turnId) followed = entry.turnId;
+    if (entry !== 'idle' && 'turnId' in entry && entry.turnId !== followed) continue;
     yield entry;
     if (entry !== 'idle' && entry.type === 'turn.completed') return;
   }

@@ -13,10 +13,13 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('session.started') }),
   z.object({ type: z.literal('turn.queued'), ...inTurn }),
   z.object({ type: z.literal('turn.started'), ...inTurn, text: z.string() }),
+  /** A message that joined the running turn: the model sees it in this step. `messageId` is what the sender was given as its turn. */
+  z.object({ type: z.literal('turn.steered'), ...inStep, messageId: z.string(), text: z.string() }),
   z.object({ type: z.literal('step.started'), ...inStep }),
   /** A retry throws away what was streamed of this step: show nothing of it any more. */
   z.object({ type: z.literal('step.reset'), ...inStep, attempt: z.number().int() }),
-  z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string() }),
+  /** `partial`: the model was stopped here; its turn ends without another word of it. */
+  z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional() }),
   z.object({ type: z.literal('tool.requested'), ...ofCall, input: z.json() }),
   z.object({ type: z.literal('tool.started'), ...ofCall }),
   z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),

@@ -303,6 +303,7 @@ export const batchKeys = {
   stepStarted: (turnId: string, step: number) => `${turnId}/${step}/started`,
   stepReset: (turnId: string, step: number, attempt: number) => `${turnId}/${step}/reset/${attempt}`,
   stepCompleted: (turnId: string, step: number) => `${turnId}/${step}/completed`,
+  stepStopped: (turnId: string, step: number) => `${turnId}/${step}/stopped`,
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,

@@ -9,10 +9,14 @@ export interface SessionRef {
   readonly sessionId: string;
 }
 
-export const OnBusy = z.enum(['enqueue', 'reject']);
+/**
+ * What becomes of a message that arrives while a turn runs or waits: its turn waits for those before it; it becomes part of the
+ * running turn at that turn's next step; it stops the running turn and runs next; it is refused.
+ */
+export const OnBusy = z.enum(['enqueue', 'steer', 'interrupt', 'reject']);
 export type OnBusy = z.infer<typeof OnBusy>;
 
-export const turnOutcomes = ['completed', 'cancelled', 'failed', 'max_steps', 'timed_out'] as const;
+export const turnOutcomes = ['completed', 'interrupted', 'cancelled', 'failed', 'max_steps', 'timed_out'] as const;
 export type TurnOutcome = (typeof turnOutcomes)[number];
 
 export const SessionRecord = z.object({

@@ -18,8 +18,13 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
     if (last?.role === role) last.content.push(block);
     else if (last ?? role === 'user') messages.push({ role, content: [block] });
   };
+  const begun = new Set<string>();
   for (const event of events) {
-    if (event.type === 'turn.started') say('user', { text: event.text });
+    if (event.type === 'turn.started') {
+      begun.add(event.turnId);
+      say('user', { text: event.text });
+    } else if (event.type === 'turn.steered') say('user', { text: event.text });
+    else if (event.type === 'turn.completed' && begun.has(event.turnId) && isStop(event.outcome)) say('user', { text: stopNotes[event.outcome] });
     // Bedrock refuses blank text, and would refuse every later request that shows it.
     else if (event.type === 'message.completed' && event.text.trim() !== '') say('assistant', { text: event.text });
     else if (event.type === 'tool.requested' && answered.has(callKey(event)))
@@ -28,6 +33,14 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
   }
   return messages as ModelMessage[];
 }
+
+/** What the model is told when it was stopped: its words before may break off anywhere. */
+const stopNotes = {
+  interrupted: '(The user interrupted you here, with the message that follows.)',
+  cancelled: '(The user stopped you here.)',
+} as const;
+
+const isStop = (outcome: string): outcome is keyof typeof stopNotes => Object.hasOwn(stopNotes, outcome);
 
 /** Calls that were requested and have no result yet. */
 export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent, { type: 'tool.requested' }>[] {

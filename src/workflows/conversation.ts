@@ -1,4 +1,4 @@
-import { ActivityFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
@@ -26,6 +26,7 @@ export class Conversation {
 
   next(): domain.Action {
     this.state = domain.beginTurn(this.state, Date.now());
+    if (domain.nextAction(this.state).do === 'think') this.state = domain.takeSteering(this.state);
     return domain.nextAction(this.state);
   }
 
@@ -36,22 +37,22 @@ export class Conversation {
     else await this.activities.closeSession({ ...this.ref, after: this.state.head });
   }
 
-  take({ turnId }: SubmittedMessage): { after: number } {
-    const earlier = domain.takenAt(this.state, turnId);
+  take(message: SubmittedMessage): { after: number } {
+    const earlier = domain.takenAt(this.state, message.turnId);
     if (earlier !== undefined) return { after: earlier };
     const after = this.state.head;
-    this.state = domain.receive(this.state, turnId);
+    this.state = domain.take(this.state, message);
+    if (message.onBusy === 'interrupt') this.turnScope.cancel();
     void this.announce();
     return { after };
   }
 
-  /** @returns false when no such turn runs or waits. */
+  /** @returns false when there is no such turn. One that has ended stays as it ended. */
   cancel(turnId: string | undefined): boolean {
     const running = this.state.current !== undefined && (turnId ?? this.state.current.turnId) === this.state.current.turnId;
-    if (!running && !this.state.inbox.some((turn) => turn.turnId === turnId)) return false;
     this.state = domain.cancelTurn(this.state, turnId);
     if (running) this.turnScope.cancel();
-    return true;
+    return running || (turnId !== undefined && domain.takenAt(this.state, turnId) !== undefined);
   }
 
   close(): void {
@@ -101,7 +102,7 @@ export class Conversation {
     this.state = domain.pickUp(this.state, picked);
   }
 
-  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion }: domain.CurrentTurn): Promise<void> {
+  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,
@@ -110,6 +111,7 @@ export class Conversation {
       announced,
       after: this.state.head,
       historyStart: domain.historyStart(this.state),
+      ...(steering && { steering }),
       ...(configVersion !== undefined && { configVersion }),
     });
     this.state = domain.recordThought(this.state, thought);
@@ -117,25 +119,31 @@ export class Conversation {
 
   private async useTools(turn: domain.CurrentTurn): Promise<void> {
     const after = this.state.head;
-    const heads = await Promise.all(turn.calls.map((call) => this.useTool(turn, call, after)));
+    const uses = turn.calls.map((call) => this.useTool(turn, call, after));
+    const heads = await Promise.all(uses).catch(async (error: unknown) => {
+      // The turn ends when no tool works for it any more: those that are left to finish write their own result.
+      if (patched('settle-tools')) await Promise.allSettled(uses);
+      throw error;
+    });
     this.state = domain.recordTools(this.state, Math.max(...heads));
   }
 
   /** A tool that fails for good gives the model a result that says so. */
   private async useTool({ turnId, step, startedAtMs, configVersion }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<number> {
     const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }) };
+    const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
     try {
-      return (await this.activities.useTool(this.timeLeftMs(startedAtMs), use)).head;
+      return (await (call.finishes ? CancellationScope.nonCancellable(run) : run())).head;
     } catch (error) {
       if (isCancellation(error)) throw error;
       return (await this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') })).head;
     }
   }
 
-  private async endTurn({ turnId, announced }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
+  private async endTurn({ turnId, announced, steering }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
     const turnStart = this.state.turnStarts.at(-1) ?? 0;
-    const { head } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end });
-    this.state = domain.finishTurn(this.state, head);
+    const { head, unseen } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end, ...(steering && { steering }) });
+    this.state = domain.finishTurn(this.state, head, unseen);
   }
 
   /** Runs one action of the turn so that cancelling stops it; whatever it throws becomes the turn's end. */

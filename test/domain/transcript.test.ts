@@ -56,3 +56,23 @@ it('leaves out blank text, which a model may say and may not be shown', () => {
   const messages = toModelMessages(logged(asked('t1', 'x'), said('t1', 1, '\n\n'), wanted('a'), got('a')));
   expect(messages[1]).toEqual({ role: 'assistant', content: [{ toolUse: { callId: 'a', name: 'calculator', input: { expression: 'a' } } }] });
 });
+
+it('shows a message that steered behind the results of the step before it', () => {
+  const steered: EventBody = { type: 'turn.steered', turnId: 't1', step: 2, messageId: 's1', text: 'in euros, please' };
+  const messages = toModelMessages(logged(asked('t1', 'x'), wanted('a'), got('a'), steered, said('t1', 2, 'Done.')));
+  expect(messages[2]).toEqual({ role: 'user', content: [{ toolResult: { callId: 'a', output: { result: 4 }, isError: false } }, { text: 'in euros, please' }] });
+});
+
+it('keeps what was said before an interruption, and says that there was one', () => {
+  const partial: EventBody = { type: 'message.completed', turnId: 't1', step: 1, text: 'It is a', stopReason: 'stopped', partial: true };
+  const end: EventBody = { type: 'turn.completed', turnId: 't1', outcome: 'interrupted' };
+  expect(toModelMessages(logged(asked('t1', 'x'), partial, end, asked('t2', 'Stop. What is 6*7?')))).toEqual([
+    { role: 'user', content: [{ text: 'x' }] },
+    { role: 'assistant', content: [{ text: 'It is a' }] },
+    { role: 'user', content: [{ text: expect.stringContaining('interrupted') as string }, { text: 'Stop. What is 6*7?' }] },
+  ]);
+});
+
+it('says nothing of a turn that was stopped before it began', () => {
+  expect(toModelMessages(logged({ type: 'turn.completed', turnId: 't1', outcome: 'cancelled' }, asked('t2', 'hello')))).toEqual([{ role: 'user', content: [{ text: 'hello' }] }]);
+});

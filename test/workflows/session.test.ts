@@ -1,107 +1,10 @@
-import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Context } from '@temporalio/activity';
-import type { SessionActivities } from '../../src/activities/session';
-import { taskQueues, workflowIds } from '../../src/contracts/names';
-import { codeOf } from '../../src/contracts/errors';
-import type { OnBusy } from '../../src/contracts/session';
 import { turnsPerRun } from '../../src/domain/session';
-import { cancelTurn, closeSession, holdSession, readSession, releaseSession, submitMessage } from '../../src/workflows/definitions';
-import type { session } from '../../src/workflows/session';
-import { withWorkers } from '../support/workflow';
+import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
+import { cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
 jest.setTimeout(60_000);
-
-const tenantId = 'acme';
-const userId = 'user-1';
-const limits = { maxSteps: 3, maxTurnMs: 600_000, historyTurns: 30 };
-
-/** What the tenant's queue did, in order; the log's head grows by two with each write. */
-class Script {
-  readonly done: string[] = [];
-  private head = 0;
-
-  constructor(private readonly overrides: Partial<SessionActivities> = {}) {}
-
-  write(line: string): { head: number } {
-    this.done.push(line);
-    this.head += 2;
-    return { head: this.head };
-  }
-
-  get activities(): SessionActivities {
-    return {
-      think: ({ turnId, step }) => Promise.resolve({ ...this.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits }),
-      useTool: ({ turnId, step, call }) => Promise.resolve(this.write(`tool ${turnId}/${step}/${call.callId}`)),
-      failTool: ({ call, code }) => Promise.resolve(this.write(`failTool ${call.callId} ${code}`)),
-      announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),
-      endTurn: ({ turnId, end }) => Promise.resolve(this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`)),
-      pickUpSession: () => Promise.reject(new Error('this session has no past')),
-      closeSession: () => Promise.resolve(this.write('close')),
-      ...this.overrides,
-    };
-  }
-}
-
-interface Conversation {
-  readonly env: TestWorkflowEnvironment;
-  readonly handle: WorkflowHandle<typeof session>;
-  readonly send: (turnId: string, options?: { userId?: string; onBusy?: OnBusy }) => Promise<{ after: number }>;
-  readonly close: () => Promise<void>;
-}
-
-function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>): Promise<void> {
-  const workflowId = workflowIds.session(tenantId, 'ses-1');
-  return withWorkers(
-    {
-      workflowsPath: require.resolve('../../src/workflows/index'),
-      workflowQueue: taskQueues.sessions,
-      activities: { [taskQueues.tenant(tenantId)]: script.activities },
-    },
-    async (env) => {
-      const handle = await env.client.workflow.start<typeof session>('session', {
-        workflowId,
-        taskQueue: taskQueues.sessions,
-        args: [{ tenantId, sessionId: 'ses-1', userId }],
-      });
-      // A handle without run id: it follows the session as it continues as new.
-      const current = env.client.workflow.getHandle<typeof session>(workflowId);
-      await scenario({
-        env,
-        handle: current,
-        send: (turnId, options) =>
-          current.executeUpdate(submitMessage, { updateId: turnId, args: [{ turnId, userId, onBusy: 'enqueue', ...options }] }),
-        close: async () => {
-          await current.signal(closeSession);
-          await current.result();
-        },
-      });
-      return [handle.workflowId];
-    },
-  );
-}
-
-const refusal = (code: string) => (error: unknown) => {
-  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
-  expect(codeOf(error)).toBe(code);
-};
-
-/** An activity that never answers, but hears that it is to stop. */
-async function cancelledWhileBeating(): Promise<never> {
-  const context = Context.current();
-  const beating = setInterval(() => context.heartbeat(), 200);
-  return context.cancelled.finally(() => clearInterval(beating));
-}
-
-/** Holds an activity until it is let go. */
-function gate() {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  let reach: () => void = () => undefined;
-  const reached = new Promise<void>((resolve) => (reach = resolve));
-  return { open, reached, pass: () => (reach(), opened) };
-}
 
 it('answers, survives a day of silence, and closes', async () => {
   const script = new Script();
@@ -250,10 +153,6 @@ it('closes in good order when an operator cancels the workflow', async () => {
   });
   expect(script.done.at(-1)).toBe('close');
 });
-
-function fail(): never {
-  throw new Error('should have been refused');
-}
 
 describe('held while its tenant is suspended', () => {
   const call = { callId: 'a', tool: 'calculator', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 2 };

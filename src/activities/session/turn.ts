@@ -17,6 +17,13 @@ export interface AnnounceTurnsInput extends SessionRef {
 export interface EndTurnInput extends TurnInput {
   readonly announced: boolean;
   readonly end: TurnEnd;
+  /** Messages that were on their way into the turn. */
+  readonly steering?: readonly string[];
+}
+
+export interface EndedTurn extends Recorded {
+  /** Of the messages on their way into the turn those that did not get there. */
+  readonly unseen: readonly string[];
 }
 
 export interface PickUpInput extends SessionRef {
@@ -69,11 +76,12 @@ const turnActivities = (deps: SessionStepDeps) => ({
    * Ends a turn that the model did not end itself: open tool requests get their result, and the log its
    * `turn.completed`. When a lost attempt ended the turn after all, that end stands.
    */
-  async endTurn({ turnId, announced, after, end, ...session }: EndTurnInput): Promise<Recorded> {
+  async endTurn({ turnId, announced, after, end, steering = [], ...session }: EndTurnInput): Promise<EndedTurn> {
     const events = await deps.log.read(session, { after });
     const ofTurn = events.filter((event) => 'turnId' in event && event.turnId === turnId);
     const head = events.at(-1)?.seq ?? after;
-    if (ofTurn.some((event) => event.type === 'turn.completed')) return { head };
+    const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
+    if (ofTurn.some((event) => event.type === 'turn.completed')) return { head, unseen };
     const isQueued = announced || ofTurn.some((event) => event.type === 'turn.queued');
     const written = await record(deps, session, {
       after: head,
@@ -90,13 +98,13 @@ const turnActivities = (deps: SessionStepDeps) => ({
             callId,
             tool,
             code: end.code ?? `turn/${end.outcome}`,
-            message: 'The turn ended before this tool did.',
+            message: unfinished(end, hasStarted(ofTurn, callId)),
           }),
         ),
         { type: 'turn.completed', turnId, ...end },
       ],
     });
-    return { head: written.head };
+    return { head: written.head, unseen };
   },
 
   /** Writes the last event, and notes the end in the tenant's list of sessions. */
@@ -106,3 +114,9 @@ const turnActivities = (deps: SessionStepDeps) => ({
     return { head };
   },
 });
+
+const hasStarted = (events: readonly EventBody[], callId: string): boolean => events.some((event) => event.type === 'tool.started' && event.callId === callId);
+
+/** What the model is told of a call without a result. */
+const unfinished = ({ outcome }: TurnEnd, isStarted: boolean): string =>
+  `${outcome === 'interrupted' ? 'The user interrupted' : 'The turn ended'} before this tool ${isStarted ? 'answered. It may have taken effect.' : 'began. It had no effect.'}`;

@@ -7,7 +7,8 @@ import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, 
 export function replyByRules({ messages, toolConfig }: ConverseRequest): Reply {
   const last = messages.at(-1);
   const offered = new Set(toolConfig?.tools.map(({ toolSpec }) => toolSpec.name));
-  if (toolResultsOf(last).length > 0) return say(answerFrom(messages));
+  // Results with words behind them: the user has said something new meanwhile.
+  if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
   const calls = wishes(textOf(last)).filter(({ name }) => offered.has(name));
   if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
   return say(smallTalk(textOf(last), [...offered]));

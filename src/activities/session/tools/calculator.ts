@@ -16,6 +16,7 @@ export const calculator = defineTool({
   input: z.object({ expression: z.string().trim().min(1).max(500).describe('such as (17 * 23) / 4') }),
   timeoutMs: 5_000,
   maxAttempts: 3,
+  effect: 'read',
   run({ expression }) {
     return Promise.resolve({ expression, result: evaluate(expression) });
   },

@@ -13,6 +13,7 @@ export const currentTime = defineTool({
   input: z.object({ timeZone: timeZone.describe('IANA name, such as Europe/Berlin') }),
   timeoutMs: 5_000,
   maxAttempts: 3,
+  effect: 'read',
   run({ timeZone: zone }) {
     const now = new Date();
     const local = new Intl.DateTimeFormat('en-GB', { timeZone: zone, dateStyle: 'full', timeStyle: 'long' }).format(now);

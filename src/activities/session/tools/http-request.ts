@@ -16,6 +16,7 @@ export const httpRequest = (http: HttpCaller) =>
     }),
     timeoutMs: attemptMs + 5_000,
     maxAttempts: 5,
+    effect: ({ method }) => (method === 'GET' ? 'read' : 'write'),
     async run({ method, url, body }, { agent, idempotencyKey, signal }) {
       const { origin } = new URL(url);
       if (!agent.allowedOrigins.some((allowed) => new URL(allowed).origin === origin))

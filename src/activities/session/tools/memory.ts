@@ -10,6 +10,7 @@ export const remember = (memory: Memory) =>
     input: z.object({ fact: z.string().trim().min(1).max(4_000).describe('the fact, complete in itself') }),
     timeoutMs: 15_000,
     maxAttempts: 5,
+    effect: 'idempotent',
     async run({ fact }, { owner, idempotencyKey }) {
       const { factId, text } = await memory.remember(owner, { requestId: digest(idempotencyKey), text: fact });
       return { remembered: text, factId };
@@ -23,6 +24,7 @@ export const recall = (memory: Memory) =>
     input: z.object({ query: z.string().trim().min(1).max(1_000).describe('what to look for') }),
     timeoutMs: 15_000,
     maxAttempts: 5,
+    effect: 'read',
     async run({ query }, { owner }) {
       const facts = await memory.recall(owner, { text: query });
       return { facts: facts.map(({ text, createdAt }) => ({ fact: text, rememberedAt: createdAt })) };

@@ -13,6 +13,9 @@ export interface ToolContext {
   readonly signal: AbortSignal;
 }
 
+/** What a call does to the world: nothing; the same however often it is repeated; something each time. */
+export type Effect = 'read' | 'idempotent' | 'write';
+
 export interface ToolDefinition<Input extends z.ZodType> {
   /** 1-64 of A-Za-z0-9_-, as Converse asks. */
   readonly name: string;
@@ -22,6 +25,10 @@ export interface ToolDefinition<Input extends z.ZodType> {
   /** Of one attempt. */
   readonly timeoutMs: number;
   readonly maxAttempts: number;
+  /** Of all its calls, or of the one with this input. */
+  readonly effect: Effect | ((input: z.output<Input>) => Effect);
+  /** When its turn is stopped. Default: a `write` that has begun is left to finish, for nobody could say what became of it. */
+  readonly whenStopped?: 'cancel' | 'finish';
   /**
    * @throws DomainError with a retryable code to be tried again; with another to tell the model at once.
    */
@@ -33,13 +40,22 @@ export interface Tool {
   readonly spec: ToolSpec;
   readonly timeoutMs: number;
   readonly maxAttempts: number;
+  /** `write` when the input does not fit: the worst is assumed. */
+  effectOf(input: JsonValue): Effect;
+  /** Whether such a call, once begun, is left to finish when its turn is stopped. */
+  finishes(input: JsonValue): boolean;
   /** What is wrong with an input, in words for the model; undefined when nothing is. */
   problemWith(input: JsonValue): string | undefined;
   run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
 }
 
 export function defineTool<Input extends z.ZodType>(definition: ToolDefinition<Input>): Tool {
-  const { name, description, input: schema, timeoutMs, maxAttempts } = definition;
+  const { name, description, input: schema, timeoutMs, maxAttempts, effect, whenStopped } = definition;
+  const effectOf = (input: JsonValue): Effect => {
+    const parsed = schema.safeParse(input);
+    if (!parsed.success) return 'write';
+    return typeof effect === 'function' ? effect(parsed.data) : effect;
+  };
   const problemWith = (input: JsonValue) => {
     const parsed = schema.safeParse(input);
     return parsed.success ? undefined : z.prettifyError(parsed.error);
@@ -48,6 +64,8 @@ export function defineTool<Input extends z.ZodType>(definition: ToolDefinition<I
     spec: { name, description, inputSchema: z.toJSONSchema(schema, { io: 'input' }) as JsonValue },
     timeoutMs,
     maxAttempts,
+    effectOf,
+    finishes: (input) => (whenStopped ?? (effectOf(input) === 'write' ? 'finish' : 'cancel')) === 'finish',
     problemWith,
     async run(input, context) {
       const parsed = schema.safeParse(input);

@@ -1,0 +1,102 @@
+import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
+import type { JsonValue } from '../../contracts/model';
+import type { TurnOutcome } from '../../contracts/session';
+import type { AgentConfig } from '../../contracts/tenant';
+import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
+import type { ModelChunk } from '../../ports/model';
+import type { SessionStepDeps } from './deps';
+
+type RequestedCall = Extract<ModelChunk, { kind: 'toolCall' }>;
+
+/** What the model said in one step, whole. */
+export interface Answer {
+  readonly text: string;
+  readonly calls: readonly RequestedCall[];
+  readonly stopReason: string;
+  readonly usage: Usage;
+}
+
+interface StepPlace {
+  readonly turnId: string;
+  readonly step: number;
+}
+
+/** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
+export function eventsOf(answer: Answer, { turnId, step }: StepPlace, agent: AgentConfig, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): EventBody[] {
+  const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
+  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
+  const calls = answer.calls.slice(0, maxCallsPerBatch);
+  if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
+  const requests: EventBody[] = calls.map(({ callId, name, input, rawInput }) => ({
+    type: 'tool.requested',
+    turnId,
+    step,
+    callId,
+    tool: name,
+    input: input ?? rawInput,
+  }));
+  const refusals = calls.flatMap((call, index): EventBody[] => {
+    const refusal = refusalOf(call, index, agent, toolbox);
+    return refusal ? [{ type: 'tool.failed', turnId, step, callId: call.callId, tool: call.name, ...refusal }] : [];
+  });
+  return [said, ...requests, ...refusals, cost];
+}
+
+/** Session and turn begin, the step does, the model speaks, and it costs. */
+const maxOtherEvents = 6;
+/** Room for a request and a refusal each, and what stands around them. */
+const maxCallsPerBatch = Math.floor((maxBatchEvents - maxOtherEvents - maxSteering) / 2);
+
+function refusalOf(
+  { name, input }: { name: string; input: JsonValue | undefined },
+  index: number,
+  agent: AgentConfig,
+  toolbox: SessionStepDeps['toolbox'],
+): { code: string; message: string } | undefined {
+  if (index >= agent.maxToolsPerStep)
+    return { code: 'tool/invalid-input', message: `Only ${agent.maxToolsPerStep} tools can be used in one step.` };
+  const tool = agent.tools.includes(name) ? toolbox.find(name) : undefined;
+  if (!tool) return { code: 'tool/unknown', message: `There is no tool "${name}". You have: ${agent.tools.join(', ')}.` };
+  if (input === undefined) return { code: 'tool/invalid-input', message: 'The tool input is not valid JSON.' };
+  const problem = tool.problemWith(input);
+  return problem ? { code: 'tool/invalid-input', message: problem } : undefined;
+}
+
+/** How a turn ends by the model's own stop reason. */
+function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; message?: string } {
+  switch (stopReason) {
+    case 'end_turn':
+    case 'stop_sequence':
+      return { outcome: 'completed' };
+    case 'max_tokens':
+      return { outcome: 'completed', message: 'The answer was cut at the largest length allowed.' };
+    case 'guardrail_intervened':
+    case 'content_filtered':
+      return { outcome: 'failed', code: 'model/refused', message: 'The answer was withheld by the content policy.' };
+    default:
+      return { outcome: 'failed', code: 'model/refused', message: `The model stopped without an answer (${stopReason}).` };
+  }
+}
+
+/** Reads the workflow's part of a step back from its events, whoever wrote them. */
+export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: { version: number; agent: AgentConfig }, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): Thought {
+  const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
+  const calls = events.flatMap((event) => {
+    if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];
+    return [openCallOf(event, toolbox)];
+  });
+  const end = events.find((event) => event.type === 'turn.completed');
+  return {
+    head: events.at(-1)?.seq ?? 0,
+    ...(end && { outcome: end.outcome }),
+    calls,
+    configVersion: version,
+    limits: { maxSteps: agent.maxStepsPerTurn, maxTurnMs: agent.maxTurnSeconds * 1_000, historyTurns: agent.historyTurns },
+  };
+}
+
+function openCallOf({ callId, tool, seq, input }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: SessionStepDeps['toolbox']): OpenCall {
+  const found = toolbox.find(tool);
+  const { timeoutMs = 60_000, maxAttempts = 1 } = found ?? {};
+  return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(found?.finishes(input) && { finishes: true }) };
+}

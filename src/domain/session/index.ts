@@ -1,0 +1,9 @@
+/** What a session does next, and what becomes of it by whatever happens: pure, one subject a file. */
+export * from './holding';
+export * from './inbox';
+export * from './interruption';
+export * from './next-action';
+export * from './past';
+export * from './state';
+export * from './turn';
+export * from './view';

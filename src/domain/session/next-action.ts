@@ -1,0 +1,30 @@
+import { keepsWaiting } from './holding';
+import type { CurrentTurn, SessionState, TurnEnd } from './state';
+
+export type Action =
+  | { readonly do: 'think'; readonly turn: CurrentTurn }
+  | { readonly do: 'useTools'; readonly turn: CurrentTurn }
+  | { readonly do: 'endTurn'; readonly turn: CurrentTurn; readonly end: TurnEnd }
+  | { readonly do: 'close' }
+  | { readonly do: 'wait' };
+
+/** Decides what the session does next. Pure: the workflow only carries the answer out. */
+export function nextAction(state: SessionState): Action {
+  const { current: turn } = state;
+  if (!turn) return state.closing && state.inbox.length === 0 ? { do: 'close' } : { do: 'wait' };
+  if (turn.end) return { do: 'endTurn', turn, end: turn.end };
+  if (turn.calls.length > 0) return { do: 'useTools', turn };
+  const { maxSteps } = state.limits;
+  if (turn.step > maxSteps)
+    return { do: 'endTurn', turn, end: { outcome: 'max_steps', message: `The agent used all of its ${maxSteps} steps.` } };
+  if (state.heldAt === 'step') return state.closing ? { do: 'endTurn', turn, end: closedWhileHeld } : { do: 'wait' };
+  return { do: 'think', turn };
+}
+
+/** A tenant that leaves from its suspension leaves at once. */
+const closedWhileHeld: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while the tenant was suspended.' };
+
+/** Whether something is to be done. */
+export const canAct = (state: SessionState): boolean =>
+  nextAction(state).do !== 'wait' ||
+  (!state.current && !keepsWaiting(state) && state.inbox[0] !== undefined && state.inbox[0].announcement !== 'pending');

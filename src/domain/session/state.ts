@@ -1,0 +1,110 @@
+import type { TurnOutcome } from '../../contracts/session';
+
+/** Messages that may wait in one session. */
+export const maxInbox = 100;
+/** Turn ids remembered, so that a message sent again after a roll-over is recognised. */
+export const maxSeen = 256;
+/** Turns after which the workflow continues as new. */
+export const turnsPerRun = 25;
+/** Where the latest turns begin in the log; as many as a model may be shown. */
+export const maxTurnStarts = 100;
+/** Waiting turns announced in one write. */
+export const maxAnnounced = 50;
+/** Messages that join the running turn in one of its steps. */
+export const maxSteering = 16;
+
+/** A tool call that waits for its result, with what the workflow needs to run it. */
+export interface OpenCall {
+  readonly callId: string;
+  readonly tool: string;
+  /** Sequence number of its `tool.requested` event, which holds the input. */
+  readonly requestedAt: number;
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  /** Once begun it is left to finish, whatever becomes of its turn. */
+  readonly finishes?: true;
+}
+
+/** Why a message waits ahead of the queue: it stopped the turn before it, or was meant for it and came too late. */
+export type Precedence = 'interrupts' | 'steers';
+
+export interface QueuedTurn {
+  readonly turnId: string;
+  /** Whether its `turn.queued` event is in the log, on its way there, or left to the turn's first step. */
+  readonly announcement: 'none' | 'pending' | 'done';
+  readonly cancelled: boolean;
+  readonly precedence?: Precedence;
+  /** The turn it is to become part of, at that turn's next step. When that has ended, it is a turn of its own. */
+  readonly steers?: string;
+}
+
+export interface TurnEnd {
+  readonly outcome: TurnOutcome;
+  readonly code?: string;
+  readonly message?: string;
+}
+
+export interface CurrentTurn {
+  readonly turnId: string;
+  readonly announced: boolean;
+  /** 1 is the first. */
+  readonly step: number;
+  readonly calls: readonly OpenCall[];
+  /** Messages that join it in the step that is thought now. */
+  readonly steering?: readonly string[];
+  /** Moved on by the time the turn has rested: its limit counts time at work. */
+  readonly startedAtMs: number;
+  /** Of the agent's configuration, as the first step read it: the turn finishes as it began. */
+  readonly configVersion?: number;
+  /** Set while it rests between two steps. */
+  readonly restingSinceMs?: number;
+  /** Set once the turn is to end for another reason than the model's last word. */
+  readonly end?: TurnEnd;
+}
+
+/** Where a held session comes to rest: when its turn has ended, or already before the turn's next step. */
+export type RestPoint = 'turn' | 'step';
+
+/** What the agent's configuration allows, as the latest step read it. */
+export interface TurnLimits {
+  readonly maxSteps: number;
+  readonly maxTurnMs: number;
+  /** Turns of history the model is shown. */
+  readonly historyTurns: number;
+}
+
+/** All that a session's workflow carries: ids, counters and places in the log, never a text. */
+export interface SessionState {
+  /** Highest sequence number of the log that the workflow knows. */
+  readonly head: number;
+  readonly inbox: readonly QueuedTurn[];
+  readonly current?: CurrentTurn;
+  readonly closing: boolean;
+  /** Set while the tenant is suspended: nothing new begins past this point. */
+  readonly heldAt?: RestPoint;
+  /** `[turnId, head when it was taken]`, oldest first. */
+  readonly seen: readonly (readonly [string, number])[];
+  readonly turnStarts: readonly number[];
+  readonly turnCount: number;
+  readonly limits: TurnLimits;
+}
+
+export const newSession: SessionState = {
+  head: 0,
+  inbox: [],
+  closing: false,
+  seen: [],
+  turnStarts: [],
+  turnCount: 0,
+  /** Until the first step has read the agent's own. */
+  limits: { maxSteps: 12, maxTurnMs: 600_000, historyTurns: 30 },
+};
+
+/** Activities run side by side and may report heads in any order. */
+export const advance = (state: SessionState, head: number): SessionState => ({ ...state, head: Math.max(state.head, head) });
+
+export const isBusy = (state: SessionState): boolean => state.current !== undefined || state.inbox.length > 0;
+
+/** The log's head when this turn was first taken; undefined for a new one. */
+export const takenAt = (state: SessionState, turnId: string): number | undefined =>
+  state.seen.find(([seen]) => seen === turnId)?.[1];

@@ -1,0 +1,53 @@
+import type { TurnOutcome } from '../../contracts/session';
+import { giveBack } from './inbox';
+import { advance, type CurrentTurn, type OpenCall, type SessionState, type TurnLimits } from './state';
+
+export interface Thought {
+  readonly head: number;
+  /** Absent: the model asked for tools, or for another step. */
+  readonly outcome?: TurnOutcome;
+  /** Calls that wait for a result; those refused at once have theirs already. */
+  readonly calls: readonly OpenCall[];
+  readonly limits: TurnLimits;
+  /** Of the configuration it was thought with. */
+  readonly configVersion?: number;
+}
+
+/** The model has spoken: its tools come next, or the turn is over. */
+export function recordThought(state: SessionState, thought: Thought): SessionState {
+  const advanced = { ...advance(state, thought.head), limits: thought.limits };
+  if (!advanced.current) return advanced;
+  if (thought.outcome) return finishTurn(advanced, thought.head);
+  const current = withoutSteering(advanced.current);
+  const step = thought.calls.length > 0 ? current.step : current.step + 1;
+  const configVersion = current.configVersion ?? thought.configVersion;
+  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...(configVersion !== undefined && { configVersion }) } };
+}
+
+function withoutSteering(turn: CurrentTurn): CurrentTurn {
+  const { steering, ...rest } = turn;
+  return steering ? rest : turn;
+}
+
+/** Every call of the step has its result in the log. */
+export function recordTools(state: SessionState, head: number): SessionState {
+  const { current } = state;
+  const advanced = advance(state, head);
+  return current ? { ...advanced, current: { ...current, calls: [], step: current.step + 1 } } : advanced;
+}
+
+/**
+ * The turn's `turn.completed` is in the log.
+ * @param unseen - messages that were to join it and are not in the log: none is lost.
+ */
+export function finishTurn(state: SessionState, head: number, unseen: readonly string[] = []): SessionState {
+  const { current, ...rest } = advance(state, head);
+  return giveBack({ ...rest, turnCount: state.turnCount + (current ? 1 : 0) }, unseen);
+}
+
+/** Milliseconds the running turn has left; at least 1, so that it can serve as a timeout. */
+export const turnTimeLeftMs = (state: SessionState, startedAtMs: number, nowMs: number): number =>
+  Math.max(1, startedAtMs + state.limits.maxTurnMs - nowMs);
+
+/** Where the log begins for the model: before the oldest turn it is shown. */
+export const historyStart = (state: SessionState): number => state.turnStarts.slice(-state.limits.historyTurns)[0] ?? 0;

@@ -1,0 +1,30 @@
+import { isAtRest } from './holding';
+import { isBusy, type SessionState } from './state';
+
+function stateOf(state: SessionState): 'closing' | 'paused' | 'running' | 'idle' {
+  if (state.closing) return 'closing';
+  if (isAtRest(state)) return 'paused';
+  return isBusy(state) ? 'running' : 'idle';
+}
+
+export const viewOf = (state: SessionState) => ({
+  state: stateOf(state),
+  head: state.head,
+  turnCount: state.turnCount,
+  queuedTurns: state.inbox.length,
+});
+
+/** The session in words, as Markdown for the Temporal UI. */
+export function describe(state: SessionState): string {
+  const waiting = state.inbox.length > 0 ? ` ${state.inbox.length} more waiting.` : '';
+  return `**Now:** ${activityOf(state)}.${waiting}\n\n**Turns answered:** ${state.turnCount} · **events in the log:** ${state.head}`;
+}
+
+function activityOf(state: SessionState): string {
+  const { current: turn, turnCount, closing } = state;
+  if (isAtRest(state)) return `paused${turn ? ` before step ${turn.step} of turn ${turnCount + 1}` : ''}, as the tenant is suspended`;
+  if (!turn) return closing ? 'closing' : 'waiting for the user';
+  const place = `step ${turn.step} of turn ${turnCount + 1}`;
+  if (turn.end) return `ending turn ${turnCount + 1}: ${turn.end.outcome}`;
+  return turn.calls.length > 0 ? `using ${turn.calls.map((call) => `\`${call.tool}\``).join(', ')} in ${place}` : `thinking, ${place}`;
+}
