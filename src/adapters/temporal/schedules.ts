@@ -3,6 +3,7 @@ import {
   Client,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
+  type ScheduleHandle,
   ScheduleNotFoundError,
   type ScheduleOptions,
   WorkflowExecutionAlreadyStartedError,
@@ -23,7 +24,7 @@ const lookAgainMs = 50;
 
 /** What runs by the clock. See docs/decisions/0034-maintenance-schedules.md. */
 export function createSchedules(client: Client): Schedules {
-  const calling = <T>(call: () => Promise<T>) => translating(() => client.withDeadline(Date.now() + answerWithinMs, call));
+  const calling: Calling = (call) => translating(() => client.withDeadline(Date.now() + answerWithinMs, call));
   const handleOf = (owner: string, name: MaintenanceJobName) => client.schedule.getHandle(scheduleIds.of(owner, name));
   const namesOf = (owner: string) => [...jobsOf(owner).keys()];
 
@@ -32,11 +33,54 @@ export function createSchedules(client: Client): Schedules {
 
   const describe = (owner: string, name: MaintenanceJobName) => calling(() => ifThere(handleOf(owner, name).describe()));
 
-  async function steer(owner: string, name: MaintenanceJobName, change: (handle: ReturnType<typeof handleOf>) => Promise<void>): Promise<void> {
+  const steer: Steer = async (owner, name, change) => {
     const found = await calling(() => ifThere(change(handleOf(owner, name)).then(() => true)));
     if (!found) throw new DomainError('maintenance/not-found', `There is no schedule ${scheduleIds.of(owner, name)}.`);
-  }
+  };
 
+  return {
+    async ensure(owner, paused = []) {
+      const created: MaintenanceJobName[] = [];
+      for (const [name, job] of jobsOf(owner)) {
+        const isNew = await calling(() => unlessThere(open.schedule.create(optionsOf({ owner, name, job, paused: paused.find((one) => one.name === name) }))));
+        if (isNew) created.push(name);
+      }
+      return created;
+    },
+
+    async list(owner) {
+      const found = await Promise.all(namesOf(owner).map(async (name) => ({ name, description: await describe(owner, name) })));
+      return found.flatMap(({ name, description }) => (description ? [stateOf(name, description)] : []));
+    },
+
+    async delete(owner) {
+      for (const name of namesOf(owner)) {
+        const description = await describe(owner, name);
+        if (!description) continue;
+        await calling(() => ifThere(handleOf(owner, name).delete()));
+        const started = [...description.info.runningActions.map(({ workflow }) => workflow.workflowId), workflowIds.maintenanceByHand(owner, name)];
+        for (const workflowId of started) await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId).terminate('its schedule was deleted')));
+      }
+    },
+
+    pause: (owner, name, note) => steer(owner, name, (handle) => handle.pause(note)),
+    resume: (owner, name, note) => steer(owner, name, (handle) => handle.unpause(note)),
+
+    ...createRuns(client, { calling, describe, steer }),
+  };
+}
+
+type Calling = <T>(call: () => Promise<T>) => Promise<T>;
+type Steer = (owner: string, name: MaintenanceJobName, change: (handle: ScheduleHandle) => Promise<void>) => Promise<void>;
+
+interface Reach {
+  readonly calling: Calling;
+  readonly describe: (owner: string, name: MaintenanceJobName) => Promise<ScheduleDescription | undefined>;
+  readonly steer: Steer;
+}
+
+/** Runs of the jobs: those an operator wants, and what became of the last. See docs/decisions/0048-runs-by-hand-and-open-schedules.md. */
+function createRuns(client: Client, { calling, describe, steer }: Reach): Pick<Schedules, 'run' | 'lastRun'> {
   const isRunning = async (workflowId: string) => (await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId).describe())))?.status.name === 'RUNNING';
 
   /** Has the schedule start a run, as the clock would. @param before - the schedule as it was. */
@@ -69,33 +113,6 @@ export function createSchedules(client: Client): Schedules {
   }
 
   return {
-    async ensure(owner, paused = []) {
-      const created: MaintenanceJobName[] = [];
-      for (const [name, job] of jobsOf(owner)) {
-        const isNew = await calling(() => unlessThere(open.schedule.create(optionsOf({ owner, name, job, paused: paused.find((one) => one.name === name) }))));
-        if (isNew) created.push(name);
-      }
-      return created;
-    },
-
-    async list(owner) {
-      const found = await Promise.all(namesOf(owner).map(async (name) => ({ name, description: await describe(owner, name) })));
-      return found.flatMap(({ name, description }) => (description ? [stateOf(name, description)] : []));
-    },
-
-    async delete(owner) {
-      for (const name of namesOf(owner)) {
-        const description = await describe(owner, name);
-        if (!description) continue;
-        await calling(() => ifThere(handleOf(owner, name).delete()));
-        const started = [...description.info.runningActions.map(({ workflow }) => workflow.workflowId), workflowIds.maintenanceByHand(owner, name)];
-        for (const workflowId of started) await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId).terminate('its schedule was deleted')));
-      }
-    },
-
-    pause: (owner, name, note) => steer(owner, name, (handle) => handle.pause(note)),
-    resume: (owner, name, note) => steer(owner, name, (handle) => handle.unpause(note)),
-
     async run(owner, name, { who, why, request }) {
       const job = jobsOf(owner).get(name);
       const description = job && (await describe(owner, name));
