@@ -99,6 +99,19 @@ describe('run by hand', () => {
     await schedules.delete(tenantId);
   });
 
+  it('is one run for two who want it at the same moment', async () => {
+    const tenantId = newTenantId();
+    await schedules.ensure(tenantId);
+    const answers = await Promise.allSettled([schedules.run(tenantId, name, byHand), schedules.run(tenantId, name, byHand)]);
+    const told = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.workflowId] : []));
+    expect(new Set(told).size).toBe(1);
+    let info = (await handleOf(tenantId).describe()).info;
+    // Both triggers have arrived when each has either started one or been left out; one of the two may have been refused before.
+    while (info.numActionsTaken + info.numActionsSkippedOverlap < told.length) info = (await handleOf(tenantId).describe()).info;
+    expect([info.numActionsTaken, info.runningActions.length]).toEqual([1, 1]);
+    await schedules.delete(tenantId);
+  });
+
   it('is a run beside the schedule when it is asked something, and keeps the schedule from another', async () => {
     const tenantId = newTenantId();
     await schedules.ensure(tenantId);
