@@ -352,9 +352,9 @@ describe('a session nobody talks in any more', () => {
     while ((await countRunning()) < 2);
     expect(await closeIdleSince((idle.lastAtMs + busy.lastAtMs) / 2, busy.lastAtMs)).toEqual({ running: 2, closed: 1 });
     while (!(await typesOf(idle.sessionId)).includes('session.closed'));
-    expect((await askQuietly({ prompt: 'again', sessionId: idle.sessionId })).body).toMatchObject({ code: 'session/closed' });
+    expect((await askQuietly({ prompt: 'again', session_id: idle.sessionId })).body).toMatchObject({ code: 'session/closed' });
     expect(await typesOf(busy.sessionId)).not.toContain('session.closed');
-    expect((await askQuietly({ prompt: 'again', sessionId: busy.sessionId })).body).toMatchObject({ outcome: 'completed', sessionId: busy.sessionId });
+    expect((await askQuietly({ prompt: 'again', session_id: busy.sessionId })).body).toMatchObject({ outcome: 'completed', sessionId: busy.sessionId });
     expect((await talk()).sessionId).not.toBe(idle.sessionId);
   });
 });
