@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { maintenanceJobs } from '../../src/contracts/names';
 
 jest.setTimeout(60_000);
 
@@ -21,6 +22,6 @@ it.each(files)('replays %s', async (file) => {
 });
 
 it('has a history of each kind of workflow', () => {
-  const kinds = ['session', 'session-held', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal', 'suspension', 'resumption', 'tier-change', 'configuration-change', 'key-rotation', 'client-rotation'];
+  const kinds = ['session', 'session-held', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal', 'suspension', 'resumption', 'tier-change', 'configuration-change', 'key-rotation', 'client-rotation', ...Object.keys(maintenanceJobs).map((job) => `maintenance-${job.replace('_', '-')}`)];
   for (const kind of kinds) expect(files.some((file) => file.startsWith(kind))).toBe(true);
 });
