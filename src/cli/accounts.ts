@@ -29,7 +29,8 @@ export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAcce
 
     /** Creates the user when there is none, and gives it a new password. @returns their id and access token. */
     async userTokens(tenantId: string, email: string, userGroups: readonly string[] = [groups.members]) {
-      const pool = (await registry.get(tenantId))?.infrastructure;
+      const { status, infrastructure: pool } = (await registry.get(tenantId)) ?? {};
+      if (status === 'deleted') throw new CliFailure(exitCodes.notFound, `${tenantId} has left, with its users and all it had.`, `See what was deleted: tenure tenant certificate ${tenantId}`);
       if (!pool) throw new CliFailure(exitCodes.notFound, `There is no tenant ${tenantId} yet, or no more.`, `Create it with: tenure tenant create ${tenantId}`);
       const password = randomPassword();
       const { userId } = await users.create(pool.userPoolId, { email, groups: userGroups });

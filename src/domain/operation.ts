@@ -45,7 +45,7 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   resume_sessions: 'Let the sessions go on',
   resume_schedules: 'Resume the schedules',
   find_backup: 'Find the backup',
-  admit: 'Find the backup, and take the tenant or its id',
+  admit: 'Find the backup, take the tenant or its id',
   forget_sessions: 'End the sessions there are',
   restore_users: 'Restore the users',
   restore_data: 'Restore the data',
@@ -238,19 +238,20 @@ const marks: Readonly<Record<StepState, string>> = {
   skipped: '– skipped',
 };
 
-/** What an operator sees as current details in the Temporal UI. */
+/**
+ * What an operator sees as current details in the Temporal UI, which gives it half a page: what is wrong comes first, in lines of its own.
+ */
 export function toMarkdown(operation: Operation): string {
   const { kind, tenantId, state, percent, steps, error, stuck } = operation;
-  const rows = steps.map(
-    (step, index) => `| ${index + 1} | ${titleOf(step)} | ${markOf(step)} | ${tookOf(step)} | ${step.finishedAt ?? ''} | ${cell(step.error)} |`,
-  );
+  const rows = steps.map((step, index) => `| ${index + 1} | ${titleOf(step)} | ${markOf(step)} | ${tookOf(step)} | ${clockOf(step.finishedAt)} |`);
   return [
-    `**${kind} of ${tenantId}: ${state}**, ${percent} %`,
-    ...(error ? ['', `${error.code}: ${cell(error.message)}`] : []),
+    `**${kind} of ${tenantId}: ${state}${stuck ? ', stuck' : ''}**, ${percent} %`,
+    ...(error ? ['', `${error.code}: ${oneLine(error.message)}`] : []),
+    ...steps.flatMap((step) => (step.error === undefined ? [] : ['', `✗ **${titleOf(step)}**: ${oneLine(step.error)}`])),
     ...(stuck ? ['', 'Stuck: it tries again every hour. To try now, remove the cause and send the signal `retry`.'] : []),
     '',
-    '| | step | state | took | finished | error |',
-    '|---|---|---|---|---|---|',
+    '| | step | state | took | finished |',
+    '|---|---|---|---|---|',
     ...rows,
   ].join('\n');
 }
@@ -259,9 +260,12 @@ const titleOf = ({ name }: OperationStep): string => (isStep(name) ? stepTitles[
 
 const markOf = ({ state, attempt = 1 }: OperationStep): string => (attempt > 1 ? `${marks[state]} (attempt ${attempt})` : marks[state]);
 
-const tookOf = ({ durationMs }: OperationStep): string => (durationMs === undefined ? '' : `${(durationMs / 1_000).toFixed(1)} s`);
+const tookOf = ({ state, durationMs }: OperationStep): string => (durationMs === undefined || state === 'skipped' ? '' : `${(durationMs / 1_000).toFixed(1)} s`);
 
 const isStep = (name: string): name is StepName => Object.hasOwn(stepTitles, name);
 
-/** An error's text must not break out of its cell. */
-const cell = (text = ''): string => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').slice(0, 300);
+/** UTC, to the second; the day is that of the workflow's events. */
+const clockOf = (iso?: string): string => iso?.replace(/^.*T(.{8}).*$/, '$1Z') ?? '';
+
+/** An error's text must not begin a paragraph or a table of its own. */
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').slice(0, 600);

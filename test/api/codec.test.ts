@@ -54,6 +54,10 @@ it('shows operators what is in a history', async () => {
   expect([status, valuesOf(body), headers.get('cache-control')]).toEqual([200, [secret, secret], 'no-store']);
 });
 
+it('takes a body without payloads, as the command line sends one for a query without arguments', async () => {
+  expect(await api.send('/codec/encode', { method: 'POST', token: operator.accessToken, body: {} })).toMatchObject({ status: 200, body: { payloads: [] } });
+});
+
 it('leaves plain payloads as they are, and encrypts what operators send', async () => {
   const plain = { metadata: { encoding: Buffer.from('json/plain').toString('base64') }, data: Buffer.from('{"a":1}').toString('base64') };
   const token = operator.accessToken;

@@ -19,9 +19,12 @@ export interface CodecRoutesDeps {
 /** Temporal's codec server, for its UI and command line, and the sign-in for browsers. See docs/decisions/0033-codec-server.md. */
 export const codecRoutes = (deps: CodecRoutesDeps): Route[] => [...conversionRoutes(deps), ...signInRoutes(deps)];
 
-/** Temporal's contract sends and expects protobuf's JSON. @see https://docs.temporal.io/codec-server */
+/**
+ * Temporal's contract sends and expects protobuf's JSON, which leaves out what is empty: `temporal workflow query` asks for no payloads.
+ * @see https://docs.temporal.io/codec-server
+ */
 const Payloads = z.object({
-  payloads: z.array(z.object({ metadata: z.record(z.string(), z.base64()).optional(), data: z.base64().optional() })).max(1_000),
+  payloads: z.array(z.object({ metadata: z.record(z.string(), z.base64()).optional(), data: z.base64().optional() })).max(1_000).default([]),
 });
 
 /** The UI asks for each payload on its own: a page of a long history is a few hundred requests. */

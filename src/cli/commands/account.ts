@@ -3,7 +3,6 @@ import { groups } from '../../contracts/names';
 import { command, type CommandSpec, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { signInAt } from '../sign-in/sign-in';
-import { factsOf } from '../terminal/table';
 
 interface OfTenant {
   readonly tenant?: string;
@@ -66,7 +65,7 @@ const whoami = command<OfTenant>({
       tokenFrom: source.from,
       expires: claims.exp === undefined ? undefined : new Date(claims.exp * 1_000).toISOString(),
     };
-    cli.out.result(facts, () => factsOf(facts, cli.out.paint));
+    cli.out.result(facts, () => cli.out.facts(facts));
   },
 });
 

@@ -3,17 +3,17 @@ import { apiPath } from '../access';
 import { command, type GroupSpec, shared } from '../command';
 import { startOperation, type Waiting } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
-import { type Column, factsOf, sizeOf, timeOf } from '../terminal/table';
+import { type Column, minuteOf, sizeOf, timeOf } from '../terminal/table';
 
 const recordsOf = ({ records }: BackupSummary): number => Object.values(records).reduce((sum, count) => sum + count, 0);
 
 const columns: readonly Column<BackupSummary>[] = [
   { title: 'backup', of: ({ backupId }) => backupId },
-  { title: 'taken', of: ({ createdAt }) => timeOf(createdAt) },
+  { title: 'taken', of: ({ createdAt }) => minuteOf(createdAt) },
   { title: 'why', of: ({ reason }) => reason },
   { title: 'size', of: ({ storedBytes }) => sizeOf(storedBytes) },
   { title: 'records', of: recordsOf },
-  { title: 'verified', of: ({ verification }) => timeOf(verification?.verifiedAt) ?? 'not yet' },
+  { title: 'verified', of: ({ verification }) => minuteOf(verification?.verifiedAt) ?? 'not yet' },
 ];
 
 const pathOf = (tenantId: string, backupId: string) => apiPath`/tenants/${tenantId}/backups/${backupId}`;
@@ -44,7 +44,7 @@ export const backupCommands: GroupSpec = {
         const { createdAt, reason, format, bytes, storedBytes, records, verification } = backup;
         const facts = { backup: backupId, tenant: backup.tenantId, taken: timeOf(createdAt), why: reason, format, size: `${sizeOf(storedBytes)} (plain ${sizeOf(bytes)})` };
         const verified = verification ? `${timeOf(verification.verifiedAt) ?? ''} by ${verification.verifiedBy}` : 'not yet';
-        cli.out.result(backup, () => factsOf({ ...facts, verified, ...records }, cli.out.paint));
+        cli.out.result(backup, () => cli.out.facts({ ...facts, verified, ...records }));
       },
     }),
     command<Waiting>({

@@ -6,7 +6,6 @@ import type { Cli } from '../cli';
 import { command, type GroupSpec } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { readJsonFile } from '../terminal/files';
-import { factsOf } from '../terminal/table';
 
 /** A key by itself, or as `GET /api/v1/certificates/key` answers it. */
 const KeyFile = z.union([PublicKey, z.object({ jwk: PublicKey }).transform(({ jwk }) => jwk)]);
@@ -25,7 +24,7 @@ const verify = command<{ key?: string }>({
     if (!verification.isValid) throw new CliFailure(exitCodes.failed, `${file} is not valid: ${verification.reason}`);
     const { tenantId, operationId, issuedAt, resources } = verification.signed.certificate;
     const facts = { isValid: true, tenantId, operationId, issuedAt, absent: resources.filter(({ outcome }) => outcome === 'absent').length, signedWith: trusted.kid };
-    cli.out.result(facts, () => `${file} is valid.\n${factsOf({ ...facts, isValid: undefined }, cli.out.paint)}`);
+    cli.out.result(facts, () => `${file} is valid.\n${cli.out.facts({ ...facts, isValid: undefined })}`);
   },
 });
 

@@ -1,7 +1,7 @@
 import type { MaintenanceReport, MaintenanceView } from '../../contracts/maintenance';
 import { apiPath, withQuery } from '../access';
 import { command, type GroupSpec, type OptionSpec, shared } from '../command';
-import { type Column, durationOf, tableOf, timeOf } from '../terminal/table';
+import { awayOf, type Column, durationOf, timeOf } from '../terminal/table';
 
 interface Owner {
   readonly tenant?: string;
@@ -13,8 +13,8 @@ const because: OptionSpec = { flags: '--reason <text>', description: 'why; other
 const columns: readonly Column<MaintenanceView>[] = [
   { title: 'job', of: ({ name }) => name },
   { title: 'state', of: ({ paused, lastRun }) => (paused ? 'paused' : lastRun?.outcome === 'running' ? 'running' : 'on') },
-  { title: 'next run', of: ({ nextRunAt, paused }) => (paused ? undefined : timeOf(nextRunAt)) },
-  { title: 'last run', of: ({ lastRun }) => timeOf(lastRun?.startedAt) },
+  { title: 'next run', of: ({ nextRunAt, paused }) => (paused ? undefined : awayOf(nextRunAt)) },
+  { title: 'last run', of: ({ lastRun }) => awayOf(lastRun?.startedAt) },
   { title: 'ended', of: ({ lastRun }) => lastRun?.outcome },
   { title: 'found', of: ({ lastReport }) => lastReport?.findings },
   { title: 'what it does', of: ({ paused, note, summary }) => (paused ? note : summary) },
@@ -59,7 +59,7 @@ const reports = command<{ limit?: number; details?: true }>({
     }
     for (const { startedAt, outcome, findings } of all) {
       cli.out.write(`${cli.out.paint('bold', `${timeOf(startedAt) ?? ''}  ${outcome}`)}\n`);
-      if (findings.length > 0) cli.out.write(`${tableOf(findings, findingColumns, cli.out.paint)}\n`);
+      if (findings.length > 0) cli.out.write(`${cli.out.table(findings, findingColumns)}\n`);
     }
   },
 });

@@ -5,7 +5,7 @@ import type { Cli } from '../cli';
 import { command, type GroupSpec, parseTime, shared } from '../command';
 import { renderOperation } from '../progress/render';
 import { watchToEnd, type Waiting } from '../progress/run';
-import { type Column, timeOf } from '../terminal/table';
+import { type Column, durationOf, minuteOf } from '../terminal/table';
 
 interface Filter {
   readonly tenant?: string;
@@ -20,8 +20,8 @@ interface Filter {
 const columns: readonly Column<OperationSummary>[] = [
   { title: 'operation', of: ({ operationId }) => operationId },
   { title: 'state', of: ({ state, stuck }) => (stuck ? `${state}, stuck` : state) },
-  { title: 'started', of: ({ startedAt }) => timeOf(startedAt) },
-  { title: 'finished', of: ({ finishedAt }) => timeOf(finishedAt) },
+  { title: 'started', of: ({ startedAt }) => minuteOf(startedAt) },
+  { title: 'took', of: ({ startedAt, finishedAt }) => finishedAt && durationOf(Date.parse(finishedAt) - Date.parse(startedAt)), spare: true },
 ];
 
 export const operationCommands: GroupSpec = {

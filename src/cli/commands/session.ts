@@ -6,7 +6,7 @@ import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, type GroupSpec, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
-import { type Column, factsOf, printable, timeOf } from '../terminal/table';
+import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
 
 interface AsUser {
   readonly user: string;
@@ -16,8 +16,8 @@ const access = (cli: Cli, tenantId: string, { user }: AsUser) => cli.tenantUser(
 
 const columns: readonly Column<SessionRecord>[] = [
   { title: 'session', of: ({ sessionId }) => sessionId },
-  { title: 'opened', of: ({ createdAt }) => timeOf(createdAt) },
-  { title: 'closed', of: ({ closedAt }) => timeOf(closedAt) },
+  { title: 'opened', of: ({ createdAt }) => minuteOf(createdAt) },
+  { title: 'closed', of: ({ closedAt }) => minuteOf(closedAt) },
   { title: 'user', of: ({ userId }) => userId },
 ];
 
@@ -107,7 +107,7 @@ const show = command<AsUser>({
     const session = await (await access(cli, tenantId, { user })).call<ShownSession>(apiPath`/tenants/${tenantId}/sessions/${sessionId}`);
     const { status, userId, createdAt, closedAt } = session;
     const facts = { session: sessionId, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
-    cli.out.result(session, () => factsOf({ ...facts, user: userId, opened: timeOf(createdAt), closed: timeOf(closedAt) }, cli.out.paint));
+    cli.out.result(session, () => cli.out.facts({ ...facts, user: userId, opened: timeOf(createdAt), closed: timeOf(closedAt) }));
   },
 });
 

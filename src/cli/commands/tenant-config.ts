@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from 'commander';
-import type { AgentConfig } from '../../contracts/tenant';
+import { AgentConfig } from '../../contracts/tenant';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, shared } from '../command';
+import { CliFailure, exitCodes } from '../failures';
 import { startOperation, type Waiting } from '../progress/run';
 import { readJsonFile } from '../terminal/files';
-import { factsOf } from '../terminal/table';
 
 interface Config extends Waiting {
   readonly set?: Readonly<Record<string, unknown>>;
@@ -39,13 +39,21 @@ export const configCommand = command<Config>({
   async run(cli, { set, file, ...waiting }, tenantId: string) {
     const before = file === undefined ? await current(cli, tenantId) : await readJsonFile(file);
     if (!set && file === undefined) {
-      cli.out.result(before, () => factsOf(asFacts(before), cli.out.paint));
+      cli.out.result(before, () => cli.out.facts(asFacts(before)));
       return;
     }
+    if (set) refuseUnknown(Object.keys(set));
     const agent = { ...(before as object), ...set };
     await startOperation(cli, apiPath`/tenants/${tenantId}/configuration`, { method: 'POST', body: { agent } }, waiting);
   },
 });
+
+/** The API leaves out what it does not know: a typing error would change nothing, and say that it was done. */
+function refuseUnknown(names: readonly string[]): void {
+  const known = Object.keys(AgentConfig.shape);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new CliFailure(exitCodes.usage, `There is no setting ${unknown.join(', ')}.`, `There are: ${known.join(', ')}`);
+}
 
 const current = async (cli: Cli, tenantId: string): Promise<AgentConfig> => (await cli.operator()).call(apiPath`/tenants/${tenantId}/config`);
 

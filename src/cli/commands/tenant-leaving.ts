@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { BackupSummary } from '../../contracts/backup';
+import type { DeletionCertificate, SignedCertificate } from '../../contracts/certificate';
 import { DrainPolicy, type OperationSummary } from '../../contracts/operation';
 import { apiPath, withQuery } from '../access';
 import type { Cli } from '../cli';
@@ -7,6 +8,7 @@ import { command, type CommandSpec, parseSeconds, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { startOperation, type Waiting, watchToEnd } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
+import { type Column, minuteOf, shortArn, timeOf } from '../terminal/table';
 
 interface Offboard extends Waiting, Confirmation {
   readonly grace?: number;
@@ -72,21 +74,45 @@ const certificate = command<{ html?: true; out?: string }>({
   usage: 'certificate <tenantId>',
   summary: 'show what was deleted of a tenant, when, and how that was checked',
   options: [
-    { flags: '--html', description: 'as a page to read' },
-    { flags: '--out <file>', description: 'write it to a file' },
+    { flags: '--html', description: 'as the page to hand out' },
+    { flags: '--out <file>', description: 'write it to a file, whole: as it was signed' },
   ],
   examples: ['tenure tenant certificate acme --out acme.json && tenure certificate verify acme.json'],
   async run(cli, { html, out: file }, tenantId: string) {
     const text = await (await cli.operator()).text(apiPath`/tenants/${tenantId}/certificate`, html ? 'text/html' : 'application/json');
     const whole = html ? text : JSON.stringify(JSON.parse(text), null, 2);
     if (file === undefined) {
-      cli.out.write(`${whole}\n`);
+      const isForReading = !html && !cli.out.json;
+      cli.out.write(`${isForReading ? certificateText(cli, JSON.parse(text) as SignedCertificate) : whole}\n`);
       return;
     }
     await writeFile(file, `${whole}\n`);
     cli.out.note(`Written to ${file}`);
   },
 });
+
+const resourceColumns: readonly Column<DeletionCertificate['resources'][number]>[] = [
+  { title: 'service', of: ({ service }) => service },
+  { title: 'type', of: ({ type }) => type },
+  { title: 'now', of: ({ outcome }) => outcome },
+  { title: 'name', of: ({ name }) => shortArn(name) },
+];
+
+const keptColumns: readonly Column<DeletionCertificate['kept'][number]>[] = [
+  { title: 'until', of: ({ until }) => minuteOf(until) },
+  { title: 'kept', of: ({ what, why }) => `${what}: ${why}` },
+];
+
+/** What a person wants to know of it first; --json and --html have it whole. */
+function certificateText({ out }: Cli, { certificate, key }: SignedCertificate): string {
+  const { tenantId, displayName, operationId, requestedAt, issuedAt, resources, backup, rehearsal, kept } = certificate;
+  const facts = {
+    ...{ tenant: tenantId, name: displayName, offboarding: operationId, 'asked for': timeOf(requestedAt), issued: timeOf(issuedAt), 'signed with': key.kid },
+    backup: `${backup.backupId}, ${backup.records} records, verified ${timeOf(backup.verifiedAt) ?? ''}`,
+    'restored on trial': rehearsal.outcome === 'passed' ? timeOf(rehearsal.finishedAt) : `no: ${rehearsal.reason}`,
+  };
+  return [out.facts(facts), '', out.table(resources, resourceColumns), '', out.table(kept, keptColumns), '', `Check it: tenure tenant certificate ${tenantId} --out ${tenantId}.json && tenure certificate verify ${tenantId}.json`].join('\n');
+}
 
 /** From the decision to let a tenant go to the proof that it is gone. */
 export const leavingCommands: readonly CommandSpec[] = [offboard, keep, certificate];

@@ -1,7 +1,7 @@
 import { type UsageLine, usageGroupings, type UsageReport } from '../../contracts/usage';
 import { apiPath, withQuery } from '../access';
 import { command, parseTime } from '../command';
-import { type Column, tableOf, timeOf } from '../terminal/table';
+import { type Column, minuteOf, timeOf } from '../terminal/table';
 
 interface Usage {
   readonly from?: string;
@@ -10,12 +10,12 @@ interface Usage {
 }
 
 const columns: readonly Column<UsageLine>[] = [
-  { title: 'from', of: ({ from }) => timeOf(from) },
+  { title: 'from', of: ({ from }) => minuteOf(from)?.replace(' 00:00Z', '') },
   { title: 'model', of: ({ modelId }) => modelId },
   { title: 'user', of: ({ userId }) => userId },
-  { title: 'model calls', of: ({ modelCalls }) => modelCalls },
-  { title: 'input tokens', of: ({ inputTokens }) => inputTokens },
-  { title: 'output tokens', of: ({ outputTokens }) => outputTokens },
+  { title: 'calls', of: ({ modelCalls }) => modelCalls },
+  { title: 'tokens in', of: ({ inputTokens }) => inputTokens },
+  { title: 'tokens out', of: ({ outputTokens }) => outputTokens },
 ];
 
 export const usageCommand = command<Usage>({
@@ -29,7 +29,7 @@ export const usageCommand = command<Usage>({
   async run(cli, { from, to, by }, tenantId: string) {
     const report = await (await cli.operator()).call<UsageReport>(withQuery(apiPath`/tenants/${tenantId}/usage`, { from, to, by }));
     const shown = columns.filter(({ of }) => report.data.some((line) => of(line) !== undefined));
-    cli.out.result(report, () => (report.data.length === 0 ? 'Nothing was used.' : tableOf(report.data, shown, cli.out.paint)));
+    cli.out.result(report, () => (report.data.length === 0 ? 'Nothing was used.' : cli.out.table(report.data, shown)));
     cli.out.note(report.rolledUpAt === undefined ? `Nothing was added up yet. Now: tenure maintenance run usage --tenant ${tenantId} --reason "to see it"` : `Added up at ${timeOf(report.rolledUpAt) ?? ''}.`);
   },
 });

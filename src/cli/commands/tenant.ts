@@ -5,7 +5,7 @@ import { command, type CommandSpec, type GroupSpec, parseSeconds, parseTime, sha
 import { startOperation, type Waiting } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 import { readJsonFile } from '../terminal/files';
-import { type Column, factsOf, timeOf } from '../terminal/table';
+import { type Column, minuteOf, shortArn, timeOf } from '../terminal/table';
 import { configCommand } from './tenant-config';
 import { leavingCommands } from './tenant-leaving';
 import { usageCommand } from './tenant-usage';
@@ -14,7 +14,7 @@ const columns: readonly Column<TenantRecord>[] = [
   { title: 'tenant', of: ({ tenantId }) => tenantId },
   { title: 'status', of: ({ status }) => status },
   { title: 'tier', of: ({ tier }) => tier },
-  { title: 'created', of: ({ createdAt }) => timeOf(createdAt) },
+  { title: 'created', of: ({ createdAt }) => minuteOf(createdAt) },
   { title: 'name', of: ({ displayName }) => displayName },
 ];
 
@@ -72,7 +72,7 @@ const show = command({
       ...{ 'kept until': timeOf(keepUntil), deleted: timeOf(tombstone?.deletedAt), 'keys gone': timeOf(tombstone?.keysDeletedAt) },
       ...{ operation: operationId, 'worked on by': claimedBy },
     };
-    cli.out.result(tenant, () => factsOf({ ...facts, ...infrastructure, memoryId, runtimeId: runtime?.runtimeId, gateway: gateway?.url }, cli.out.paint));
+    cli.out.result(tenant, () => cli.out.facts({ ...facts, ...infrastructure, memoryId, runtimeId: runtime?.runtimeId, gateway: gateway?.url }));
   },
 });
 
@@ -89,7 +89,7 @@ const inventoryColumns: readonly Column<OwnedResource>[] = [
   { title: 'service', of: ({ service }) => service },
   { title: 'type', of: ({ type }) => type },
   { title: 'state', of: ({ state }) => state },
-  { title: 'name', of: ({ name }) => name },
+  { title: 'name', of: ({ name }) => shortArn(name) },
 ];
 
 /** A change of a tenant that works: one request, one operation. */

@@ -71,7 +71,7 @@ function plainDisplay(out: Output): Display {
     show(operation) {
       isTroubled = false;
       for (const { name, state, attempt = 1, durationMs, error } of news.of(operation)) {
-        const facts = [...(durationMs === undefined ? [] : [durationOf(durationMs)]), ...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(error === undefined ? [] : [printable(error)])];
+        const facts = [...(durationMs === undefined || state === 'skipped' ? [] : [durationOf(durationMs)]), ...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(error === undefined ? [] : [printable(error)])];
         out.write(`  ${state.padEnd(11)} ${name}${facts.length === 0 ? '' : `  (${facts.join(', ')})`}\n`);
       }
       if (operation.finishedAt !== undefined)

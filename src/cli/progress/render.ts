@@ -1,7 +1,7 @@
 import type { Operation, OperationStep, StepState } from '../../contracts/operation';
 import { stepTitles } from '../../domain/operation';
 import type { Paint } from '../terminal/paint';
-import { durationOf, printable, timeOf, wordsOf } from '../terminal/table';
+import { durationOf, printable, timeOf, wordsOf, wrapped } from '../terminal/table';
 
 export interface Look {
   readonly paint: Paint;
@@ -31,7 +31,7 @@ const barCells = 24;
 export function renderOperation(operation: Operation, look: Look): string[] {
   const steps = operation.steps.map((step) => stepLine(step, operation, look));
   const head = [headline(operation, look), ...barOf(operation, look)];
-  const foot = footOf(operation, look);
+  const foot = [...errorsOf(operation, look), ...footOf(operation, look)];
   const room = look.rows === undefined ? steps.length : look.rows - head.length - foot.length - 1;
   return [...head, ...fitting(steps, operation.steps, room, look), ...foot].map((line) => cut(line, look.columns));
 }
@@ -53,15 +53,24 @@ function barOf(operation: Operation, { paint, nowMs }: Look): string[] {
 }
 
 function stepLine(step: OperationStep, { finishedAt }: Operation, { paint, nowMs }: Look): string {
-  const { name, state, attempt = 1, durationMs, startedAt, error } = step;
+  const { state, attempt = 1, durationMs, startedAt, error } = step;
   const [style, mark] = marks[state];
   const isMoving = finishedAt === undefined && (state === 'running' || state === 'undoing');
   const sign = isMoving && state === 'running' ? (spinner[Math.floor(nowMs / frameMs) % spinner.length] ?? mark) : mark;
-  const took = durationMs ?? (isMoving && startedAt !== undefined ? nowMs - Date.parse(startedAt) : undefined);
+  const took = state === 'skipped' ? undefined : durationMs ?? (isMoving && startedAt !== undefined ? nowMs - Date.parse(startedAt) : undefined);
   const details = [stateWords[state], ...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(error === undefined ? [] : [printable(error)])].filter(Boolean);
-  const title = name in stepTitles ? stepTitles[name as keyof typeof stepTitles] : name;
-  const line = `  ${paint(style, sign)} ${title.padEnd(42)} ${(took === undefined ? '' : durationOf(took)).padStart(9)}  ${paint(error === undefined ? 'dim' : 'red', details.join(': '))}`;
+  const line = `  ${paint(style, sign)} ${titleOf(step).padEnd(42)} ${(took === undefined ? '' : durationOf(took)).padStart(9)}  ${paint(error === undefined ? 'dim' : 'red', details.join(': '))}`;
   return line.trimEnd();
+}
+
+const titleOf = ({ name }: OperationStep): string => (name in stepTitles ? stepTitles[name as keyof typeof stepTitles] : name);
+
+/** What is wrong with steps, in full, where their lines are too short for it. */
+function errorsOf(operation: Operation, look: Look): string[] {
+  const { columns = Infinity, paint } = look;
+  const isCut = (step: OperationStep) => stepLine(step, operation, look).replaceAll(escapes, '').length > columns;
+  const cutOff = operation.steps.filter((step) => step.error !== undefined && isCut(step));
+  return cutOff.flatMap((step) => wrapped(`${titleOf(step)}: ${printable(step.error ?? '')}`, columns).map((line) => paint('red', line)));
 }
 
 /** Where the mark alone does not say it. */
@@ -74,11 +83,12 @@ const stateWords: Partial<Record<StepState, string>> = {
   skipped: 'skipped',
 };
 
-function footOf({ stuck, error, operationId, finishedAt, cancellableUntil, state, tenantId }: Operation, { paint }: Look): string[] {
+function footOf({ kind, stuck, error, operationId, finishedAt, cancellableUntil, state, tenantId }: Operation, { paint }: Look): string[] {
   if (finishedAt === undefined && stuck)
     return [paint('red', 'Stuck: it tries again every hour. Remove the cause, then:'), `  tenure operation retry ${operationId}`];
   if (cancellableUntil !== undefined && state === 'running')
     return [`Nothing is deleted before ${timeOf(cancellableUntil) ?? ''}. Until then:`, `  tenure tenant keep ${tenantId}`];
+  if (kind === 'offboarding' && state === 'completed') return ['What was deleted, and how that was checked:', `  tenure tenant certificate ${tenantId}`];
   return error ? [paint('red', `${error.code}: ${printable(error.message)}`)] : [];
 }
 
