@@ -47,10 +47,14 @@ export interface ApiRequest {
   /** A POST or DELETE without one gets a new one, so that a repetition by hand is a new request and one by a library is not. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
+  /** How long its answer may take; streams have no end. Default: longer than the API waits for an agent. */
+  readonly withinMs?: number;
 }
 
 /** The server says something every 15 s: a stream silent for longer has lost its other end. */
 const silentForMs = 45_000;
+/** The server itself answers within a minute, whatever it waits for. */
+const answerWithinMs = 75_000;
 
 /** Tenure's HTTP API, as its clients see it. */
 export class ApiClient {
@@ -58,13 +62,13 @@ export class ApiClient {
 
   /** @returns undefined (whatever T says) when the answer has no body. @throws ApiProblem, ApiUnreachable */
   async call<T>(path: string, request: ApiRequest = {}): Promise<T> {
-    const response = await this.fetch(path, request, 'application/json');
+    const response = await this.fetch(path, { withinMs: answerWithinMs, ...request }, 'application/json');
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
   /** The answer as it is written, in a media type of choice. @throws ApiProblem, ApiUnreachable */
   async text(path: string, accept: string, request: ApiRequest = {}): Promise<string> {
-    return (await this.fetch(path, request, accept)).text();
+    return (await this.fetch(path, { withinMs: answerWithinMs, ...request }, accept)).text();
   }
 
   /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, ApiUnreachable */
@@ -89,7 +93,9 @@ export class ApiClient {
     }
   }
 
-  private async fetch(path: string, { method = 'GET', body, token, idempotencyKey, headers, signal }: ApiRequest, accept: string): Promise<Response> {
+  private async fetch(path: string, { method = 'GET', body, token, idempotencyKey, headers, signal, withinMs }: ApiRequest, accept: string): Promise<Response> {
+    const limit = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs);
+    const ends = [signal, limit].filter((one) => one !== undefined);
     const response = await fetch(new URL(path, this.baseUrl), {
       method,
       headers: {
@@ -100,9 +106,10 @@ export class ApiClient {
         ...((method === 'POST' || method === 'DELETE') && { 'idempotency-key': idempotencyKey ?? randomUUID() }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal && { signal }),
+      ...(ends.length > 0 && { signal: AbortSignal.any(ends) }),
     }).catch((error: unknown) => {
-      throw signal?.aborted === true ? error : new ApiUnreachable(this.baseUrl, error);
+      if (signal?.aborted === true) throw error;
+      throw new ApiUnreachable(this.baseUrl, limit?.aborted === true ? new Error(`nothing within ${(withinMs ?? 0) / 1_000} s`) : error);
     });
     if (!response.ok) throw await problemOf(response);
     return response;

@@ -73,6 +73,17 @@ describe('doctor, with nothing running', () => {
     expect(stderr).toContain('checks failed');
   });
 
+  it('gives up on an API that is silent, and says so', async () => {
+    const { createServer } = await import('node:net');
+    const silent = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { port } = silent.address() as { port: number };
+    const { code, stdout } = await desk.run(['doctor', '--api', `http://127.0.0.1:${port}`], { env: { TENURE_TOKEN: 'any' } });
+    silent.close();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ api +.*does not answer \(nothing within 5 s\)[^✗]*– ready +there is no API to ask/s);
+  });
+
   it('names a port that is taken, and the way out', async () => {
     const { createServer } = await import('node:net');
     const server = createServer().listen(0, '127.0.0.1');

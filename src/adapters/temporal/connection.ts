@@ -1,4 +1,4 @@
-import { Client, Connection, type DataConverter } from '@temporalio/client';
+import { Client, Connection, type DataConverter, isGrpcServiceError } from '@temporalio/client';
 import type { Dependency } from '../../ports/readiness';
 
 export interface TemporalSettings {
@@ -14,6 +14,15 @@ export const connectionOptions = ({ address, apiKey }: TemporalSettings) => ({
   ...(apiKey !== undefined && { apiKey, tls: true }),
 });
 
+const answerWithinMs = 2_000;
+const deadlineExceeded = 4;
+
+/** gRPC tells the inside of its connection when the time is up. */
+function reasonOf(error: unknown): string {
+  if (!isGrpcServiceError(error)) return String(error);
+  return (error.code as number) === deadlineExceeded ? `nothing within ${answerWithinMs / 1_000} s` : error.details;
+}
+
 /** A client that connects when it is first used: the process starts, and says that it is not ready, without Temporal. */
 export function createTemporalClient(settings: TemporalSettings, dataConverter: DataConverter): { client: Client; dependency: Dependency; close: () => Promise<void> } {
   const connection = Connection.lazy(connectionOptions(settings));
@@ -23,7 +32,9 @@ export function createTemporalClient(settings: TemporalSettings, dataConverter: 
     dependency: {
       name: 'temporal',
       check: async () => {
-        await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.getSystemInfo({}));
+        await connection.withDeadline(Date.now() + answerWithinMs, () => connection.workflowService.getSystemInfo({})).catch((error: unknown) => {
+          throw new Error(`Temporal does not answer: ${reasonOf(error)}`, { cause: error });
+        });
       },
     },
     close: () => connection.close(),

@@ -20,14 +20,17 @@ export const doctorCommand = command({
   usage: 'doctor',
   summary: 'look at everything the command line and the platform stand on; say what is wrong, and how to mend it',
   async run(cli) {
-    const patient = await admit(cli);
+    const admitted = await admit(cli);
+    const reachable = await checkReachable(admitted);
+    // Who does not live is not asked for more.
+    const patient = reachable.state === 'ok' ? admitted : { ...admitted, api: undefined };
     const findings = (
       await Promise.all([
         checkNode(),
         checkPython(patient),
         checkEnvironment(patient),
         checkPorts(patient),
-        checkReachable(patient),
+        Promise.resolve(reachable),
         checkReady(patient),
         checkVersion(patient),
         checkClock(patient),

@@ -1,14 +1,16 @@
 import { version } from '../../../package.json';
-import type { ApiClient } from '../api-client';
-import { ApiProblem } from '../api-client';
+import { DomainError } from '../../contracts/errors';
+import { type ApiClient, ApiProblem } from '../api-client';
 import { CliFailure } from '../failures';
-import { failed, type Finding, messageOf, ok, type Patient, skipped, warning } from './finding';
+import { briefly, failed, type Finding, messageOf, ok, type Patient, skipped, warning } from './finding';
 
+/** That the process lives is nothing it has to ask others for. */
+const aliveWithinMs = 5_000;
 const noApi = 'there is no API to ask';
 
 export async function checkReachable({ api, target }: Patient): Promise<Finding> {
   if (!api || !target) return failed('api', 'no local stack runs here, and you have not signed in anywhere', 'Run "npm start" in another terminal, or: tenure login --api <url>');
-  return api.call('/healthz').then(
+  return api.call('/healthz', { withinMs: aliveWithinMs }).then(
     () => ok('api', `${target.apiUrl} answers (found by ${target.from})`),
     (error: unknown) =>
       failed('api', messageOf(error), target.local ? 'Is "npm start" still running? Its log is .tenure/state/logs/api.log' : 'Check the address (--api, TENURE_API_URL), and the network between.'),
@@ -17,7 +19,7 @@ export async function checkReachable({ api, target }: Patient): Promise<Finding>
 
 export async function checkReady({ api }: Patient): Promise<Finding> {
   if (!api) return skipped('ready', noApi);
-  const response = await fetch(new URL('/readyz', api.baseUrl)).catch(() => undefined);
+  const response = await fetch(new URL('/readyz', api.baseUrl), { signal: AbortSignal.timeout(briefly.withinMs) }).catch(() => undefined);
   if (!response) return skipped('ready', 'the API does not answer');
   const { ready, dependencies } = (await response.json()) as { ready: boolean; dependencies: Record<string, string> };
   if (ready) return ok('ready', `has ${Object.keys(dependencies).join(', ')}`);
@@ -26,7 +28,7 @@ export async function checkReady({ api }: Patient): Promise<Finding> {
 }
 
 export async function checkVersion({ api }: Patient): Promise<Finding> {
-  const { info } = (await api?.call<{ info: { version: string } }>('/openapi.json').catch(() => undefined)) ?? {};
+  const { info } = (await api?.call<{ info: { version: string } }>('/openapi.json', briefly).catch(() => undefined)) ?? {};
   if (!info) return skipped('version', api ? 'the API does not answer' : noApi);
   if (info.version === version) return ok('version', `${version}, here and there`);
   return warning('version', `this is ${version}, the API is ${info.version}`, 'Install the version the API has: commands that are newer than it are refused.');
@@ -39,7 +41,7 @@ const fatal = { seconds: 300 };
 export async function checkClock({ api }: Patient): Promise<Finding> {
   if (!api) return skipped('clock', noApi);
   const sentAtMs = Date.now();
-  const response = await fetch(new URL('/healthz', api.baseUrl)).catch(() => undefined);
+  const response = await fetch(new URL('/healthz', api.baseUrl), { signal: AbortSignal.timeout(aliveWithinMs) }).catch(() => undefined);
   const theirs = Date.parse(response?.headers.get('date') ?? '');
   if (Number.isNaN(theirs)) return skipped('clock', 'the API does not say what time it is');
   const aheadSeconds = Math.round(((sentAtMs + Date.now()) / 2 - theirs) / 1_000);
@@ -54,11 +56,13 @@ export async function checkSignedIn({ cli, api, target }: Patient): Promise<Find
   if (!api || !target) return skipped('sign-in', noApi);
   try {
     const access = await cli.operator();
-    await access.call('/api/v1/tenants?limit=1');
+    await access.call('/api/v1/tenants?limit=1', briefly);
     return ok('sign-in', `as an operator, by ${access.source.from}`);
   } catch (error) {
     if (error instanceof CliFailure) return failed('sign-in', error.message, error.hint ?? 'tenure login');
     if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) return failed('sign-in', `${error.code}: ${error.message}`, signInFix(api));
+    // Where one signs in is asked of AWS, beside a local stack by the command line itself.
+    if (error instanceof DomainError) return failed('sign-in', `${error.code}: ${error.message}`, 'Bring it back; nothing else needs to be done. See docs/runbooks.md.');
     return skipped('sign-in', messageOf(error));
   }
 }

@@ -23,4 +23,7 @@ export const warning = (name: string, detail: string, fix: string): Finding => (
 export const failed = (name: string, detail: string, fix: string): Finding => ({ name, state: 'failed', detail, fix });
 export const skipped = (name: string, detail: string): Finding => ({ name, state: 'skipped', detail });
 
+/** Who is ill is asked briefly: longer than the platform waits for what it stands on, no longer. */
+export const briefly = { withinMs: 25_000 };
+
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

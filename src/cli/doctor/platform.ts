@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Diagnostics } from '../../contracts/diagnostics';
-import { failed, type Finding, messageOf, ok, type Patient, skipped, warning } from './finding';
+import { briefly, failed, type Finding, messageOf, ok, type Patient, skipped, warning } from './finding';
 
 /** What only the platform itself can see; without an API that lets us in, what can be seen from here. */
 export async function checkPlatform(patient: Patient): Promise<Finding[]> {
@@ -9,7 +9,7 @@ export async function checkPlatform(patient: Patient): Promise<Finding[]> {
   if (!api) return fromOutside(patient, 'there is no API to ask');
   try {
     const access = await cli.operator();
-    const diagnostics = await access.call<Diagnostics>('/api/v1/diagnostics');
+    const diagnostics = await access.call<Diagnostics>('/api/v1/diagnostics', briefly);
     return [...dependencyFindings(diagnostics), ...queueFindings(diagnostics), await checkSchedules(patient)];
   } catch (error) {
     return fromOutside(patient, messageOf(error));
@@ -41,7 +41,7 @@ interface Job {
 }
 
 async function checkSchedules({ cli }: Patient): Promise<Finding> {
-  const jobs = await (await cli.operator()).call<{ data: Job[] }>('/api/v1/maintenance').catch((error: unknown) => messageOf(error));
+  const jobs = await (await cli.operator()).call<{ data: Job[] }>('/api/v1/maintenance', briefly).catch((error: unknown) => messageOf(error));
   if (typeof jobs === 'string') return skipped('schedules', jobs);
   if (jobs.data.length === 0) return failed('schedules', 'nothing runs by the clock', 'Run the bootstrap (dist/bootstrap.js): it makes the schedules of the platform.');
   const paused = jobs.data.filter((job) => job.paused);
@@ -52,16 +52,27 @@ async function checkSchedules({ cli }: Patient): Promise<Finding> {
 /** Beside a local stack, its ports can be knocked at. */
 async function fromOutside({ target }: Patient, why: string): Promise<Finding[]> {
   const { local } = target ?? {};
-  const knocks = local ? ([['temporal', local.temporalAddress], ['aws', new URL(local.aws.endpoint).host]] as const) : [];
+  const knocks = local ? ([['temporal', local.temporalAddress, listens(local.temporalAddress)], ['aws', local.aws.endpoint, answersHttp(local.aws.endpoint)]] as const) : [];
   const found = await Promise.all(
-    knocks.map(async ([name, address]) => ((await listens(address)) ? ok(name, `listens at ${address}`) : failed(name, `nobody listens at ${address}`, 'Is "npm start" still running?'))),
+    knocks.map(async ([name, address, isThere]) =>
+      (await isThere) ? ok(name, `is there, at ${address}`) : failed(name, `does not answer at ${address}`, `Is "npm start" still running? Its log is .tenure/state/logs/${name}.log`),
+    ),
   );
   return [...found, ...(local ? [] : [skipped('temporal', why), skipped('aws', why)]), skipped('workers', why), skipped('schedules', why)];
 }
 
+/** A process that hangs still listens. */
+const answersHttp = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(knockMs) }).then(
+    () => true,
+    () => false,
+  );
+
+const knockMs = 2_000;
+
 async function listens(address: string): Promise<boolean> {
   const [host = '', port = ''] = address.split(/:(?=\d+$)/);
-  const socket = connect({ host, port: Number(port), timeout: 2_000 });
+  const socket = connect({ host, port: Number(port), timeout: knockMs });
   try {
     await Promise.race([once(socket, 'connect'), once(socket, 'timeout').then(() => Promise.reject(new Error('silent')))]);
     return true;
