@@ -108,7 +108,7 @@ function certificateText({ out }: Cli, { certificate, key }: SignedCertificate):
   const { tenantId, displayName, operationId, requestedAt, issuedAt, resources, backup, rehearsal, kept } = certificate;
   const facts = {
     ...{ tenant: tenantId, name: displayName, offboarding: operationId, 'asked for': timeOf(requestedAt), issued: timeOf(issuedAt), 'signed with': key.kid },
-    backup: `${backup.backupId}, ${backup.records} records, verified ${timeOf(backup.verifiedAt) ?? ''}`,
+    backup: 'backupId' in backup ? `${backup.backupId}, ${backup.records} records, verified ${timeOf(backup.verifiedAt) ?? ''}` : `none: ${backup.reason}`,
     'restored on trial': rehearsal.outcome === 'passed' ? timeOf(rehearsal.finishedAt) : `no: ${rehearsal.reason}`,
   };
   return [out.facts(facts), '', out.table(resources, resourceColumns), '', out.table(kept, keptColumns), '', `Check it: tenure tenant certificate ${tenantId} --out ${tenantId}.json && tenure certificate verify ${tenantId}.json`].join('\n');
