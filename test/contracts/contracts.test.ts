@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { cursorOf, parseCursor } from '../../src/contracts/events';
 import { codeOf, DomainError, errors, publicFailure } from '../../src/contracts/errors';
 import { derivedId, newId } from '../../src/contracts/ids';
@@ -77,4 +78,11 @@ describe('errors', () => {
 
 it('gives an agent that was not configured everything it needs', () => {
   expect(AgentConfig.parse({})).toMatchObject({ modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0', maxStepsPerTurn: 12, allowedOrigins: [] });
+});
+
+it('every error users can get is in the documentation, as it is', async () => {
+  const documented = await readFile('docs/api.md', 'utf8');
+  const rows = Object.entries(errors).filter(([code]) => !code.startsWith('log/'));
+  const missing = rows.map(([code, { status, title, retryable }]) => `| \`${code}\` | ${status} | ${title} | ${retryable ? 'yes' : ''} |`).filter((row) => !documented.includes(row));
+  expect(missing).toEqual([]);
 });
