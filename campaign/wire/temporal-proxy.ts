@@ -49,15 +49,26 @@ export class TemporalProxy {
 
   /** Each client gets its own connection to the server, which lives as long as the client's. */
   private accept(client: ServerHttp2Session): void {
+    this.connectFor(client);
+    client.on('error', () => undefined);
+    client.on('close', () => {
+      this.sessions.get(client)?.destroy();
+      this.sessions.delete(client);
+    });
+  }
+
+  /** The server lets go of every connection after some minutes (GOAWAY): what runs on it ends there, what comes next goes by a new one. */
+  private connectFor(client: ServerHttp2Session): void {
     const upstream = connect(`http://${this.upstream}`, { maxSessionMemory: sessionMemoryMb });
     this.sessions.set(client, upstream);
-    client.on('error', () => undefined);
+    const isCurrent = () => this.sessions.get(client) === upstream;
     upstream.on('error', () => undefined);
-    client.on('close', () => {
-      this.sessions.delete(client);
-      upstream.destroy();
+    upstream.on('goaway', () => {
+      if (isCurrent()) this.connectFor(client);
     });
-    upstream.on('close', () => client.destroy());
+    upstream.on('close', () => {
+      if (isCurrent()) client.destroy();
+    });
   }
 
   private async handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
