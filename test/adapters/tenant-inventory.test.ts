@@ -39,6 +39,13 @@ afterAll(async () => {
 /** As `service:type`, with the state where it is not the same each time. */
 const kinds = async (tenantId: string) => (await inventory.list(tenantId)).map(({ service, type }) => `${service}:${type}`);
 
+const createSchedule = (tenantId: string) =>
+  temporal.client.schedule.create({
+    scheduleId: `${tenantId}/schedules/nightly`,
+    spec: { intervals: [{ every: '30 days' }] },
+    action: { type: 'startWorkflow', workflowType: 'nothing', taskQueue: 'nobody', workflowId: `${tenantId}/nightly` },
+  });
+
 it('lists all that a tenant owns', async () => {
   const { tenantId, infrastructure } = await standingTenant();
   await configs.put(tenantId, AgentConfig.parse({}));
@@ -140,12 +147,7 @@ describe('finds what was left behind', () => {
       await aws.agentCoreControl.send(new CreateAgentRuntimeEndpointCommand({ agentRuntimeId, name: 'by_hand' }));
     },
     'agentcore:memory': (_tenantId, { memory }) => aws.agentCoreControl.send(new CreateMemoryCommand({ name: memory, eventExpiryDuration: 7 })),
-    'temporal:schedule': (tenantId) =>
-      temporal.client.schedule.create({
-        scheduleId: `${tenantId}/schedules/nightly`,
-        spec: { intervals: [{ every: '30 days' }] },
-        action: { type: 'startWorkflow', workflowType: 'nothing', taskQueue: 'nobody', workflowId: `${tenantId}/nightly` },
-      }),
+    'temporal:schedule': createSchedule,
     'valkey:key': (tenantId) => valkey.commands.set(valkeyKeys.rate(tenantId), '1'),
   };
 
@@ -220,6 +222,14 @@ it('counts neither a tombstone nor a key pending deletion as left behind', async
   expect(owned).toMatchObject([{ type: 'key', state: 'PendingDeletion' }, { type: 'tenant', state: 'deleted' }]);
   expect(leftovers(owned)).toEqual([]);
   expect(await inventory.tenantIds()).not.toContain(tenantId);
+});
+
+it('tells the schedules of tenants apart whose ids begin alike', async () => {
+  const id = newTenantId();
+  await createSchedule(`${id}-x`);
+  // Temporal's list lags behind.
+  while (!(await kinds(`${id}-x`)).includes('temporal:schedule')) await delay(50);
+  expect(await inventory.list(id)).toEqual([]);
 });
 
 it('tells tenants apart whose ids begin alike, or differ in a hyphen', async () => {

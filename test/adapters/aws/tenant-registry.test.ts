@@ -32,6 +32,19 @@ describe('reserve', () => {
   });
 });
 
+describe('bury', () => {
+  it('keeps the first tombstone, however often its operation says it, and hears nobody else', async () => {
+    const request = reservation();
+    await registry.reserve(request);
+    await registry.transition({ ...request, from: ['provisioning'], to: 'offboarding' });
+    const first = { deletedAt: '2030-01-01T00:00:00.000Z' };
+    await registry.bury({ ...request, tombstone: first });
+    await registry.bury({ ...request, tombstone: { deletedAt: '2030-01-02T00:00:00.000Z' } });
+    expect(await registry.get(request.tenantId)).toMatchObject({ status: 'deleted', tombstone: first });
+    await expect(registry.bury({ ...request, operationId: newOperationId(request.tenantId), tombstone: first })).rejects.toMatchObject({ code: 'tenant/busy' });
+  });
+});
+
 describe('release', () => {
   it('gives the id back, for the operation that holds it alone', async () => {
     const request = reservation();
