@@ -138,6 +138,20 @@ describe('is not verified when', () => {
   });
 });
 
+it.each([
+  ['a digest that looks like a time to come', 'bak-7zzzzzzzzz0123456789abcdef'],
+  ['a digest that looks like a time long ago', 'bak-00000000000123456789abcdef'],
+  ['no time', 'bak-iloiloiloiloiloiloiloiloil'],
+])('gives up a backup that was never finished by when it was written, where its id is %s', async (_what, backupId) => {
+  const { tenantId } = await standingTenant();
+  await aws.s3.send(new PutObjectCommand({ Bucket, Key: objectKeys.backup(tenantId, backupId, 'table-000001.jsonl.gz'), Body: 'half' }));
+  const [kept] = await backups.kept(tenantId);
+  if (kept?.state !== 'unfinished') throw new Error('It is listed as something else.');
+  expect(Math.abs(Date.parse(kept.startedAt ?? '') - Date.now())).toBeLessThan(60_000);
+  expect(await backups.prune(tenantId)).toEqual([]);
+  expect(await backups.prune(tenantId, { hasLeft: true })).toEqual([]);
+});
+
 it('stops when it is told to', async () => {
   const { tenantId } = await livedInTenant();
   const signal = AbortSignal.abort(new Error('enough'));

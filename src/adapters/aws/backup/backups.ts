@@ -11,7 +11,7 @@ import type { TenantDirectory } from '../../../ports/tenant-registry';
 import { ContentTally } from './content-tally';
 import { recordsOfPart } from './reader';
 import { type BackupSourceDeps, backupSources } from './sources';
-import { type BackupStore, incomplete } from './store';
+import { type BackupRef, type BackupStore, incomplete } from './store';
 import { BackupWriter } from './writer';
 
 export interface BackupDeps extends BackupSourceDeps {
@@ -31,11 +31,14 @@ export function createBackups(deps: BackupDeps): Backups {
     return { ...ref, ...inShort(manifest), ...(verification && { verification }) };
   }
 
+  /** When an unfinished backup was begun, or last written to where its id does not say. Undefined when it is gone. */
+  const startOf = async (ref: BackupRef): Promise<string | undefined> => timeIn(ref.backupId) ?? (await store.lastWrittenAt(ref));
+
   async function keptAs(tenantId: string, backupId: string): Promise<KeptBackup> {
     const place = { backupId, location: await store.locationOf({ tenantId, backupId }) };
     try {
       const manifest = await store.manifestOf({ tenantId, backupId });
-      return manifest ? { ...place, state: 'complete', createdAt: manifest.createdAt, reason: manifest.reason } : { ...place, state: 'unfinished', startedAt: startOf(backupId) };
+      return manifest ? { ...place, state: 'complete', createdAt: manifest.createdAt, reason: manifest.reason } : { ...place, state: 'unfinished', startedAt: await startOf({ tenantId, backupId }) };
     } catch (error) {
       if (codeOf(error) !== 'backup/incomplete') throw error;
       return { ...place, state: 'damaged' };
@@ -90,7 +93,8 @@ export function createBackups(deps: BackupDeps): Backups {
     async prune(tenantId, { hasLeft } = { hasLeft: false }) {
       const ids = await store.ids(tenantId);
       const summaries = await this.list(tenantId);
-      const unfinished = ids.filter((id) => !summaries.some(({ backupId }) => backupId === id)).map((backupId) => ({ backupId, startedAt: startOf(backupId) }));
+      const begun = ids.filter((id) => !summaries.some(({ backupId }) => backupId === id));
+      const unfinished = await Promise.all(begun.map(async (backupId) => ({ backupId, startedAt: await startOf({ tenantId, backupId }) })));
       const gone = prunable({ finished: summaries, unfinished, hasLeft }, new Date(Date.now()));
       for (const backupId of gone) await this.delete(tenantId, backupId);
       return gone;
@@ -150,10 +154,14 @@ function recordsIn({ parts }: BackupManifest): BackupSummary['records'] {
   return records;
 }
 
-/** A backup's id ends in the ULID of its operation: when that began. Undefined for any other id. */
-function startOf(backupId: string): string | undefined {
+/** Before it, there were no backups. */
+const firstMs = Date.parse('2026-01-01');
+
+/** A backup's id ends in a ULID, or in a digest of a caller's key, which tells no time but can look as if. */
+function timeIn(backupId: string): string | undefined {
   try {
-    return new Date(decodeTime(backupId.slice(-26).toUpperCase())).toISOString();
+    const ms = decodeTime(backupId.slice(-26).toUpperCase());
+    return ms >= firstMs && ms <= Date.now() ? new Date(ms).toISOString() : undefined;
   } catch {
     return undefined;
   }

@@ -70,6 +70,12 @@ function createBucket(aws: PlatformClients) {
     /** Ids of all the tenant's backups, those without a manifest included. */
     ids: (tenantId: string) => folders(objectKeys.backupsOf(tenantId)),
 
+    async lastWrittenAt(Prefix: string): Promise<string | undefined> {
+      const times: number[] = [];
+      for await (const { Contents } of paginateListObjectsV2({ client: aws.s3 }, { Bucket: await bucket(), Prefix })) times.push(...(Contents ?? []).map(({ LastModified }) => LastModified?.getTime() ?? 0));
+      return times.length === 0 ? undefined : new Date(Math.max(...times)).toISOString();
+    },
+
     /** Who has a folder of backups. */
     tenantIds: async () => (await folders('')).filter((folder) => tenantIdPattern.test(folder) && !isReservedTenantId(folder)).sort(),
 
@@ -154,6 +160,9 @@ export function createBackupStore(aws: PlatformClients) {
       return body && (JSON.parse(Buffer.from(await envelope.open({ purpose: 'backup-note', ...context }, await collected(body))).toString('utf8')) as unknown);
     },
     ids: (tenantId: string) => bucket.ids(tenantId),
+
+    /** ISO; undefined when there is nothing of it. */
+    lastWrittenAt: ({ tenantId, backupId }: BackupRef) => bucket.lastWrittenAt(objectKeys.backup(tenantId, backupId, '')),
 
     locationOf: async ({ tenantId, backupId }: BackupRef) => `s3://${await bucket.name()}/${objectKeys.backup(tenantId, backupId, '')}`,
 
