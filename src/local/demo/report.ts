@@ -1,6 +1,10 @@
-const green = (text: string) => `\u001b[32m${text}\u001b[0m`;
-const red = (text: string) => `\u001b[31m${text}\u001b[0m`;
-const dim = (text: string) => `\u001b[2m${text}\u001b[0m`;
+import { painter } from '../../cli/terminal/paint';
+import { tableOf } from '../../cli/terminal/table';
+
+const paint = painter(true, process.stdout);
+const green = (text: string) => paint('green', text);
+const red = (text: string) => paint('red', text);
+const dim = (text: string) => paint('dim', text);
 
 interface Claim {
   readonly chapter: string;
@@ -41,11 +45,13 @@ export class Report {
   /** @returns whether every claim held. */
   summarize(): boolean {
     console.log('\nSummary');
-    const chapters = [...this.durationsMs].map(([chapter, durationMs]) => {
-      const claims = this.claims.filter((claim) => claim.chapter === chapter);
-      return { step: chapter, seconds: Number((durationMs / 1_000).toFixed(1)), held: `${claims.filter(({ holds }) => holds).length} of ${claims.length}` };
-    });
-    console.table(chapters);
+    const chapters = [...this.durationsMs].map(([chapter, durationMs]) => ({ chapter, durationMs, claims: this.claims.filter((claim) => claim.chapter === chapter) }));
+    const columns = [
+      { title: 'seconds', of: ({ durationMs }: (typeof chapters)[number]) => (durationMs / 1_000).toFixed(1) },
+      { title: 'held', of: ({ claims }: (typeof chapters)[number]) => (claims.length === 0 ? undefined : `${claims.filter(({ holds }) => holds).length} of ${claims.length}`) },
+      { title: 'step', of: ({ chapter }: (typeof chapters)[number]) => chapter },
+    ];
+    console.log(tableOf(chapters, columns, paint));
     const broken = this.claims.filter(({ holds }) => !holds);
     console.log(broken.length === 0 ? green(`All ${this.claims.length} claims held.`) : red(`${broken.length} of ${this.claims.length} claims did not hold:`));
     for (const { chapter, claim } of broken) console.log(`  ${chapter}: ${claim}`);
