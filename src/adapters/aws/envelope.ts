@@ -41,7 +41,7 @@ const ivBytes = 12;
 const tagBytes = 16;
 const headBytes = 3;
 /** A data key lives in memory at most this long: a KMS key that is disabled stops working after it everywhere. */
-const dataKeyMaxAgeMs = 5 * 60_000;
+export const dataKeyMaxAgeMs = 5 * 60_000;
 /** Far below the 2^32 messages that are safe for random IVs under one key. */
 const dataKeyMaxUses = 1 << 20;
 
@@ -69,7 +69,8 @@ function parse(sealed: Uint8Array) {
   };
 }
 
-function required(bytes: Uint8Array | undefined): Buffer {
+/** @throws Error when KMS left it out. */
+export function required(bytes: Uint8Array | undefined): Buffer {
   if (!bytes) throw new Error('KMS answered without a key.');
   return Buffer.from(bytes);
 }
@@ -77,7 +78,8 @@ function required(bytes: Uint8Array | undefined): Buffer {
 /** What KMS says of a key that is disabled, about to be deleted, gone, or not the one a data key was wrapped with. */
 const unusable = ['DisabledException', 'KMSInvalidStateException', 'NotFoundException', 'IncorrectKeyException'];
 
-async function usingKey<T>(keyId: string, answer: Promise<T>): Promise<T> {
+/** @throws DomainError `key/unavailable` when KMS does not let the key be used. */
+export async function usingKey<T>(keyId: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {

@@ -178,7 +178,7 @@ const burials = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pic
       new UpdateCommand({
         TableName,
         Key: { tenantId },
-        UpdateExpression: 'SET #status = :deleted, tombstone = if_not_exists(tombstone, :tombstone), updatedAt = :now REMOVE keepUntil, claimedBy',
+        UpdateExpression: 'SET #status = :deleted, tombstone = if_not_exists(tombstone, :tombstone), updatedAt = :now REMOVE keepUntil, claimedBy, historyKeys',
         ConditionExpression: '#status IN (:offboarding, :deleted) AND operationId = :operation',
         ExpressionAttributeNames: { '#status': 'status' },
         ExpressionAttributeValues: { ':deleted': 'deleted', ':offboarding': 'offboarding', ':operation': operationId, ':tombstone': tombstone, ':now': new Date().toISOString() },

@@ -3,22 +3,25 @@ import { decode as textOf, encode as bytesOf } from '@temporalio/common/lib/enco
 import { visit, walkGetWorkflowExecutionHistoryResponse } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
 import { codeOf, DomainError, errors } from '../../contracts/errors';
-import { encryptedPayload, failureTextField, historyKeyOf, platformResources, tenantResources, unscheduledId } from '../../contracts/names';
-import type { TenantCipher } from '../../ports/cipher';
+import { encryptedPayload, failureTextField, historyKeyOf, platformResources, unscheduledId } from '../../contracts/names';
+import type { HistoryCipher, TenantCipher } from '../../ports/cipher';
 import type { HistoryReader, JsonPayload } from '../../ports/history';
+import { pack, unpack } from './payload-packing';
 
 const { Payload: PayloadMessage } = temporal.api.common.v1;
 const { fields, encoding, version } = encryptedPayload;
 
 export interface HistoryCiphers {
-  /** Under the tenant's own key. */
+  /** Under the tenant's own key: what a session's workflow leaves. */
+  readonly sessions: HistoryCipher;
+  /** The same in version 1, which is only read. */
   readonly tenant: TenantCipher;
   /** Under the platform's, for each tenant. */
   readonly platform: TenantCipher;
 }
 
 /**
- * Encrypts everything a workflow's history holds. See docs/decisions/0032-encrypted-histories.md.
+ * Encrypts everything a workflow's history holds. See docs/decisions/0032-encrypted-histories.md, and 0051 for sessions.
  *
  * An encrypted payload bears what it takes to decrypt it, besides the key. Where the SDK says which workflow a payload is of,
  * one of another workflow is refused.
@@ -28,25 +31,27 @@ export interface HistoryCiphers {
 export function createHistoryCodec(ciphers: HistoryCiphers): PayloadCodec {
   async function encrypt(payload: Payload, workflowId: string): Promise<Payload> {
     const { holder, tenantId } = historyKeyOf(workflowId);
-    const keyName = holder === 'tenant' ? tenantResources(tenantId).keyAlias : platformResources.historyKeyAlias;
-    const data = await ciphers[holder].seal(tenantId, contextOf(workflowId), PayloadMessage.encode(payload).finish());
-    const metadata = { [fields.encoding]: encoding, [fields.version]: version, [fields.keyName]: keyName, [fields.tenantId]: tenantId, [fields.workflowId]: workflowId };
-    return { metadata: Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, bytesOf(value)])), data };
+    if (holder === 'tenant') return { metadata: metadataOf({ [fields.encoding]: encoding }), data: await ciphers.sessions.seal(tenantId, workflowId, pack(payload)) };
+    const data = await ciphers.platform.seal(tenantId, contextOf(workflowId), PayloadMessage.encode(payload).finish());
+    const names = { [fields.version]: version, [fields.keyName]: platformResources.historyKeyAlias, [fields.tenantId]: tenantId, [fields.workflowId]: workflowId };
+    return { metadata: metadataOf({ [fields.encoding]: encoding, ...names }), data };
   }
+
+  const readable = <T>(opened: Promise<T>, where: string): Promise<T> =>
+    opened.catch((error: unknown) => {
+      throw codeOf(error) ? error : unreadable(`A payload${where} was changed, moved or cut short.`, error);
+    });
 
   async function decrypt(payload: Payload, expectedWorkflowId: string | undefined): Promise<Payload> {
     const found = fieldOf(payload, fields.version);
-    if (found !== version) throw unreadable(`A payload is encrypted in version "${found}"; this release reads version ${version}.`);
+    const data = payload.data ?? new Uint8Array();
+    if (found === '') return unpack(await readable(ciphers.sessions.open(data, expectedWorkflowId), ''));
+    if (found !== version) throw unreadable(`A payload is encrypted in version "${found}"; this release reads versions 1 and 2.`);
     const workflowId = fieldOf(payload, fields.workflowId);
     if (expectedWorkflowId !== undefined && workflowId !== '' && unscheduledId(workflowId) !== unscheduledId(expectedWorkflowId))
       throw unreadable(`A payload of workflow ${workflowId} is in the history of ${expectedWorkflowId}.`);
     const { holder, tenantId } = historyKeyOf(workflowId);
-    const opened = ciphers[holder].open(tenantId, contextOf(workflowId), payload.data ?? new Uint8Array());
-    return PayloadMessage.decode(
-      await opened.catch((error: unknown) => {
-        throw codeOf(error) ? error : unreadable(`A payload of workflow "${workflowId}" was changed, moved or cut short.`, error);
-      }),
-    );
+    return PayloadMessage.decode(await readable(ciphers[holder].open(tenantId, contextOf(workflowId), data), ` of workflow "${workflowId}"`));
   }
 
   return {
@@ -102,6 +107,8 @@ const toJson = ({ metadata, data }: Payload): JsonPayload => ({
 });
 
 const unreadable = (message: string, cause?: unknown) => new DomainError('payload/unreadable', message, { cause });
+
+const metadataOf = (texts: Record<string, string>): Record<string, Uint8Array> => Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, bytesOf(value)]));
 
 const contextOf = (workflowId: string) => ({ purpose: 'history', workflow: workflowId });
 
