@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { createPlatformClients } from './adapters/aws/clients';
 import { ensureOperator, ensurePlatform } from './adapters/aws/platform';
+import { ensureProcessUsers } from './adapters/aws/process-identities';
 import { connectionOptions } from './adapters/temporal/connection';
 import { createSchedules } from './adapters/temporal/schedules';
 import { ensureSearchAttributes } from './adapters/temporal/search-attributes';
@@ -30,6 +31,9 @@ export async function bootstrapPlatform(config: Config): Promise<void> {
 /** An operator with this password, made or renewed. @returns the pool and client to log in with. */
 export const createOperator = (config: Config, operator: { readonly email: string; readonly password: string }) =>
   ensureOperator(createPlatformClients(config.aws), operator);
+
+/** Users of an emulator, as which api and worker run with the policies they have in AWS. @returns their keys, new each time. */
+export const createProcessUsers = (config: Config) => ensureProcessUsers(createPlatformClients(config.aws), AbortSignal.timeout(timeoutMs));
 
 async function main(): Promise<void> {
   const config = loadConfig();

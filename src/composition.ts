@@ -7,6 +7,8 @@ import { createBedrockModel } from './adapters/aws/bedrock-model';
 import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
+import { createHistoryCipher } from './adapters/aws/history-cipher';
+import { createHistoryKeys } from './adapters/aws/history-keys';
 import { createMetrics } from './adapters/aws/metrics';
 import { createOperatorSignIn } from './adapters/aws/cognito-login';
 import { createKeyRotation } from './adapters/aws/key-rotation';
@@ -56,7 +58,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const cipher = createTenantCipher({ access, directory });
   const valkey = createValkey(config.valkey.url, logger);
   const platformCipher = createPlatformCipher({ kms: aws.kms, keyAlias: platformResources.historyKeyAlias });
-  const dataConverter = createDataConverter({ tenant: cipher, platform: platformCipher });
+  const dataConverter = createDataConverter({ sessions: createHistoryCipher(createHistoryKeys({ table: aws.table, directory, access })), tenant: cipher, platform: platformCipher });
   const temporal = createTemporalClient(config.temporal, dataConverter);
   const memory = createMemory({ access, directory });
   const users = createTenantUsers(aws);

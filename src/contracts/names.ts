@@ -80,7 +80,10 @@ export function historyKeyOf(workflowId: string): { readonly holder: 'tenant' | 
 /** The id a schedule was given for its runs: Temporal appends the time of each. */
 export const unscheduledId = (workflowId: string): string => workflowId.replace(/-\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, '');
 
-/** Metadata of an encrypted payload; with them and the key, and nothing else, it can be decrypted. */
+/**
+ * Metadata of an encrypted payload. One of version 1 names in them what it takes to decrypt it, beside the key; one without a version
+ * says it in its first bytes, as a session's does, of which a turn leaves a dozen.
+ */
 export const encryptedPayload = {
   encoding: 'binary/encrypted',
   version: '1',
@@ -204,6 +207,19 @@ export const searchAttributes = { tenantId: 'TenantId', operationState: 'Operati
 
 /** The tag that says whose a resource is. */
 export const tenantTag = 'TenantId';
+
+/**
+ * What credentials of a tenant's role are for: the session's name and its tag say so in every log of AWS, and its policy allows no
+ * more. cloudformation/tenant-infrastructure.yaml lists the same.
+ */
+export const accessPurposes = ['session-read', 'session-step', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase'] as const;
+export type AccessPurpose = (typeof accessPurposes)[number];
+
+/** Of a session of the tenant's role, as CloudTrail shows it: `tenure-acme@session-step`. */
+export const accessSessionName = (tenantId: string, purpose: AccessPurpose): string => `tenure-${tenantId}@${purpose}`;
+
+/** The tag of such a session that says what it is for; {@link tenantTag} says whose. */
+export const purposeTag = 'Purpose';
 
 /** Names of what a tenant owns in AWS. cloudformation/tenant-infrastructure.yaml spells the same names. */
 export const tenantResources = (tenantId: string) =>

@@ -1,5 +1,6 @@
 import { randomPassword } from '../adapters/aws/passwords';
-import { bootstrapPlatform, createOperator } from '../bootstrap';
+import type { ProcessKeys } from '../adapters/aws/process-identities';
+import { bootstrapPlatform, createOperator, createProcessUsers } from '../bootstrap';
 import { loadConfig } from '../config';
 import type { LocalSettings } from '../contracts/local-settings';
 import path from 'node:path';
@@ -26,14 +27,16 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   const apiPort = options.apiPort ?? (await freePorts(['api'])).api;
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const stack = await startStack({ ...options, codecEndpoint: `${apiUrl}/codec` });
-  const api = apiService(stack, options, apiPort);
-  const worker = workerService(stack, options, (await options.workerEnv?.(stack.env)) ?? stack.env);
+  const started: Service[] = [];
   const stop = async () => {
-    await Promise.all([api.stop(), worker.stop()]);
+    await Promise.all(started.map((service) => service.stop()));
     await stack.stop();
   };
   try {
-    const operator = await setUp(stack);
+    const { operator, users } = await setUp(stack);
+    const api = apiService(stack, options, apiPort, { ...stack.env, ...keysOf(users.api) });
+    const worker = workerService(stack, options, { ...((await options.workerEnv?.(stack.env)) ?? stack.env), ...keysOf(users.worker) });
+    started.push(api, worker);
     await Promise.all([api.start(), worker.start()]);
     options.onProgress('api and worker are up');
     const settings = { ...connections(stack), pid: process.pid, apiUrl, operator };
@@ -44,15 +47,18 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   }
 }
 
-/** A new password at each start: the operator's old one was only in the file of the stack that ran before. */
-async function setUp({ env }: LocalStack): Promise<LocalSettings['operator']> {
+/** New passwords and keys at each start: the old ones were only in the file, and the processes, of the stack that ran before. */
+async function setUp({ env }: LocalStack) {
   adopt(env);
   const config = loadConfig(env);
   await bootstrapPlatform(config);
   const operator = { email: 'operator@tenure.local', password: randomPassword() };
   await createOperator(config, operator);
-  return operator;
+  return { operator, users: await createProcessUsers(config) };
 }
+
+/** What the AWS SDK reads: a process is its own user, not the emulator's root. */
+const keysOf = ({ accessKeyId, secretAccessKey }: ProcessKeys) => ({ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
 
 /** The SDK's clients in this process read the stack's settings, and none of the developer's own. */
 function adopt(env: LocalStack['env']): void {
@@ -71,13 +77,13 @@ const connections = ({ urls, env }: LocalStack): Pick<LocalSettings, 'temporalUi
   },
 });
 
-function apiService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions, port: number): Service {
+function apiService(stack: LocalStack, { stateDir, restart, onProgress }: StackOptions, port: number, env: LocalStack['env']): Service {
   return new Service(
     {
       name: 'api',
       command: process.execPath,
       args: [path.join(projectRoot, 'dist/api/main.js')],
-      env: { ...stack.env, HOST: '127.0.0.1', PORT: String(port) },
+      env: { ...env, HOST: '127.0.0.1', PORT: String(port) },
       logFile: path.join(stateDir, 'logs/api.log'),
       restart,
       onDeath: onProgress,

@@ -28,7 +28,7 @@ export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs 
   async function read(tenantId: string, selector = ''): Promise<VersionedConfig> {
     try {
       const Name = `${tenantResources(tenantId).agentParameter}${selector}`;
-      const { Parameter } = await access.clients(tenantId).ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+      const { Parameter } = await access.clients(tenantId, 'config-read').ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
       return { version: Parameter?.Version ?? 0, agent: AgentConfig.parse(JSON.parse(Parameter?.Value ?? '')) };
     } catch (error) {
       if (codeOf(error)) throw error;
@@ -59,7 +59,7 @@ export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs 
         throw new DomainError('config/invalid', `The configuration takes ${bytes} bytes; ${maxParameterBytes} are allowed. Shorten the system prompt.`);
       const { agentParameter, keyAlias } = tenantResources(tenantId);
       await access
-        .clients(tenantId)
+        .clients(tenantId, 'config-write')
         .ssm.send(new PutParameterCommand({ Name: agentParameter, Value, Type: 'SecureString', KeyId: keyAlias, Overwrite: true, Tier: 'Intelligent-Tiering' }));
       cache.delete(tenantId);
     },

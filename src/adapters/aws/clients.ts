@@ -65,15 +65,22 @@ const documents = (client: DynamoDBClient) =>
 
 const clientsOf = (settings: AwsSettings, credentials?: Credentials, onRefused?: () => void) => {
   const defaults = clientDefaults(settings, credentials);
-  return {
-    table: documents(translatingFailures(new DynamoDBClient(defaults), onRefused)),
+  return lazily({
+    table: () => documents(translatingFailures(new DynamoDBClient(defaults), onRefused)),
     // Bucket names as host names don't resolve at an emulator.
-    s3: translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
-    kms: translatingFailures(new KMSClient(defaults), onRefused),
-    ssm: translatingFailures(new SSMClient(defaults), onRefused),
-    agentCore: translatingFailures(new BedrockAgentCoreClient(defaults), onRefused),
-  };
+    s3: () => translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
+    kms: () => translatingFailures(new KMSClient(defaults), onRefused),
+    ssm: () => translatingFailures(new SSMClient(defaults), onRefused),
+    agentCore: () => translatingFailures(new BedrockAgentCoreClient(defaults), onRefused),
+  });
 };
+
+/** Each is made when it is first asked for: credentials for one purpose need one or two of them. */
+function lazily<Clients extends object>(makers: { readonly [Name in keyof Clients]: () => Clients[Name] }): Clients {
+  const made: Partial<Clients> = {};
+  const getters = Object.entries<() => unknown>(makers).map(([name, make]) => [name, { enumerable: true, get: () => (made[name as keyof Clients] ??= make() as Clients[keyof Clients]) }] as const);
+  return Object.defineProperties({}, Object.fromEntries(getters)) as Clients;
+}
 
 /** Clients that act for one tenant, with the credentials of that tenant's role. */
 export type TenantClients = ReturnType<typeof clientsOf>;
@@ -82,11 +89,11 @@ export type TenantClients = ReturnType<typeof clientsOf>;
 export const createTenantClients = (settings: AwsSettings, credentials: Credentials, onRefused: () => void): TenantClients =>
   clientsOf(settings, credentials, onRefused);
 
-/** Clients that act for the platform, with the credentials of the process. */
-export const createPlatformClients = (settings: AwsSettings) => {
-  const defaults = clientDefaults(settings);
+/** Clients that act for the platform. @param credentials - default: those of the process. */
+export const createPlatformClients = (settings: AwsSettings, credentials?: Credentials) => {
+  const defaults = clientDefaults(settings, credentials);
   return {
-    ...clientsOf(settings),
+    ...clientsOf(settings, credentials),
     has: settings.services ?? allServices,
     sts: translatingFailures(new STSClient(defaults)),
     cloudFormation: translatingFailures(new CloudFormationClient(defaults)),

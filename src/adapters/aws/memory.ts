@@ -6,7 +6,7 @@ import {
   paginateListMemoryRecords,
   RetrieveMemoryRecordsCommand,
 } from '@aws-sdk/client-bedrock-agentcore';
-import { memoryNamespaces } from '../../contracts/names';
+import { type AccessPurpose, memoryNamespaces } from '../../contracts/names';
 import type { Memory, MemoryFact } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { TenantAccess } from './tenant-access';
@@ -21,8 +21,8 @@ const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary): Me
 type MemoryAccess = ReturnType<typeof accessTo>;
 
 function accessTo({ access, directory }: { access: TenantAccess; directory: TenantDirectory }) {
-  const memoryOf = async (tenantId: string) => ({
-    client: access.clients(tenantId).agentCore,
+  const memoryOf = async (tenantId: string, purpose: AccessPurpose = 'memory') => ({
+    client: access.clients(tenantId, purpose).agentCore,
     memoryId: (await directory.built(tenantId)).memoryId,
   });
 
@@ -117,7 +117,7 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'rest
     },
 
     async forgetAll(tenantId) {
-      const { client, memoryId } = await memoryOf(tenantId);
+      const { client, memoryId } = await memoryOf(tenantId, 'erase');
       for (;;) {
         // What was listed is gone by the next look.
         const records = (await firstOf(all(tenantId), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));

@@ -52,7 +52,7 @@ export function createBatchBodies({ access, cipher }: Dependencies) {
       // A name of its own, unless the caller is the only writer there is: an attempt that loses its place must not overwrite the object of the one that won.
       const Key = objectKeys.batch(sessionId, place.batchKey, unique);
       const Body = await cipher.seal(tenantId, contextOfObject(Key), plain);
-      await access.clients(tenantId).s3.send(new PutObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key, Body }));
+      await access.clients(tenantId, 'session-step').s3.send(new PutObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key, Body }));
       return { body: await cipher.seal(tenantId, contextOf(sessionId, place), encode(Key)), inBucket: true };
     },
 
@@ -60,7 +60,7 @@ export function createBatchBodies({ access, cipher }: Dependencies) {
       const content = decode(await cipher.open(tenantId, contextOf(sessionId, item), item.body));
       if (!item.inBucket) return EventBody.array().parse(content);
       const Key = z.string().parse(content);
-      const { Body } = await access.clients(tenantId).s3.send(new GetObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key }));
+      const { Body } = await access.clients(tenantId, 'session-read').s3.send(new GetObjectCommand({ Bucket: tenantResources(tenantId).bucket, Key }));
       if (!Body) throw new Error(`Object ${Key} is empty.`);
       return EventBody.array().parse(decode(await cipher.open(tenantId, contextOfObject(Key), await Body.transformToByteArray())));
     },
@@ -70,7 +70,7 @@ export function createBatchBodies({ access, cipher }: Dependencies) {
 /** Batches without what they say, oldest first. */
 export async function* outlineOf({ access }: Pick<Dependencies, 'access'>, { tenantId, sessionId }: SessionRef): AsyncGenerator<{ firstSeq: number; count: number; key: string }> {
   const pages = paginateQuery(
-    { client: access.clients(tenantId).table },
+    { client: access.clients(tenantId, 'session-read').table },
     {
       TableName: tenantResources(tenantId).table,
       KeyConditionExpression: 'pk = :pk',
@@ -91,7 +91,7 @@ export async function* outlineOf({ access }: Pick<Dependencies, 'access'>, { ten
 export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
   async function* query({ tenantId, sessionId }: SessionRef, from: number, upTo: number): AsyncGenerator<BatchItem> {
     const pages = paginateQuery(
-      { client: access.clients(tenantId).table },
+      { client: access.clients(tenantId, 'session-read').table },
       {
         TableName: tenantResources(tenantId).table,
         KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
@@ -106,7 +106,7 @@ export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
     /** @returns false when the place is taken. */
     async put({ tenantId, sessionId }: SessionRef, item: BatchItem): Promise<boolean> {
       try {
-        await access.clients(tenantId).table.send(
+        await access.clients(tenantId, 'session-step').table.send(
           new PutCommand({
             TableName: tenantResources(tenantId).table,
             Item: { pk: tableKeys.events(sessionId), ...item },
@@ -122,7 +122,7 @@ export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
 
     /** The newest one. */
     async last({ tenantId, sessionId }: SessionRef): Promise<BatchItem | undefined> {
-      const { Items } = await access.clients(tenantId).table.send(
+      const { Items } = await access.clients(tenantId, 'session-read').table.send(
         new QueryCommand({
           TableName: tenantResources(tenantId).table,
           KeyConditionExpression: 'pk = :pk',

@@ -20,7 +20,7 @@ const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [
 /** The sessions of a tenant in its table: a record by id, and a copy in each list, written in one transaction. */
 export function createSessionDirectory({ access }: { access: TenantAccess }): SessionDirectory {
   async function get({ tenantId, sessionId }: SessionRef): Promise<SessionRecord | undefined> {
-    const { Item } = await access.clients(tenantId).table.send(
+    const { Item } = await access.clients(tenantId, 'session-read').table.send(
       new GetCommand({
         TableName: tenantResources(tenantId).table,
         Key: { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
@@ -37,7 +37,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
       const TableName = tenantResources(record.tenantId).table;
       const puts = keysOf(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record }, ConditionExpression: 'attribute_not_exists(pk)' } }));
       try {
-        await access.clients(record.tenantId).table.send(new TransactWriteCommand({ TransactItems: puts }));
+        await access.clients(record.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: puts }));
         return record;
       } catch (error) {
         if (!isAwsError(error, 'TransactionCanceledException')) throw error;
@@ -49,7 +49,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
 
     async list(tenantId, { userId, limit, cursor }) {
       const pk = userId === undefined ? tableKeys.sessions() : tableKeys.sessionsOf(userId);
-      const page = await access.clients(tenantId).table.send(
+      const page = await access.clients(tenantId, 'session-read').table.send(
         new QueryCommand({
           TableName: tenantResources(tenantId).table,
           KeyConditionExpression: 'pk = :pk',
@@ -78,7 +78,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
           ExpressionAttributeValues: { ':at': closedAt },
         },
       }));
-      await access.clients(session.tenantId).table.send(new TransactWriteCommand({ TransactItems: updates }));
+      await access.clients(session.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: updates }));
     },
   };
 }

@@ -29,7 +29,7 @@ export function createSessionMessages({ access, cipher }: { access: TenantAccess
   const bodies = createMessageBodies({ cipher });
 
   async function get({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
-    const { Item } = await access.clients(tenantId).table.send(
+    const { Item } = await access.clients(tenantId, 'session-read').table.send(
       new GetCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(sessionId), sk: turnId }, ConsistentRead: true }),
     );
     const sealed: unknown = Item?.['body'];
@@ -45,7 +45,7 @@ export function createSessionMessages({ access, cipher }: { access: TenantAccess
       const { turnId, userId, text } = message;
       const body = await bodies.seal(session, message);
       try {
-        await access.clients(tenantId).table.send(
+        await access.clients(tenantId, 'session-step').table.send(
           new PutCommand({
             TableName: tenantResources(tenantId).table,
             Item: { pk: tableKeys.messages(sessionId), sk: turnId, at: new Date().toISOString(), body },

@@ -1,16 +1,20 @@
 import { AssumeRoleCommand, GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts';
 import { LRUCache } from 'lru-cache';
 import { codeOf, DomainError } from '../../contracts/errors';
-import { tenantResources } from '../../contracts/names';
+import { type AccessPurpose, accessSessionName, purposeTag, tenantResources, tenantTag } from '../../contracts/names';
 import { type AwsSettings, createTenantClients, type TenantClients } from './clients';
+import { sessionPolicy } from './session-policies';
 
-/** The only way to a tenant's data: clients with the credentials of that tenant's role, which AWS lets nowhere else. */
+/**
+ * The only way to a tenant's data: clients with the credentials of that tenant's role, which AWS lets nowhere else, and which
+ * allow what their purpose needs.
+ */
 export interface TenantAccess {
   /** Cheap; ask each time: credentials are fetched with the first request, and renewed before they expire or once AWS refuses them. */
-  clients(tenantId: string): TenantClients;
+  clients(tenantId: string, purpose: AccessPurpose): TenantClients;
 }
 
-interface RoleCredentials {
+export interface RoleCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
@@ -19,19 +23,29 @@ interface RoleCredentials {
 
 const renewBeforeMs = 5 * 60_000;
 
-/** Fetches once however many ask, again when what it has is about to expire, and forgets failures. */
-function renewing(fetch: () => Promise<RoleCredentials>): () => Promise<RoleCredentials> {
+/**
+ * Fetches once however many ask, again when what it has is about to expire, and forgets failures. While STS does not answer, what it
+ * has is good until it expires.
+ */
+export function renewing(fetch: () => Promise<RoleCredentials>): () => Promise<RoleCredentials> {
   let current: Promise<RoleCredentials> | undefined;
+  let good: RoleCredentials | undefined;
   let renewAtMs = 0;
+  const renewed = async (): Promise<RoleCredentials> => {
+    try {
+      good = await fetch();
+      renewAtMs = good.expiration.getTime() - renewBeforeMs;
+      return good;
+    } catch (error) {
+      current = undefined;
+      if (codeOf(error) !== 'dependency/unavailable' || !good || good.expiration.getTime() <= Date.now()) throw error;
+      return good;
+    }
+  };
   return () => {
     if (current && Date.now() < renewAtMs) return current;
     renewAtMs = Infinity;
-    current = fetch();
-    current.then(
-      ({ expiration }) => void (renewAtMs = expiration.getTime() - renewBeforeMs),
-      () => void (current = undefined),
-    );
-    return current;
+    return (current = renewed());
   };
 }
 
@@ -46,15 +60,19 @@ export async function callerAccount(sts: STSClient): Promise<{ partition: string
 export function createTenantAccess({ sts, settings }: { sts: STSClient; settings: AwsSettings }): TenantAccess {
   const account = new LRUCache<'self', { partition: string; accountId: string }>({ max: 1, fetchMethod: () => callerAccount(sts) });
 
-  async function assumeRole(tenantId: string): Promise<RoleCredentials> {
+  async function assumeRole(tenantId: string, purpose: AccessPurpose): Promise<RoleCredentials> {
     const { partition, accountId } = await account.forceFetch('self');
     try {
       const { Credentials } = await sts.send(
         new AssumeRoleCommand({
           RoleArn: `arn:${partition}:iam::${accountId}:role/${tenantResources(tenantId).role}`,
-          RoleSessionName: `tenure-${tenantId}`,
+          RoleSessionName: accessSessionName(tenantId, purpose),
           DurationSeconds: 3_600,
-          Tags: [{ Key: 'TenantId', Value: tenantId }],
+          Tags: [
+            { Key: tenantTag, Value: tenantId },
+            { Key: purposeTag, Value: purpose },
+          ],
+          Policy: sessionPolicy(purpose, { partition, accountId, region: settings.region, tenantId }),
         }),
       );
       if (!Credentials?.AccessKeyId || !Credentials.SecretAccessKey || !Credentials.SessionToken || !Credentials.Expiration)
@@ -72,13 +90,13 @@ export function createTenantAccess({ sts, settings }: { sts: STSClient; settings
     }
   }
 
-  const clients = new LRUCache<string, TenantClients>({
-    max: 1_000,
-    memoMethod: (tenantId) => {
+  const clients = new LRUCache<string, TenantClients, { tenantId: string; purpose: AccessPurpose }>({
+    max: 5_000,
+    memoMethod: (label, _stale, { context: { tenantId, purpose } }) => {
       // Credentials die with their role, long before they expire. A tenant that is built anew has another role of the same name.
-      const forget = () => void clients.delete(tenantId);
-      return createTenantClients(settings, renewing(() => assumeRole(tenantId)), forget);
+      const forget = () => void clients.delete(label);
+      return createTenantClients(settings, renewing(() => assumeRole(tenantId, purpose)), forget);
     },
   });
-  return { clients: (tenantId) => clients.memo(tenantId) };
+  return { clients: (tenantId, purpose) => clients.memo(accessSessionName(tenantId, purpose), { context: { tenantId, purpose } }) };
 }

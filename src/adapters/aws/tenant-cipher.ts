@@ -9,7 +9,7 @@ import type { TenantAccess } from './tenant-access';
 /** Envelope encryption under the tenant's key, by its ARN as the registry has it, with the credentials of the tenant's role. */
 export const createTenantCipher = ({ access, directory }: { access: TenantAccess; directory: TenantDirectory }): TenantCipher =>
   cipherOf((tenantId) => ({
-    kms: () => access.clients(tenantId).kms,
+    kms: () => access.clients(tenantId, 'encryption').kms,
     keyId: unlessAway(async () => (await directory.built(tenantId)).infrastructure.keyArn),
     generation: unlessAway(async () => (await directory.built(tenantId)).keyGeneration ?? ''),
   }));
@@ -18,9 +18,9 @@ export const createTenantCipher = ({ access, directory }: { access: TenantAccess
 export const createPlatformCipher = ({ kms, keyAlias }: { kms: KMSClient; keyAlias: string }): TenantCipher =>
   cipherOf(() => ({ kms: () => kms, keyId: () => Promise.resolve(keyAlias) }));
 
-/** While the registry does not answer, the key is the one it named last: a data key in memory needs no more. */
-function unlessAway(ask: () => Promise<string>): () => Promise<string> {
-  let known: string | undefined;
+/** While the registry does not answer, what it said last counts: a data key in memory needs no more. */
+export function unlessAway<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: T | undefined;
   return async () => {
     try {
       return (known = await ask());

@@ -15,7 +15,7 @@ const countedKey = (sessionId: string) => ({ pk: tableKeys.session(sessionId), s
 
 /** Counters in the tenant's table. A count and the place it was counted up to change in one transaction. */
 export function createUsageStore({ access }: { access: TenantAccess }): UsageStore {
-  const table = (tenantId: string) => access.clients(tenantId).table;
+  const table = (tenantId: string) => access.clients(tenantId, 'usage').table;
   const TableNameOf = (tenantId: string) => ({ TableName: tenantResources(tenantId).table });
   const progressKey = { pk: tableKeys.rollUp(), sk: tableKeys.rollUp() };
 

@@ -55,7 +55,7 @@ it('a service that is not there is not available, be it for a tenant', async () 
   await againstServer(() => undefined, (endpoint) => Promise.resolve(void (gone = endpoint)));
   await expect(registryAt(gone).get('acme')).rejects.toMatchObject(unavailable);
   const access = createTenantAccess({ sts: createPlatformClients({ ...settings, endpoint: gone }).sts, settings });
-  await expect(access.clients('acme').table.send(new ScanCommand({ TableName: 'x' }))).rejects.toMatchObject(unavailable);
+  await expect(access.clients('acme', 'session-read').table.send(new ScanCommand({ TableName: 'x' }))).rejects.toMatchObject(unavailable);
 });
 
 it('passes what else AWS says as it is', async () => {

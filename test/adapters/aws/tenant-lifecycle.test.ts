@@ -75,7 +75,7 @@ describe('a tenant that leaves', () => {
     const { tenantId, infrastructure } = await standingTenant();
     await configs.put(tenantId, AgentConfig.parse({}));
     await users.create(infrastructure.userPoolId, { email: 'a@example.com', groups: ['administrators'] });
-    const put = (Body: string) => access.clients(tenantId).s3.send(new PutObjectCommand({ Bucket: infrastructure.bucketName, Key: 'same', Body }));
+    const put = (Body: string) => access.clients(tenantId, 'restore').s3.send(new PutObjectCommand({ Bucket: infrastructure.bucketName, Key: 'same', Body }));
     await put('first version');
     await put('second version');
     await aws.s3.send(new CreateMultipartUploadCommand({ Bucket: infrastructure.bucketName, Key: 'never-finished' }));

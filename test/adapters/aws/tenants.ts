@@ -5,6 +5,8 @@ import { createRestores } from '../../../src/adapters/aws/backup/restores';
 import { createBackupStore } from '../../../src/adapters/aws/backup/store';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createAwsFinders } from '../../../src/adapters/aws/inventory';
+import { createHistoryCipher } from '../../../src/adapters/aws/history-cipher';
+import { createHistoryKeys } from '../../../src/adapters/aws/history-keys';
 import { createMemory } from '../../../src/adapters/aws/memory';
 import { ensurePlatform } from '../../../src/adapters/aws/platform';
 import { createSessionDirectory } from '../../../src/adapters/aws/session-directory';
@@ -34,9 +36,14 @@ export const access = createTenantAccess({ sts: aws.sts, settings });
 export const registry = createTenantRegistry(aws);
 export const directory = createTenantDirectory({ registry, cacheMs: 1_000 });
 export const cipher = createTenantCipher({ access, directory });
-const platformCipher = createPlatformCipher({ kms: aws.kms, keyAlias: platformResources.historyKeyAlias });
-/** For clients of Temporal: what they write is encrypted as in production. */
-export const dataConverter = createDataConverter({ tenant: cipher, platform: platformCipher });
+/** For clients of Temporal: what they write is encrypted as in production. With caches of its own, as a process that has just started. */
+export const freshDataConverter = () =>
+  createDataConverter({
+    sessions: createHistoryCipher(createHistoryKeys({ table: aws.table, directory, access })),
+    tenant: createTenantCipher({ access, directory }),
+    platform: createPlatformCipher({ kms: aws.kms, keyAlias: platformResources.historyKeyAlias }),
+  });
+export const dataConverter = freshDataConverter();
 export const stacks = createTenantStacks(aws);
 export const memories = createTenantMemories(aws);
 export const runtimes = createTenantRuntimes({ agentCoreControl: aws.agentCoreControl, region: settings.region, settings: config.tenantParts.runtime });

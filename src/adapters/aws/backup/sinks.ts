@@ -5,7 +5,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { EventBody } from '../../../contracts/events';
-import { tableKeys, tenantResources } from '../../../contracts/names';
+import { type AccessPurpose, tableKeys, tenantResources } from '../../../contracts/names';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
 import { createBatchBodies } from '../session-batches';
@@ -42,31 +42,31 @@ export class TableSink {
   async flush(): Promise<void> {
     const requests = this.pending.map((Item) => ({ PutRequest: { Item } }));
     this.pending = [];
-    await writeBatch(this.deps, this.tenantId, requests, this.waiting);
+    await writeBatch(this.deps, { tenantId: this.tenantId, purpose: 'restore' }, requests, this.waiting);
   }
 }
 
 /** Deletes every item. */
 export async function emptyTable(deps: TableDeps, tenantId: string, waiting: Waiting): Promise<void> {
   const pages = paginateScan(
-    { client: deps.access.clients(tenantId).table },
+    { client: deps.access.clients(tenantId, 'erase').table },
     { TableName: tenantResources(tenantId).table, ProjectionExpression: 'pk, sk', ConsistentRead: true },
   );
   for await (const { Items = [] } of pages)
     for (let start = 0; start < Items.length; start += itemsPerWrite) {
       const requests = Items.slice(start, start + itemsPerWrite).map((Key) => ({ DeleteRequest: { Key } }));
-      await writeBatch(deps, tenantId, requests, waiting);
+      await writeBatch(deps, { tenantId, purpose: 'erase' }, requests, waiting);
       waiting.beat('emptying the table');
     }
 }
 
 /** DynamoDB gives back what it had no capacity for. */
-async function writeBatch({ access }: TableDeps, tenantId: string, requests: object[], { signal }: Waiting): Promise<void> {
+async function writeBatch({ access }: TableDeps, { tenantId, purpose }: { tenantId: string; purpose: AccessPurpose }, requests: object[], { signal }: Waiting): Promise<void> {
   const { table: name } = tenantResources(tenantId);
   let left: object[] = requests;
   for (let pauseMs = firstPauseMs; left.length > 0; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     signal.throwIfAborted();
-    const { UnprocessedItems } = await access.clients(tenantId).table.send(new BatchWriteCommand({ RequestItems: { [name]: left } }));
+    const { UnprocessedItems } = await access.clients(tenantId, purpose).table.send(new BatchWriteCommand({ RequestItems: { [name]: left } }));
     left = UnprocessedItems?.[name] ?? [];
     if (left.length > 0) await delay(pauseMs, undefined, { signal });
   }
@@ -132,12 +132,12 @@ export class ConfigSink {
     const Name = String(record['name']).replace(tenantResources(this.sourceTenantId).parameterPrefix, parameterPrefix);
     this.names.add(Name);
     const Type = record['type'] === 'SecureString' ? ({ Type: 'SecureString', KeyId: keyAlias } as const) : ({ Type: 'String' } as const);
-    const { ssm } = this.deps.access.clients(this.tenantId);
+    const { ssm } = this.deps.access.clients(this.tenantId, 'restore');
     await ssm.send(new PutParameterCommand({ Name, Value: String(record['value']), ...Type, Overwrite: true, Tier: 'Intelligent-Tiering' }));
   }
 
   async deleteOthers(existing: readonly string[]): Promise<void> {
-    const { ssm } = this.deps.access.clients(this.tenantId);
+    const { ssm } = this.deps.access.clients(this.tenantId, 'erase');
     for (const Name of existing) if (!this.names.has(Name)) await ssm.send(new DeleteParameterCommand({ Name }));
   }
 }
@@ -167,7 +167,7 @@ export class ObjectSink {
     const body = new PassThrough();
     const { bucket: Bucket } = tenantResources(this.tenantId);
     const params = { Bucket, Key, Body: body, ...(ContentType !== undefined && { ContentType }) };
-    const done = new Upload({ client: this.deps.access.clients(this.tenantId).s3, queueSize: 1, params }).done();
+    const done = new Upload({ client: this.deps.access.clients(this.tenantId, 'restore').s3, queueSize: 1, params }).done();
     // Whoever waits for it hears of a failure.
     done.catch(() => undefined);
     return { key: Key, body, done };

@@ -1,5 +1,5 @@
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { GetParameterCommand, paginateGetParametersByPath, type SSMClient } from '@aws-sdk/client-ssm';
+import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from '@aws-sdk/client-ssm';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { BackupContentName } from '../../../contracts/backup';
 import { objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
@@ -10,6 +10,7 @@ import type { Memory } from '../../../ports/memory';
 import type { TenantUsers } from '../../../ports/provisioning';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
+import { parametersUnder } from '../inventory/data';
 import type { TenantAccess } from '../tenant-access';
 
 export interface BackupSourceDeps {
@@ -57,10 +58,9 @@ async function* plainly(records: AsyncIterable<object>): AsyncGenerator<SourceRe
 
 /** What there is, the platform may see; what it says, the tenant's role alone. */
 async function* configRecords({ access, ssm }: BackupSourceDeps, tenantId: string): AsyncGenerator<BackupRecord> {
-  const Path = tenantResources(tenantId).parameterPrefix.replace(/\/$/, '');
-  for await (const { Parameters } of paginateGetParametersByPath({ client: ssm }, { Path, Recursive: true }))
+  for await (const { Parameters } of paginateDescribeParameters({ client: ssm }, parametersUnder(tenantResources(tenantId).parameterPrefix)))
     for (const { Name, Type } of Parameters ?? []) {
-      const { Parameter } = await access.clients(tenantId).ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+      const { Parameter } = await access.clients(tenantId, 'backup').ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
       yield { name: Name, type: Type, value: Parameter?.Value };
     }
 }
@@ -71,7 +71,7 @@ async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: str
   const batches = createBatchTable({ access });
   const log = { pk: typeof behind?.['pk'] === 'string' ? behind['pk'] : '', lastSeq: Number(behind?.['lastSeq'] ?? 0) };
   const start = behind && { ExclusiveStartKey: { pk: behind['pk'], sk: behind['sk'] } };
-  const pages = paginateScan({ client: access.clients(tenantId).table }, { TableName: tenantResources(tenantId).table, ConsistentRead: true, ...start });
+  const pages = paginateScan({ client: access.clients(tenantId, 'backup').table }, { TableName: tenantResources(tenantId).table, ConsistentRead: true, ...start });
   for await (const { Items } of pages)
     for (const item of Items ?? []) {
       const pk = String(item['pk']);
@@ -109,7 +109,7 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
 
 /** Objects but those that hold large batches: the table's records have these opened. */
 async function* objectRecords({ access }: BackupSourceDeps, tenantId: string, behind?: Place): AsyncGenerator<SourceRecord> {
-  const { s3 } = access.clients(tenantId);
+  const { s3 } = access.clients(tenantId, 'backup');
   const { bucket: Bucket } = tenantResources(tenantId);
   const after = typeof behind?.['key'] === 'string' ? { StartAfter: behind['key'] } : {};
   for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket, ...after }))

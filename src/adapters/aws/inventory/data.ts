@@ -1,6 +1,6 @@
 import { DescribeTableCommand, ListBackupsCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { ListMultipartUploadsCommand, ListObjectVersionsCommand, paginateListBuckets } from '@aws-sdk/client-s3';
-import { paginateDescribeParameters, paginateGetParametersByPath } from '@aws-sdk/client-ssm';
+import { paginateDescribeParameters } from '@aws-sdk/client-ssm';
 import { tenantResources } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
@@ -56,16 +56,17 @@ export const tableFinder = ({ table: client }: PlatformClients): ResourceFinder 
   },
 });
 
+/** Names alone: what they say is the tenant's. @param prefix - ends with a slash. */
+export const parametersUnder = (prefix: string) => ({ ParameterFilters: [{ Key: 'Path', Option: 'Recursive', Values: [prefix.replace(/\/$/, '')] }] });
+
 export const parameterFinder = ({ ssm: client }: PlatformClients): ResourceFinder => ({
-  checks: checksOf('ssm', { parameter: 'GetParametersByPath' }),
+  checks: checksOf('ssm', { parameter: 'DescribeParameters' }),
   async find(tenantId) {
-    const Path = tenantResources(tenantId).parameterPrefix;
-    const found = await allOf(paginateGetParametersByPath({ client }, { Path, Recursive: true }), ({ Parameters }) => Parameters);
+    const found = await allOf(paginateDescribeParameters({ client }, parametersUnder(tenantResources(tenantId).parameterPrefix)), ({ Parameters }) => Parameters);
     return found.map(({ Name = '' }) => resource('ssm', 'parameter', Name));
   },
   async tenantIds() {
-    const ParameterFilters = [{ Key: 'Path', Option: 'Recursive', Values: ['/app/tenant'] }];
-    const found = await allOf(paginateDescribeParameters({ client }, { ParameterFilters }), ({ Parameters }) => Parameters);
+    const found = await allOf(paginateDescribeParameters({ client }, parametersUnder('/app/tenant/')), ({ Parameters }) => Parameters);
     return tenantsOf('parameterPrefix', found.map(({ Name = '' }) => Name.split('/').slice(0, 4).join('/').concat('/')));
   },
 });

@@ -1,0 +1,74 @@
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
+import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { createPlatformClients, type PlatformClients } from '../../../src/adapters/aws/clients';
+import { ensureProcessUsers, type ProcessName, processNames } from '../../../src/adapters/aws/process-identities';
+import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
+import { codeOf } from '../../../src/contracts/errors';
+import { platformResources } from '../../../src/contracts/names';
+import type { ServedTenant } from '../../../src/contracts/tenant';
+import { attempts, dataAttempts } from './attempts';
+import { aws, settings, standingPlatform, standingTenant } from './tenants';
+
+let tenant: ServedTenant;
+let processes: Readonly<Record<ProcessName, PlatformClients>>;
+
+const refusalOf = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => 'done',
+    (error: unknown) => codeOf(error) ?? error,
+  );
+
+beforeAll(async () => {
+  await standingPlatform();
+  tenant = await standingTenant();
+  // Again, as at the next start.
+  await ensureProcessUsers(aws, AbortSignal.timeout(20_000));
+  const keys = await ensureProcessUsers(aws, AbortSignal.timeout(20_000));
+  processes = { api: createPlatformClients(settings, keys.api), worker: createPlatformClients(settings, keys.worker) };
+  for (const { attempt } of Object.values(dataAttempts)) await attempt(aws, tenant);
+});
+
+/** Of all that is tried on a tenant, what a process may do for its work: nothing of it reads or writes data. */
+const allowed: Readonly<Record<ProcessName, readonly string[]>> = {
+  api: ['describes the key', 'lists the bucket', 'reads the pool', 'reads the client', 'reads the stack', 'assumes the role'],
+  worker: [
+    ...['describes the key', 'lists the bucket', 'reads the pool', 'reads the client', 'reads the stack', 'assumes the role'],
+    ...['deletes an object', 'deletes a parameter', 'has the key deleted', 'deletes the stack', 'lists the users', 'adds a user'],
+  ],
+};
+
+const tries = Object.entries(attempts).flatMap(([kind, of]) => (typeof of.service === 'string' ? [] : Object.entries(of).map(([name, attempt]) => ({ kind, name, attempt }))));
+
+describe.each(processNames)('the %s itself', (name) => {
+  it.each(tries.filter((one) => !allowed[name].includes(one.name)))('is refused on a tenant’s $kind: $name', async ({ attempt }) => {
+    expect(await refusalOf(attempt(processes[name], tenant))).toBe('dependency/denied');
+  });
+
+  it('can do none of what reads a tenant’s data', () => {
+    const reading = Object.entries(dataAttempts).flatMap(([attempt, { reads }]) => (reads ? [attempt] : []));
+    expect(reading.filter((attempt) => allowed[name].includes(attempt))).toEqual([]);
+    expect(reading.length).toBeGreaterThan(5);
+  });
+
+  it('reaches the same data as the tenant', async () => {
+    const access = createTenantAccess({ sts: processes[name].sts, settings });
+    expect(await refusalOf(dataAttempts['reads an item']?.attempt({ ...aws, ...access.clients(tenant.tenantId, 'session-read') }, tenant) ?? Promise.reject(new Error('no such attempt')))).toBe('done');
+  });
+
+  it('uses what is the platform’s, and makes nothing itself', async () => {
+    const { table, kms, iam } = processes[name];
+    const { Item } = await table.send(new GetCommand({ TableName: platformResources.registryTable, Key: { tenantId: tenant.tenantId } }));
+    expect(Item).toMatchObject({ tenantId: tenant.tenantId });
+    expect(await refusalOf(kms.send(new GenerateDataKeyCommand({ KeyId: platformResources.historyKeyAlias, KeySpec: 'AES_256' })))).toBe('done');
+    const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+    const refused = [
+      iam.send(new CreateRoleCommand({ RoleName: 'tenant-mine-access', AssumeRolePolicyDocument })),
+      iam.send(new PutRolePolicyCommand({ RoleName: `tenant-${tenant.tenantId}-access`, PolicyName: 'more', PolicyDocument: AssumeRolePolicyDocument })),
+      table.send(new CreateTableCommand({ TableName: 'another', BillingMode: 'PAY_PER_REQUEST', AttributeDefinitions: [{ AttributeName: 'a', AttributeType: 'S' }], KeySchema: [{ AttributeName: 'a', KeyType: 'HASH' }] })),
+      table.send(new PutCommand({ TableName: tenant.infrastructure.tableName, Item: { pk: 'a', sk: 'a' } })),
+    ].map(refusalOf);
+    expect(await Promise.all(refused)).toEqual(refused.map(() => 'dependency/denied'));
+  });
+});
