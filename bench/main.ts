@@ -8,6 +8,7 @@ import { type LocalPlatform, startPlatform } from '../src/local/platform';
 import type { Arm } from './arms/arm';
 import { startBareArm, startNodeArm } from './arms/plain';
 import { startTenureArm } from './arms/tenure';
+import { encryptionCost } from './encryption';
 import { type HistoryCost, historyCost } from './history';
 import { measure, type Sample } from './measure';
 import { describeMachine, type Results, toChart, toMarkdown } from './report';
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   try {
     await modelControl(platform.stack.urls.model).timing({ firstTokenMs: 0, msPerToken: 0 });
     arms.push(await startNodeArm(platform.stack.env), await startBareArm(platform.stack.env), await startTenureArm(platform));
-    const results = { machine: describeMachine(), samples: await takeSamples(arms, platform), histories: await takeHistories(arms, platform) };
+    const results = { machine: describeMachine(), samples: await takeSamples(arms, platform), ...(await takeHistories(arms, platform)) };
     await save(results);
   } finally {
     for (const arm of arms) await arm.stop();
@@ -55,7 +56,7 @@ async function takeSamples(arms: readonly Arm[], { stack }: LocalPlatform): Prom
   return samples;
 }
 
-async function takeHistories(arms: readonly Arm[], { stack }: LocalPlatform): Promise<HistoryCost[]> {
+async function takeHistories(arms: readonly Arm[], { stack }: LocalPlatform): Promise<Pick<Results, 'histories' | 'encryption'>> {
   const connection = await Connection.connect({ address: stack.env['TEMPORAL_ADDRESS'] ?? '' });
   const client = new Client({ connection });
   const costs: HistoryCost[] = [];
@@ -63,8 +64,10 @@ async function takeHistories(arms: readonly Arm[], { stack }: LocalPlatform): Pr
     const cost = await historyCost(arm, client);
     if (cost) costs.push(cost);
   }
+  const tenure = arms.find(({ name }) => name === 'tenure');
+  const encryption = tenure && (await encryptionCost(tenure, client, stack.env));
   await connection.close();
-  return costs;
+  return { histories: costs, ...(encryption && { encryption }) };
 }
 
 async function save(results: Results): Promise<void> {

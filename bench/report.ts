@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import { version as temporalVersion } from '@temporalio/client/package.json';
+import type { EncryptionCost } from './encryption';
 import type { HistoryCost } from './history';
 import { quantile, type Sample } from './measure';
 
@@ -8,6 +9,7 @@ export interface Results {
   readonly machine: Record<string, string | number>;
   readonly samples: readonly Sample[];
   readonly histories: readonly HistoryCost[];
+  readonly encryption?: EncryptionCost;
 }
 
 export const describeMachine = (): Results['machine'] => ({
@@ -66,12 +68,26 @@ export function toMarkdown(results: Results): string {
     '| arm | events | bytes |',
     '|---|---|---|',
     ...results.histories.map(({ arm, eventsPerTurn, bytesPerTurn }) => `| ${arm} | ${eventsPerTurn.toFixed(1)} | ${bytesPerTurn.toFixed(0)} |`),
+    ...(results.encryption ? encryptionTable(results.encryption) : []),
     '',
     '### Where a turn goes, by the server’s clock (one client, median ms)',
     ...results.histories.flatMap(({ arm, stages }) => ['', `**${arm}**`, '', '| from → to | ms |', '|---|---|', ...stages.map(({ stage, ms }) => `| ${stage} | ${ms.toFixed(1)} |`)]),
     '',
   ].join('\n');
 }
+
+const encryptionTable = (cost: EncryptionCost): string[] => [
+  '',
+  '### What encryption and credentials cost a turn',
+  '| | |',
+  '|---|---|',
+  `| payloads a turn, opening and closing of the session shared out | ${cost.payloadsPerTurn.toFixed(1)} |`,
+  `| their bytes: plain → encrypted | ${cost.plainBytesPerTurn.toFixed(0)} → ${cost.sealedBytesPerTurn.toFixed(0)} |`,
+  `| processor time to encrypt them once, ms | ${cost.sealMsPerTurn.toFixed(3)} |`,
+  `| to decrypt them once, ms | ${cost.openMsPerTurn.toFixed(3)} |`,
+  `| credentials for a tenant and purpose, from STS, ms | ${cost.coldCredentialsMs.toFixed(1)} |`,
+  `| the same, in memory, ms | ${cost.warmCredentialsMs.toFixed(4)} |`,
+];
 
 /** Bars of the median p50 by number of clients, as an SVG that a README can show. */
 export function toChart(results: Results): string {

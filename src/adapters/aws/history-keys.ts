@@ -66,19 +66,8 @@ export class HistoryKey {
   }
 }
 
-/** See docs/decisions/0051-keys-of-histories.md. */
-export function createHistoryKeys({ table, directory, access }: HistoryKeysDeps): HistoryKeys {
-  const lookups = new LRUCache<string, () => Promise<{ keyArn: string; generation: string }>>({
-    max: 1_000,
-    memoMethod: (tenantId) =>
-      unlessAway(async () => {
-        const { infrastructure, keyGeneration } = await directory.built(tenantId);
-        return { keyArn: infrastructure.keyArn, generation: keyGeneration ?? '' };
-      }),
-  });
-  const keyOf = (tenantId: string) => lookups.memo(tenantId)();
-  const contextOf = (tenantId: string) => ({ tenant: tenantId, purpose: 'history' });
-
+/** Wrapped keys in the tenants' entries of the registry. */
+function wrappedKeysIn(table: DynamoDBDocumentClient) {
   async function kept(tenantId: string): Promise<WrappedKey[]> {
     const { Item } = await table.send(new GetCommand({ TableName, Key: { tenantId }, ProjectionExpression: 'historyKeys', ConsistentRead: true }));
     return z.array(WrappedKey).parse(Item?.['historyKeys'] ?? []);
@@ -109,6 +98,23 @@ export function createHistoryKeys({ table, directory, access }: HistoryKeysDeps)
       },
     );
   }
+
+  return { kept, keep };
+}
+
+/** See docs/decisions/0051-keys-of-histories.md. */
+export function createHistoryKeys({ table, directory, access }: HistoryKeysDeps): HistoryKeys {
+  const lookups = new LRUCache<string, () => Promise<{ keyArn: string; generation: string }>>({
+    max: 1_000,
+    memoMethod: (tenantId) =>
+      unlessAway(async () => {
+        const { infrastructure, keyGeneration } = await directory.built(tenantId);
+        return { keyArn: infrastructure.keyArn, generation: keyGeneration ?? '' };
+      }),
+  });
+  const keyOf = (tenantId: string) => lookups.memo(tenantId)();
+  const contextOf = (tenantId: string) => ({ tenant: tenantId, purpose: 'history' });
+  const { kept, keep } = wrappedKeysIn(table);
 
   async function make(tenantId: string, { keyArn: KeyId, generation }: { keyArn: string; generation: string }): Promise<WrappedKey> {
     const request = new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext: contextOf(tenantId) });

@@ -90,11 +90,18 @@ const onAlarm = (kind: TenantResource): Readonly<Record<string, Attempt>> => ({
   [`silences ${kind}`]: ({ cloudWatch }, tenant) => cloudWatch.send(new SetAlarmStateCommand({ AlarmName: named(tenant)[kind], StateValue: 'OK', StateReason: 'silenced' })),
 });
 
+/** A kind whose policies the emulator does not check. */
+export interface Unchecked {
+  readonly service: string;
+}
+export type Tries = Readonly<Record<string, Attempt>> | Unchecked;
+export const isUnchecked = (tries: Tries): tries is Unchecked => typeof tries['service'] === 'string';
+
 /**
  * What can be tried on each kind of thing a tenant owns; or, of a kind whose policies the emulator does not check, the service under
  * which the tenant's role must name nothing but its own memory. A kind that is new in names.ts has no row: that is a type error.
  */
-export const attempts: Readonly<Record<TenantResource, Readonly<Record<string, Attempt>> | { readonly service: string }>> = {
+export const attempts: Readonly<Record<TenantResource, Tries>> = {
   table: attemptsOf(table),
   bucket: attemptsOf(bucket),
   keyAlias: {

@@ -8,7 +8,7 @@ import { createTenantAccess, renewing, type RoleCredentials } from '../../../src
 import { codeOf, DomainError } from '../../../src/contracts/errors';
 import { accessPurposes, accessSessionName, type AccessPurpose, tenantResources, type TenantResource } from '../../../src/contracts/names';
 import type { ServedTenant } from '../../../src/contracts/tenant';
-import { attempts, dataAttempts } from './attempts';
+import { attempts, dataAttempts, isUnchecked, type Tries } from './attempts';
 import { aws, settings, standingPlatform, standingTenant } from './tenants';
 
 let mine: ServedTenant;
@@ -53,8 +53,8 @@ describe('on what is of its own tenant', () => {
   });
 });
 
-describe.each(Object.entries(attempts) as [TenantResource, (typeof attempts)[TenantResource]][])("on another tenant's %s", (kind, tries) => {
-  if (!isService(tries)) {
+describe.each(Object.entries(attempts) as [TenantResource, Tries][])("on another tenant's %s", (kind, tries) => {
+  if (!isUnchecked(tries)) {
     it.each(Object.entries(tries))("nobody's credentials but its own help: %s", async (_name, attempt) => {
       expect(await refusalOf(attempt(wholeRole.mine, theirs))).toBe('dependency/denied');
       const { accessKeyId, secretAccessKey, sessionToken } = await credentialsOf(vended(mine, 'backup'));
@@ -76,10 +76,6 @@ describe.each(Object.entries(attempts) as [TenantResource, (typeof attempts)[Ten
     }
   });
 });
-
-function isService(tries: (typeof attempts)[TenantResource]): tries is { readonly service: string } {
-  return typeof tries.service === 'string';
-}
 
 const credentialsOf = ({ table }: Pick<PlatformClients, 'table'>) => table.config.credentials();
 
@@ -114,7 +110,7 @@ describe('the vendor', () => {
     const asked: AssumeRoleCommandInput[] = [];
     sts.middlewareStack.add((next, { commandName }) => (args) => { if (commandName === 'AssumeRoleCommand') asked.push(args.input as AssumeRoleCommandInput); return next(args); }, { step: 'initialize', name: 'counting' });
     const vendor = createTenantAccess({ sts, settings });
-    const read = (tenant: ServedTenant, purpose: AccessPurpose) => dataAttempts['reads an item']?.attempt({ ...aws, ...vendor.clients(tenant.tenantId, purpose) }, tenant);
+    const read = async (tenant: ServedTenant, purpose: AccessPurpose) => dataAttempts['reads an item']?.attempt({ ...aws, ...vendor.clients(tenant.tenantId, purpose) }, tenant);
     await Promise.all(Array.from({ length: 20 }, () => read(mine, 'session-read')));
     await Promise.all([read(mine, 'session-step'), read(theirs, 'session-read')]);
     const seen = asked.map(({ RoleSessionName, Tags }) => [RoleSessionName, ...(Tags ?? []).map(({ Value }) => Value)]);
