@@ -1,4 +1,6 @@
 import { createToolbox } from './activities/session/tools';
+import { createAccessCache } from './adapters/access-cache';
+import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
@@ -37,11 +39,13 @@ import { createDataConverter, createHistoryReader } from './adapters/temporal/hi
 import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
+import { vacatingPlaces } from './adapters/turn-places';
 import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
 import { createTaskQueues } from './adapters/temporal/task-queues';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
+import { createPlaces } from './adapters/valkey/places';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
 import { createValkey } from './adapters/valkey/connection';
@@ -63,6 +67,8 @@ export function createAdapters(config: Config, logger: Logger) {
   const memory = createMemory({ access, directory });
   const users = createTenantUsers(aws);
   const traces = createTenantKeys(valkey);
+  const accessStore = createAccessStore(aws);
+  const places = createPlaces(valkey);
   const data = createTenantData({ aws, registry });
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
   const work = createTenantWork(temporal.client);
@@ -78,7 +84,7 @@ export function createAdapters(config: Config, logger: Logger) {
     users,
     data,
     traces,
-    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), work, traces]),
+    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), accessFinder(aws), work, traces]),
     work,
     certificates: createCertificates(aws),
     backups: createBackups(backup),
@@ -93,8 +99,11 @@ export function createAdapters(config: Config, logger: Logger) {
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),
-    live: createLiveEvents({ valkey, cipher, logger }),
+    live: vacatingPlaces(createLiveEvents({ valkey, cipher, logger }), places),
     limiter: createRequestLimiter(valkey),
+    places,
+    accessStore,
+    access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
     sessionWorkflows: createSessions(temporal.client),
     queues: createTaskQueues(temporal.client),
     operations: createOperations(temporal.client),

@@ -35,6 +35,10 @@ const Settings = z.object({
   MAX_BODY_BYTES: z.coerce.number().int().min(1_024).max(10_485_760).default(262_144),
   ANSWER_TIMEOUT_MS: z.coerce.number().int().min(1_000).max(600_000).default(55_000).describe('how long a caller who wants the answer at once waits for it'),
   METRICS_INTERVAL_MS: z.coerce.number().int().min(10).max(600_000).default(60_000).describe('how often the API publishes what it counted of the requests'),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0).describe('proxies in front of the API: so many entries of X-Forwarded-For are believed'),
+  PUBLIC_REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(600).describe('requests without a token, of one address'),
+  REFUSED_CREDENTIALS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(60).describe('tokens and keys of one address that may be refused before the refusal becomes a 429; of one tenant, ten times as many'),
+  ACCESS_CACHE_MS: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('age at which a request hears anew who was signed out, disabled or given another role, and which API keys were revoked'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
   TIERS: z
@@ -95,6 +99,9 @@ const Env = Settings.superRefine((value, context) => {
     context.addIssue({ code: 'custom', path: ['SCALING_MIN_WORKERS'], message: 'is more than SCALING_MAX_WORKERS' });
 });
 
+/** With what may be cached, and the second a quiet stream waits, a stream ends within 5 s of what ends it. */
+const streamCheckMs = 3_000;
+
 /** Reads the environment once, at start-up; says everything that is wrong, then stops. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
   const parsed = Env.safeParse(env);
@@ -108,6 +115,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
       maxBodyBytes: value.MAX_BODY_BYTES,
       answerTimeoutMs: value.ANSWER_TIMEOUT_MS,
       metricsIntervalMs: value.METRICS_INTERVAL_MS,
+      trustedProxies: value.TRUSTED_PROXIES,
+      failuresPerMinute: value.REFUSED_CREDENTIALS_PER_MINUTE,
+      publicRate: { requestsPerMinute: value.PUBLIC_REQUESTS_PER_MINUTE, burst: Math.ceil(value.PUBLIC_REQUESTS_PER_MINUTE / 5) },
+      streamCheckMs,
     },
     worker: {
       reconcileMs: value.RECONCILE_MS,
@@ -116,6 +127,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     maintenance: { sessionIdleMs: value.SESSION_IDLE_DAYS * 86_400_000 },
     tenantCacheMs: value.TENANT_CACHE_MS,
+    accessCacheMs: value.ACCESS_CACHE_MS,
     tiers: tiersWith(value.TIERS),
     keyRotation: value.KEY_ROTATION,
     temporal: {

@@ -15,7 +15,7 @@ export async function startTenureArm(platform: LocalPlatform): Promise<Arm> {
   const api = new ApiClient(platform.settings.apiUrl);
   const accounts = localAccounts(platform.settings);
   const token = await accounts.operatorToken();
-  const body = { tenantId, rate, administrator: { email: 'admin@bench.example' } };
+  const body = { tenantId, tier: 'premium', rate, administrator: { email: 'admin@bench.example' } };
   const { operationId } = await api.call<Operation>('/api/v1/tenants', { method: 'POST', token, body });
   const { state, error } = await watchOperation(api, operationId, token);
   if (state !== 'completed') throw new Error(`The tenant could not be made: ${JSON.stringify(error)}`);

@@ -11,6 +11,7 @@ import { publicRoute, type Route } from './route';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
+import { apiKeyRoutes, type ApiKeyRoutesDeps } from './routes/api-keys';
 import { backupRoutes, type BackupRoutesDeps } from './routes/backups';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
@@ -23,6 +24,7 @@ import { tenantChangeRoutes } from './routes/tenant-changes';
 import { usageRoutes } from './routes/usage';
 import { signInRoutes } from './routes/sign-in';
 import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
+import { userRoutes, type UserRoutesDeps } from './routes/users';
 
 type WithoutConversations<Deps> = Omit<Deps, 'conversations'>;
 
@@ -36,10 +38,16 @@ export type AppDeps = MountDeps &
   WithoutConversations<AgentRoutesDeps> &
   CertificateRoutesDeps &
   CodecRoutesDeps &
+  ApiKeyRoutesDeps &
+  UserRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
   Parameters<typeof healthRoutes>[0] &
-  Parameters<typeof signInRoutes>[0] & { readonly version: string };
+  Parameters<typeof signInRoutes>[0] & {
+    readonly version: string;
+    /** Proxies in front of this process: so many names of `X-Forwarded-For`, from its end, are believed. */
+    readonly trustedProxies: number;
+  };
 
 /** All routes: what is mounted is what OpenAPI tells and what the tests go through. */
 export function allRoutes(deps: AppDeps): Route[] {
@@ -56,6 +64,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ ...deps, conversations }),
     ...configRoutes(deps),
     ...usageRoutes(deps),
+    ...userRoutes(deps),
+    ...apiKeyRoutes(deps),
     ...signInRoutes(deps),
     ...diagnosticsRoutes(deps),
     ...codecRoutes(deps),
@@ -77,6 +87,7 @@ export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.set('trust proxy', deps.trustedProxies);
   app.use(helmet());
   app.use(requestContext(deps));
   mount(app, allRoutes(deps), deps);

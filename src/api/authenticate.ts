@@ -1,28 +1,53 @@
 import type { Request } from 'express';
 import { codeOf, DomainError } from '../contracts/errors';
-import { operatorCookie } from '../contracts/names';
+import { apiKeyUser, operatorCookie, platformOwner } from '../contracts/names';
 import { AnyTenantId, TenantId, type ServedTenant } from '../contracts/tenant';
-import { permissionsOf, type Realm } from '../domain/permissions';
-import type { TokenIssuer, TokenIssuers, TokenVerifier } from '../ports/identity';
+import { clockToleranceMs, keyPermissions, keyRefusalOf, permissionsNow, refusalOf } from '../domain/admission';
+import type { Realm } from '../domain/permissions';
+import type { AccessReader } from '../ports/access';
+import type { TokenIssuer, TokenIssuers, TokenVerifier, VerifiedToken } from '../ports/identity';
 import type { TenantDirectory } from '../ports/tenant-registry';
+import { looksLikeApiKey, readApiKey, sameDigest } from './api-key-text';
 import type { Caller } from './route';
 
 export interface AuthenticationDeps {
   readonly directory: TenantDirectory;
   readonly issuers: TokenIssuers;
   readonly tokens: TokenVerifier;
+  readonly access: AccessReader;
 }
+
+/** Who was let in, and a way to ask whether that still holds: a stream outlives what was true when it began. */
+export interface Admission<Who> {
+  readonly who: Who;
+  /** As it was at first, but with what was decided about the caller since. @throws DomainError as at first. */
+  readonly again: () => Promise<Who>;
+}
+
+export interface OperatorCaller {
+  readonly caller: Caller;
+}
+
+export interface TenantCaller {
+  readonly caller: Caller;
+  readonly tenant: ServedTenant;
+}
+
+const refused = (reason: string) => new DomainError('auth/unauthenticated', `The credential was refused: ${reason}. Sign in again.`);
 
 /** A stranger learns nothing: a tenant that does not exist refuses a token with the same words as one that did not issue it. */
 const notValidHere = () => new DomainError('auth/unauthenticated', 'The access token was refused: it is not valid here. Sign in again.');
+
+const admitted = async <Who>(look: () => Promise<Who>): Promise<Admission<Who>> => ({ who: await look(), again: look });
 
 /**
  * @param cookieFrom - whose pages may send the sign-in's cookie in place of a token; nobody's by default.
  * @throws DomainError `auth/unauthenticated`
  */
-export async function authenticateOperator({ issuers, tokens }: AuthenticationDeps, request: Request, cookieFrom?: string): Promise<Caller> {
-  const token = (cookieFrom !== undefined && cookieToken(request, new URL(cookieFrom).origin)) || bearerToken(request);
-  return callerOf('operator', await tokens.verify(token, await issuers.operators()));
+export async function authenticateOperator(deps: AuthenticationDeps, request: Request, cookieFrom?: string): Promise<Admission<OperatorCaller>> {
+  const text = (cookieFrom !== undefined && cookieToken(request, new URL(cookieFrom).origin)) || bearerToken(request);
+  const token = await deps.tokens.verify(text, await deps.issuers.operators());
+  return admitted(async () => ({ caller: await callerOf(deps.access, { realm: 'operator', owner: platformOwner }, token) }));
 }
 
 /** A browser sends the cookie whoever made the page: only what comes from this origin counts. */
@@ -35,29 +60,27 @@ function cookieToken(request: Request, origin: string): string | undefined {
  * The issuer comes from the registry entry of the tenant the request names, never from the token.
  * @throws DomainError `auth/unauthenticated`; to the tenant's own users `tenant/leaving` or `tenant/not-active` when it does not work now.
  */
-export async function authenticateTenantUser(
-  { directory, issuers, tokens }: AuthenticationDeps,
-  request: Request,
-  named: unknown,
-): Promise<{ caller: Caller; tenant: ServedTenant }> {
-  const token = bearerToken(request);
+export async function authenticateTenantUser(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission<TenantCaller>> {
+  const text = bearerToken(request);
   const tenantId = TenantId.safeParse(named);
   if (!tenantId.success) throw notValidHere();
-  const verified = await tokens.verify(token, await issuerOf({ directory, issuers }, tenantId.data));
-  return { caller: callerOf('tenant', verified), tenant: await directory.served(tenantId.data) };
+  const issuer = await issuerOf(deps, tenantId.data);
+  const identify = looksLikeApiKey(text) ? keyHolder(deps.access, tenantId.data, text) : await tokenHolder(deps, tenantId.data, text, issuer);
+  return admitted(async () => ({ caller: await identify(), tenant: await deps.directory.served(tenantId.data) }));
 }
 
 /**
  * For what a tenant's users and the operators may both see. Operators see it whatever the tenant's status.
  * @throws DomainError as the two above; to operators `tenant/not-found`, `tenant/not-active` before the tenant is built.
  */
-export async function authenticateEither(deps: AuthenticationDeps, request: Request, named: unknown): Promise<{ caller: Caller; tenant: ServedTenant; realm: Realm }> {
+export async function authenticateEither(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission<TenantCaller> & { readonly realm: Realm }> {
   const isOperators = deps.tokens.claims(bearerToken(request), await deps.issuers.operators());
   if (!isOperators) return { ...(await authenticateTenantUser(deps, request, named)), realm: 'tenant' };
-  const caller = await authenticateOperator(deps, request);
+  const operator = await authenticateOperator(deps, request);
   const tenantId = AnyTenantId.safeParse(named);
   if (!tenantId.success) throw new DomainError('tenant/not-found', 'There is no such tenant.');
-  return { caller, tenant: await deps.directory.built(tenantId.data), realm: 'operator' };
+  const look = async () => ({ ...(await operator.again()), tenant: await deps.directory.built(tenantId.data) });
+  return { ...(await admitted(look)), realm: 'operator' };
 }
 
 async function issuerOf({ directory, issuers }: Pick<AuthenticationDeps, 'directory' | 'issuers'>, tenantId: string): Promise<TokenIssuer> {
@@ -69,10 +92,32 @@ async function issuerOf({ directory, issuers }: Pick<AuthenticationDeps, 'direct
   }
 }
 
-const callerOf = (realm: 'tenant' | 'operator', { userId, groups }: { userId: string; groups: readonly string[] }): Caller => ({
-  userId,
-  permissions: permissionsOf(realm, groups),
-});
+async function tokenHolder({ tokens, access }: AuthenticationDeps, owner: string, text: string, issuer: TokenIssuer): Promise<() => Promise<Caller>> {
+  const token = await tokens.verify(text, issuer);
+  return () => callerOf(access, { realm: 'tenant', owner }, token);
+}
+
+/** Whose token it is, with what was decided since it was minted. */
+async function callerOf(access: AccessReader, { realm, owner }: { realm: Realm; owner: string }, token: VerifiedToken): Promise<Caller> {
+  if (token.expiresAtMs + clockToleranceMs <= Date.now()) throw refused('it has expired');
+  const standings = await access.standings(owner, token.userId);
+  const refusal = refusalOf(standings, token);
+  if (refusal !== undefined) throw refused(refusal);
+  return { userId: token.userId, permissions: permissionsNow(realm, token, standings.user) };
+}
+
+/** Who holds an API key: the key itself, as a user of its own, with no more than its creator has now. */
+function keyHolder(access: AccessReader, owner: string, text: string): () => Promise<Caller> {
+  const given = readApiKey(text);
+  return async () => {
+    const key = given && (await access.key(owner, given.keyId));
+    if (!key || !sameDigest(key.digest, given.digest)) throw notValidHere();
+    const creator = await access.standings(owner, key.createdBy);
+    const refusal = keyRefusalOf(key, creator, Date.now());
+    if (refusal !== undefined) throw refused(refusal);
+    return { userId: apiKeyUser(key.keyId), permissions: keyPermissions(key, creator.user) };
+  };
+}
 
 function bearerToken(request: Request): string {
   const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(request.get('authorization') ?? '') ?? [];

@@ -3,10 +3,13 @@ import { DomainError } from '../contracts/errors';
 import { derivedId, newId } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import type { SessionDirectory, SessionMessages } from '../ports/session-store';
+import type { Thing } from '../ports/places';
 import type { Sessions } from '../ports/sessions';
+import type { ServedTenant } from '../contracts/tenant';
+import { checkMessage, type PlaceDeps, takePlace } from './place-limits';
 import type { Caller } from './route';
 
-export interface ConversationDeps {
+export interface ConversationDeps extends PlaceDeps {
   readonly sessions: SessionDirectory;
   readonly messages: SessionMessages;
   readonly sessionWorkflows: Sessions;
@@ -24,20 +27,26 @@ const ownerAgeMs = 60_000;
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
-export function createConversations({ sessions, messages, sessionWorkflows }: ConversationDeps) {
+export function createConversations({ sessions, messages, sessionWorkflows, places, tiers }: ConversationDeps) {
   // Who opened a session changes only when its tenant is restored: asked once in a while.
   const owners = new LRUCache<string, string>({ max: 50_000, ttl: ownerAgeMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
 
-  async function ownerOf(session: SessionRef): Promise<string | undefined> {
-    const known = owners.get(keyOf(session)) ?? (await sessions.get(session))?.userId;
-    if (known !== undefined) owners.set(keyOf(session), known);
-    return known;
+  async function readOwner(session: SessionRef): Promise<string | undefined> {
+    const owner = (await sessions.get(session))?.userId;
+    if (owner !== undefined) owners.set(keyOf(session), owner);
+    return owner;
   }
 
-  /** Another user's session is answered exactly like one that does not exist. */
+  const ownerOf = async (session: SessionRef): Promise<string | undefined> => owners.get(keyOf(session)) ?? readOwner(session);
+
+  /**
+   * Another user's session is answered exactly like one that does not exist, and takes as long: what is remembered lets its owner pass, and
+   * refuses nobody.
+   */
   async function mustOwn(session: SessionRef, caller: Caller): Promise<void> {
-    if ((await ownerOf(session)) !== caller.userId) throw notFound();
+    if (owners.get(keyOf(session)) === caller.userId) return;
+    if ((await readOwner(session)) !== caller.userId) throw notFound();
   }
 
   /** Opens a session, or finds the caller's own under this id. */
@@ -47,13 +56,27 @@ export function createConversations({ sessions, messages, sessionWorkflows }: Co
     return record;
   }
 
+  /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
+  async function submit(session: SessionRef, tenant: ServedTenant, { text, ...message }: { turnId: string; userId: string; text: string; onBusy: OnBusy }): Promise<{ after: number }> {
+    const { turnId, userId } = message;
+    const take = (thing: Thing, id: string) => takePlace({ places, tiers }, thing, { tenant, userId, id });
+    try {
+      await Promise.all([take('sessions', session.sessionId), take('turns', turnId)]);
+      await messages.put(session, { turnId, userId, text });
+      return await sessionWorkflows.submit(session, message);
+    } catch (error) {
+      await places.leave({ tenantId: session.tenantId, thing: 'turns', userId, id: turnId });
+      throw error;
+    }
+  }
+
   return {
     mustOwn,
 
     /** Its owner, and those who may read any session of their tenant. */
     async mustRead(session: SessionRef, caller: Caller): Promise<void> {
-      const owner = await ownerOf(session);
-      if (owner === undefined || (owner !== caller.userId && !caller.permissions.has('read:any-session'))) throw notFound();
+      if (!caller.permissions.has('read:any-session')) await mustOwn(session, caller);
+      else if ((await ownerOf(session)) === undefined) throw notFound();
     },
 
     async record(session: SessionRef): Promise<SessionRecord> {
@@ -69,17 +92,21 @@ export function createConversations({ sessions, messages, sessionWorkflows }: Co
       if ((await ownerOf(session)) === undefined) await open(session, caller);
     },
 
-    /** The same Idempotency-Key in the same session is the same turn. */
+    /**
+     * The same Idempotency-Key in the same session is the same turn.
+     * @param tenant - whose tier says how much may be under way.
+     */
     async say(
       session: SessionRef,
-      caller: Caller,
+      { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
       message: { text: string; onBusy: OnBusy; idempotencyKey: string | undefined },
     ): Promise<Said> {
       await mustOwn(session, caller);
       const { text, onBusy, idempotencyKey } = message;
+      checkMessage(tiers, tenant, text);
       const turnId = idempotencyKey === undefined ? newId('turn') : derivedId('turn', session.tenantId, session.sessionId, idempotencyKey);
-      await messages.put(session, { turnId, userId: caller.userId, text });
-      const { after } = await sessionWorkflows.submit(session, { turnId, userId: caller.userId, onBusy });
+      const { userId } = caller;
+      const { after } = await submit(session, tenant, { turnId, userId, text, onBusy });
       return { sessionId: session.sessionId, turnId, after };
     },
   };

@@ -25,8 +25,7 @@ async function main(): Promise<void> {
     stopping: stopping.signal,
     traffic,
     toolNames: adapters.toolbox.names,
-    maxBodyBytes: config.api.maxBodyBytes,
-    answerTimeoutMs: config.api.answerTimeoutMs,
+    ...config.api,
   });
   const server = createServer(app).listen(config.api.port, config.api.host);
   await once(server, 'listening');

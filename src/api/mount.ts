@@ -1,22 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
-import type { ServedTenant } from '../contracts/tenant';
+import { rateBuckets } from '../contracts/names';
+import type { RequestRate, ServedTenant } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
-import { authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
+import { addressOf } from './address';
+import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
+import { type FailureDeps, refusalAfter } from './failed-authentications';
 import type { WebPage } from './pages/html';
+import { holdPlace, type PlaceDeps } from './place-limits';
 import { limitRate, tenantLimit } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
 import type { Caller, Reply, Route } from './route';
 import { sendEvents } from './server-sent-events';
 
-export interface MountDeps extends AuthenticationDeps, CrossOriginDeps {
+export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, CrossOriginDeps {
   readonly limiter: RequestLimiter;
   readonly tiers: Tiers;
   readonly maxBodyBytes: number;
+  /** What strangers may ask in a minute, from one address. */
+  readonly publicRate: RequestRate;
+  /** How often it is asked whether who reads a stream may still read it. */
+  readonly streamCheckMs: number;
 }
 
 /** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → handle → check the reply. */
@@ -26,18 +34,25 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
   for (const route of routes)
     app[route.method](expressPath(route), async (request, response) => {
       const context = contextOf(response);
-      const admitted = await admit(route, request, response, deps);
-      const parsed = await parse(route, request, response);
-      const reply = await route.handle({
-        ...admitted,
-        ...parsed,
-        header: (name) => request.get(name),
-        wantsEvents: route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream',
-        wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
-        signal: context.signal,
-        logger: context.logger,
-      });
-      await answer(route, reply, response, context);
+      const { again, ...admitted } = await admit(route, request, response, deps);
+      const parsed = await parse(route, request, response, admitted.tenant);
+      const wantsEvents = route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+      const place = wantsEvents ? await streamPlace(deps, admitted, context) : undefined;
+      try {
+        const reply = await route.handle({
+          ...admitted,
+          ...parsed,
+          address: addressOf(request),
+          header: (name) => request.get(name),
+          wantsEvents,
+          wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
+          signal: context.signal,
+          logger: context.logger,
+        });
+        await answer(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
+      } finally {
+        await place?.leave();
+      }
     });
   refuseOtherMethods(app, routes);
 }
@@ -48,38 +63,72 @@ const tenantInPath = ({ params }: Request): unknown => params['tenantId'];
 
 const nobody: Caller = { userId: '', permissions: new Set() };
 
-async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<{ caller: Caller; tenant?: ServedTenant }> {
-  if (route.access === 'public') return { caller: nobody };
-  const { realm, permission, tenantOf = tenantInPath, fromTemporalUi = false, limit } = route.access;
-  if (realm === 'operator') {
-    const caller = await authenticateOperator(deps, request, fromTemporalUi ? deps.temporalUiUrl : undefined);
-    if (limit) await limitRate(deps.limiter, limit(caller), response);
-    authorize(caller, permission);
-    return { caller };
+interface Admitted {
+  readonly caller: Caller;
+  readonly tenant?: ServedTenant;
+}
+
+/** @returns who calls, and `again`: asks whether that one may still. */
+async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<Admitted & { readonly again: () => Promise<void> }> {
+  if (route.access === 'public') {
+    if (route.isProbe !== true) await limitRate(deps.limiter, { bucket: rateBuckets.address(addressOf(request)), who: 'Whoever asks from this address', rate: deps.publicRate }, response);
+    return { caller: nobody, again: () => Promise.resolve() };
   }
-  const { caller, tenant, isUser } = await authenticateFor(realm, request, tenantOf(request), deps);
-  note(contextOf(response), { tenantId: tenant.tenantId, sessionId: request.params['sessionId'] });
-  // Behind the token: whoever has none must neither empty the tenant's bucket, nor be counted as its traffic.
-  if (isUser) {
-    contextOf(response).tenantId = tenant.tenantId;
-    await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant), response);
-  }
-  authorize(caller, permission);
-  return { caller, tenant };
+  const { permission, tenantOf = tenantInPath } = route.access;
+  const named = route.access.realm === 'operator' ? undefined : tenantOf(request);
+  const { who, again } = await identify(route.access, request, named, deps).catch(async (error: unknown) => {
+    throw await refusalAfter(error, deps, request, named);
+  });
+  await limitCaller(route.access, who, response, deps);
+  authorize(who.caller, permission);
+  return { caller: who.caller, ...(who.tenant && { tenant: who.tenant }), again: async () => authorize((await again()).caller, permission) };
 }
 
-async function authenticateFor(realm: 'tenant' | 'either', request: Request, named: unknown, deps: MountDeps) {
-  if (realm === 'tenant') return { ...(await authenticateTenantUser(deps, request, named)), isUser: true };
-  const { realm: of, ...admitted } = await authenticateEither(deps, request, named);
-  return { ...admitted, isUser: of === 'tenant' };
+type Guarded = Exclude<Route['access'], 'public'>;
+
+interface Identified extends Admitted {
+  readonly isUser: boolean;
 }
 
-function note(context: RequestContext, subject: { tenantId: string; sessionId: unknown }): void {
-  context.logger = context.logger.child(subject);
+async function identify({ realm, fromTemporalUi = false }: Guarded, request: Request, named: unknown, deps: MountDeps): Promise<Admission<Identified>> {
+  if (realm === 'operator') return of(await authenticateOperator(deps, request, fromTemporalUi ? deps.temporalUiUrl : undefined), false);
+  if (realm === 'tenant') return of(await authenticateTenantUser(deps, request, named), true);
+  const admission = await authenticateEither(deps, request, named);
+  return of(admission, admission.realm === 'tenant');
 }
 
-function authorize({ permissions }: Caller, permission: Exclude<Route['access'], 'public'>['permission']): void {
+const of = ({ who, again }: Admission<Admitted>, isUser: boolean): Admission<Identified> => ({ who: { ...who, isUser }, again: async () => ({ ...(await again()), isUser }) });
+
+/** Behind the token: whoever has none must neither empty the tenant's bucket, nor be counted as its traffic. */
+async function limitCaller({ limit }: Guarded, { caller, tenant, isUser }: Identified, response: Response, deps: MountDeps): Promise<void> {
+  const context = contextOf(response);
+  if (limit) await limitRate(deps.limiter, limit(caller), response);
+  if (!tenant) return;
+  context.logger = context.logger.child({ tenantId: tenant.tenantId, sessionId: response.req.params['sessionId'] });
+  if (!isUser) return;
+  context.tenantId = tenant.tenantId;
+  await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant, caller.userId), response);
+}
+
+function authorize({ permissions }: Caller, permission: Guarded['permission']): void {
   if (!permissions.has(permission)) throw new DomainError('auth/forbidden', `This needs the permission ${permission}.`);
+}
+
+/** Before anything is done: who may read no further stream must not have sent a message by asking. Operators are not counted. */
+async function streamPlace(deps: MountDeps, { caller, tenant }: Admitted, { requestId }: RequestContext): Promise<{ leave(): Promise<void> } | undefined> {
+  return tenant && holdPlace(deps, 'streams', { tenant, userId: caller.userId, id: requestId });
+}
+
+/** A stream outlives what was true when it began: it ends as the next request would. */
+async function* whileAdmitted<T>(entries: AsyncIterable<T>, again: () => Promise<void>, everyMs: number): AsyncGenerator<T> {
+  let askedAtMs = performance.now();
+  for await (const entry of entries) {
+    if (performance.now() - askedAtMs >= everyMs) {
+      await again();
+      askedAtMs = performance.now();
+    }
+    yield entry;
+  }
 }
 
 async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { DomainError, errors, publicFailure } from '../contracts/errors';
+import { LimitReached } from './rate-limit';
 import { contextOf } from './request-context';
 
 /** RFC 9457, with what a program needs to decide. */
@@ -69,6 +70,7 @@ export const problemHandler: ErrorRequestHandler = (thrown: unknown, _request, r
     next(error);
     return;
   }
+  if (error instanceof LimitReached) response.set(error.headers);
   if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(retryAfterSeconds));
   response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));

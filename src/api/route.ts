@@ -7,9 +7,9 @@ import type { WebPage } from './pages/html';
 import type { RateLimit } from './rate-limit';
 import type { StreamEntry } from './server-sent-events';
 
-/** Who calls, as the token says. */
+/** Who calls: as the token says, and what was decided since. */
 export interface Caller {
-  /** Cognito `sub`. */
+  /** Cognito `sub`; of an API key, a name of its own. */
   readonly userId: string;
   readonly permissions: ReadonlySet<Permission>;
 }
@@ -19,6 +19,8 @@ export interface RouteInput<Params, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly caller: Caller;
+  /** Where the request comes from, as it is counted. */
+  readonly address: string;
   readonly idempotencyKey: string | undefined;
   readonly header: (name: string) => string | undefined;
   /** Whether the caller would rather have server-sent events. */
@@ -60,6 +62,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly streams?: boolean;
   /** Whether it can answer with a page for people. */
   readonly hasPage?: boolean;
+  /** Whether it is asked again and again by those who watch over this process: no limit holds for it. */
+  readonly isProbe?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
   readonly idempotent?: boolean;
   /** Headers it needs, by name, and what they hold. */

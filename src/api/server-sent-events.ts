@@ -10,6 +10,8 @@ export type StreamEntry = LiveEntry | Operation;
 
 /** Proxies close what is silent for longer. */
 const heartbeatMs = 15_000;
+/** A reader that takes nothing for so long has gone, whatever its connection says. */
+const stalledMs = 60_000;
 /** How long a client waits before it reconnects by itself. */
 const reconnectMs = 1_000;
 
@@ -24,7 +26,9 @@ export async function sendEvents(response: Response, entries: AsyncIterable<Stre
   const { signal, logger, requestId } = context;
   const iterator = entries[Symbol.asyncIterator]();
   const write = async (text: string): Promise<void> => {
-    if (!response.write(text) && !signal.aborted) await once(response, 'drain', { signal });
+    if (response.write(text) || signal.aborted) return;
+    const cutOff = setTimeout(() => response.destroy(), stalledMs).unref();
+    await once(response, 'drain', { signal }).finally(() => clearTimeout(cutOff));
   };
   try {
     let next = await iterator.next();

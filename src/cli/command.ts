@@ -75,6 +75,9 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** For an option that may be repeated: all that it was given. */
+export const collect = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
+
 /** A time as the API takes it: ISO 8601, or a time ago such as `2h`. */
 export function parseTime(text: string): string {
   if (/^\d+[smhd]$/.test(text)) return new Date(Date.now() - parseSeconds(text) * 1_000).toISOString();

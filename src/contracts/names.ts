@@ -272,6 +272,8 @@ export function tenantOfResource(kind: TenantResource, name: string): string | u
 
 export const platformResources = {
   registryTable: 'tenant-registry',
+  /** Who is let in no more, and the API keys: of all tenants and of the platform. */
+  accessTable: 'tenure-access',
   operatorPool: 'tenure-operators-pool',
   operatorPoolClient: 'tenure-operators-client',
   /** Where the operators' pool and client are, written by the bootstrap. */
@@ -286,8 +288,22 @@ export const platformResources = {
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
 } as const;
 
-/** Cognito groups; their permissions are in domain/permissions.ts. */
-export const groups = { operators: 'operators', administrators: 'administrators', members: 'members' } as const;
+/** Cognito groups; what they may do is in domain/permissions.ts. */
+export const groups = { operators: 'operators', administrators: 'administrators', members: 'members', approvers: 'approvers', auditors: 'auditors' } as const;
+
+/** Keys of {@link platformResources.accessTable}: the partition is a tenant's id, or {@link platformOwner}. */
+export const accessKeys = {
+  /** What holds for everybody of the owner's pool. */
+  everybody: () => 'EVERYBODY',
+  user: (userId: string) => `USER#${userId}`,
+  apiKey: (keyId: string) => `KEY#${keyId}`,
+} as const;
+
+/** How an API key is written. Scanners for secrets know it by the prefix: changing it makes leaked keys invisible. */
+export const apiKeyText = { prefix: 'tenure_key_', idLength: 16, pattern: /^tenure_key_([0-9a-hjkmnp-tv-z]{16})_([0-9a-f]{64})([0-9a-f]{8})$/ } as const;
+
+/** Whom an API key acts as, where a user stands otherwise: sessions, usage, memory. Cognito's ids never begin like this. */
+export const apiKeyUser = (keyId: string): string => `key-${keyId}`;
 
 /** Keys of the tenant's table `tenant-{id}-data`. Sequence numbers are padded so that they sort. */
 export const tableKeys = {
@@ -345,7 +361,12 @@ export const objectKeys = {
 /** Buckets of request rates that are not a tenant's. A slash: no tenant has one in its id. */
 export const rateBuckets = {
   codec: (userId: string) => `codec/${userId}`,
-  signIn: (emailDigest: string) => `sign-in/${emailDigest}`,
+  signIn: (emailDigest: string, address: string) => `sign-in/${emailDigest}/${address}`,
+  /** Of strangers: what needs no token. */
+  address: (address: string) => `address/${address}`,
+  /** Of credentials that were refused. No tenant's key: anybody can name a tenant that is not there. */
+  failuresFrom: (address: string) => `failures/from/${address}`,
+  failuresAt: (tenantId: string) => `failures/at/${tenantId}`,
 } as const;
 
 /** Holds an operator's access token, for pages that read histories. */
@@ -355,6 +376,11 @@ export const operatorCookie = 'tenure-operator';
 export const valkeyKeys = {
   live: (tenantId: string, sessionId: string) => `{${tenantId}}/live/${sessionId}`,
   rate: (bucket: string) => `{${bucket}}/rate`,
+  /** In the bucket's shard: both are taken from at once. */
+  share: (bucket: string, userId: string) => `{${bucket}}/rate/${userId}`,
+  /** What is in use of a thing of which there is only so much: who holds a place, until when. */
+  places: (tenantId: string, thing: string) => `{${tenantId}}/places/${thing}`,
+  placesOf: (tenantId: string, thing: string, userId: string) => `{${tenantId}}/places/${thing}/${userId}`,
   /** Matches every key of the tenant. */
   all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxMessageCharacters } from './session';
 import { RequestRate, Tier } from './tenant';
 
 /** Names, and beginnings of names that end in `*`: `anthropic.*`, or `*` for all. */
@@ -17,6 +18,18 @@ const Limits = z.strictObject({
 export const TierDefinition = z.strictObject({
   /** Unless the tenant's registry entry has a rate of its own. */
   rate: RequestRate,
+  /** Part of the rate, and of all that follows by number, that one user may have: nobody takes all of a tenant's. */
+  userShare: z.number().min(0.01).max(1),
+  /** Streams of server-sent events that may be open at once. */
+  streams: z.number().int().min(1).max(100_000),
+  /** Turns that may be under way or wait at once. */
+  turns: z.number().int().min(1).max(100_000),
+  /** Sessions in which somebody may have spoken within the last quarter of an hour. */
+  sessions: z.number().int().min(1).max(1_000_000),
+  /** Of a message to the agent. */
+  messageCharacters: z.number().int().min(100).max(maxMessageCharacters),
+  /** Of any request; never more than the API takes from anybody (`MAX_BODY_BYTES`). */
+  bodyBytes: z.number().int().min(1_024).max(10_485_760),
   /** Activities (model steps and tool calls) that one tenant may run at once in one worker process. */
   activitySlots: z.number().int().min(1).max(1_000),
   models: Allowed,
@@ -33,6 +46,12 @@ export type TierChanges = z.infer<typeof TierChanges>;
 export const builtInTiers = {
   standard: {
     rate: { requestsPerMinute: 100, burst: 20 },
+    userShare: 0.8,
+    streams: 200,
+    turns: 200,
+    sessions: 2_000,
+    messageCharacters: maxMessageCharacters,
+    bodyBytes: 262_144,
     activitySlots: 50,
     models: ['*'],
     tools: ['*'],
@@ -40,6 +59,12 @@ export const builtInTiers = {
   },
   premium: {
     rate: { requestsPerMinute: 1_000, burst: 200 },
+    userShare: 0.8,
+    streams: 2_000,
+    turns: 2_000,
+    sessions: 20_000,
+    messageCharacters: maxMessageCharacters,
+    bodyBytes: 1_048_576,
     activitySlots: 200,
     models: ['*'],
     tools: ['*'],

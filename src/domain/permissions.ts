@@ -7,9 +7,16 @@ export const permissions = [
   /** Sessions of every user of the tenant, not only one's own. */
   'read:any-session',
   'write:session',
+  /** Answers for what an agent wants to do. */
+  'approve:tool',
   'read:config',
   'write:config',
   'read:usage',
+  /** Who there is in a tenant, and what they may do. */
+  'read:user',
+  'write:user',
+  'read:api-key',
+  'write:api-key',
   'read:tenant',
   'write:tenant',
   'read:operation',
@@ -18,28 +25,50 @@ export const permissions = [
   'write:operation',
   'read:maintenance',
   'write:maintenance',
+  /** Signs operators out. */
+  'write:operator',
 ] as const;
 export type Permission = (typeof permissions)[number];
 
 /** Whose pool a token comes from: a tenant's, or the platform's. */
 export type Realm = 'tenant' | 'operator';
 
+/** A role is a Cognito group of this name. */
+export interface Role {
+  readonly summary: string;
+  readonly permissions: readonly Permission[];
+}
+
 const ofMembers = ['invoke:agent', 'read:session', 'write:session'] as const satisfies readonly Permission[];
 
 /**
- * Separate by realm, because a tenant's administrator may name groups as they like: `operators` in a tenant's own pool
- * means nothing. Operators run tenants, and read no conversations.
+ * All roles there are. Separate by realm, because a tenant's administrator may name groups as they like: `operators` in a tenant's own
+ * pool means nothing. Operators run tenants, and read no conversations.
  */
-const granted: Record<Realm, Readonly<Record<string, readonly Permission[]>>> = {
+export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
-    [groups.members]: ofMembers,
-    [groups.administrators]: [...ofMembers, 'read:any-session', 'read:config', 'write:config', 'read:usage'],
+    [groups.members]: { summary: 'talk to the agent in sessions of their own', permissions: ofMembers },
+    [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
+    [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys and usage; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key'] },
+    [groups.administrators]: {
+      summary: 'all that a tenant can do itself',
+      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'read:user', 'write:user', 'read:api-key', 'write:api-key'],
+    },
   },
   operator: {
-    [groups.operators]: ['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'],
+    [groups.operators]: {
+      summary: 'run the platform and its tenants; no conversations',
+      permissions: [
+        ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
+        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'write:operator'] as const,
+      ],
+    },
   },
 };
 
+/** Names of a tenant's roles. */
+export const tenantRoles = Object.keys(roles.tenant) as [string, ...string[]];
+
 /** What a user may do: the union over the user's groups; groups Tenure does not know grant nothing. */
 export const permissionsOf = (realm: Realm, userGroups: readonly string[]): ReadonlySet<Permission> =>
-  new Set(userGroups.flatMap((group) => (Object.hasOwn(granted[realm], group) ? (granted[realm][group] ?? []) : [])));
+  new Set(userGroups.flatMap((group) => (Object.hasOwn(roles[realm], group) ? (roles[realm][group]?.permissions ?? []) : [])));

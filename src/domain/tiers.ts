@@ -41,3 +41,6 @@ const limitNames = (limits: TierDefinition['limits']) => Object.keys(limits) as 
 
 const isAmong = (allowed: readonly string[], name: string): boolean =>
   allowed.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+
+/** What one user may have of so many: at least one. */
+export const shareOf = ({ userShare }: Pick<TierDefinition, 'userShare'>, all: number): number => Math.max(1, Math.floor(all * userShare));

@@ -13,12 +13,16 @@ export interface VerifiedToken {
   readonly userId: string;
   readonly groups: readonly string[];
   readonly expiresAtMs: number;
+  /** When it was minted. */
+  readonly issuedAtMs: number;
+  /** When the user signed in: a token that was renewed keeps this, where the pool says it. */
+  readonly signedInAtMs: number;
 }
 
 /** Checks access tokens of Cognito pools. */
 export interface TokenVerifier {
   /**
-   * RS256 signature by the issuer's JWKS, issuer, client, token_use `access`, expiry, not-before.
+   * RS256 signature by the issuer's JWKS, issuer, client, token_use `access`, expiry, not-before, not minted in the future.
    * @throws DomainError `auth/unauthenticated` (says why, never more), `dependency/unavailable` when the keys can't be fetched.
    */
   verify(token: string, issuer: TokenIssuer): Promise<VerifiedToken>;

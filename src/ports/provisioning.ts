@@ -115,6 +115,15 @@ export interface TenantUsers {
   /** Fine when there is none. */
   delete(userPoolId: string, email: string): Promise<void>;
   all(userPoolId: string): AsyncIterable<TenantUser>;
+  /** @param page - at most 60. @throws DomainError `request/malformed` when the cursor is none. */
+  list(userPoolId: string, page: { limit: number; cursor?: string }): Promise<{ users: TenantUser[]; nextCursor?: string }>;
+  /** @param userId - Cognito `sub`: letters, digits and hyphens. */
+  get(userPoolId: string, userId: string): Promise<TenantUser | undefined>;
+  /** Puts the user into these groups of those named, and out of the others; a group that is not there is made. */
+  setGroups(userPoolId: string, user: TenantUser, groups: { readonly of: readonly string[]; readonly in: readonly string[] }): Promise<void>;
+  setEnabled(userPoolId: string, user: TenantUser, enabled: boolean): Promise<void>;
+  /** Ends all logins at Cognito: they are renewed no more. Access tokens that are out stay good: see ports/access.ts. */
+  signOut(userPoolId: string, user: TenantUser): Promise<void>;
 }
 
 /** A tenant's stored data as it leaves: what must be emptied before the stack can be deleted, and the key. */

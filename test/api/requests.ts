@@ -30,6 +30,13 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
   'post /api/v1/tenant/{tenantId}/agent': { prompt: 'Hello' },
   'put /api/v1/tenants/{tenantId}/config': {},
+  'put /api/v1/tenants/{tenantId}/users/{userId}/roles': { roles: [] },
+  'post /api/v1/tenants/{tenantId}/users/{userId}/disable': {},
+  'post /api/v1/tenants/{tenantId}/users/{userId}/enable': {},
+  'post /api/v1/tenants/{tenantId}/users/{userId}/sign-out': {},
+  'post /api/v1/tenants/{tenantId}/sign-out': {},
+  'post /api/v1/tenants/{tenantId}/api-keys': { name: 'a test', permissions: ['read:session'] },
+  'post /api/v1/operators/{userId}/sign-out': {},
   'post /codec/decode': { payloads: [] },
   'post /codec/encode': { payloads: [] },
   'post /codec/sign-in': { email: 'nobody@example.com', password: 'wrong' },
@@ -39,12 +46,13 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16) };
 
-/** The path and request of a route, about a tenant; it names a session, a backup and an operation that do not exist. */
-export function requestTo(route: Route, tenantId: string): { path: string; request: ApiRequest } {
-  const values: Record<string, string> = { name: 'stale_sessions', tenantId, sessionId: missingSession, backupId: missingBackup, operationId: operationId(tenantId) };
+/** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
+export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {
+  const values: Record<string, string> = { ...missing, name: 'stale_sessions', tenantId, sessionId: missingSession, backupId: missingBackup, operationId: operationId(tenantId), ...given };
   const headers: Record<string, string> = {};
-  for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${missingSession}`;
+  for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${values['sessionId'] ?? ''}`;
   const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];
   return {
     path: route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => values[name] ?? ''),

@@ -1,5 +1,5 @@
 import { groups } from '../../src/contracts/names';
-import { permissionsOf } from '../../src/domain/permissions';
+import { permissions, permissionsOf, roles } from '../../src/domain/permissions';
 
 it('lets members talk to the agent, and no more', () => {
   expect([...permissionsOf('tenant', [groups.members])].sort()).toEqual(['invoke:agent', 'read:session', 'write:session']);
@@ -11,7 +11,7 @@ it('adds up what several groups grant', () => {
 });
 
 it('keeps operators out of conversations', () => {
-  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|config|maintenance)$/.test(permission))).toBe(true);
+  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|config|maintenance|user|api-key|operator)$/.test(permission))).toBe(true);
 });
 
 /** A tenant's administrator names groups as they like. */
@@ -21,4 +21,15 @@ it("grants nothing for the operators' group in a tenant's pool", () => {
 
 it.each(['unknown', 'constructor', '__proto__', ''])('grants nothing for the group "%s"', (group) => {
   expect(permissionsOf('tenant', [group]).size + permissionsOf('operator', [group]).size).toBe(0);
+});
+
+it('knows no role that nobody describes, and no permission that nobody has', () => {
+  const all = Object.values(roles).flatMap((ofRealm) => Object.values(ofRealm));
+  for (const role of all) expect(role.summary).not.toBe('');
+  expect(permissions.filter((permission) => !all.some((role) => role.permissions.includes(permission)))).toEqual([]);
+});
+
+it('lets approvers approve, and auditors change nothing', () => {
+  expect(permissionsOf('tenant', [groups.approvers]).has('approve:tool')).toBe(true);
+  expect([...permissionsOf('tenant', [groups.auditors])].every((permission) => permission.startsWith('read:'))).toBe(true);
 });

@@ -5,6 +5,7 @@ import type { TenantInfrastructure } from '../../contracts/tenant';
 import { describeResource, leftovers } from '../../domain/inventory';
 import type { TenantData, TenantStacks, TenantTraces } from '../../ports/provisioning';
 import type { TenantInventory } from '../../ports/tenant-inventory';
+import type { AccessStore } from '../../ports/access';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from './waiting';
 
@@ -13,11 +14,12 @@ export interface InfrastructureDeps {
   readonly stacks: TenantStacks;
   readonly data: TenantData;
   readonly traces: TenantTraces;
+  readonly accessStore: Pick<AccessStore, 'forget'>;
   readonly inventory: TenantInventory;
 }
 
 /** The tenant's stack, and what must be taken out of it before and after. */
-export const createInfrastructureActivities = ({ registry, stacks, data, traces, inventory }: InfrastructureDeps) => ({
+export const createInfrastructureActivities = ({ registry, stacks, data, traces, accessStore, inventory }: InfrastructureDeps) => ({
   /**
    * Builds the stack and notes in the registry where everything is.
    * @throws DomainError `infrastructure/failed` with CloudFormation's reason, `infrastructure/name-taken` (not retried).
@@ -33,7 +35,7 @@ export const createInfrastructureActivities = ({ registry, stacks, data, traces,
   },
 
   /**
-   * CloudFormation deletes no bucket that holds anything. What Valkey holds is a copy of it, and goes with it.
+   * CloudFormation deletes no bucket that holds anything. What Valkey holds is a copy of it, and goes with it, as API keys and sign-outs do.
    *
    * @param input - `ofStackOnly`: leave a bucket alone that the tenant's stack did not make. A stack that could not be built
    * because its name is taken must not cost anybody their data.
@@ -41,6 +43,7 @@ export const createInfrastructureActivities = ({ registry, stacks, data, traces,
   async emptyBucket({ tenantId, ofStackOnly = false }: { tenantId: string; ofStackOnly?: boolean }): Promise<void> {
     if (!ofStackOnly || (await stacks.hasBucket(tenantId))) await data.emptyBucket(tenantId, waiting());
     await traces.erase(tenantId);
+    await accessStore.forget(tenantId);
   },
 
   /** Without its key, what may be left of the tenant anywhere is unreadable. */

@@ -8,6 +8,7 @@ import type { Operations } from '../../ports/operations';
 import type { TenantData, TenantGateways, TenantIdentities, TenantMemories, TenantRuntimes, TenantScalings, TenantStacks, TenantTraces } from '../../ports/provisioning';
 import type { Schedules } from '../../ports/schedules';
 import type { TenantInventory } from '../../ports/tenant-inventory';
+import type { AccessStore } from '../../ports/access';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from '../lifecycle/waiting';
 
@@ -26,6 +27,7 @@ export interface OrphanDeps {
   readonly data: TenantData;
   readonly stacks: TenantStacks;
   readonly traces: TenantTraces;
+  readonly accessStore: Pick<AccessStore, 'forget'>;
 }
 
 /** Resources that bear the name of a tenant the registry does not know, knows as deleted, or as built for a rehearsal that has ended. */
@@ -75,7 +77,7 @@ export const createOrphanActivities = (deps: OrphanDeps) => ({
 });
 
 /** In the order of an offboarding. A bucket that no stack of the tenant's made may be somebody else's: it is left. */
-async function destroy({ schedules, scalings, gateways, identities, runtimes, memories, configs, data, stacks, traces }: OrphanDeps, tenantId: string): Promise<void> {
+async function destroy({ schedules, scalings, gateways, identities, runtimes, memories, configs, data, stacks, traces, accessStore }: OrphanDeps, tenantId: string): Promise<void> {
   await schedules.delete(tenantId);
   await scalings?.delete(tenantId);
   await gateways?.delete(tenantId, waiting());
@@ -85,6 +87,7 @@ async function destroy({ schedules, scalings, gateways, identities, runtimes, me
   await configs.delete(tenantId);
   if (await stacks.hasBucket(tenantId)) await data.emptyBucket(tenantId, waiting());
   await traces.erase(tenantId);
+  await accessStore.forget(tenantId);
   await stacks.delete(tenantId, waiting());
   await data.scheduleKeyDeletion(tenantId);
 }

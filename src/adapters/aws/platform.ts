@@ -10,7 +10,7 @@ import {
   paginateListUserPools,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { type CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
-import { CreateTableCommand, DescribeTableCommand, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, UpdateContinuousBackupsCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { CreateAliasCommand, CreateKeyCommand, type CreateKeyCommandInput, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
@@ -38,14 +38,14 @@ async function unlessThere(creation: Promise<unknown>, ...alreadyThere: readonly
   }
 }
 
-async function ensureRegistry(table: DynamoDBDocumentClient, signal: AbortSignal): Promise<void> {
-  const TableName = platformResources.registryTable;
+/** @param keys - the attributes of its key: partition, and what the partition is sorted by. */
+async function ensureTable(table: DynamoDBDocumentClient, TableName: string, [partition, sort]: readonly [string, string?], signal: AbortSignal): Promise<void> {
   const creation = table.send(
     new CreateTableCommand({
       TableName,
       BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [{ AttributeName: 'tenantId', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'tenantId', KeyType: 'HASH' }],
+      AttributeDefinitions: [partition, ...(sort === undefined ? [] : [sort])].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      KeySchema: [{ AttributeName: partition, KeyType: 'HASH' }, ...(sort === undefined ? [] : [{ AttributeName: sort, KeyType: 'RANGE' } as const])],
       SSESpecification: { Enabled: true, SSEType: 'KMS' },
       DeletionProtectionEnabled: true,
     }),
@@ -56,6 +56,13 @@ async function ensureRegistry(table: DynamoDBDocumentClient, signal: AbortSignal
     return Table?.TableStatus === 'ACTIVE' ? { done: undefined } : { pending: `${TableName} ${Table?.TableStatus ?? ''}` };
   });
   await table.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }));
+}
+
+/** API keys that died long ago go by themselves. */
+async function ensureForgetting(table: DynamoDBDocumentClient, TableName: string): Promise<void> {
+  const { TimeToLiveDescription } = await table.send(new DescribeTimeToLiveCommand({ TableName }));
+  if (TimeToLiveDescription?.TimeToLiveStatus === 'ENABLED' || TimeToLiveDescription?.TimeToLiveStatus === 'ENABLING') return;
+  await table.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { AttributeName: 'forgetAtSeconds', Enabled: true } }));
 }
 
 async function findPool(cognito: CognitoIdentityProviderClient): Promise<string | undefined> {
@@ -184,10 +191,12 @@ async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string |
   );
 }
 
-/** What the platform itself owns in AWS: registry, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
+/** What the platform itself owns in AWS: registry, access table, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
 export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings & { readonly alarmTopicArn?: string | undefined }, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
-  await ensureRegistry(aws.table, signal);
+  await ensureTable(aws.table, platformResources.registryTable, ['tenantId'], signal);
+  await ensureTable(aws.table, platformResources.accessTable, ['owner', 'entry'], signal);
+  await ensureForgetting(aws.table, platformResources.accessTable);
   const backupKeyArn = await ensureSealingKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
   await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
   await ensureSealingKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');

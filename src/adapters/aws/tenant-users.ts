@@ -7,12 +7,15 @@ import {
   AdminGetUserCommand,
   AdminRemoveUserFromGroupCommand,
   AdminSetUserPasswordCommand,
+  AdminUserGlobalSignOutCommand,
   type AttributeType,
   type CognitoIdentityProviderClient,
   CreateGroupCommand,
+  ListUsersCommand,
   paginateAdminListGroupsForUser,
   paginateListUsers,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { DomainError } from '../../contracts/errors';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import { isAwsError } from './failures';
 import { randomPassword } from './passwords';
@@ -79,7 +82,7 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
       } catch (error) {
         if (!isAwsError(error, 'UsernameExistsException')) throw error;
       }
-      for (const GroupName of groups) await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: email, GroupName }));
+      for (const GroupName of groups) await join({ UserPoolId, Username: email, GroupName });
       const user = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
       return described(UserPoolId, user, user.UserAttributes);
     },
@@ -107,5 +110,51 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
       for await (const { Users } of paginateListUsers({ client: cognito, pageSize: 60 }, { UserPoolId }))
         for (const user of Users ?? []) yield await described(UserPoolId, user, user.Attributes);
     },
+
+    ...directory(cognito, described),
+    ...changes(cognito, join),
   };
 }
+
+type Describe = (userPoolId: string, user: CognitoUser, attributes: readonly AttributeType[] | undefined) => Promise<TenantUser>;
+
+const directory = (cognito: CognitoIdentityProviderClient, described: Describe): Pick<TenantUsers, 'list' | 'get'> => ({
+  async list(UserPoolId, { limit, cursor }) {
+    try {
+      const { Users = [], PaginationToken } = await cognito.send(new ListUsersCommand({ UserPoolId, Limit: limit, ...(cursor !== undefined && { PaginationToken: cursor }) }));
+      const users = await Promise.all(Users.map((user) => described(UserPoolId, user, user.Attributes)));
+      return { users, ...(PaginationToken !== undefined && { nextCursor: PaginationToken }) };
+    } catch (error) {
+      if (cursor === undefined || !isAwsError(error, 'InvalidParameterException')) throw error;
+      throw new DomainError('request/malformed', 'query.cursor: it is not one of this list', { cause: error });
+    }
+  },
+
+  async get(UserPoolId, userId) {
+    // One at most: the filter is an equality, and `sub` is unique.
+    const { Users: [found] = [] } = await cognito.send(new ListUsersCommand({ UserPoolId, Filter: `sub = "${userId}"`, Limit: 1 }));
+    return found && described(UserPoolId, found, found.Attributes);
+  },
+});
+
+type Join = (member: { UserPoolId: string; Username: string; GroupName: string }) => Promise<void>;
+
+const changes = (cognito: CognitoIdentityProviderClient, join: Join): Pick<TenantUsers, 'setGroups' | 'setEnabled' | 'signOut'> => ({
+  async setGroups(UserPoolId, { email, groups }, wanted) {
+    const who = { UserPoolId, Username: email };
+    for (const GroupName of wanted.of) {
+      const [isIn, shouldBe] = [groups.includes(GroupName), wanted.in.includes(GroupName)];
+      if (!isIn && shouldBe) await join({ ...who, GroupName });
+      else if (isIn && !shouldBe) await cognito.send(new AdminRemoveUserFromGroupCommand({ ...who, GroupName }));
+    }
+  },
+
+  async setEnabled(UserPoolId, { email }, enabled) {
+    const who = { UserPoolId, Username: email };
+    await cognito.send(enabled ? new AdminEnableUserCommand(who) : new AdminDisableUserCommand(who));
+  },
+
+  async signOut(UserPoolId, { email }) {
+    await cognito.send(new AdminUserGlobalSignOutCommand({ UserPoolId, Username: email }));
+  },
+});

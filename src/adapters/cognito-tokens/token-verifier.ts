@@ -1,13 +1,19 @@
-import { createRemoteJWKSet, decodeJwt, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import { createRemoteJWKSet, customFetch, decodeJwt, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
+import { clockToleranceMs } from '../../domain/admission';
 import type { TokenVerifier } from '../../ports/identity';
 
-const clockToleranceSeconds = 5;
 /** Unknown key ids make us ask again, but not more often than this: anybody can make one up. */
 const cooldownMs = 10_000;
+/** A key that the pool withdrew is taken for so long at most. */
+const maxKeyAgeMs = 600_000;
+/** After a failure the pool is let alone for so long: refused requests must not keep asking in its stead. */
+const pauseAfterFailureMs = 500;
 const jwksTimeoutMs = 2_000;
+/** Cognito's have 1 to 2 KB; a user of a hundred groups has 5. */
+const maxTokenCharacters = 8_192;
 const maxIssuers = 10_000;
 
 /** What Cognito puts into an access token. @see https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html */
@@ -16,14 +22,25 @@ const AccessToken = z.object({
   client_id: z.string(),
   token_use: z.literal('access'),
   exp: z.number(),
+  iat: z.number(),
+  auth_time: z.number().optional(),
   'cognito:groups': z.array(z.string()).default([]),
 });
 
+export interface TokenVerifierOptions {
+  /** Least time between two looks for a key the pool did not have. */
+  readonly cooldownMs?: number;
+  /** Age at which the pool's keys are read anew. */
+  readonly maxKeyAgeMs?: number;
+  readonly pauseAfterFailureMs?: number;
+}
+
 /** Verifies access tokens of Cognito pools with each pool's own keys. */
-export function createTokenVerifier(): TokenVerifier {
+export function createTokenVerifier(options: TokenVerifierOptions = {}): TokenVerifier {
+  const settings = { cooldownDuration: options.cooldownMs ?? cooldownMs, cacheMaxAge: options.maxKeyAgeMs ?? maxKeyAgeMs, timeoutDuration: jwksTimeoutMs };
   const keySets = new LRUCache<string, ReturnType<typeof createRemoteJWKSet>>({
     max: maxIssuers,
-    memoMethod: (url) => createRemoteJWKSet(new URL(url), { cooldownDuration: cooldownMs, timeoutDuration: jwksTimeoutMs }),
+    memoMethod: (url) => createRemoteJWKSet(new URL(url), { ...settings, [customFetch]: pausingAfterFailure(options.pauseAfterFailureMs ?? pauseAfterFailureMs) }),
   });
 
   return {
@@ -40,16 +57,36 @@ export function createTokenVerifier(): TokenVerifier {
       const claims = AccessToken.safeParse(payload);
       if (!claims.success) throw unauthenticated('it is not an access token');
       if (!clientIds.includes(claims.data.client_id)) throw unauthenticated('it was issued to another client');
-      return { userId: claims.data.sub, groups: claims.data['cognito:groups'], expiresAtMs: claims.data.exp * 1_000 };
+      const { sub, exp, iat, auth_time: signedIn = iat, 'cognito:groups': groups } = claims.data;
+      return { userId: sub, groups, expiresAtMs: exp * 1_000, issuedAtMs: iat * 1_000, signedInAtMs: Math.min(iat, signedIn) * 1_000 };
     },
   };
 }
 
+/** Asks as `fetch` does, and for a moment after a failure not at all. */
+function pausingAfterFailure(pauseMs: number): typeof fetch {
+  let failedAtMs = -Infinity;
+  return async (...request) => {
+    if (performance.now() - failedAtMs < pauseMs) throw new TypeError('The keys could not be read a moment ago.');
+    try {
+      const response = await fetch(...request);
+      if (!response.ok) failedAtMs = performance.now();
+      return response;
+    } catch (error) {
+      failedAtMs = performance.now();
+      throw error;
+    }
+  };
+}
+
 async function verified(token: string, keys: ReturnType<typeof createRemoteJWKSet>, issuer: string): Promise<JWTPayload> {
+  if (token.length > maxTokenCharacters) throw unauthenticated('it is not valid here');
   try {
-    const { payload } = await jwtVerify(token, keys, { algorithms: ['RS256'], issuer, clockTolerance: clockToleranceSeconds, requiredClaims: ['exp', 'sub'] });
+    const { payload } = await jwtVerify(token, keys, { algorithms: ['RS256'], issuer, clockTolerance: clockToleranceMs / 1_000, requiredClaims: ['exp', 'iat', 'sub'] });
+    if ((payload.iat ?? 0) * 1_000 > Date.now() + clockToleranceMs) throw unauthenticated('it is not valid here');
     return payload;
   } catch (error) {
+    if (error instanceof DomainError) throw error;
     if (error instanceof joseErrors.JWTExpired) throw unauthenticated('it has expired', error);
     if (error instanceof joseErrors.JOSEError && !isOfKeySet(error)) throw unauthenticated('it is not valid here', error);
     throw new DomainError('dependency/unavailable', 'The keys of the user pool cannot be read. Try again.', { cause: error, retryAfterSeconds: 1 });

@@ -3,37 +3,49 @@ import type { RateDecision, RequestLimiter } from '../../ports/request-limiter';
 import { calling, type Valkey } from './connection';
 
 /**
- * A token bucket: `burst` tokens at most, refilled at the rate, by the server's clock, so that all replicas agree.
- * KEYS[1] bucket · ARGV[1] tokens per minute · ARGV[2] burst. Returns allowed (0/1), tokens left, ms to the next token, ms
- * until full.
+ * Token buckets: `burst` tokens at most, refilled at the rate, by the server's clock, so that all replicas agree. One token is taken of
+ * each, or of none. KEYS buckets · ARGV tokens per minute and burst of each. Returns allowed (0/1), which bucket binds (the one that refuses
+ * longest, or has the least left), its tokens, ms to its next token, ms until it is full.
  */
 const script = `
-local perMs = tonumber(ARGV[1]) / 60000
-local burst = tonumber(ARGV[2])
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
-local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'atMs')
-local tokens = math.min(burst, (tonumber(bucket[1]) or burst) + math.max(0, nowMs - (tonumber(bucket[2]) or nowMs)) * perMs)
-local allowed = 0
-if tokens >= 1 then
-  allowed = 1
-  tokens = tokens - 1
+local buckets = {}
+local allowed = 1
+for i, key in ipairs(KEYS) do
+  local perMs = tonumber(ARGV[2 * i - 1]) / 60000
+  local burst = tonumber(ARGV[2 * i])
+  local kept = redis.call('HMGET', key, 'tokens', 'atMs')
+  local tokens = math.min(burst, (tonumber(kept[1]) or burst) + math.max(0, nowMs - (tonumber(kept[2]) or nowMs)) * perMs)
+  if tokens < 1 then allowed = 0 end
+  buckets[i] = { perMs = perMs, burst = burst, tokens = tokens }
 end
-local fullMs = math.ceil((burst - tokens) / perMs)
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'atMs', nowMs)
-redis.call('PEXPIRE', KEYS[1], fullMs + 1000)
-local waitMs = 0
-if tokens < 1 then waitMs = math.ceil((1 - tokens) / perMs) end
-return { allowed, math.floor(tokens), waitMs, fullMs }
+local bound = 1
+for i, bucket in ipairs(buckets) do
+  bucket.tokens = bucket.tokens - allowed
+  bucket.waitMs = 0
+  if bucket.tokens < 1 then bucket.waitMs = math.ceil((1 - bucket.tokens) / bucket.perMs) end
+  bucket.fullMs = math.ceil((bucket.burst - bucket.tokens) / bucket.perMs)
+  redis.call('HSET', KEYS[i], 'tokens', tostring(bucket.tokens), 'atMs', nowMs)
+  redis.call('PEXPIRE', KEYS[i], bucket.fullMs + 1000)
+  local other = buckets[bound]
+  if allowed == 1 and bucket.tokens < other.tokens or allowed == 0 and bucket.waitMs > other.waitMs then bound = i end
+end
+local binding = buckets[bound]
+return { allowed, bound, math.floor(binding.tokens), binding.waitMs, binding.fullMs }
 `;
 
+type Answer = [allowed: number, bound: number, remaining: number, retryAfterMs: number, resetMs: number];
+
 export function createRequestLimiter({ commands }: Pick<Valkey, 'commands'>): RequestLimiter {
-  commands.defineCommand('takeToken', { numberOfKeys: 1, lua: script });
-  const takeToken = (commands as unknown as { takeToken(...input: (string | number)[]): Promise<[number, number, number, number]> }).takeToken.bind(commands);
+  commands.defineCommand('takeTokens', { lua: script });
+  const takeTokens = (commands as unknown as { takeTokens(...input: (string | number)[]): Promise<Answer> }).takeTokens.bind(commands);
   return {
-    async take(bucket, { requestsPerMinute, burst }): Promise<RateDecision> {
-      const [allowed, remaining, retryAfterMs, resetMs] = await calling(() => takeToken(valkeyKeys.rate(bucket), requestsPerMinute, burst));
-      return { allowed: allowed === 1, remaining, retryAfterMs: allowed === 1 ? 0 : retryAfterMs, resetMs };
+    async take(bucket, rate, share): Promise<RateDecision> {
+      const keys = [valkeyKeys.rate(bucket), ...(share ? [valkeyKeys.share(bucket, share.userId)] : [])];
+      const rates = [rate, ...(share ? [share.rate] : [])].flatMap(({ requestsPerMinute, burst }) => [requestsPerMinute, burst]);
+      const [allowed, bound, remaining, retryAfterMs, resetMs] = await calling(() => takeTokens(keys.length, ...keys, ...rates));
+      return { allowed: allowed === 1, bound: bound === 1 ? 'all' : 'share', remaining, retryAfterMs: allowed === 1 ? 0 : retryAfterMs, resetMs };
     },
   };
 }

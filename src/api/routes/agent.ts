@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Usage } from '../../contracts/events';
 import { derivedId, newId } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
-import { TenantId } from '../../contracts/tenant';
+import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
@@ -75,6 +75,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
   publicRoute({
     method: 'get',
     path: '/ping',
+    isProbe: true,
     summary: "AgentCore Runtime's health check",
     response: z.object({ status: z.enum(['Healthy', 'HealthyBusy']), time_of_last_update: z.number().int() }),
     status: 200,
@@ -85,13 +86,14 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
 
 async function converse(
   deps: AgentRoutesDeps,
-  { tenant: { tenantId }, caller, idempotencyKey, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: { tenantId: string } },
+  { tenant, caller, idempotencyKey, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: ServedTenant },
   ask: { prompt: string; sessionId: string | undefined; onBusy: OnBusy },
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
+  const { tenantId } = tenant;
   const sessionId = ask.sessionId ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey));
   await conversations.openUnlessThere({ tenantId, sessionId }, caller);
-  const said = await conversations.say({ tenantId, sessionId }, caller, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
+  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
   if (wantsEvents) return { headers, events: followTurn(deps, { tenantId }, said, signal) };

@@ -51,9 +51,10 @@ const conversionRoutes = ({ history }: CodecRoutesDeps): Route[] => {
 const Credentials = z.object({ email: z.email(), password: z.string().min(1).max(256) });
 
 /** Cognito slows guessing down too; this keeps it from being asked. */
-const guessing = (email: string) => ({
-  bucket: rateBuckets.signIn(createHash('sha256').update(email.toLowerCase()).digest('hex')),
-  who: 'Whoever signs in with this address',
+const guessing = (email: string, address: string) => ({
+  // With where it comes from: nobody is kept from signing in by others who guess elsewhere.
+  bucket: rateBuckets.signIn(createHash('sha256').update(email.toLowerCase()).digest('hex'), address),
+  who: 'Whoever signs in with this e-mail address from here',
   rate: { requestsPerMinute: 10, burst: 10 },
 });
 
@@ -86,7 +87,7 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
         const { body, header } = input;
         refuseOtherOrigins(header);
         try {
-          await limitRate(limiter, guessing(body.email));
+          await limitRate(limiter, guessing(body.email, input.address));
           const { accessToken, expiresAt } = await operatorSignIn.signIn(body);
           const until = new Date(expiresAt);
           const maxAgeSeconds = Math.floor((until.getTime() - Date.now()) / 1_000);

@@ -96,8 +96,8 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     body: Message,
     response: Accepted,
     status: 202,
-    async handle({ params, body, caller, idempotencyKey }) {
-      const { turnId, after } = await conversations.say(params, caller, { ...body, idempotencyKey });
+    async handle({ params, body, caller, tenant, idempotencyKey }) {
+      const { turnId, after } = await conversations.say(params, { caller, tenant }, { ...body, idempotencyKey });
       return { body: { turnId, after, eventsUrl: eventsUrl(params.tenantId, params.sessionId, after) } };
     },
   }),

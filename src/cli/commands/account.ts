@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { groups } from '../../contracts/names';
+import { tenantRoles } from '../../domain/permissions';
 import { command, type CommandSpec, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { signInAt } from '../sign-in/sign-in';
@@ -75,7 +76,7 @@ const token = command<OfTenant & { user: string; group: string }>({
   options: [
     tenantOption,
     shared.user,
-    { flags: '--group <group>', description: 'at the local stack: group the user is put in', choices: [groups.members, groups.administrators], default: groups.members },
+    { flags: '--group <group>', description: 'at the local stack: group the user is put in', choices: tenantRoles, default: groups.members },
   ],
   examples: ['curl -H "Authorization: Bearer $(tenure token)" $API/api/v1/tenants'],
   async run(cli, { tenant, user, group }) {

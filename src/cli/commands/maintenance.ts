@@ -1,6 +1,6 @@
 import type { MaintenanceReport, MaintenanceView } from '../../contracts/maintenance';
 import { apiPath, withQuery } from '../access';
-import { command, type GroupSpec, type OptionSpec, shared } from '../command';
+import { collect, command, type GroupSpec, type OptionSpec, shared } from '../command';
 import { awayOf, type Column, durationOf, timeOf } from '../terminal/table';
 
 interface Owner {
@@ -79,8 +79,6 @@ const findingColumns: readonly Column<MaintenanceReport['findings'][number]>[] =
   { title: 'subject', of: ({ subject }) => subject },
   { title: 'message', of: ({ message }) => message },
 ];
-
-const collect = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
 
 export const maintenanceCommands: GroupSpec = {
   name: 'maintenance',

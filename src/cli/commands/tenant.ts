@@ -9,6 +9,7 @@ import { type Column, minuteOf, shortArn, timeOf } from '../terminal/table';
 import { configCommand } from './tenant-config';
 import { leavingCommands } from './tenant-leaving';
 import { usageCommand } from './tenant-usage';
+import { signEverybodyOut } from './tenant-users';
 
 const columns: readonly Column<TenantRecord>[] = [
   { title: 'tenant', of: ({ tenantId }) => tenantId },
@@ -146,6 +147,6 @@ const restore = command<Restore>({
 export const tenantCommands: GroupSpec = {
   name: 'tenant',
   summary: 'onboard, change and offboard tenants',
-  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, inventory, usageCommand],
+  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, signEverybodyOut, inventory, usageCommand],
 };
 

@@ -62,6 +62,7 @@ const claims = (): JWTPayload => ({
   client_id: issuer.clientIds[0],
   token_use: 'access',
   exp: nowSeconds() + 3_600,
+  iat: nowSeconds(),
   'cognito:groups': [groups.members],
 });
 
@@ -78,8 +79,11 @@ const verify = async (text: string | Promise<string>, verifier = createTokenVeri
 const codeFor = (text: string | Promise<string>) => verify(text).then(() => 'none', codeOf);
 
 it('reads who a token of the pool is for', async () => {
-  const exp = nowSeconds() + 60;
-  expect(await verify(token({ claims: { exp } }))).toEqual({ userId: 'user-1', groups: [groups.members], expiresAtMs: exp * 1_000 });
+  const [exp, iat, signedIn] = [nowSeconds() + 60, nowSeconds(), nowSeconds() - 600];
+  const times = { expiresAtMs: exp * 1_000, issuedAtMs: iat * 1_000 };
+  expect(await verify(token({ claims: { exp, iat } }))).toEqual({ userId: 'user-1', groups: [groups.members], ...times, signedInAtMs: iat * 1_000 });
+  // One that was renewed since.
+  expect(await verify(token({ claims: { exp, iat, auth_time: signedIn } }))).toMatchObject({ ...times, signedInAtMs: signedIn * 1_000 });
   expect(await verify(token({ claims: { 'cognito:groups': undefined } }))).toMatchObject({ groups: [] });
 });
 
@@ -90,6 +94,8 @@ it('allows clocks to differ by a few seconds', async () => {
 it.each<[string, Forged]>([
   ['has expired', { claims: { exp: 1_700_000_000 } }],
   ['is not valid yet', { claims: { nbf: 4_000_000_000 } }],
+  ['was minted in the future', { claims: { iat: 4_000_000_000 } }],
+  ['does not say when it was minted', { claims: { iat: undefined } }],
   ['never expires', { claims: { exp: undefined } }],
   ['names another issuer', { claims: { iss: 'https://cognito-idp.us-east-1.amazonaws.com/us-east-1_other' } }],
   ['names no issuer', { claims: { iss: undefined } }],
@@ -145,11 +151,39 @@ describe('the keys', () => {
     ['no key set', [200, '{}']],
     ['silence', 'silence'],
   ])('that cannot be read (%s) are no fault of the token, and are asked for again', async (_what, answer) => {
-    const verifier = createTokenVerifier();
+    const verifier = createTokenVerifier({ pauseAfterFailureMs: 0 });
     keys.answer = answer;
     expect(await verify(token(), verifier).then(() => 'none', codeOf)).toBe('dependency/unavailable');
     keys.answer = [200, jwks];
     expect(await verify(token(), verifier)).toMatchObject({ userId: 'user-1' });
+  });
+
+  it('that cannot be read are asked for once in a while, however many tokens come', async () => {
+    const verifier = createTokenVerifier();
+    keys.answer = [500, ''];
+    for (let count = 0; count < 20; count += 1) expect(await verify(token(), verifier).then(() => 'none', codeOf)).toBe('dependency/unavailable');
+    expect(keys.asked).toBe(1);
+  });
+
+  it('are read anew when the pool has another, but not more often than the pause', async () => {
+    const verifier = createTokenVerifier({ cooldownMs: 200 });
+    await verify(token(), verifier);
+    const next = { ...(await exportJWK(theirs.publicKey)), kid: 'key-2', alg: 'RS256', use: 'sig' };
+    keys.answer = [200, JSON.stringify({ keys: [...(JSON.parse(jwks) as { keys: object[] }).keys, next] })];
+    const rotated = () => verify(token({ key: theirs, header: { kid: 'key-2' } }), verifier).then(() => 'none', codeOf);
+    expect([await rotated(), keys.asked]).toEqual(['auth/unauthenticated', 1]);
+    while ((await rotated()) !== 'none') expect(keys.asked).toBeLessThanOrEqual(2);
+    expect(keys.asked).toBe(2);
+  });
+
+  it('that the pool withdrew are taken no longer than they are kept', async () => {
+    const verifier = createTokenVerifier({ cooldownMs: 0, maxKeyAgeMs: 100 });
+    const old = await token();
+    await verify(old, verifier);
+    keys.answer = [200, JSON.stringify({ keys: [{ ...(await exportJWK(theirs.publicKey)), kid: 'key-2', alg: 'RS256', use: 'sig' }] })];
+    const askedAtMs = performance.now();
+    for (let code: unknown = 'none'; code === 'none'; ) code = await verify(old, verifier).then(() => 'none', codeOf);
+    expect(performance.now() - askedAtMs).toBeLessThan(1_000);
   });
 
   it('at an address where nobody listens are no fault of the token', async () => {

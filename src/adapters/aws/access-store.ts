@@ -1,0 +1,152 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { Standing, StoredApiKey } from '../../contracts/access';
+import { DomainError } from '../../contracts/errors';
+import { accessKeys, platformOwner, platformResources } from '../../contracts/names';
+import type { AccessStore } from '../../ports/access';
+import type { ResourceFinder } from '../../ports/tenant-inventory';
+
+const TableName = platformResources.accessTable;
+
+/** A dead key is listed for this long, so that its owner sees what became of it. Then DynamoDB forgets it. */
+const keptDeadSeconds = 30 * 86_400;
+
+const maxBatch = 25;
+
+/** Standings and API keys, in a table of the platform's: a backup holds none of them, and a restore brings none back. */
+export function createAccessStore({ table }: { table: DynamoDBDocumentClient }): AccessStore {
+  return {
+    ...standings(table),
+    ...keys(table),
+
+    async forget(owner) {
+      const all = await entries(table, owner);
+      for (let done = 0; done < all.length; done += maxBatch) {
+        const requests = all.slice(done, done + maxBatch).map(({ owner, entry }) => ({ DeleteRequest: { Key: { owner, entry } } }));
+        // What DynamoDB did not get to is found by whoever looks for it next: an offboarding ends when nothing is found.
+        await table.send(new BatchWriteCommand({ RequestItems: { [TableName]: requests } }));
+      }
+    },
+  };
+}
+
+const keyOf = (owner: string, userId: string | undefined) => ({ owner, entry: userId === undefined ? accessKeys.everybody() : accessKeys.user(userId) });
+
+const standings = (table: DynamoDBDocumentClient): Pick<AccessStore, 'standings' | 'note'> => ({
+  async standings(owner, userId) {
+    const Keys = [keyOf(owner, undefined), ...(userId === undefined ? [] : [keyOf(owner, userId)])];
+    const { Responses, UnprocessedKeys } = await table.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }));
+    // Half an answer lets nobody in.
+    if (Object.keys(UnprocessedKeys ?? {}).length > 0) throw new DomainError('dependency/unavailable', 'DynamoDB is busy. Try again.', { retryAfterSeconds: 1 });
+    const found = Responses?.[TableName] ?? [];
+    const of = (entry: string): Standing => Standing.parse(found.find((item) => item['entry'] === entry) ?? {});
+    return { everybody: of(accessKeys.everybody()), user: userId === undefined ? {} : of(accessKeys.user(userId)) };
+  },
+
+  async note(owner, userId, { notBefore, ...change }) {
+    const given = Object.entries(change).filter(([, value]) => value !== undefined);
+    if (given.length > 0)
+      await table.send(
+        new UpdateCommand({
+          TableName,
+          Key: keyOf(owner, userId),
+          UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')}`,
+          ExpressionAttributeNames: Object.fromEntries(given.map(([name]) => [`#${name}`, name])),
+          ExpressionAttributeValues: Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+        }),
+      );
+    if (notBefore === undefined) return;
+    const mark = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: keyOf(owner, userId),
+        UpdateExpression: 'SET notBefore = :at',
+        ConditionExpression: 'attribute_not_exists(notBefore) OR notBefore < :at',
+        ExpressionAttributeValues: { ':at': notBefore },
+      }),
+    );
+    await unlessRefused(mark, undefined);
+  },
+});
+
+const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key' | 'keys' | 'revokeKey'> => ({
+  async addKey(owner, key) {
+    const write = table.send(
+      new PutCommand({
+        TableName,
+        Item: { owner, entry: accessKeys.apiKey(key.keyId), ...key, forgetAtSeconds: Math.ceil(Date.parse(key.expiresAt) / 1_000) + keptDeadSeconds },
+        ConditionExpression: 'attribute_not_exists(entry)',
+      }),
+    );
+    if ((await unlessRefused(write, undefined)) === undefined)
+      throw new DomainError('api-key/shown', `The API key ${key.keyId} was made by an earlier request, and shown then. If it is lost, revoke it and make another.`);
+  },
+
+  async key(owner, keyId) {
+    const { Item } = await table.send(new GetCommand({ TableName, Key: { owner, entry: accessKeys.apiKey(keyId) }, ConsistentRead: true }));
+    return Item && StoredApiKey.parse(Item);
+  },
+
+  async keys(owner) {
+    const found = await entries(table, owner, accessKeys.apiKey(''));
+    return found.map((item) => StoredApiKey.parse(item)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  },
+
+  async revokeKey(owner, keyId) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { owner, entry: accessKeys.apiKey(keyId) },
+        UpdateExpression: 'SET revokedAt = if_not_exists(revokedAt, :now)',
+        ConditionExpression: 'attribute_exists(entry)',
+        ExpressionAttributeValues: { ':now': new Date().toISOString() },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const written = await unlessRefused(write, undefined);
+    return written && StoredApiKey.parse(written.Attributes);
+  },
+});
+
+async function entries(table: DynamoDBDocumentClient, owner: string, prefix = ''): Promise<Record<string, unknown>[]> {
+  const items: Record<string, unknown>[] = [];
+  const range = prefix === '' ? '' : ' AND begins_with(entry, :prefix)';
+  const query = {
+    TableName,
+    ConsistentRead: true,
+    KeyConditionExpression: `#owner = :owner${range}`,
+    ExpressionAttributeNames: { '#owner': 'owner' },
+    ExpressionAttributeValues: { ':owner': owner, ...(prefix !== '' && { ':prefix': prefix }) },
+  };
+  for await (const { Items } of paginateQuery({ client: table }, query)) items.push(...(Items ?? []));
+  return items;
+}
+
+/** What the write answered, or `otherwise` when its condition did not hold. */
+async function unlessRefused<T>(write: Promise<T>, otherwise: undefined): Promise<T | undefined> {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return otherwise;
+    throw error;
+  }
+}
+
+/** What a tenant has there: it goes with the tenant. */
+export const accessFinder = ({ table }: { table: DynamoDBDocumentClient }): ResourceFinder => ({
+  checks: [
+    { service: 'access', type: 'api-key', call: `DynamoDB Query on ${TableName}` },
+    { service: 'access', type: 'standing', call: `DynamoDB Query on ${TableName}` },
+  ],
+  async find(tenantId) {
+    const found = (await entries(table, tenantId)).map(({ entry }) => String(entry));
+    return found.map((entry) => ({ service: 'access', type: entry.startsWith(accessKeys.apiKey('')) ? 'api-key' : 'standing', name: entry }));
+  },
+  async tenantIds() {
+    const owners = new Set<string>();
+    for await (const { Items } of paginateScan({ client: table }, { TableName, ProjectionExpression: '#owner', ExpressionAttributeNames: { '#owner': 'owner' } }))
+      for (const item of Items ?? []) owners.add(String(item['owner']));
+    owners.delete(platformOwner);
+    return [...owners];
+  },
+});

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { createAccessCache } from '../../../src/adapters/access-cache';
+import { accessFinder, createAccessStore } from '../../../src/adapters/aws/access-store';
+import type { StoredApiKey } from '../../../src/contracts/access';
+import { codeOf } from '../../../src/contracts/errors';
+import { platformOwner } from '../../../src/contracts/names';
+import type { AccessStore } from '../../../src/ports/access';
+import { aws, newTenantId, standingPlatform } from './tenants';
+
+const store = createAccessStore(aws);
+const finder = accessFinder(aws);
+beforeAll(standingPlatform);
+
+const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+const newKey = (changes: Partial<StoredApiKey> = {}): StoredApiKey => ({
+  ...{ keyId: randomUUID().replaceAll('-', '').slice(0, 16), name: 'k', permissions: ['read:session'], createdBy: 'ada' },
+  ...{ createdAt: at(0), expiresAt: at(1), digest: '0'.repeat(64), ...changes },
+});
+
+describe('standings', () => {
+  it('are empty for who was never spoken of', async () => expect(await store.standings(newTenantId(), 'ada')).toEqual({ everybody: {}, user: {} }));
+
+  it('tell users, tenants and everybody apart', async () => {
+    const [one, other] = [newTenantId(), newTenantId()];
+    await store.note(one, 'ada', { disabled: true });
+    await store.note(one, undefined, { notBefore: at(0) });
+    expect(await store.standings(one, 'ada')).toMatchObject({ user: { disabled: true }, everybody: { notBefore: expect.any(String) as unknown } });
+    expect((await store.standings(one, 'bob')).user).toEqual({});
+    expect(await store.standings(other, 'ada')).toEqual({ everybody: {}, user: {} });
+    expect((await store.standings(one, undefined)).user).toEqual({});
+  });
+
+  it('add up, and a mark never moves back', async () => {
+    const tenantId = newTenantId();
+    const [earlier, later] = [at(0), at(1)];
+    await store.note(tenantId, 'ada', { notBefore: later });
+    await store.note(tenantId, 'ada', { groups: ['members'], groupsSince: earlier });
+    await store.note(tenantId, 'ada', { notBefore: earlier });
+    expect((await store.standings(tenantId, 'ada')).user).toEqual({ notBefore: later, groups: ['members'], groupsSince: earlier });
+  });
+});
+
+describe('keys', () => {
+  it('are found by tenant and id, listed, and revoked once', async () => {
+    const [tenantId, other] = [newTenantId(), newTenantId()];
+    const [first, second] = [newKey({ createdAt: at(-1) }), newKey()];
+    await store.addKey(tenantId, first);
+    await store.addKey(tenantId, second);
+    expect(await store.key(tenantId, first.keyId)).toEqual(first);
+    expect(await store.key(other, first.keyId)).toBeUndefined();
+    expect((await store.keys(tenantId)).map(({ keyId }) => keyId)).toEqual([second.keyId, first.keyId]);
+    const revoked = await store.revokeKey(tenantId, first.keyId);
+    expect(revoked?.revokedAt).toBeDefined();
+    expect(await store.revokeKey(tenantId, first.keyId)).toEqual(revoked);
+    expect(await store.revokeKey(other, first.keyId)).toBeUndefined();
+    expect(await store.key(other, first.keyId)).toBeUndefined();
+  });
+
+  it('are never made twice', async () => {
+    const tenantId = newTenantId();
+    const key = newKey();
+    await store.addKey(tenantId, key);
+    expect(await store.addKey(tenantId, { ...key, digest: '1'.repeat(64) }).then(() => 'none', codeOf)).toBe('api-key/shown');
+    expect(await store.key(tenantId, key.keyId)).toEqual(key);
+  });
+});
+
+it('finds all that is kept of a tenant, and forgets it and nothing else', async () => {
+  const [tenantId, other] = [newTenantId(), newTenantId()];
+  for (let count = 0; count < 30; count += 1) await store.addKey(tenantId, newKey());
+  await store.note(tenantId, 'ada', { disabled: true });
+  await store.note(other, 'ada', { disabled: true });
+  await store.note(platformOwner, 'ops', { notBefore: at(0) });
+  expect((await finder.find(tenantId)).map(({ type }) => type).sort()).toEqual([...Array<string>(30).fill('api-key'), 'standing']);
+  expect(await finder.tenantIds()).toEqual(expect.arrayContaining([tenantId, other]));
+  expect(await finder.tenantIds()).not.toContain(platformOwner);
+  await store.forget(tenantId);
+  expect(await finder.find(tenantId)).toEqual([]);
+  expect(await finder.find(other)).toHaveLength(1);
+  await store.forget(tenantId);
+});
+
+describe('the cache', () => {
+  /** Counts who asks; the store is the real one. */
+  const counted = () => {
+    const asked = { count: 0 };
+    const counting: AccessStore = { ...store, standings: (...who) => ((asked.count += 1), store.standings(...who)) };
+    return { asked, counting };
+  };
+
+  it('asks once for many, and again when the answer is old', async () => {
+    const { asked, counting } = counted();
+    const cache = createAccessCache({ store: counting, cacheMs: 300 });
+    const tenantId = newTenantId();
+    await Promise.all(Array.from({ length: 50 }, () => cache.standings(tenantId, 'ada')));
+    expect(asked.count).toBe(1);
+    await store.note(tenantId, 'ada', { disabled: true });
+    const sinceMs = performance.now();
+    while ((await cache.standings(tenantId, 'ada')).user.disabled !== true) expect(performance.now() - sinceMs).toBeLessThan(1_000);
+    expect(asked.count).toBe(2);
+  });
+
+  it('keeps no failure', async () => {
+    let fails = true;
+    const failing: AccessStore = { ...store, standings: (...who) => (fails ? Promise.reject(new Error('away')) : store.standings(...who)) };
+    const cache = createAccessCache({ store: failing, cacheMs: 60_000 });
+    const tenantId = newTenantId();
+    await expect(cache.standings(tenantId, 'ada')).rejects.toThrow('away');
+    fails = false;
+    expect(await cache.standings(tenantId, 'ada')).toEqual({ everybody: {}, user: {} });
+  });
+});
