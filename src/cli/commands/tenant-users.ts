@@ -41,12 +41,12 @@ const roles = command<{ role?: string[] }>({
 });
 
 /** Something that is done to a user at once. */
-const change = <Answer>(verb: 'sign-out' | 'disable' | 'enable', summary: string, told: (answer: Answer) => string): CommandSpec =>
+const change = (verb: 'sign-out' | 'disable' | 'enable', summary: string, told: (answer: User & SignedOut) => string): CommandSpec =>
   command({
     usage: `${verb} <tenantId> <userId>`,
     summary,
     async run(cli, _options, tenantId: string, userId: string) {
-      const answer = await (await cli.operator()).call<Answer>(`${apiPath`/tenants/${tenantId}/users/${userId}`}/${verb}`, { method: 'POST', body: {} });
+      const answer = await (await cli.operator()).call<User & SignedOut>(`${apiPath`/tenants/${tenantId}/users/${userId}`}/${verb}`, { method: 'POST', body: {} });
       cli.out.result(answer, () => told(answer));
     },
   });
@@ -59,9 +59,9 @@ export const userCommands: GroupSpec = {
   commands: [
     list,
     roles,
-    change<SignedOut>('sign-out', 'sign a user out everywhere, at once', outSince),
-    change<User>('disable', 'keep a user out until enabled', ({ email }) => `${email} is disabled.`),
-    change<User>('enable', 'let a user in again, who must sign in anew', ({ email }) => `${email} is enabled.`),
+    change('sign-out', 'sign a user out everywhere, at once', outSince),
+    change('disable', 'keep a user out until enabled', ({ email }) => `${email} is disabled.`),
+    change('enable', 'let a user in again, who must sign in anew', ({ email }) => `${email} is enabled.`),
   ],
 };
 
