@@ -32,8 +32,8 @@ export async function bootstrapPlatform(config: Config): Promise<void> {
 export const createOperator = (config: Config, operator: { readonly email: string; readonly password: string }) =>
   ensureOperator(createPlatformClients(config.aws), operator);
 
-/** Users of an emulator, as which api and worker run with the policies they have in AWS. @returns their keys, new each time. */
-export const createProcessUsers = (config: Config) => ensureProcessUsers(createPlatformClients(config.aws), AbortSignal.timeout(timeoutMs));
+/** Users of an emulator, as which api and worker run with the policies they have in AWS. @param template - the policies, in CloudFormation's terms. @returns their keys, new each time. */
+export const createProcessUsers = (config: Config, template: string) => ensureProcessUsers(createPlatformClients(config.aws), template, AbortSignal.timeout(timeoutMs));
 
 async function main(): Promise<void> {
   const config = loadConfig();

@@ -3,6 +3,7 @@ import type { ProcessKeys } from '../adapters/aws/process-identities';
 import { bootstrapPlatform, createOperator, createProcessUsers } from '../bootstrap';
 import { loadConfig } from '../config';
 import type { LocalSettings } from '../contracts/local-settings';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { freePorts } from './ports';
 import { projectRoot } from './project-root';
@@ -54,7 +55,8 @@ async function setUp({ env }: LocalStack) {
   await bootstrapPlatform(config);
   const operator = { email: 'operator@tenure.local', password: randomPassword() };
   await createOperator(config, operator);
-  return { operator, users: await createProcessUsers(config) };
+  const policies = await readFile(path.join(projectRoot, 'cloudformation/platform-identities.yaml'), 'utf8');
+  return { operator, users: await createProcessUsers(config, policies) };
 }
 
 /** What the AWS SDK reads: a process is its own user, not the emulator's root. */

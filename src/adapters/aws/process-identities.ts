@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { CreateStackCommand, DescribeStacksCommand, UpdateStackCommand } from '@aws-sdk/client-cloudformation';
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, DeleteAccessKeyCommand, paginateListAccessKeys } from '@aws-sdk/client-iam';
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';
@@ -22,22 +20,22 @@ const StackName = 'tenure-platform-identities';
 
 /**
  * Makes the processes' policies, as they are published, and a user with each: at an emulator, where nothing gives roles to processes.
- * Again is fine; the keys are new each time.
+ * Again is fine; the keys are new each time. @param template - cloudformation/platform-identities.yaml.
  */
-export async function ensureProcessUsers(aws: PlatformClients, signal: AbortSignal): Promise<Record<ProcessName, ProcessKeys>> {
-  await deployPolicies(aws, signal);
+export async function ensureProcessUsers(aws: PlatformClients, template: string, signal: AbortSignal): Promise<Record<ProcessName, ProcessKeys>> {
+  await deployPolicies(aws, template, signal);
   const outputs = await outputsOf(aws);
   const [api, worker] = await Promise.all(processNames.map((name) => ensureUser(aws, `tenure-${name}`, (outputs[`${name}Policies`] ?? '').split(','))));
   if (!api || !worker) throw new Error('IAM answered without keys.');
   return { api, worker };
 }
 
-async function deployPolicies({ cloudFormation, kms }: PlatformClients, signal: AbortSignal): Promise<void> {
+async function deployPolicies({ cloudFormation, kms }: PlatformClients, TemplateBody: string, signal: AbortSignal): Promise<void> {
   const arnOf = async (KeyId: string) => (await kms.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata?.Arn ?? '';
   const [history, backup, certificate] = await Promise.all([platformResources.historyKeyAlias, platformResources.backupKeyAlias, platformResources.certificateKeyAlias].map(arnOf));
   const input = {
     StackName,
-    TemplateBody: await readFile(path.join(__dirname, '../../../cloudformation/platform-identities.yaml'), 'utf8'),
+    TemplateBody,
     Capabilities: ['CAPABILITY_NAMED_IAM' as const],
     Parameters: Object.entries({ HistoryKeyArn: history, BackupKeyArn: backup, CertificateKeyArn: certificate }).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue: ParameterValue ?? '' })),
   };

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
 import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
@@ -24,8 +26,9 @@ beforeAll(async () => {
   await standingPlatform();
   tenant = await standingTenant();
   // Again, as at the next start.
-  await ensureProcessUsers(aws, AbortSignal.timeout(20_000));
-  const keys = await ensureProcessUsers(aws, AbortSignal.timeout(20_000));
+  const template = await readFile(path.join(__dirname, '../../../cloudformation/platform-identities.yaml'), 'utf8');
+  await ensureProcessUsers(aws, template, AbortSignal.timeout(20_000));
+  const keys = await ensureProcessUsers(aws, template, AbortSignal.timeout(20_000));
   processes = { api: createPlatformClients(settings, keys.api), worker: createPlatformClients(settings, keys.worker) };
   for (const { attempt } of Object.values(dataAttempts)) await attempt(aws, tenant);
 });
