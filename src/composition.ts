@@ -95,7 +95,7 @@ export function createAdapters(config: Config, logger: Logger) {
     memory,
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
-    toolbox: createToolbox({ memory, http: createHttpCaller() }),
+    toolbox: createToolbox({ memory, http: createHttpCaller({ privateAddresses: config.egressPrivateAddresses }) }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAddressRange } from './adapters/http/egress-rules';
 import { TierChanges } from './contracts/tiers';
 import { tiersWith } from './domain/tiers';
 
@@ -52,6 +53,12 @@ const Settings = z.object({
     .default('on-demand')
     .describe('what rotating a key does: new key material by KMS, or new data keys alone where KMS cannot (an emulator)'),
   MAINTENANCE_SLOTS: z.coerce.number().int().min(1).max(1_000).default(10).describe('activities of the maintenance one worker runs at once, over all tenants'),
+  EGRESS_PRIVATE_ADDRESSES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+    .pipe(z.array(z.string().refine(isAddressRange, 'is no address or range, such as 10.1.2.3 or 10.0.0.0/8')))
+    .describe('addresses and ranges, with commas between, that agents\' tools may call although they are not public; metadata addresses stay closed'),
   SESSION_IDLE_DAYS: z.coerce.number().min(0).max(3_650).default(30).describe('a session without an event for longer is closed by the maintenance'),
   WORKFLOW_BUNDLE: z.string().optional().describe('path of the prebuilt workflow bundle; found beside the worker when absent'),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
@@ -126,6 +133,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
       workflowBundle: value.WORKFLOW_BUNDLE,
     },
     maintenance: { sessionIdleMs: value.SESSION_IDLE_DAYS * 86_400_000 },
+    egressPrivateAddresses: value.EGRESS_PRIVATE_ADDRESSES,
     tenantCacheMs: value.TENANT_CACHE_MS,
     accessCacheMs: value.ACCESS_CACHE_MS,
     tiers: tiersWith(value.TIERS),

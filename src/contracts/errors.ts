@@ -55,6 +55,7 @@ export const errors = {
   'model/refused': { status: 502, title: 'The model refused the request', retryable: false },
   'tool/unknown': { status: 422, title: 'There is no such tool', retryable: false },
   'tool/invalid-input': { status: 422, title: 'The tool input does not fit its schema', retryable: false },
+  'tool/egress-refused': { status: 422, title: 'Tools may not call this address', retryable: false },
   'tool/failed': { status: 502, title: 'The tool failed', retryable: true },
   'config/invalid': { status: 422, title: 'The configuration is not valid', retryable: false },
   'config/unreadable': { status: 503, title: 'The configuration cannot be read', retryable: true },

@@ -29,13 +29,17 @@ export function mustAllow(tiers: Tiers, name: string, agent: AgentConfig): void 
 
 /** What of an agent its tier does not allow, in words; empty when all is well. */
 export function refusalsOf({ models, tools, limits }: TierDefinition, agent: AgentConfig): string[] {
-  const refusedTools = agent.tools.filter((tool) => !isAmong(tools, tool));
+  const allowedTools = toolsAmong({ tools }, agent.tools);
+  const refusedTools = agent.tools.filter((tool) => !allowedTools.includes(tool));
   return [
     ...(isAmong(models, agent.modelId) ? [] : [`model ${agent.modelId} (allowed: ${models.join(', ')})`]),
     ...(refusedTools.length === 0 ? [] : [`tools ${refusedTools.join(', ')} (allowed: ${tools.join(', ')})`]),
     ...limitNames(limits).flatMap((name) => (agent[name] > limits[name] ? [`${name} ${agent[name]} (at most ${limits[name]})`] : [])),
   ];
 }
+
+/** Those of these tools that a tier allows. */
+export const toolsAmong = ({ tools }: Pick<TierDefinition, 'tools'>, names: readonly string[]): string[] => names.filter((tool) => isAmong(tools, tool));
 
 const limitNames = (limits: TierDefinition['limits']) => Object.keys(limits) as (keyof TierDefinition['limits'])[];
 

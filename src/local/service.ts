@@ -38,7 +38,7 @@ const longestRestartPauseMs = 10_000;
 const settledAfterMs = 10_000;
 
 /** Settings of the developer's own AWS, Temporal, Valkey or tenants: a local service that read them would work on the real ones. */
-export const isForeignSetting = (name: string): boolean => /^(AWS|TEMPORAL|VALKEY|AGENT|SCALING|ALARM)_/.test(name);
+export const isForeignSetting = (name: string): boolean => /^(AWS|TEMPORAL|VALKEY|AGENT|EGRESS|SCALING|ALARM)_/.test(name);
 
 const inheritedEnvironment = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeignSetting(name)));
 

@@ -89,6 +89,8 @@ const urlsOf = (ports: StackPorts) => ({
 const environment = (ports: StackPorts): Record<string, string> => ({
   // The emulator's KMS has no rotation on demand.
   KEY_ROTATION: 'data-keys',
+  // What agents of the demo and of tests call runs on this machine.
+  EGRESS_PRIVATE_ADDRESSES: host,
   ...rootKeys,
   TEMPORAL_ADDRESS: `${host}:${ports.temporal}`,
   TEMPORAL_NAMESPACE: 'default',

@@ -18,6 +18,9 @@ export interface HttpAnswer {
 
 /** Calls out to the web on behalf of a tool. Redirects are answers, not followed: they could lead anywhere. */
 export interface HttpCaller {
-  /** @throws DomainError `tool/failed` when there was no answer (refused, broken, too slow). */
+  /**
+   * @throws DomainError `tool/egress-refused` when the address is none a tool may call, or its answer is packed; `tool/failed` when there
+   * was no answer (refused, broken, too slow).
+   */
   call(request: HttpCall): Promise<HttpAnswer>;
 }

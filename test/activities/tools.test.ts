@@ -67,7 +67,7 @@ describe('http_request', () => {
       answer(request, response);
     });
   });
-  const tool = httpRequest(createHttpCaller());
+  const tool = httpRequest(createHttpCaller({ privateAddresses: ['127.0.0.1'] }));
   let origin: string;
 
   beforeAll(async () => {

@@ -1,9 +1,11 @@
 import type { SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
+import type { Tiers } from '../../contracts/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { Toolbox } from './tools';
 
 export interface SessionStepDeps {
@@ -14,6 +16,8 @@ export interface SessionStepDeps {
   readonly live: LiveEvents;
   readonly configs: AgentConfigs;
   readonly toolbox: Toolbox;
+  readonly directory: Pick<TenantDirectory, 'built'>;
+  readonly tiers: Tiers;
 }
 
 /** A user's turn in a session, and where the log stood when the workflow asked. */

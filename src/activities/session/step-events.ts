@@ -1,12 +1,9 @@
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
-import type { JsonValue } from '../../contracts/model';
 import type { TurnOutcome } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
-import type { ModelChunk } from '../../ports/model';
+import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import type { SessionStepDeps } from './deps';
-
-type RequestedCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 
 /** What the model said in one step, whole. */
 export interface Answer {
@@ -25,15 +22,15 @@ interface StepPlace {
 export function eventsOf(answer: Answer, { turnId, step }: StepPlace, agent: AgentConfig, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): EventBody[] {
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
-  const calls = answer.calls.slice(0, maxCallsPerBatch);
+  const calls = soundCalls(answer.calls.slice(0, maxCallsPerBatch));
   if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
-  const requests: EventBody[] = calls.map(({ callId, name, input, rawInput }) => ({
+  const requests: EventBody[] = calls.map(({ callId, name, input }) => ({
     type: 'tool.requested',
     turnId,
     step,
     callId,
     tool: name,
-    input: input ?? rawInput,
+    input,
   }));
   const refusals = calls.flatMap((call, index): EventBody[] => {
     const refusal = refusalOf(call, index, agent, toolbox);
@@ -48,7 +45,7 @@ const maxOtherEvents = 6;
 const maxCallsPerBatch = Math.floor((maxBatchEvents - maxOtherEvents - maxSteering) / 2);
 
 function refusalOf(
-  { name, input }: { name: string; input: JsonValue | undefined },
+  { name, input, problem: flaw }: SoundCall,
   index: number,
   agent: AgentConfig,
   toolbox: SessionStepDeps['toolbox'],
@@ -57,7 +54,7 @@ function refusalOf(
     return { code: 'tool/invalid-input', message: `Only ${agent.maxToolsPerStep} tools can be used in one step.` };
   const tool = agent.tools.includes(name) ? toolbox.find(name) : undefined;
   if (!tool) return { code: 'tool/unknown', message: `There is no tool "${name}". You have: ${agent.tools.join(', ')}.` };
-  if (input === undefined) return { code: 'tool/invalid-input', message: 'The tool input is not valid JSON.' };
+  if (flaw !== undefined) return { code: 'tool/invalid-input', message: flaw };
   const problem = tool.problemWith(input);
   return problem ? { code: 'tool/invalid-input', message: problem } : undefined;
 }

@@ -4,10 +4,12 @@ import { maxBatchEvents, type EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
+import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { ModelChunk } from '../../ports/model';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { permitted } from './policy';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
 import { TokenStream } from './token-stream';
 
@@ -79,9 +81,10 @@ async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, t
   if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
 }
 
-async function configOf({ configs }: SessionStepDeps, { tenantId, configVersion }: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
-  if (configVersion === undefined) return configs.current(tenantId);
-  return { version: configVersion, agent: await configs.version(tenantId, configVersion) };
+async function configOf(deps: SessionStepDeps, { tenantId, configVersion }: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
+  const { configs } = deps;
+  const kept = configVersion === undefined ? await configs.current(tenantId) : { version: configVersion, agent: await configs.version(tenantId, configVersion) };
+  return { version: kept.version, agent: await permitted(deps, tenantId, kept.agent) };
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
@@ -126,6 +129,9 @@ async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: numb
   await record(deps, input, { after, key: batchKeys.stepStopped(turnId, step), events, notBehind: batchKeys.turnCompleted(turnId) });
 }
 
+/** Of one answer: the model's own limit counts tokens, and is the model's to keep. No token is longer than this on average. */
+const mostCharacters = ({ maxOutputTokens }: AgentConfig): number => Math.max(65_536, 16 * maxOutputTokens);
+
 async function askModel(
   { model, toolbox }: SessionStepDeps,
   { tenantId, agent, history }: { tenantId: string; agent: AgentConfig; history: readonly EventBody[] },
@@ -136,7 +142,7 @@ async function askModel(
   const chunks = model.converse({
     tenantId,
     modelId: agent.modelId,
-    systemPrompt: agent.systemPrompt,
+    systemPrompt: withToolOutputRule(agent.systemPrompt),
     messages: toModelMessages(history),
     tools: toolbox.specs(agent.tools),
     maxOutputTokens: agent.maxOutputTokens,
@@ -144,6 +150,7 @@ async function askModel(
   });
   for await (const chunk of chunks) {
     // A delta's place is behind the step's beginning: that must be in the log first.
+    if (stream.text.length > mostCharacters(agent)) throw new DomainError('model/refused', 'The model does not stop talking.');
     if (chunk.kind === 'text') stream.push(chunk.text, (await beginning.begin()).head);
     else if (chunk.kind === 'toolCall') calls.push(chunk);
     else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };

@@ -6,6 +6,7 @@ import { batchKeys } from '../../contracts/names';
 import type { OpenCall } from '../../domain/session';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { permitted } from './policy';
 
 export interface UseToolInput extends TurnInput {
   readonly userId: string;
@@ -77,7 +78,7 @@ const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outco
   ...outcome,
 });
 
-async function runTool({ log, toolbox, configs }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
+async function runTool({ log, toolbox, configs, ...policy }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
   const { tenantId, userId, turnId, step, call, configVersion } = input;
   const [request] = await log.read(sessionOf(input), { after: call.requestedAt - 1, upTo: call.requestedAt });
   if (request?.type !== 'tool.requested') throw new TypeError(`No tool request at ${call.requestedAt}`);
@@ -85,7 +86,7 @@ async function runTool({ log, toolbox, configs }: SessionStepDeps, input: UseToo
   try {
     const output = await toolbox.run(call.tool, request.input, {
       owner: { tenantId, userId },
-      agent,
+      agent: await permitted(policy, tenantId, agent),
       idempotencyKey: `${turnId}/${step}/${call.callId}`,
       signal: cancellationSignal(),
     });

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { DomainError } from '../../contracts/errors';
+import { maxInputCharacters } from '../../domain/requested-calls';
 import type { JsonValue, ModelMessage, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 
@@ -98,7 +99,7 @@ class BlockReader {
       const { contentBlockIndex = 0, delta } = event.contentBlockDelta;
       if (delta?.text !== undefined) yield { kind: 'text', text: delta.text };
       const call = this.openCalls.get(contentBlockIndex);
-      if (call && delta?.toolUse) call.rawInput += delta.toolUse.input ?? '';
+      if (call && delta?.toolUse && call.rawInput.length <= maxInputCharacters) call.rawInput += delta.toolUse.input ?? '';
     } else if (event.contentBlockStop) {
       const index = event.contentBlockStop.contentBlockIndex ?? 0;
       const call = this.openCalls.get(index);

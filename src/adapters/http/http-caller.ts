@@ -1,34 +1,114 @@
+import { lookup } from 'node:dns/promises';
+import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
 import { DomainError } from '../../contracts/errors';
-import type { HttpAnswer, HttpCaller } from '../../ports/http-caller';
+import type { HttpAnswer, HttpCall, HttpCaller } from '../../ports/http-caller';
+import { createEgressRules } from './egress-rules';
 
-/** Calls out with Node's own client. */
-export const createHttpCaller = (): HttpCaller => ({
-  async call({ method, url, headers, body, timeoutMs, maxResponseBytes, signal }) {
-    try {
-      const response = await fetch(url, {
-        method,
-        headers,
-        ...(body !== undefined && { body }),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      });
-      const read = await readUpTo(response, maxResponseBytes);
-      return { status: response.status, contentType: response.headers.get('content-type') ?? '', ...read };
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new DomainError('tool/failed', `${new URL(url).origin} gave no answer.`, { cause: error });
-    }
-  },
-});
+export interface EgressSettings {
+  /** Addresses and ranges that may be called although they are not public. */
+  readonly privateAddresses: readonly string[];
+  /** All addresses of a name. Default: as the system resolves it. */
+  readonly resolve?: (hostname: string) => Promise<readonly string[]>;
+}
 
-async function readUpTo(response: Response, maxBytes: number): Promise<Pick<HttpAnswer, 'body' | 'isCut'>> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk as Uint8Array);
-    bytes += (chunk as Uint8Array).byteLength;
-    if (bytes >= maxBytes) break;
+const maxContentTypeCharacters = 256;
+
+/**
+ * Calls out with Node's own client, to public addresses only. A name is resolved once, all its addresses are checked, and the
+ * connection goes to one of exactly these: a name that means something else a moment later changes nothing.
+ * @see docs/decisions/0064-agents-are-not-trusted.md
+ */
+export function createHttpCaller({ privateAddresses, resolve = resolveAll }: EgressSettings): HttpCaller {
+  const rules = createEgressRules(privateAddresses);
+
+  async function addressesOf(target: URL, signal: AbortSignal): Promise<readonly string[]> {
+    const hostname = target.hostname.replace(/^\[|\]$/g, '');
+    const addresses = isIP(hostname) === 0 ? await unlessAborted(resolve(hostname), signal) : [hostname];
+    if (addresses.length === 0) throw new Error(`${hostname} has no address`);
+    if (!addresses.every((address) => rules.allows(address))) throw refused(`${target.origin} is not on the public internet: tools may not call it.`);
+    return addresses;
   }
-  const body = Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
-  return { body, isCut: bytes > maxBytes };
+
+  return {
+    async call(request) {
+      const target = new URL(request.url);
+      mustBePlain(target);
+      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
+      try {
+        const response = await send(target, await addressesOf(target, signal), request, signal);
+        mustNotBePacked(response, target);
+        const read = await readUpTo(response, request.maxResponseBytes);
+        // A response that is given up ends as if it were whole.
+        signal.throwIfAborted();
+        const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
+        return { status: response.statusCode ?? 0, contentType, ...read };
+      } catch (error) {
+        if (request.signal.aborted || error instanceof DomainError) throw error;
+        throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });
+      }
+    },
+  };
+}
+
+const refused = (message: string) => new DomainError('tool/egress-refused', message);
+
+const resolveAll = async (hostname: string) => (await lookup(hostname, { all: true })).map(({ address }) => address);
+
+/** What the URL parser has not made plain already, as it does odd forms of IPv4 and names in other scripts. */
+function mustBePlain({ protocol, username, password, hostname, origin }: URL): void {
+  if (protocol !== 'http:' && protocol !== 'https:') throw refused('Only http and https can be called.');
+  if (username !== '' || password !== '') throw refused('An address must not carry a user or a password.');
+  if (hostname.endsWith('.')) throw refused(`${origin}: write the name without a dot at its end.`);
+}
+
+/** A resolver cannot be stopped, but it need not be waited for. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+function send(target: URL, addresses: readonly string[], { method, headers, body }: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
+  const checked = addresses.map((address) => ({ address, family: isIP(address) }));
+  const pinned: LookupFunction = (_hostname, { all }, done) => {
+    const [first] = checked;
+    if (all === true) done(null, checked);
+    else done(null, first?.address ?? '', first?.family);
+  };
+  const request = target.protocol === 'https:' ? tlsRequest : plainRequest;
+  return new Promise((resolve, reject) => {
+    // A connection of its own: one from a pool may lead to what the name meant earlier.
+    const sent = request(target, { method, headers: { ...headers, 'accept-encoding': 'identity' }, lookup: pinned, agent: false, signal }, resolve);
+    // Stays for as long as the response is read: an error nobody hears ends the process.
+    sent.on('error', reject);
+    sent.on('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new Error('The target changed the protocol'));
+    });
+    sent.end(body);
+  });
+}
+
+/** A few packed bytes can become gigabytes: nothing is unpacked, and nothing packed was asked for. */
+function mustNotBePacked(response: IncomingMessage, { origin }: URL): void {
+  const encoding = response.headers['content-encoding'] ?? 'identity';
+  if (encoding.trim().toLowerCase() === 'identity') return;
+  response.destroy();
+  throw refused(`${origin} sent a packed answer, which nobody had asked for.`);
+}
+
+async function readUpTo(response: IncomingMessage, maxBytes: number): Promise<Pick<HttpAnswer, 'body' | 'isCut'>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) break;
+  }
+  if (bytes <= maxBytes && !response.complete) throw new Error('The answer broke off');
+  return { body: Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'), isCut: bytes > maxBytes };
 }
