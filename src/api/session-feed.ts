@@ -5,6 +5,11 @@ import type { LiveEvents, LiveSubscription } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
 
 const quietMs = 1_000;
+/**
+ * The live path may have lost what came last: while a session is quiet its log is looked at after a second, and then less and less often, up to this. A thousand
+ * readers of quiet sessions must not keep the table busy.
+ */
+const longestUnseenMs = 15_000;
 const pageEvents = 200;
 
 export interface FeedInput {
@@ -37,6 +42,8 @@ class Feed {
   private n: number;
   private isOver = false;
   private subscription: LiveSubscription | undefined;
+  private lookedAtMs = -Infinity;
+  private lookAgainAfterMs = 0;
 
   constructor(private readonly input: FeedInput) {
     ({ seq: this.seq, n: this.n } = input.cursor);
@@ -46,7 +53,7 @@ class Feed {
     for (let trustsLive = this.input.isAtHead === true; !this.isDone(); trustsLive = false) {
       // Listen first, then read: what is written in between comes twice rather than never.
       const retained = await this.listen();
-      if (!trustsLive || !this.subscription) yield* this.catchUp();
+      if ((!trustsLive && this.isLookDue()) || !this.subscription) yield* this.catchUp();
       yield* this.passAll(retained);
       for (let fresh = await this.nextLive(); fresh.length > 0; fresh = await this.nextLive()) yield* this.passAll(fresh);
       if (!this.isDone()) yield 'idle';
@@ -61,11 +68,17 @@ class Feed {
     this.subscription?.close();
   }
 
+  private isLookDue(): boolean {
+    return performance.now() - this.lookedAtMs >= this.lookAgainAfterMs;
+  }
+
   /** @returns what was published before we listened; nothing when we listened already, or cannot. */
   private async listen(): Promise<readonly LiveEntry[]> {
     if (this.subscription) return [];
     const { live, session } = this.input;
     this.subscription = await live.follow(session, { seq: this.seq, n: this.n }).catch(() => undefined);
+    // Nobody told us what was written before we listened.
+    this.lookAgainAfterMs = 0;
     return this.subscription?.retained ?? [];
   }
 
@@ -78,14 +91,18 @@ class Feed {
 
   private async *catchUp(): AsyncGenerator<SessionEvent> {
     const { log, session } = this.input;
+    const before = this.seq;
+    this.lookedAtMs = performance.now();
     for (;;) {
       const events = await log.read(session, { after: this.seq, limit: pageEvents });
       for (const event of events) {
         if (this.isDone()) return;
         yield this.durable(event);
       }
-      if (events.length < pageEvents) return;
+      if (events.length < pageEvents) break;
     }
+    // After 1, 3, 7, 15 quiet seconds: half a second less than these, so that the look comes with the pause and not after the next one.
+    this.lookAgainAfterMs = this.seq > before ? 0 : Math.min(longestUnseenMs, this.lookAgainAfterMs * 2 + quietMs / 2);
   }
 
   private async *passAll(entries: readonly LiveEntry[]): AsyncGenerator<LiveEntry> {
@@ -93,6 +110,7 @@ class Feed {
   }
 
   private async *pass(entry: LiveEntry): AsyncGenerator<LiveEntry> {
+    this.lookAgainAfterMs = 0;
     const follows = entry.type === 'text.delta' ? entry.afterSeq : entry.seq - 1;
     if (follows > this.seq) yield* this.catchUp();
     if (follows !== this.seq || this.isDone()) return;

@@ -46,5 +46,5 @@ const limitNames = (limits: TierDefinition['limits']) => Object.keys(limits) as 
 const isAmong = (allowed: readonly string[], name: string): boolean =>
   allowed.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
 
-/** What one user may have of so many: at least one. */
-export const shareOf = ({ userShare }: Pick<TierDefinition, 'userShare'>, all: number): number => Math.max(1, Math.floor(all * userShare));
+/** What one user may have of so many: at least one, as parts are rounded up. */
+export const shareOf = ({ userShare }: Pick<TierDefinition, 'userShare'>, all: number): number => Math.ceil(all * userShare);

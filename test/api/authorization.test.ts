@@ -141,7 +141,7 @@ describe('what is another’s', () => {
     for (const id of others[kind].filter((one) => one !== '')) expect(sayingOf(await ask(real, route, { [kind]: id }, user))).toEqual(missing);
   });
 
-  /** Time is what is asked on the way. It was measured, too: docs/security.md. */
+  /** Time is what is asked on the way. */
   it.each(withObjects)('%s: asks the same of the same services as for what is missing', async (_title, route, kind) => {
     const user = kind === 'sessionId' ? ada : admin;
     const calls: string[] = [];

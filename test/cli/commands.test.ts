@@ -5,6 +5,7 @@ import { AdminCreateUserCommand } from '@aws-sdk/client-cognito-identity-provide
 import { z } from 'zod';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { randomPassword } from '../../src/adapters/aws/passwords';
+import { ApiKey } from '../../src/contracts/access';
 import { BackupSummary } from '../../src/contracts/backup';
 import { SignedCertificate } from '../../src/contracts/certificate';
 import { OwnedResource } from '../../src/contracts/inventory';
@@ -79,6 +80,22 @@ describe('results', () => {
     expect((await desk.run(['session', 'chat', 'acme', 'Hello again', '--session', sessionId])).code).toBe(0);
     expect(await desk.json(['session', 'show', 'acme', sessionId])).toMatchObject({ sessionId, status: { turnCount: 2 } });
   });
+});
+
+it('makes API keys, which are tokens until they are revoked, and says who there is', async () => {
+  const { code, stdout, stderr } = await desk.run(['api-key', 'create', 'acme', 'a test', '--permission', 'read:session', '--expires', '1h']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('shown this once') as unknown });
+  const list = () => desk.run(['session', 'list', 'acme'], { env: { TENURE_TOKEN: stdout.trim() } });
+  expect((await list()).code).toBe(0);
+  const [key] = z.array(ApiKey).parse(await desk.json(['api-key', 'list', 'acme']));
+  await desk.json(['api-key', 'revoke', 'acme', key?.keyId ?? '']);
+  while ((await list()).code !== 5) await delay(50);
+  const [user] = z.array(z.object({ userId: z.string() })).parse(await desk.json(['user', 'list', 'acme']));
+  const userId = user?.userId ?? '';
+  expect(await desk.json(['user', 'roles', 'acme', userId, '--role', 'auditors'])).toMatchObject({ roles: ['auditors'] });
+  expect(await desk.json(['user', 'disable', 'acme', userId])).toMatchObject({ enabled: false });
+  expect(await desk.json(['user', 'enable', 'acme', userId])).toMatchObject({ enabled: true });
+  for (const out of [['user', 'sign-out', 'acme', userId], ['tenant', 'sign-out', 'acme']]) expect(await desk.json(out)).toMatchObject({ notBefore: expect.any(String) as unknown });
 });
 
 describe('exit codes', () => {
