@@ -17,7 +17,7 @@ const operatorPool: Pool = { userPoolId: 'us-east-1_operators', userPoolClientId
 
 /**
  * Pools whose keys are a test's own, published as Cognito publishes them: what Cognito would never sign is signed here. All that checks
- * tokens is as in production.
+ * tokens is as in production. The keys do not say their algorithm, as Cognito's do: that must not be what pins it.
  */
 export class Mint {
   private readonly keys = new Map<string, { privateKey: KeyObject; publicKey: KeyObject }>();
@@ -25,7 +25,7 @@ export class Mint {
   private readonly server: Server = createServer((request, response) => {
     const [, poolId = ''] = request.url?.split('/') ?? [];
     const jwk = this.keyOf(poolId).publicKey.export({ format: 'jwk' });
-    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [{ ...jwk, kid: poolId, alg: 'RS256', use: 'sig' }] }));
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [{ ...jwk, kid: poolId, use: 'sig' }] }));
   });
   private origin = '';
 
