@@ -11,6 +11,12 @@ export const PausedSchedule = z.object({
 });
 export type PausedSchedule = z.infer<typeof PausedSchedule>;
 
+/** A schedule of a tenant that leaves, as it was found. */
+export interface ScheduleBefore extends PausedSchedule {
+  /** Absent: it was, as only those were noted once. */
+  readonly paused?: boolean;
+}
+
 /** What each run of a tenant's job is started with. */
 export interface TenantJobInput {
   readonly tenantId: string;

@@ -51,7 +51,7 @@ export const maintenanceJobs = {
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
-export const scheduleIds = { of: (owner: string, job: MaintenanceJobName) => `${owner}/schedules/${job}` } as const;
+export const scheduleIds = { of: (owner: string, job: string) => `${owner}/schedules/${job}` } as const;
 
 /** @returns undefined when the workflow is no session's. */
 export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];

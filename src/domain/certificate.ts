@@ -1,6 +1,7 @@
 import type { KeptBackup } from '../contracts/backup';
 import { certificateFormat, type DeletionCertificate, type HistoriesLeft, type KeyDeletion, type RehearsalEvidence } from '../contracts/certificate';
-import type { InventoryReport, OwnedResource } from '../contracts/inventory';
+import type { InventoryReport, OwnedResource, ResourceCheck } from '../contracts/inventory';
+import { scheduleIds } from '../contracts/names';
 import type { OffboardingRequest, Operation } from '../contracts/operation';
 import { mayStay } from './inventory';
 import { stepTitles } from './operation';
@@ -49,6 +50,18 @@ export function certify(evidence: Evidence): DeletionCertificate {
     ...(evidence.histories && { histories: evidence.histories }),
     rehearsal: evidence.rehearsal,
     kept: keptOf(evidence),
+  };
+}
+
+/** What a tenant had when it began to leave: its schedules are deleted first, before the inventory is taken. */
+export function withSchedules(tenantId: string, report: InventoryReport, schedules: readonly { readonly name: string }[]): InventoryReport {
+  const kind = { service: 'temporal', type: 'schedule' };
+  const known = new Set(report.resources.map(({ name }) => name));
+  const deleted = schedules.map(({ name }) => ({ ...kind, name: scheduleIds.of(tenantId, name) })).filter(({ name }) => !known.has(name));
+  const isOfKind = ({ service, type }: ResourceCheck) => service === kind.service && type === kind.type;
+  return {
+    resources: [...report.resources, ...deleted],
+    checks: report.checks.map((check) => (isOfKind(check) ? { ...check, found: check.found + deleted.length } : check)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { patched, sleep } from '@temporalio/workflow';
-import type { PausedSchedule } from '../contracts/maintenance';
+import type { ScheduleBefore } from '../contracts/maintenance';
 import type { RehearsalEvidence, TenantKey } from '../contracts/certificate';
 import { backupIds } from '../contracts/names';
 import type { OffboardingRequest, Operation, OperationInput } from '../contracts/operation';
@@ -50,6 +50,8 @@ type Tenant = { readonly tenantId: string; readonly operationId: string };
 
 /** What the certificate says of the tenant's last backup. */
 interface Proof {
+  /** What ran by the clock, and was deleted first. */
+  readonly schedules: readonly ScheduleBefore[];
   readonly rehearsal: RehearsalEvidence;
   /** There is no backup, since this key is lost. */
   readonly lostKey?: TenantKey;
@@ -60,7 +62,7 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
   const tenant = { tenantId, operationId };
   const heardAfterMs = await block(run, tenant);
   const cancelTurnsAt = new Date(cancelTurnsAtMs(request.drain, Date.now() + heardAfterMs)).toISOString();
-  if (patched('tenant-schedules')) await deleteSchedules(run, tenant);
+  const schedules = patched('tenant-schedules') ? await deleteSchedules(run, tenant) : [];
   await run.step('drain', async () => {
     await sleep(heardAfterMs);
     run.note({ sessions: await drainSessions({ tenantId, cancelTurnsAt }) });
@@ -72,7 +74,7 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
   const rehearsal = patched('restore-rehearsed') ? await rehearse(run, request, backup.backupId) : skippedRehearsal;
   if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   else run.skip('grace_period');
-  return { rehearsal };
+  return { schedules, rehearsal };
 }
 
 /**
@@ -82,13 +84,13 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
 async function prepareWithoutBackup(run: Offboarding, { operationId, request: { tenantId, graceSeconds } }: Input): Promise<Proof> {
   const tenant = { tenantId, operationId };
   const heardAfterMs = await block(run, tenant, () => checkKeyIsLost(tenant));
-  await deleteSchedules(run, tenant);
+  const schedules = await deleteSchedules(run, tenant);
   await sleep(heardAfterMs);
   for (const step of ['drain', 'backup', 'verify_backup', 'rehearse_restore'] as const) run.skip(step);
   if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   // The end of the same step, with attempts of its own: the wait is not repeated.
   const lostKey = await run.step('grace_period', () => checkKeyIsLost(tenant));
-  return { rehearsal: { outcome: 'skipped', reason: 'There is no backup to restore.' }, lostKey };
+  return { schedules, rehearsal: { outcome: 'skipped', reason: 'There is no backup to restore.' }, lostKey };
 }
 
 /** @param check - what else must hold; its failure is the answer to whoever asked. @returns how long to wait until every process has heard of it. */
@@ -120,19 +122,20 @@ async function rehearse(run: Offboarding, { tenantId, rehearsal }: OffboardingRe
 const skippedRehearsal = { outcome: 'skipped', reason: 'The offboarding began before restores were rehearsed.' } as const;
 
 /** Nothing starts by the clock any more; who stays gets back what was scheduled, paused where it was. */
-async function deleteSchedules(run: Offboarding, tenant: Tenant): Promise<void> {
-  let paused: PausedSchedule[] | undefined;
+async function deleteSchedules(run: Offboarding, tenant: Tenant): Promise<readonly ScheduleBefore[]> {
+  let before: ScheduleBefore[] | undefined;
   await run.step(
     'delete_schedules',
     async () => {
       // Once they are deleted, nobody knows: what the first attempt saw stays.
-      paused ??= await schedulesBeforeLeaving(tenant);
+      before ??= await schedulesBeforeLeaving(tenant);
       await deleteTenantSchedules(tenant);
     },
     async () => {
-      if (paused) await createTenantSchedules({ ...tenant, paused });
+      if (before) await createTenantSchedules({ ...tenant, paused: before.filter(({ paused = true }) => paused) });
     },
   );
+  return before ?? [];
 }
 
 async function waitOutGrace(run: Offboarding, tenant: Tenant, graceMs: number): Promise<void> {

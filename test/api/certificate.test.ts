@@ -10,7 +10,7 @@ import { createCertificateActivities } from '../../src/activities/lifecycle/cert
 import { verifyCertificate } from '../../src/adapters/certificate-signature';
 import { callerAccount } from '../../src/adapters/aws/tenant-access';
 import type { BackupEvidence, PublicKey, PurgeRecord, SignedCertificate } from '../../src/contracts/certificate';
-import { groups, objectKeys, platformResources, searchAttributes, tenantResources, workflowIds } from '../../src/contracts/names';
+import { groups, objectKeys, platformResources, scheduleIds, searchAttributes, tenantResources, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
 import { sessionWorkflow } from '../../src/workflows/definitions';
@@ -82,6 +82,7 @@ describe('a tenant that has left', () => {
 
   beforeAll(async () => {
     ({ tenantId } = await newTenant());
+    await api.adapters.schedules.ensure(tenantId);
     await api.adapters.backups.take(tenantId, 'bak-nightly', 'scheduled', waiting);
     await putPart(tenantId, abandoned);
     operation = await ended(await offboard(tenantId));
@@ -101,7 +102,7 @@ describe('a tenant that has left', () => {
     expect(certificate).toMatchObject({ tenantId, operationId: operation.operationId, asked: { graceSeconds: 0, drain: { policy: 'stop' }, rehearsal: 'required' } });
     expect(certificate.requestedBy).not.toBe('');
     const things = certificate.resources.map(({ name }) => name);
-    expect(things).toEqual(expect.arrayContaining([names.stack, names.bucket, names.table, names.role, names.userPool, names.logGroup, names.keyAlias]));
+    expect(things).toEqual(expect.arrayContaining([names.stack, names.bucket, names.table, names.role, names.userPool, names.logGroup, names.keyAlias, scheduleIds.of(tenantId, 'backup')]));
     const kept = certificate.resources.filter(({ outcome }) => outcome === 'kept');
     expect(kept.map(({ type }) => type).sort()).toEqual(['key', 'tenant']);
     for (const { call, checkedAt } of certificate.resources) expect([call !== '', checkedAt <= certificate.issuedAt]).toEqual([true, true]);

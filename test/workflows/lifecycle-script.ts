@@ -187,7 +187,7 @@ export class LifecycleScript {
         this.schedulesCreatedPaused.push(paused);
         return this.act('createTenantSchedules');
       },
-      schedulesBeforeLeaving: () => this.act('schedulesBeforeLeaving').then(() => [pausedSchedule]),
+      schedulesBeforeLeaving: () => this.act('schedulesBeforeLeaving').then(() => [{ name: 'usage', note: '', paused: false }, pausedSchedule]),
       deleteTenantSchedules: does('deleteTenantSchedules'),
       pauseTenantSchedules: does('pauseTenantSchedules'),
       resumeTenantSchedules: does('resumeTenantSchedules'),

@@ -1,8 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { BackupEvidence, HistoriesLeft, NoBackupEvidence, RehearsalEvidence, TenantKey } from '../../contracts/certificate';
 import { DomainError } from '../../contracts/errors';
+import type { ScheduleBefore } from '../../contracts/maintenance';
 import type { OffboardingRequest, Operation } from '../../contracts/operation';
-import { certify } from '../../domain/certificate';
+import { certify, withSchedules } from '../../domain/certificate';
 import { describeResource, leftovers } from '../../domain/inventory';
 import { farewellExpiresAt } from '../../domain/retention';
 import type { Backups } from '../../ports/backups';
@@ -26,6 +27,8 @@ export interface IssueCertificateInput {
   readonly operationId: string;
   readonly operation: Operation;
   readonly request: OffboardingRequest;
+  /** What ran by the clock, and was deleted before the inventory was taken. Absent: nobody noted it. */
+  readonly schedules?: readonly ScheduleBefore[];
   readonly rehearsal: RehearsalEvidence;
   /** How the key was found that a backup would have needed. Absent: there is a backup. */
   readonly lostKey?: TenantKey;
@@ -56,7 +59,7 @@ export const createCertificateActivities = ({ registry, inventory, certificates,
    * One for each operation, however often it is asked for.
    * @throws DomainError `infrastructure/failed` that names what is still there; `dependency/unavailable`.
    */
-  async issueCertificate({ tenantId, operationId, operation, request, rehearsal, lostKey }: IssueCertificateInput): Promise<void> {
+  async issueCertificate({ tenantId, operationId, operation, request, schedules = [], rehearsal, lostKey }: IssueCertificateInput): Promise<void> {
     if (await certificates.find(tenantId, operationId)) return;
     const after = await inventory.inspect(tenantId, Context.current().info.workflowExecution);
     const left = leftovers(after.resources);
@@ -73,7 +76,7 @@ export const createCertificateActivities = ({ registry, inventory, certificates,
     if (!before) throw new Error(`The inventory of ${operationId} is not there.`);
     const { value: report, storedAt: takenAt, ...place } = before;
     const issuedAt = new Date().toISOString();
-    const evidence = { displayName: record.displayName, operation, request, before: { report, takenAt, ...place }, after, keys, backup, backups: kept, rehearsal, issuedAt };
+    const evidence = { displayName: record.displayName, operation, request, before: { report: withSchedules(tenantId, report, schedules), takenAt, ...place }, after, keys, backup, backups: kept, rehearsal, issuedAt };
     await certificates.issue(certify({ ...evidence, ...(histories && { histories }) }));
   },
 });

@@ -1,4 +1,4 @@
-import type { PausedSchedule } from '../../contracts/maintenance';
+import type { PausedSchedule, ScheduleBefore } from '../../contracts/maintenance';
 import { isPausedByOperation, restNote, wakeNote } from '../../domain/maintenance';
 import type { Schedules } from '../../ports/schedules';
 
@@ -14,9 +14,9 @@ export const createScheduleActivities = ({ schedules }: { readonly schedules: Sc
     await schedules.ensure(tenantId, paused);
   },
 
-  /** Those that are paused. Its own activity, so that the answer survives: once deleted, nobody knows. */
-  async schedulesBeforeLeaving({ tenantId }: OfOperation): Promise<PausedSchedule[]> {
-    return (await schedules.list(tenantId)).flatMap(({ name, paused, note }) => (paused ? [{ name, note }] : []));
+  /** All there are. Its own activity, so that the answer survives: once deleted, nobody knows. */
+  async schedulesBeforeLeaving({ tenantId }: OfOperation): Promise<ScheduleBefore[]> {
+    return (await schedules.list(tenantId)).map(({ name, paused, note }) => ({ name, paused, note }));
   },
 
   /** What they started ends with them. */
