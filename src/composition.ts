@@ -1,6 +1,7 @@
 import { createToolbox } from './activities/session/tools';
 import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
+import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
@@ -34,6 +35,7 @@ import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-iss
 import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createHttpCaller } from './adapters/http/http-caller';
+import { createWebhooks } from './adapters/http/webhooks';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createDataConverter, createHistoryReader } from './adapters/temporal/history-codec';
 import { createOperations } from './adapters/temporal/operations';
@@ -72,6 +74,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const data = createTenantData({ aws, registry });
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
   const work = createTenantWork(temporal.client);
+  const http = createHttpCaller({ privateAddresses: config.egressPrivateAddresses });
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
 
   return {
@@ -95,7 +98,9 @@ export function createAdapters(config: Config, logger: Logger) {
     memory,
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
-    toolbox: createToolbox({ memory, http: createHttpCaller({ privateAddresses: config.egressPrivateAddresses }) }),
+    toolbox: createToolbox({ memory, http }),
+    webhooks: createWebhooks(http),
+    approvals: createApprovals({ access }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),

@@ -8,6 +8,7 @@ import { openApiDocument } from './openapi';
 import { problemHandler } from './problem';
 import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
+import { approvalRoutes, type ApprovalRoutesDeps } from './routes/approvals';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
@@ -36,6 +37,7 @@ export type AppDeps = MountDeps &
   MaintenanceRoutesDeps &
   BackupRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
+  WithoutConversations<ApprovalRoutesDeps> &
   CertificateRoutesDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
@@ -61,6 +63,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...maintenanceRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),
     ...eventRoutes({ ...deps, conversations }),
+    ...approvalRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),
     ...configRoutes(deps),
     ...usageRoutes(deps),

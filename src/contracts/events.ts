@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalDecisions } from './approval';
 import { turnOutcomes } from './session';
 
 export const Usage = z.object({ inputTokens: z.number().int(), outputTokens: z.number().int() });
@@ -7,6 +8,7 @@ export type Usage = z.infer<typeof Usage>;
 const inTurn = { turnId: z.string() };
 const inStep = { ...inTurn, step: z.number().int().min(1) };
 const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
+const ofApproval = { ...ofCall, approvalId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
 export const EventBody = z.discriminatedUnion('type', [
@@ -21,6 +23,24 @@ export const EventBody = z.discriminatedUnion('type', [
   /** `partial`: the model was stopped here; its turn ends without another word of it. */
   z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional() }),
   z.object({ type: z.literal('tool.requested'), ...ofCall, input: z.json() }),
+  /** The call waits for people. `arguments` and `replaces`: a person has changed the arguments, and this takes the place of what was asked before. */
+  z.object({
+    type: z.literal('approval.requested'),
+    ...ofApproval,
+    argumentsHash: z.string(),
+    policyVersion: z.number().int(),
+    quorum: z.number().int(),
+    /** Users who may not approve. */
+    barred: z.array(z.string()),
+    expiresAt: z.iso.datetime(),
+    onExpiry: z.enum(['deny', 'approve']),
+    replaces: z.string().optional(),
+    arguments: z.json().optional(),
+  }),
+  z.object({ type: z.literal('approval.voted'), ...ofApproval, by: z.string(), decision: z.enum(['approve', 'deny', 'edit']), note: z.string().optional() }),
+  z.object({ type: z.literal('approval.decided'), ...ofApproval, decision: z.enum(approvalDecisions), by: z.array(z.string()), expired: z.literal(true).optional() }),
+  /** What became of telling it by webhook: the status it was taken with, or why it was given up. */
+  z.object({ type: z.literal('approval.notified'), ...ofApproval, status: z.number().int().optional(), failure: z.string().optional() }),
   z.object({ type: z.literal('tool.started'), ...ofCall }),
   z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
   z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),

@@ -316,6 +316,9 @@ export const tableKeys = {
   events: (sessionId: string) => `EVENTS#${sessionId}`,
   batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
   messages: (sessionId: string) => `MESSAGES#${sessionId}`,
+  /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
+  approvals: (sessionId: string) => `APPROVALS#${sessionId}`,
+  approvalList: (list: 'waiting' | 'decided') => `APPROVAL-LIST#${list}`,
   /** What was used, one item for each period, user and model: hours in one partition, days in another. */
   usage: (period: UsagePeriod) => `USAGE#${period}`,
   /** @param period - `2026-11-24T13` of an hour, `2026-11-24` of a day. */
@@ -338,6 +341,8 @@ export const batchKeys = {
   stepStopped: (turnId: string, step: number) => `${turnId}/${step}/stopped`,
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
+  approvalDecided: (turnId: string, step: number, callId: string, decisionId: string) => `${turnId}/${step}/${callId}/decision/${decisionId}`,
+  approvalNotified: (turnId: string, step: number, callId: string, approvalId: string) => `${turnId}/${step}/${callId}/notified/${approvalId}`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,
   sessionClosed: () => 'session/closed',
   /** What an offboarding wrote behind a log that had no end. */

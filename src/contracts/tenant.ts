@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalPolicy, ApprovalWebhook } from './approval';
 import { isReservedTenantId, reservedTenantIds, tenantIdPattern } from './names';
 
 /** Of any tenant, Tenure's own included. What a request names is a {@link TenantId}. */
@@ -119,6 +120,9 @@ export const AgentConfig = z.object({
   maxTurnSeconds: z.number().int().min(5).max(86_400).default(600),
   /** Origins (`https://host[:port]`) the HTTP tool may call. Empty: none. */
   allowedOrigins: z.array(z.url()).max(64).default([]),
+  /** Which calls wait for a person. Absent: none. */
+  approvals: ApprovalPolicy.optional(),
+  approvalWebhook: ApprovalWebhook.optional(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

@@ -1,6 +1,6 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { Drain } from '../contracts/operation';
-import { openCalls } from './transcript';
+import { cancelledApproval, openApprovals, openCalls } from './transcript';
 
 /** How a session is made to end; each stage is tried before the next. */
 export type DrainStage = 'close' | 'cancel' | 'terminate';
@@ -31,9 +31,11 @@ export function missingEnd(log: readonly SessionEvent[]): EventBody[] {
   return [...ends, { type: 'session.closed' }];
 }
 
-const endOfTurn = (turnId: string, log: readonly SessionEvent[]): EventBody[] => [
-  ...openCalls(log.filter((event) => 'turnId' in event && event.turnId === turnId)).map(
-    ({ step, callId, tool }): EventBody => ({ type: 'tool.failed', turnId, step, callId, tool, ...cutOff }),
-  ),
-  { type: 'turn.completed', turnId, outcome: 'cancelled', ...cutOff },
-];
+function endOfTurn(turnId: string, log: readonly SessionEvent[]): EventBody[] {
+  const ofTurn = log.filter((event) => 'turnId' in event && event.turnId === turnId);
+  return [
+    ...openApprovals(ofTurn).map(cancelledApproval),
+    ...openCalls(ofTurn).map(({ step, callId, tool }): EventBody => ({ type: 'tool.failed', turnId, step, callId, tool, ...cutOff })),
+    { type: 'turn.completed', turnId, outcome: 'cancelled', ...cutOff },
+  ];
+}

@@ -7,7 +7,7 @@ export const permissions = [
   /** Sessions of every user of the tenant, not only one's own. */
   'read:any-session',
   'write:session',
-  /** Answers for what an agent wants to do. */
+  /** Sees and decides approvals in the sessions of every user of the tenant. */
   'approve:tool',
   'read:config',
   'write:config',

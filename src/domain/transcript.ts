@@ -1,5 +1,5 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
-import type { ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+import type { JsonValue, ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
 
 type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock;
 
@@ -12,6 +12,7 @@ const maxResultCharacters = 50_000;
  */
 export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
   const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+  const edits = editsIn(events);
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
   const say = (role: 'user' | 'assistant', block: Block) => {
     const last = messages.at(-1);
@@ -29,7 +30,7 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
     else if (event.type === 'message.completed' && event.text.trim() !== '') say('assistant', { text: event.text });
     else if (event.type === 'tool.requested' && answered.has(callKey(event)))
       say('assistant', { toolUse: { callId: event.callId, name: event.tool, input: event.input } });
-    else if (isToolResult(event)) say('user', { toolResult: resultOf(event) });
+    else if (isToolResult(event)) say('user', { toolResult: resultOf(event, edits.get(callKey(event))) });
   }
   return messages as ModelMessage[];
 }
@@ -48,6 +49,29 @@ export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent
   return events.filter((event) => event.type === 'tool.requested').filter((event) => !answered.has(callKey(event)));
 }
 
+/** Approvals that nobody has decided yet. */
+export function openApprovals(events: readonly SessionEvent[]): Extract<SessionEvent, { type: 'approval.requested' }>[] {
+  const decided = new Set(events.flatMap((event) => (event.type === 'approval.decided' ? [event.approvalId] : [])));
+  return events.filter((event) => event.type === 'approval.requested').filter(({ approvalId }) => !decided.has(approvalId));
+}
+
+/** Nobody is to decide any more: the turn has ended. */
+export const cancelledApproval = ({ turnId, step, callId, tool, approvalId }: Extract<EventBody, { type: 'approval.requested' }>): EventBody => ({
+  type: 'approval.decided',
+  turnId,
+  step,
+  callId,
+  tool,
+  approvalId,
+  decision: 'cancelled',
+  by: [],
+});
+
+/** Arguments with which calls ran in place of those the model wanted, by call. */
+function editsIn(events: readonly EventBody[]): Map<string, JsonValue> {
+  return new Map(events.flatMap((event) => (event.type === 'approval.requested' && event.arguments !== undefined ? [[callKey(event), event.arguments] as const] : [])));
+}
+
 type ToolResultEvent = Extract<EventBody, { type: 'tool.completed' | 'tool.failed' }>;
 
 const isToolResult = (event: EventBody): event is ToolResultEvent =>
@@ -55,9 +79,10 @@ const isToolResult = (event: EventBody): event is ToolResultEvent =>
 
 const callKey = ({ turnId, step, callId }: { turnId: string; step: number; callId: string }) => `${turnId}/${step}/${callId}`;
 
-function resultOf(event: ToolResultEvent): ToolResultBlock['toolResult'] {
+function resultOf(event: ToolResultEvent, edited: JsonValue | undefined): ToolResultBlock['toolResult'] {
   if (event.type === 'tool.failed') return { callId: event.callId, output: { error: event.message, code: event.code }, isError: true };
-  const text = JSON.stringify(event.output);
-  if (text.length <= maxResultCharacters) return { callId: event.callId, output: event.output, isError: false };
+  const output = edited === undefined ? event.output : { output: event.output, argumentsChangedByAPersonTo: edited };
+  const text = JSON.stringify(output);
+  if (text.length <= maxResultCharacters) return { callId: event.callId, output, isError: false };
   return { callId: event.callId, output: { truncated: text.slice(0, maxResultCharacters), characters: text.length }, isError: false };
 }

@@ -1,12 +1,15 @@
 import type { OnBusy, SessionRef } from '../contracts/session';
+import type { Decision } from '../domain/session';
 
 export interface SessionStatus {
-  /** `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
-  readonly state: 'idle' | 'running' | 'paused' | 'closing' | 'closed';
+  /** `waiting`: for people, who are to approve tool calls. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
+  readonly state: 'idle' | 'running' | 'waiting' | 'paused' | 'closing' | 'closed';
   /** Highest sequence number the workflow knows. */
   readonly head: number;
   readonly turnCount: number;
   readonly queuedTurns: number;
+  /** Tool calls that wait for people; absent: none. */
+  readonly waitingApprovals?: number;
 }
 
 /** The session workflows, through Temporal. All verbs are idempotent. */
@@ -19,6 +22,11 @@ export interface Sessions {
   submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy }): Promise<{ turnId: string; after: number }>;
   /** Stops the running turn (or drops the queued one). Fine when it has ended. @throws DomainError `turn/not-found`. */
   cancel(session: SessionRef, turnId?: string): Promise<void>;
+  /**
+   * Hands a person's decision to the session; what was said with it is stored. Returns when it is in the log.
+   * @throws DomainError `approval/closed`, `approval/own-request`, `approval/already-voted`.
+   */
+  decideApproval(session: SessionRef, decision: Decision): Promise<void>;
   /** Finishes the running turn, then closes. Fine when closed or never started. */
   close(session: SessionRef): Promise<void>;
   /** Lets it come to rest at the end of its turn, or before its next step. Fine when it has ended. */

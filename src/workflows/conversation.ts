@@ -1,13 +1,15 @@
-import { ActivityFailure, CancellationScope, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
+import { ApprovalDesk } from './approvals';
 import type { SessionInput, SubmittedMessage } from './definitions';
 import { sessionActivities } from './session-activities';
 
 /** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
 export class Conversation {
   state: domain.SessionState;
+  readonly approvals: ApprovalDesk;
   private readonly ref: SessionRef;
   private readonly activities: ReturnType<typeof sessionActivities>;
   private turnScope = new CancellationScope();
@@ -17,6 +19,8 @@ export class Conversation {
     this.state = input.state ?? domain.newSession;
     this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
     this.activities = sessionActivities(input.tenantId);
+    this.approvals = new ApprovalDesk({ ...this.ref, userId: input.userId, session: this, activities: this.activities });
+    this.approvals.attend();
   }
 
   /** Whether all that remains to be done is in the state: the next run can begin with it. */
@@ -24,15 +28,23 @@ export class Conversation {
     return !this.state.current && !this.announcing && this.state.inbox.length > 0;
   }
 
+  /** Whether nothing is on its way into the log: the next run can go on from the state, in the middle of a turn, too. */
+  get isSettled(): boolean {
+    return !this.announcing && this.approvals.isIdle;
+  }
+
   next(): domain.Action {
     this.state = domain.beginTurn(this.state, Date.now());
-    if (domain.nextAction(this.state).do === 'think') this.state = domain.takeSteering(this.state);
+    const action = domain.nextAction(this.state);
+    if (action.do === 'wait') return action;
+    this.state = domain.wake(this.state, Date.now());
+    if (action.do === 'think') this.state = domain.takeSteering(this.state);
     return domain.nextAction(this.state);
   }
 
   async carryOut(action: Exclude<domain.Action, { do: 'wait' }>): Promise<void> {
     if (action.do === 'think') await this.inTurn(() => this.think(action.turn));
-    else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn));
+    else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn.turnId));
     else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
     else await this.activities.closeSession({ ...this.ref, after: this.state.head });
   }
@@ -115,17 +127,36 @@ export class Conversation {
       ...(configVersion !== undefined && { configVersion }),
     });
     this.state = domain.recordThought(this.state, thought);
+    this.approvals.attend();
   }
 
-  private async useTools(turn: domain.CurrentTurn): Promise<void> {
-    const after = this.state.head;
-    const uses = turn.calls.map((call) => this.useTool(turn, call, after));
-    const heads = await Promise.all(uses).catch(async (error: unknown) => {
-      // The turn ends when no tool works for it any more: those that are left to finish write their own result.
-      if (patched('settle-tools')) await Promise.allSettled(uses);
-      throw error;
-    });
-    this.state = domain.recordTools(this.state, Math.max(...heads));
+  /** Runs the calls that wait for nobody, side by side, and those that people approve meanwhile. Returns when none runs. */
+  private async useTools(turnId: string): Promise<void> {
+    const running = new Set<string>();
+    let failure: { readonly error: unknown } | undefined;
+    const ready = () => domain.readyCalls(this.state).filter(({ callId }) => !running.has(callId));
+    const use = async (turn: domain.CurrentTurn, call: domain.OpenCall) => {
+      try {
+        const head = await this.useTool(turn, call, this.state.head);
+        this.state = domain.recordResult(this.state, { turnId, callId: call.callId, head });
+      } catch (error) {
+        failure ??= { error };
+      }
+      running.delete(call.callId);
+    };
+    const until = (isSo: () => boolean) => CancellationScope.nonCancellable(() => condition(isSo));
+    for (let calls = ready(); calls.length > 0 && !failure; calls = ready()) {
+      const { current } = this.state;
+      for (const call of calls) {
+        running.add(call.callId);
+        if (current) void use(current, call);
+      }
+      await until(() => failure !== undefined || running.size === 0 || ready().length > 0);
+    }
+    if (!failure) return;
+    // The turn ends when no tool works for it any more: those that are left to finish write their own result.
+    if (running.size > 0 && patched('settle-tools')) await until(() => running.size === 0);
+    throw failure.error;
   }
 
   /** A tool that fails for good gives the model a result that says so. */

@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { OnBusy } from '../contracts/session';
-import type { RestPoint, SessionState } from '../domain/session';
+import type { Decision, RestPoint, SessionState } from '../domain/session';
 
 /** What a client needs to speak with a session's workflow. */
 export interface SessionInput {
@@ -18,16 +18,20 @@ export interface SubmittedMessage {
 }
 
 export interface SessionView {
-  readonly state: 'idle' | 'running' | 'paused' | 'closing';
+  readonly state: 'idle' | 'running' | 'waiting' | 'paused' | 'closing';
   readonly head: number;
   readonly turnCount: number;
   readonly queuedTurns: number;
+  /** Absent: none. */
+  readonly waitingApprovals?: number;
 }
 
 /** The update id is the turn id: a message sent twice opens one turn. @returns the log's head when it was taken. */
 export const submitMessage = defineUpdate<{ after: number }, [SubmittedMessage]>('submitMessage');
 /** `false` when no such turn runs or waits. */
 export const cancelTurn = defineUpdate<boolean, [{ turnId?: string }]>('cancelTurn');
+/** A person decides about a tool call; the update id is the decision's. Returns when it is in the log. */
+export const decideApproval = defineUpdate<boolean, [Decision]>('decideApproval');
 export const closeSession = defineSignal('closeSession');
 /** The tenant is suspended: the session comes to rest, at the end of its turn or before its next step. */
 export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');

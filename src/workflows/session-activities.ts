@@ -37,6 +37,12 @@ export function sessionActivities(tenantId: string) {
         },
         [input],
       ),
+    notifyApproval: (timeLeftMs: number, input: Input<'notifyApproval'>) =>
+      proxied.notifyApproval.executeWithOptions(
+        { ...base, startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: timeLeftMs, retry: { ...retry, maximumInterval: '5 minutes' }, summary: input.approvalId },
+        [input],
+      ),
+    decideApproval: bookkeeping.decideApproval,
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
     endTurn: bookkeeping.endTurn,

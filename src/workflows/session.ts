@@ -4,13 +4,15 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  patched,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { cancelTurn, closeSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -29,6 +31,14 @@ export async function session(input: SessionInput): Promise<void> {
     show(conversation);
   });
   setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
+  setHandler(
+    decideApproval,
+    async (decision) => {
+      await conversation.approvals.decide(decision);
+      return true;
+    },
+    { validator: (decision) => conversation.approvals.refuse(decision) },
+  );
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {
       if (message.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
@@ -46,16 +56,18 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
   const firstTurn = conversation.state.turnCount;
   const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
   const mustRollOver = () => isLong() && conversation.hasWaitingTurn;
+  // One turn can be long, too: a day of approvals, hundreds of tools.
+  const isFull = () => workflowInfo().continueAsNewSuggested && patched('roll-over-in-turn');
   for (;;) {
     // With the next message in hand: one that came while the run closes would have to be sent again.
-    if (mustRollOver()) {
-      await condition(allHandlersFinished);
+    if (mustRollOver() || isFull()) {
+      await condition(() => allHandlersFinished() && conversation.isSettled);
       await continueAsNew<typeof session>({ ...input, state: conversation.state });
     }
     const action = conversation.next();
     if (action.do === 'wait') conversation.rest();
     show(conversation);
-    if (action.do === 'wait') await condition(() => domain.canAct(conversation.state) || mustRollOver());
+    if (action.do === 'wait') await condition(() => domain.canAct(conversation.state) || mustRollOver() || isFull());
     else await conversation.carryOut(action);
     if (action.do === 'close') {
       await condition(allHandlersFinished);

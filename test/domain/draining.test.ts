@@ -45,4 +45,21 @@ describe('what a log lacks of its end', () => {
     ]);
     expect(missingEnd(logOf(...log, ...missingEnd(log)))).toEqual([]);
   });
+
+  it('cancels approvals that nobody has decided', () => {
+    const call = { turnId: 'a', step: 1, callId: 'c1', tool: 'http_request' };
+    const terms = { policyVersion: 1, quorum: 1, barred: [], expiresAt: '2026-01-02T00:00:00.000Z', onExpiry: 'deny' as const };
+    const asked = { type: 'approval.requested' as const, ...call, argumentsHash: '', ...terms };
+    const edited: EventBody[] = [
+      { ...asked, approvalId: 'apr-1' },
+      { type: 'approval.decided', ...call, approvalId: 'apr-1', decision: 'edited', by: ['ann'] },
+      { ...asked, approvalId: 'apr-2' },
+    ];
+    expect(missingEnd(logOf(started('a'), { type: 'tool.requested', ...call, input: {} }, ...edited))).toMatchObject([
+      { type: 'approval.decided', approvalId: 'apr-2', decision: 'cancelled', by: [] },
+      { type: 'tool.failed', ...call },
+      { type: 'turn.completed', turnId: 'a' },
+      { type: 'session.closed' },
+    ]);
+  });
 });

@@ -7,7 +7,7 @@ import {
   newSession,
   nextAction,
   recordThought,
-  recordTools,
+  recordResult,
   rest,
   type SessionState,
   take,
@@ -19,6 +19,9 @@ import type { OnBusy } from '../../src/contracts/session';
 
 const limits = { maxSteps: 3, maxTurnMs: 60_000, historyTurns: 2 };
 const asks = (head: number): Thought => ({ head, calls: [{ callId: 'a', tool: 'calculator', requestedAt: 1, timeoutMs: 1_000, maxAttempts: 3 }], limits });
+/** Every call of the step has its result. */
+const recordTools = (state: SessionState, head: number): SessionState =>
+  (state.current?.calls ?? []).reduce((before, { callId }) => recordResult(before, { turnId: state.current?.turnId ?? '', callId, head }), state);
 const says = (head: number): Thought => ({ head, outcome: 'completed', calls: [], limits });
 const send = (state: SessionState, turnId: string, onBusy: OnBusy = 'enqueue') => take(state, { turnId, onBusy });
 const running = () => beginTurn(send(send(newSession, 'running'), 'waiting'), 0);

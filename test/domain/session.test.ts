@@ -17,7 +17,7 @@ import {
   nextAction,
   receive,
   recordThought,
-  recordTools,
+  recordResult,
   release,
   requestEnd,
   rest,
@@ -31,6 +31,9 @@ import {
 
 const limits = { maxSteps: 3, maxTurnMs: 60_000, historyTurns: 2 };
 const call = (callId: string) => ({ callId, tool: 'calculator', requestedAt: 1, timeoutMs: 1_000, maxAttempts: 3 });
+/** Every call of the step has its result. */
+const recordTools = (state: SessionState, head: number): SessionState =>
+  (state.current?.calls ?? []).reduce((before, { callId }) => recordResult(before, { turnId: state.current?.turnId ?? '', callId, head }), state);
 const says = (head: number): Thought => ({ head, outcome: 'completed', calls: [], limits });
 const asks = (head: number, ...ids: string[]): Thought => ({ head, calls: ids.map(call), limits });
 const begun = (...turnIds: string[]) => beginTurn(turnIds.reduce(receive, newSession), 0);

@@ -5,6 +5,7 @@ import type { SessionActivities } from '../../src/activities/session';
 import { codeOf } from '../../src/contracts/errors';
 import { taskQueues, workflowIds } from '../../src/contracts/names';
 import type { OnBusy } from '../../src/contracts/session';
+import type { SessionState } from '../../src/domain/session';
 import { closeSession, submitMessage } from '../../src/workflows/definitions';
 import type { session } from '../../src/workflows/session';
 import { withWorkers } from '../support/workflow';
@@ -35,6 +36,8 @@ export class Script {
       endTurn: ({ turnId, end }) => Promise.resolve({ ...this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`), unseen: [] }),
       pickUpSession: () => Promise.reject(new Error('this session has no past')),
       closeSession: () => Promise.resolve(this.write('close')),
+      decideApproval: ({ approvalId, verdict, by, decision }) => Promise.resolve(this.write(['decide', approvalId, verdict ?? 'vote', ...by, ...(decision ? [] : ['expired'])].join(' '))),
+      notifyApproval: ({ approvalId }) => Promise.resolve(this.write(`notify ${approvalId}`)),
       ...this.overrides,
     };
   }
@@ -47,7 +50,8 @@ export interface Conversation {
   readonly close: () => Promise<void>;
 }
 
-export function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>): Promise<void> {
+/** @param state - of the run before, as if the session had continued as new. */
+export function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>, state?: SessionState): Promise<void> {
   const workflowId = workflowIds.session(tenantId, 'ses-1');
   return withWorkers(
     {
@@ -59,7 +63,7 @@ export function converse(script: Script, scenario: (conversation: Conversation) 
       const handle = await env.client.workflow.start<typeof session>('session', {
         workflowId,
         taskQueue: taskQueues.sessions,
-        args: [{ tenantId, sessionId: 'ses-1', userId }],
+        args: [{ tenantId, sessionId: 'ses-1', userId, ...(state && { state }) }],
       });
       // A handle without run id: it follows the session as it continues as new.
       const current = env.client.workflow.getHandle<typeof session>(workflowId);

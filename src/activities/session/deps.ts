@@ -1,11 +1,13 @@
 import type { SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
+import type { Approvals } from '../../ports/approvals';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { TenantDirectory } from '../../ports/tenant-registry';
+import type { Webhooks } from '../../ports/webhooks';
 import type { Toolbox } from './tools';
 
 export interface SessionStepDeps {
@@ -18,6 +20,8 @@ export interface SessionStepDeps {
   readonly toolbox: Toolbox;
   readonly directory: Pick<TenantDirectory, 'built'>;
   readonly tiers: Tiers;
+  readonly approvals: Approvals;
+  readonly webhooks: Webhooks;
 }
 
 /** A user's turn in a session, and where the log stood when the workflow asked. */

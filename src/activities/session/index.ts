@@ -1,3 +1,4 @@
+import { createApprovalActivities } from './approvals';
 import type { SessionStepDeps } from './deps';
 import { createTurnActivities } from './turn';
 import { createThink } from './think';
@@ -8,6 +9,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createThink(deps),
   ...createToolActivities(deps),
   ...createTurnActivities(deps),
+  ...createApprovalActivities(deps),
 });
 
 export type SessionActivities = ReturnType<typeof createSessionActivities>;

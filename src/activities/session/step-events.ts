@@ -1,8 +1,10 @@
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
-import type { TurnOutcome } from '../../contracts/session';
+import type { SessionRef, TurnOutcome } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
+import { rulingOn } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
+import { approvalRequest, pendingFrom } from './approval-events';
 import type { SessionStepDeps } from './deps';
 
 /** What the model said in one step, whole. */
@@ -13,13 +15,15 @@ export interface Answer {
   readonly usage: Usage;
 }
 
-interface StepPlace {
+interface StepPlace extends SessionRef {
+  readonly userId: string;
   readonly turnId: string;
   readonly step: number;
 }
 
 /** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
-export function eventsOf(answer: Answer, { turnId, step }: StepPlace, agent: AgentConfig, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): EventBody[] {
+export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): EventBody[] {
+  const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
   const calls = soundCalls(answer.calls.slice(0, maxCallsPerBatch));
@@ -32,16 +36,29 @@ export function eventsOf(answer: Answer, { turnId, step }: StepPlace, agent: Age
     tool: name,
     input,
   }));
-  const refusals = calls.flatMap((call, index): EventBody[] => {
-    const refusal = refusalOf(call, index, agent, toolbox);
-    return refusal ? [{ type: 'tool.failed', turnId, step, callId: call.callId, tool: call.name, ...refusal }] : [];
+  const answers = calls.flatMap((sound, index): EventBody[] => {
+    const { callId, name: tool, input } = sound;
+    const call = { turnId, step, callId, tool };
+    const refusal = refusalOf(sound, index, agent, toolbox);
+    if (refusal) return [{ type: 'tool.failed', ...call, ...refusal }];
+    const ruling = rulingOn(agent.approvals, { tool, input, effect: toolbox.find(tool)?.effectOf(input) ?? 'write' });
+    if (ruling.decision === 'deny') return [{ type: 'tool.failed', ...call, ...deniedByPolicy }];
+    return ruling.decision === 'ask' ? [approvalRequest({ ...place, ...call, input, policyVersion: version, terms: ruling.terms }, Date.now())] : [];
   });
-  return [said, ...requests, ...refusals, cost];
+  return [said, ...requests, ...answers, cost];
 }
+
+/** The agent, and the version of its configuration. */
+interface VersionedAgent {
+  readonly version: number;
+  readonly agent: AgentConfig;
+}
+
+export const deniedByPolicy = { code: 'tool/denied', message: 'The policy of this tenant does not allow this call.' } as const;
 
 /** Session and turn begin, the step does, the model speaks, and it costs. */
 const maxOtherEvents = 6;
-/** Room for a request and a refusal each, and what stands around them. */
+/** Room for a request and a refusal or an approval each, and what stands around them. */
 const maxCallsPerBatch = Math.floor((maxBatchEvents - maxOtherEvents - maxSteering) / 2);
 
 function refusalOf(
@@ -76,11 +93,12 @@ function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; messa
 }
 
 /** Reads the workflow's part of a step back from its events, whoever wrote them. */
-export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: { version: number; agent: AgentConfig }, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): Thought {
+export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: VersionedAgent, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): Thought {
   const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
   const calls = events.flatMap((event) => {
     if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];
-    return [openCallOf(event, toolbox)];
+    const asked = events.find((other) => other.type === 'approval.requested' && other.callId === event.callId);
+    return [{ ...openCallOf(event, toolbox), ...(asked?.type === 'approval.requested' && { approval: pendingFrom(asked, agent) }) }];
   });
   const end = events.find((event) => event.type === 'turn.completed');
   return {

@@ -1,12 +1,13 @@
 import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
-import { maxBatchEvents, type EventBody } from '../../contracts/events';
+import { maxBatchEvents, type EventBody, type SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { ModelChunk } from '../../ports/model';
+import { approvalRecords } from './approval-events';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { permitted } from './policy';
@@ -43,7 +44,7 @@ export const createThink = (deps: SessionStepDeps) => ({
     const [{ version, agent }] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
-    if (earlier) return thoughtFrom(earlier, { version, agent }, deps);
+    if (earlier) return concluded(deps, input, earlier, { version, agent });
 
     const { history, opening } = await prepare(deps, input);
     const beginning = new DeferredWrite(() => writeOpening(deps, input, opening), noticeableMs);
@@ -56,7 +57,7 @@ export const createThink = (deps: SessionStepDeps) => ({
       throw error;
     });
     const opened = await beginning.settle();
-    const said = eventsOf(answer, input, agent, deps);
+    const said = eventsOf(answer, input, { version, agent }, deps);
     const written = await record(deps, input, {
       after: opened?.head ?? after,
       key,
@@ -64,9 +65,15 @@ export const createThink = (deps: SessionStepDeps) => ({
       // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
       notBehind: batchKeys.turnCompleted(turnId),
     });
-    return thoughtFrom(written.events, { version, agent }, deps);
+    return concluded(deps, input, written.events, { version, agent });
   },
 });
+
+/** What is in the log goes into lists, too: approvals that the step asks for. */
+async function concluded(deps: SessionStepDeps, input: ThinkInput, events: readonly SessionEvent[], config: Parameters<typeof thoughtFrom>[1]): Promise<Thought> {
+  await deps.approvals.open(approvalRecords(events, input));
+  return thoughtFrom(events, config, deps);
+}
 
 /**
  * A session that knows of no log may have one: of a tenant that was restored. Then its workflow picks that up first.

@@ -1,9 +1,9 @@
-import type { EventBody } from '../../contracts/events';
+import type { EventBody, SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TurnEnd } from '../../domain/session';
 import { type LogPast, pastOf, type PickedUp, stateOf } from '../../domain/log-past';
-import { openCalls } from '../../domain/transcript';
+import { cancelledApproval, openApprovals, openCalls } from '../../domain/transcript';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import type { Recorded } from './use-tool';
 
@@ -81,7 +81,10 @@ const turnActivities = (deps: SessionStepDeps) => ({
     const ofTurn = events.filter((event) => 'turnId' in event && event.turnId === turnId);
     const head = events.at(-1)?.seq ?? after;
     const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
-    if (ofTurn.some((event) => event.type === 'turn.completed')) return { head, unseen };
+    if (ofTurn.some((event) => event.type === 'turn.completed')) {
+      await listCancelled(deps, session, ofTurn);
+      return { head, unseen };
+    }
     const isQueued = announced || ofTurn.some((event) => event.type === 'turn.queued');
     const written = await record(deps, session, {
       after: head,
@@ -90,6 +93,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
       onlyAtHead: true,
       events: [
         ...(isQueued ? [] : [{ type: 'turn.queued', turnId } as const]),
+        ...openApprovals(ofTurn).map(cancelledApproval),
         ...openCalls(ofTurn).map(
           ({ step, callId, tool }): EventBody => ({
             type: 'tool.failed',
@@ -104,6 +108,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
         { type: 'turn.completed', turnId, ...end },
       ],
     });
+    await listCancelled(deps, session, written.events);
     return { head: written.head, unseen };
   },
 
@@ -120,3 +125,9 @@ const hasStarted = (events: readonly EventBody[], callId: string): boolean => ev
 /** What the model is told of a call without a result. */
 const unfinished = ({ outcome }: TurnEnd, isStarted: boolean): string =>
   `${outcome === 'interrupted' ? 'The user interrupted' : 'The turn ended'} before this tool ${isStarted ? 'answered. It may have taken effect.' : 'began. It had no effect.'}`;
+
+/** Lists show that these approvals went with their turn. */
+async function listCancelled({ approvals }: SessionStepDeps, session: SessionRef, events: readonly SessionEvent[]): Promise<void> {
+  for (const event of events)
+    if (event.type === 'approval.decided' && event.decision === 'cancelled') await approvals.decide(session, event.approvalId, { decision: 'cancelled', by: [], at: event.at });
+}

@@ -3,10 +3,12 @@ import type { EventBody } from '../../contracts/events';
 import { DomainError, errors } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
+import { rulingOn } from '../../domain/approval-policy';
 import type { OpenCall } from '../../domain/session';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { permitted } from './policy';
+import { deniedByPolicy } from './step-events';
 
 export interface UseToolInput extends TurnInput {
   readonly userId: string;
@@ -80,11 +82,13 @@ const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outco
 
 async function runTool({ log, toolbox, configs, ...policy }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
   const { tenantId, userId, turnId, step, call, configVersion } = input;
-  const [request] = await log.read(sessionOf(input), { after: call.requestedAt - 1, upTo: call.requestedAt });
-  if (request?.type !== 'tool.requested') throw new TypeError(`No tool request at ${call.requestedAt}`);
+  const toolInput = await inputOf(log, input);
   const agent = configVersion === undefined ? (await configs.current(tenantId)).agent : await configs.version(tenantId, configVersion);
+  const ruling = rulingOn(agent.approvals, { tool: call.tool, input: toolInput, effect: toolbox.find(call.tool)?.effectOf(toolInput) ?? 'write' });
+  // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
+  if (ruling.decision === 'deny') return toolEvent(input, { type: 'tool.failed', ...deniedByPolicy });
   try {
-    const output = await toolbox.run(call.tool, request.input, {
+    const output = await toolbox.run(call.tool, toolInput, {
       owner: { tenantId, userId },
       agent: await permitted(policy, tenantId, agent),
       idempotencyKey: `${turnId}/${step}/${call.callId}`,
@@ -95,4 +99,13 @@ async function runTool({ log, toolbox, configs, ...policy }: SessionStepDeps, in
     if (!(error instanceof DomainError) || errors[error.code].retryable) throw error;
     return toolEvent(input, { type: 'tool.failed', code: error.code, message: error.message });
   }
+}
+
+/** What the model asked for, or what a person made of it. */
+async function inputOf(log: SessionStepDeps['log'], input: UseToolInput): Promise<JsonValue> {
+  const at = input.call.inputAt ?? input.call.requestedAt;
+  const [event] = await log.read(sessionOf(input), { after: at - 1, upTo: at });
+  if (event?.type === 'tool.requested') return event.input;
+  if (event?.type === 'approval.requested' && event.arguments !== undefined) return event.arguments;
+  throw new TypeError(`No tool input at ${at}`);
 }

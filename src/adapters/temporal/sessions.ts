@@ -7,7 +7,7 @@ import { DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { cancelTurn, closeSession, holdSession, readSession, releaseSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -50,6 +50,11 @@ export function createSessions(client: Client): Sessions {
       const args: [{ turnId?: string }] = [turnId === undefined ? {} : { turnId }];
       const found = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(cancelTurn, { args })));
       if (!found && turnId !== undefined) throw new DomainError('turn/not-found', 'No such turn runs or waits in this session.');
+    },
+
+    async decideApproval(session, decision) {
+      const taken = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(decideApproval, { updateId: decision.decisionId, args: [decision] })));
+      if (!taken) throw new DomainError('approval/closed', 'The session has ended.');
     },
 
     async close(session) {

@@ -6,6 +6,7 @@ import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
+import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { type Route, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -26,7 +27,7 @@ export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRout
     params: TenantPath,
     response: AgentConfig,
     status: 200,
-    handle: async ({ params: { tenantId } }) => ({ body: await configs.get(tenantId) }),
+    handle: async ({ params: { tenantId } }) => ({ body: withoutSecret(await configs.get(tenantId)) }),
   }),
   tenantRoute({
     method: 'put',
@@ -43,8 +44,9 @@ export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRout
       const { tier = '', claimedBy } = (await registry.get(tenantId)) ?? {};
       if (claimedBy !== undefined) throw new DomainError('tenant/busy', `Operation ${claimedBy} works on tenant ${tenantId}. Try again when it has ended.`);
       mustAllow(tiers, tier, body);
-      await configs.put(tenantId, body);
-      return { body };
+      const agent = withSecretOf(await configs.get(tenantId), body);
+      await configs.put(tenantId, agent);
+      return { body: withoutSecret(agent) };
     },
   }),
 ];

@@ -15,10 +15,11 @@ const Message = z.strictObject({ text: z.string().trim().min(1).max(maxMessageCh
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
-    state: z.enum(['idle', 'running', 'paused', 'closing', 'closed']),
+    state: z.enum(['idle', 'running', 'waiting', 'paused', 'closing', 'closed']),
     head: z.number().int(),
     turnCount: z.number().int(),
     queuedTurns: z.number().int(),
+    waitingApprovals: z.number().int().optional(),
   }),
 });
 

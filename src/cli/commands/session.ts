@@ -70,6 +70,9 @@ function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {
     else if (entry.type === 'tool.started' && !out.quiet) {
       endLine();
       say(`${out.paint('dim', `  [${printable(entry.tool)}]`)}\n`);
+    } else if (entry.type === 'approval.requested' && !out.quiet) {
+      endLine();
+      say(`${out.paint('dim', `  [${printable(entry.tool)} waits for approval ${printable(entry.approvalId)}]`)}\n`);
     } else if (entry.type === 'turn.completed') {
       endLine();
       return entry.outcome;

@@ -1,13 +1,15 @@
-import type { RestPoint, SessionState } from './state';
+import { onlyWaitsForPeople } from './approvals';
+import type { CurrentTurn, OpenCall, RestPoint, SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
 export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => heldAt !== undefined && !closing;
 
 /** Lets the session come to rest; what is at work just now is finished first. */
-export const hold = (state: SessionState, at: RestPoint, nowMs: number): SessionState => ({
-  ...(at === 'turn' ? release(state, nowMs) : state),
-  heldAt: at,
-});
+export const hold = (state: SessionState, at: RestPoint, nowMs: number): SessionState =>
+  restIfAsking({ ...(at === 'turn' ? wake(state, nowMs) : state), heldAt: at, heldSinceMs: state.heldSinceMs ?? nowMs }, nowMs);
+
+/** A turn that only waits for people rests, held or not. */
+const restIfAsking = (state: SessionState, nowMs: number): SessionState => (state.current && onlyWaitsForPeople(state.current) ? rest(state, nowMs) : state);
 
 /** The session waits: a turn that is under way rests from now on. */
 export function rest(state: SessionState, nowMs: number): SessionState {
@@ -17,11 +19,24 @@ export function rest(state: SessionState, nowMs: number): SessionState {
 
 /** Lets the session go on where it rests, with as much time as it had. */
 export function release(state: SessionState, nowMs: number): SessionState {
-  const { heldAt, ...released } = state;
-  if (heldAt === undefined || released.current?.restingSinceMs === undefined) return released;
-  const { restingSinceMs, ...turn } = released.current;
-  return { ...released, current: { ...turn, startedAtMs: turn.startedAtMs + nowMs - restingSinceMs } };
+  const { heldAt, heldSinceMs, ...released } = state;
+  if (heldAt === undefined) return released;
+  const woken = wake(released, nowMs);
+  return woken.current && heldSinceMs !== undefined ? restIfAsking({ ...woken, current: postponeExpiry(woken.current, nowMs - heldSinceMs) }, nowMs) : woken;
 }
+
+/** The turn goes on: the time it rested does not count. */
+export function wake(state: SessionState, nowMs: number): SessionState {
+  if (state.current?.restingSinceMs === undefined) return state;
+  const { restingSinceMs, ...turn } = state.current;
+  return { ...state, current: { ...turn, startedAtMs: turn.startedAtMs + nowMs - restingSinceMs } };
+}
+
+/** Nobody could decide while the tenant was suspended. */
+const postponeExpiry = (turn: CurrentTurn, byMs: number): CurrentTurn => ({
+  ...turn,
+  calls: turn.calls.map((call): OpenCall => (call.approval ? { ...call, approval: { ...call.approval, expiresAtMs: call.approval.expiresAtMs + byMs } } : call)),
+});
 
 /** Whether a held session has come to rest. */
 export const isAtRest = ({ heldAt, current }: SessionState): boolean =>

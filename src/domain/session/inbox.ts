@@ -15,12 +15,9 @@ export function steer(state: SessionState, turnId: string): SessionState {
 }
 
 /** Takes a message whose turn runs next, ahead of all that wait but those that interrupted before it. */
-export const receiveNext = (state: SessionState, turnId: string): SessionState =>
-  insert(remember(state, turnId), isIdle(state) ? queued(turnId) : { ...queued(turnId), precedence: 'interrupts' });
+export const receiveNext = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), { ...queued(turnId), precedence: 'interrupts' });
 
 const queued = (turnId: string): QueuedTurn => ({ turnId, announcement: 'none', cancelled: false });
-
-const isIdle = ({ current, inbox }: SessionState): boolean => !current && inbox.length === 0;
 
 const remember = (state: SessionState, turnId: string): SessionState => ({
   ...state,

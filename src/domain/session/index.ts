@@ -1,4 +1,5 @@
 /** What a session does next, and what becomes of it by whatever happens: pure, one subject a file. */
+export * from './approvals';
 export * from './holding';
 export * from './inbox';
 export * from './interruption';

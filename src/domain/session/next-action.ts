@@ -1,4 +1,5 @@
-import { keepsWaiting } from './holding';
+import { onlyWaitsForPeople } from './approvals';
+import { isAtRest, keepsWaiting } from './holding';
 import type { CurrentTurn, SessionState, TurnEnd } from './state';
 
 export type Action =
@@ -13,13 +14,21 @@ export function nextAction(state: SessionState): Action {
   const { current: turn } = state;
   if (!turn) return state.closing && state.inbox.length === 0 ? { do: 'close' } : { do: 'wait' };
   if (turn.end) return { do: 'endTurn', turn, end: turn.end };
-  if (turn.calls.length > 0) return { do: 'useTools', turn };
+  if (turn.calls.length > 0) return nextOfCalls(state, turn);
   const { maxSteps } = state.limits;
   if (turn.step > maxSteps)
     return { do: 'endTurn', turn, end: { outcome: 'max_steps', message: `The agent used all of its ${maxSteps} steps.` } };
   if (state.heldAt === 'step') return state.closing ? { do: 'endTurn', turn, end: closedWhileHeld } : { do: 'wait' };
   return { do: 'think', turn };
 }
+
+/** A session that waits for people has nothing to finish: it closes at once, and rests at once. */
+function nextOfCalls(state: SessionState, turn: CurrentTurn): Action {
+  if (state.closing && (onlyWaitsForPeople(turn) || isAtRest(state))) return { do: 'endTurn', turn, end: closedWhileAsking };
+  return onlyWaitsForPeople(turn) || isAtRest(state) ? { do: 'wait' } : { do: 'useTools', turn };
+}
+
+const closedWhileAsking: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while a tool call waited for approval.' };
 
 /** A tenant that leaves from its suspension leaves at once. */
 const closedWhileHeld: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while the tenant was suspended.' };

@@ -23,6 +23,25 @@ export interface OpenCall {
   readonly maxAttempts: number;
   /** Once begun it is left to finish, whatever becomes of its turn. */
   readonly finishes?: true;
+  /** Where its arguments are when a person has changed them. */
+  readonly inputAt?: number;
+  /** Set while it waits for people: it must not run. */
+  readonly approval?: PendingApproval;
+}
+
+/** What a call waits for; what is asked is in the log. */
+export interface PendingApproval {
+  readonly approvalId: string;
+  readonly quorum: number;
+  /** Users who may not approve it. */
+  readonly barred: readonly string[];
+  /** Moved on by the time the tenant was suspended meanwhile. */
+  readonly expiresAtMs: number;
+  readonly onExpiry: 'approve' | 'deny';
+  /** Who has approved so far. */
+  readonly votes: readonly { readonly by: string; readonly decisionId: string }[];
+  /** Whether somebody is to be told by a webhook, and has not been yet. */
+  readonly notify?: true;
 }
 
 /** Why a message waits ahead of the queue: it stopped the turn before it, or was meant for it and came too late. */
@@ -82,11 +101,14 @@ export interface SessionState {
   readonly closing: boolean;
   /** Set while the tenant is suspended: nothing new begins past this point. */
   readonly heldAt?: RestPoint;
+  readonly heldSinceMs?: number;
   /** `[turnId, head when it was taken]`, oldest first. */
   readonly seen: readonly (readonly [string, number])[];
   readonly turnStarts: readonly number[];
   readonly turnCount: number;
   readonly limits: TurnLimits;
+  /** The latest approvals that were decided, and by which decisions. */
+  readonly settled?: readonly { readonly approvalId: string; readonly decisionIds: readonly string[] }[];
 }
 
 export const newSession: SessionState = {

@@ -29,13 +29,6 @@ function withoutSteering(turn: CurrentTurn): CurrentTurn {
   return steering ? rest : turn;
 }
 
-/** Every call of the step has its result in the log. */
-export function recordTools(state: SessionState, head: number): SessionState {
-  const { current } = state;
-  const advanced = advance(state, head);
-  return current ? { ...advanced, current: { ...current, calls: [], step: current.step + 1 } } : advanced;
-}
-
 /**
  * The turn's `turn.completed` is in the log.
  * @param unseen - messages that were to join it and are not in the log: none is lost.

@@ -1,9 +1,11 @@
+import { onlyWaitsForPeople, waitingCalls, waitsForPeople } from './approvals';
 import { isAtRest } from './holding';
 import { isBusy, type SessionState } from './state';
 
-function stateOf(state: SessionState): 'closing' | 'paused' | 'running' | 'idle' {
+function stateOf(state: SessionState): 'closing' | 'paused' | 'waiting' | 'running' | 'idle' {
   if (state.closing) return 'closing';
   if (isAtRest(state)) return 'paused';
+  if (state.current && !state.current.end && onlyWaitsForPeople(state.current)) return 'waiting';
   return isBusy(state) ? 'running' : 'idle';
 }
 
@@ -12,6 +14,7 @@ export const viewOf = (state: SessionState) => ({
   head: state.head,
   turnCount: state.turnCount,
   queuedTurns: state.inbox.length,
+  ...(waitingCalls(state).length > 0 && { waitingApprovals: waitingCalls(state).length }),
 });
 
 /** The session in words, as Markdown for the Temporal UI. */
@@ -26,5 +29,9 @@ function activityOf(state: SessionState): string {
   if (!turn) return closing ? 'closing' : 'waiting for the user';
   const place = `step ${turn.step} of turn ${turnCount + 1}`;
   if (turn.end) return `ending turn ${turnCount + 1}: ${turn.end.outcome}`;
-  return turn.calls.length > 0 ? `using ${turn.calls.map((call) => `\`${call.tool}\``).join(', ')} in ${place}` : `thinking, ${place}`;
+  const [waiting, used] = [turn.calls.filter(waitsForPeople), turn.calls.filter((call) => !waitsForPeople(call))];
+  const asked = waiting.map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
+  const using = used.map(({ tool }) => `\`${tool}\``).join(', ');
+  if (asked === '') return using === '' ? `thinking, ${place}` : `using ${using} in ${place}`;
+  return `waiting for approval of ${asked}${using === '' ? '' : `, and using ${using}`} in ${place}`;
 }

@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalAccounts } from '../../cli/accounts';
 import { type ApiClient, ApiProblem } from '../../cli/api-client';
 import { watchOperation } from '../../cli/operations';
-import { workflowIds } from '../../contracts/names';
+import type { ApprovalRecord } from '../../contracts/approval';
+import { groups, workflowIds } from '../../contracts/names';
 import type { Operation } from '../../contracts/operation';
 import type { OrdersServer } from './orders-server';
 import type { Report } from './report';
@@ -37,6 +39,7 @@ export async function tellStory(stage: Stage): Promise<void> {
   });
   await report.tell('Use two tools at once', () => useTwoTools(stage, alice));
   await report.tell('Kill the worker in the middle of a tool call', () => surviveKill(stage, alice));
+  await report.tell('Ask a person before money goes out, and add a wish meanwhile', () => approveRefund(stage, alice));
   await report.tell("Knock at globex's door with acme's token", () => beRefused(stage, alice));
   await report.tell('Offboard acme', () => offboard(stage, operator, alice));
   await report.tell('Globex works on', async () => {
@@ -49,7 +52,7 @@ async function onboard({ report, api, orders, temporalUiUrl }: Stage, token: str
   const { operationId } = await api.call<Operation>('/api/v1/tenants', {
     method: 'POST',
     token,
-    body: { tenantId, administrator: { email: `admin@${tenantId}.example` }, agent: { allowedOrigins: [orders.origin] } },
+    body: { tenantId, administrator: { email: `admin@${tenantId}.example` }, agent: { allowedOrigins: [orders.origin], approvals: refundsNeedApproval } },
   });
   report.say(workflowLink(temporalUiUrl, workflowIds.operation(operationId)));
   const operation = await watchOperation(api, operationId, token, (step) => report.say(`${tenantId}: ${step.name} ${step.state} ${seconds(step)}`));
@@ -101,6 +104,38 @@ async function surviveKill(stage: Stage, alice: User): Promise<void> {
   await killed;
   report.claim('the turn completed all the same', turn.outcome === 'completed', turn.outcome);
   report.claim(`${orders.requests} requests reached the shop, which placed ${orders.placed} order`, orders.requests > 1 && orders.placed === 1);
+}
+
+const refundsNeedApproval = {
+  rules: [{ tool: 'http_request', when: [{ pointer: '/url', is: 'ends_with', value: '/refunds' }], decision: 'ask', notRequester: true }],
+  otherwise: { write: 'allow' },
+};
+
+/** The turn waits for a person; what its user says meanwhile joins it. */
+async function approveRefund(stage: Stage, alice: User): Promise<void> {
+  const { report, api, accounts, orders } = stage;
+  const { accessToken: token } = await accounts.userTokens('acme', 'admin@acme.example', [groups.administrators]);
+  const placedBefore = orders.placed;
+  const asked = ask(stage, alice, `Send a POST to ${orders.origin}/refunds`);
+  const approval = await firstApproval(api, token);
+  report.say(`\n  waiting for approval: ${approval.tool} ${JSON.stringify(approval.arguments)}`);
+  report.claim('the call waits for a person, and nothing was sent', orders.placed === placedBefore);
+  await alice.steer(approval.sessionId, 'And what time is it?');
+  await api.call(`/api/v1/tenants/acme/sessions/${approval.sessionId}/approvals/${approval.approvalId}`, { method: 'POST', token, body: { decision: 'approve' } });
+  const turn = await asked;
+  report.claim("the administrator's approval let it run, once", turn.outcome === 'completed' && orders.placed === placedBefore + 1, turn.outcome);
+  const joined = turn.entries.some((entry) => entry.type === 'turn.steered');
+  report.claim('the wish joined the running turn, and was answered with it', joined && completedTools(turn).includes('current_time'), turn.answer);
+}
+
+type WaitingApproval = ApprovalRecord & { readonly arguments: unknown };
+
+async function firstApproval(api: ApiClient, token: string): Promise<WaitingApproval> {
+  for (;;) {
+    const { data } = await api.call<{ data: WaitingApproval[] }>('/api/v1/tenants/acme/approvals', { token });
+    if (data[0]) return data[0];
+    await delay(50);
+  }
 }
 
 async function beRefused({ report, api }: Stage, alice: User): Promise<void> {

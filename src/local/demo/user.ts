@@ -40,6 +40,12 @@ export class User {
     return events;
   }
 
+  /** Adds something to what the agent works at. */
+  async steer(sessionId: string, text: string): Promise<void> {
+    const request = { method: 'POST', token: this.token, body: { text, onBusy: 'steer' }, idempotencyKey: randomUUID() } as const;
+    await patiently(() => this.api.call(`/api/v1/tenants/${this.tenantId}/sessions/${sessionId}/messages`, request));
+  }
+
   /**
    * Sends a message and reads the stream until the agent has answered; reconnects with its cursor when the stream breaks.
    * @param onText - hears each piece as it comes.

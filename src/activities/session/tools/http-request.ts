@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DomainError } from '../../../contracts/errors';
+import { isAllowedOrigin } from '../../../domain/egress';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import { defineTool } from './tool';
 
@@ -19,7 +20,7 @@ export const httpRequest = (http: HttpCaller) =>
     effect: ({ method }) => (method === 'GET' ? 'read' : 'write'),
     async run({ method, url, body }, { agent, idempotencyKey, signal }) {
       const { origin } = new URL(url);
-      if (!agent.allowedOrigins.some((allowed) => new URL(allowed).origin === origin))
+      if (!isAllowedOrigin(agent.allowedOrigins, url))
         throw new DomainError('tool/invalid-input', `${origin} is not among the origins this tenant allows.`);
       const answer = await http.call({
         method,

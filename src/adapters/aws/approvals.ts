@@ -1,0 +1,101 @@
+import { GetCommand, paginateQuery, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { ApprovalRecord } from '../../contracts/approval';
+import { tableKeys, tenantResources } from '../../contracts/names';
+import type { Approvals } from '../../ports/approvals';
+import { decodeCursor, encodeCursor } from './cursors';
+import { isAwsError } from './failures';
+import type { TenantAccess } from './tenant-access';
+
+/** A key of `tableKeys.listed`. */
+const listedPattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z#[A-Za-z0-9-]{1,64}$/;
+
+const byId = ({ sessionId, approvalId }: { sessionId: string; approvalId: string }) => ({ pk: tableKeys.approvals(sessionId), sk: approvalId });
+const listed = (list: 'waiting' | 'decided', { requestedAt, approvalId }: ApprovalRecord) => ({ pk: tableKeys.approvalList(list), sk: tableKeys.listed(requestedAt, approvalId) });
+
+/** Approvals in the tenant's table: each by its id, and a copy in one of two lists, moved in one transaction. */
+export function createApprovals({ access }: { access: TenantAccess }): Approvals {
+  const get: Approvals['get'] = async ({ tenantId, sessionId }, approvalId) => {
+    const { Item } = await access
+      .clients(tenantId)
+      .table.send(new GetCommand({ TableName: tenantResources(tenantId).table, Key: byId({ sessionId, approvalId }), ConsistentRead: true }));
+    return Item && ApprovalRecord.parse(Item);
+  };
+
+  /** @returns whether it was written; not when something else was there already. */
+  async function writeUnlessChanged(tenantId: string, TransactItems: NonNullable<ConstructorParameters<typeof TransactWriteCommand>[0]['TransactItems']>): Promise<void> {
+    try {
+      await access.clients(tenantId).table.send(new TransactWriteCommand({ TransactItems }));
+    } catch (error) {
+      if (!isAwsError(error, 'TransactionCanceledException')) throw error;
+    }
+  }
+
+  return {
+    get,
+
+    async open(records) {
+      for (const record of records) {
+        const TableName = tenantResources(record.tenantId).table;
+        await writeUnlessChanged(record.tenantId, [
+          { Put: { TableName, Item: { ...byId(record), ...record }, ConditionExpression: 'attribute_not_exists(pk)' } },
+          { Put: { TableName, Item: { ...listed('waiting', record), ...record } } },
+        ]);
+      }
+    },
+
+    async decide(session, approvalId, { decision, by, expired, at }) {
+      const record = await get(session, approvalId);
+      if (record?.state !== 'waiting') return;
+      const TableName = tenantResources(session.tenantId).table;
+      const decided = { ...record, state: decision, by: [...by], decidedAt: at, ...(expired === true && { expired }) };
+      await writeUnlessChanged(session.tenantId, [
+        {
+          Put: {
+            TableName,
+            Item: { ...byId(record), ...decided },
+            ConditionExpression: '#state = :waiting',
+            ExpressionAttributeNames: { '#state': 'state' },
+            ExpressionAttributeValues: { ':waiting': 'waiting' },
+          },
+        },
+        { Delete: { TableName, Key: listed('waiting', record) } },
+        { Put: { TableName, Item: { ...listed('decided', record), ...decided } } },
+      ]);
+    },
+
+    async ofSession({ tenantId, sessionId }) {
+      const pages = paginateQuery(
+        { client: access.clients(tenantId).table },
+        {
+          TableName: tenantResources(tenantId).table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': tableKeys.approvals(sessionId) },
+          ConsistentRead: true,
+        },
+      );
+      const records: ApprovalRecord[] = [];
+      for await (const { Items } of pages) records.push(...(Items ?? []).map((item) => ApprovalRecord.parse(item)));
+      return records;
+    },
+
+    async list(tenantId, { list, limit, cursor }) {
+      const pk = tableKeys.approvalList(list);
+      const page = await access.clients(tenantId).table.send(
+        new QueryCommand({
+          TableName: tenantResources(tenantId).table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': pk },
+          ScanIndexForward: false,
+          ConsistentRead: true,
+          Limit: limit,
+          // The partition is never the caller's to choose.
+          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, listedPattern), pk } }),
+        }),
+      );
+      return {
+        approvals: (page.Items ?? []).map((item) => ApprovalRecord.parse(item)),
+        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['sk'])) }),
+      };
+    },
+  };
+}

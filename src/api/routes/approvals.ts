@@ -1,0 +1,139 @@
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+import { ApprovalRecord, maxNoteCharacters } from '../../contracts/approval';
+import { codeOf, DomainError } from '../../contracts/errors';
+import { derivedId } from '../../contracts/ids';
+import type { JsonValue } from '../../contracts/model';
+import type { SessionRef } from '../../contracts/session';
+import { TenantId } from '../../contracts/tenant';
+import { rulingOn } from '../../domain/approval-policy';
+import type { AgentConfigs } from '../../ports/agent-configs';
+import type { Approvals } from '../../ports/approvals';
+import type { SessionLog, SessionMessages } from '../../ports/session-store';
+import type { Sessions } from '../../ports/sessions';
+import type { Conversations } from '../conversations';
+import { tenantRoute, type Route } from '../route';
+import { Page, pageOf } from './paging';
+import { SessionPath } from './sessions';
+
+const Approval = ApprovalRecord.extend({
+  /** With which the tool is called. */
+  arguments: z.json(),
+  /** Of an edited one: the approval that takes its place. */
+  replacedBy: z.string().optional(),
+});
+type Approval = z.infer<typeof Approval>;
+
+const ApprovalPath = SessionPath.extend({ approvalId: z.string().min(1).max(64) });
+
+const DecisionBody = z
+  .strictObject({
+    decision: z.enum(['approve', 'deny', 'edit']),
+    /** With which the tool is to be called instead; asked for anew. */
+    arguments: z.json().optional(),
+    note: z.string().trim().min(1).max(maxNoteCharacters).optional(),
+  })
+  .refine(({ decision, arguments: edited }) => (decision === 'edit') === (edited !== undefined), { path: ['arguments'], message: 'to edit needs arguments, nothing else takes any' });
+type DecisionBody = z.infer<typeof DecisionBody>;
+
+/** The part of a toolbox that says whether arguments fit. */
+interface ToolChecks {
+  find(name: string): { problemWith(input: JsonValue): string | undefined; effectOf(input: JsonValue): 'read' | 'idempotent' | 'write' } | undefined;
+}
+
+export interface ApprovalRoutesDeps {
+  readonly conversations: Conversations;
+  readonly approvals: Approvals;
+  readonly log: SessionLog;
+  readonly messages: SessionMessages;
+  readonly sessionWorkflows: Sessions;
+  readonly configs: AgentConfigs;
+  readonly toolbox: ToolChecks;
+}
+
+export const approvalRoutes = (deps: ApprovalRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/approvals',
+    summary: 'List tool calls that wait for approval, or those that were decided, in the sessions of all users; those asked last first',
+    permission: 'approve:tool',
+    params: z.object({ tenantId: TenantId }),
+    query: Page.extend({ state: z.enum(['waiting', 'decided']).default('waiting') }),
+    response: pageOf(Approval),
+    status: 200,
+    async handle({ params: { tenantId }, query: { state, limit, cursor } }) {
+      const { approvals, nextCursor } = await deps.approvals.list(tenantId, { list: state, limit, ...(cursor !== undefined && { cursor }) });
+      return { body: { data: await Promise.all(approvals.map((record) => shown(deps, record))), ...(nextCursor !== undefined && { nextCursor }) } };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/approvals',
+    summary: 'List the approvals of a session, those asked last first',
+    permission: 'read:session',
+    params: SessionPath,
+    response: z.object({ data: z.array(Approval) }),
+    status: 200,
+    async handle({ params, caller }) {
+      await (caller.permissions.has('approve:tool') ? deps.conversations.record(params) : deps.conversations.mustRead(params, caller));
+      const records = (await deps.approvals.ofSession(params)).sort((a, b) => (a.requestedAt < b.requestedAt ? 1 : -1));
+      return { body: { data: await Promise.all(records.map((record) => shown(deps, record))) } };
+    },
+  }),
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/approvals/{approvalId}',
+    summary: 'Approve a tool call, deny it, or change its arguments, for which approval is then asked anew',
+    permission: 'approve:tool',
+    params: ApprovalPath,
+    body: DecisionBody,
+    response: Approval,
+    status: 200,
+    async handle({ params, body, caller }) {
+      await decide(deps, params, { by: caller.userId, body });
+      return { body: await shown(deps, await mustFind(deps, params)) };
+    },
+  }),
+];
+
+type ApprovalRef = SessionRef & { readonly approvalId: string };
+
+/** What is said with a decision is stored first, under an id that the same decision always has. */
+async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: { by: string; body: DecisionBody }): Promise<void> {
+  const { tenantId, sessionId, approvalId } = ref;
+  const record = await mustFind(deps, ref);
+  await checkEdit(deps, record, body);
+  const { decision, ...said } = body;
+  const decisionId = derivedId('decision', tenantId, sessionId, approvalId, by, canonicalize(body) ?? '');
+  await deps.messages.put({ tenantId, sessionId }, { turnId: decisionId, userId: by, text: JSON.stringify(said) });
+  try {
+    await deps.sessionWorkflows.decideApproval({ tenantId, sessionId }, { approvalId, decisionId, by, decision });
+  } catch (error) {
+    if (codeOf(error) !== 'approval/closed') throw error;
+    const { state, expired } = await mustFind(deps, ref);
+    throw new DomainError('approval/closed', state === 'waiting' ? 'The turn that asked for this has ended.' : `It was ${state}${expired ? ', as nobody had decided in time' : ''}.`, { cause: error });
+  }
+}
+
+async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...session }: ApprovalRef): Promise<ApprovalRecord> {
+  const record = await approvals.get(session, approvalId);
+  if (!record) throw new DomainError('approval/not-found', 'There is no such approval in this session.');
+  return record;
+}
+
+/** Edited arguments must fit the tool, and the policy that asked. */
+async function checkEdit({ configs, toolbox }: ApprovalRoutesDeps, { tenantId, tool, policyVersion }: ApprovalRecord, { arguments: edited }: DecisionBody): Promise<void> {
+  if (edited === undefined) return;
+  const problem = toolbox.find(tool)?.problemWith(edited);
+  if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
+  const agent = await configs.version(tenantId, policyVersion);
+  const { decision } = rulingOn(agent.approvals, { tool, input: edited, effect: toolbox.find(tool)?.effectOf(edited) ?? 'write' });
+  if (decision === 'deny') throw new DomainError('tool/denied', `The policy does not allow ${tool} with these arguments.`);
+}
+
+async function shown({ log, approvals }: ApprovalRoutesDeps, record: ApprovalRecord): Promise<Approval> {
+  const [event] = await log.read(record, { after: record.argumentsAt - 1, upTo: record.argumentsAt });
+  const args = event?.type === 'tool.requested' ? event.input : event?.type === 'approval.requested' ? event.arguments : undefined;
+  const next = record.state === 'edited' ? (await approvals.ofSession(record)).find(({ replaces }) => replaces === record.approvalId) : undefined;
+  return { ...record, arguments: args ?? null, ...(next && { replacedBy: next.approvalId }) };
+}

@@ -1,0 +1,130 @@
+import { ApplicationFailure, condition } from '@temporalio/workflow';
+import { codeOf, type ErrorCode } from '../contracts/errors';
+import type { SessionRef } from '../contracts/session';
+import * as domain from '../domain/session';
+import type { SessionInput } from './definitions';
+import type { sessionActivities } from './session-activities';
+
+interface DeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId'> {
+  /** Whose state changes with each decision. */
+  readonly session: { state: domain.SessionState };
+  readonly activities: ReturnType<typeof sessionActivities>;
+}
+
+/** What a refused decision says. */
+const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
+  'approval/closed': 'This approval no longer waits for a decision.',
+  'approval/own-request': 'The policy asks for somebody else than who requested this.',
+  'approval/already-voted': 'You have approved this already: it takes somebody else.',
+};
+
+/**
+ * Where people's decisions arrive. One after the other: what was decided is in the log before the next is looked at. Approvals
+ * that nobody decides expire, and whom the tenant named is told of each.
+ */
+export class ApprovalDesk {
+  private last: Promise<void> = Promise.resolve();
+  private open = 0;
+  private readonly attended = new Set<string>();
+  private readonly ref: SessionRef;
+
+  constructor(private readonly input: DeskInput) {
+    this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
+  }
+
+  /** Whether no decision is on its way into the log. */
+  get isIdle(): boolean {
+    return this.open === 0;
+  }
+
+  /** Watches over approvals that are new, or new to this run. */
+  attend(): void {
+    for (const { approval } of domain.waitingCalls(this.session.state)) {
+      if (this.attended.has(approval.approvalId)) continue;
+      this.attended.add(approval.approvalId);
+      void this.expire(approval.approvalId);
+      if (approval.notify) void this.notify(approval.approvalId);
+    }
+  }
+
+  /** @throws ApplicationFailure with the code of a {@link refusals} when the decision comes to nothing. */
+  refuse(decision: domain.Decision): void {
+    const refusal = domain.isTaken(this.session.state, decision) ? undefined : domain.refusalOf(this.session.state, decision);
+    if (refusal) throw failure(refusal);
+  }
+
+  /** Returns when the decision is in the log; a repeated one changes nothing. */
+  decide(decision: domain.Decision): Promise<void> {
+    return this.inOrder(async () => {
+      this.refuse(decision);
+      const call = domain.waitingCall(this.session.state, decision.approvalId);
+      if (call && !domain.isTaken(this.session.state, decision)) await this.record(call, domain.weigh(call, decision), decision);
+    });
+  }
+
+  private get session(): DeskInput['session'] {
+    return this.input.session;
+  }
+
+  private async record(call: domain.WaitingCall, { votes, verdict }: domain.Weighed, decision?: domain.Decision): Promise<void> {
+    const { approvalId } = call.approval;
+    const { head, next } = await this.input.activities
+      .decideApproval({ ...this.placeOf(call), by: deciders(votes, verdict), ...(verdict && { verdict }), ...(decision && { decision }) })
+      .catch((error: unknown) => {
+        // The turn was stopped a moment earlier: that stands.
+        throw codeOf(error) === 'turn/ended' ? failure('approval/closed') : error;
+      });
+    const { state } = this.session;
+    this.session.state = verdict
+      ? domain.settle(state, { approvalId, verdict, decisionIds: votes.map(({ decisionId }) => decisionId), head, ...(next && { next }) })
+      : domain.recordVote(state, approvalId, votes, head);
+    this.attend();
+  }
+
+  /** While the tenant is suspended nobody can decide, and nothing expires. */
+  private async expire(approvalId: string): Promise<void> {
+    const waiting = () => domain.waitingCall(this.session.state, approvalId)?.approval;
+    const isHeld = () => this.session.state.heldAt !== undefined;
+    for (let approval = waiting(); approval; approval = waiting()) {
+      const leftMs = approval.expiresAtMs - Date.now();
+      if (isHeld()) await condition(() => !isHeld() || !waiting());
+      else if (leftMs > 0) await condition(() => isHeld() || !waiting(), leftMs);
+      else await this.inOrder(() => this.decideForNobody(approvalId)).catch(() => undefined);
+    }
+  }
+
+  private async decideForNobody(approvalId: string): Promise<void> {
+    const call = domain.waitingCall(this.session.state, approvalId);
+    if (call) await this.record(call, { votes: [], verdict: call.approval.onExpiry === 'approve' ? 'approved' : 'denied' });
+  }
+
+  /** Never in the way of the turn; tried until the approval expires, and given up with it. */
+  private async notify(approvalId: string): Promise<void> {
+    const call = domain.waitingCall(this.session.state, approvalId);
+    if (!call) return;
+    try {
+      const { head } = await this.input.activities.notifyApproval(Math.max(1, call.approval.expiresAtMs - Date.now()), this.placeOf(call));
+      this.session.state = domain.recordNotice(this.session.state, approvalId, head);
+    } catch {
+      // The log shows no notice: whoever waited for one finds the approval in the list.
+    }
+  }
+
+  private placeOf({ callId, tool, approval: { approvalId } }: domain.WaitingCall) {
+    const { turnId = '', step = 0, configVersion = 0 } = this.session.state.current ?? {};
+    return { ...this.ref, userId: this.input.userId, turnId, step, callId, tool, approvalId, configVersion, after: this.session.state.head };
+  }
+
+  private inOrder(work: () => Promise<void>): Promise<void> {
+    this.open += 1;
+    const done = this.last.then(work).finally(() => (this.open -= 1));
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** All who approved; of a denial or an edit the one who made it. */
+const deciders = (votes: domain.Weighed['votes'], verdict: domain.Verdict | undefined): string[] =>
+  (verdict === 'approved' ? votes : votes.slice(-1)).map(({ by }) => by);
+
+const failure = (code: domain.DecisionRefusal & ErrorCode): ApplicationFailure => ApplicationFailure.nonRetryable(refusals[code], code);

@@ -1,0 +1,289 @@
+import fc from 'fast-check';
+import type { EventBody } from '../../src/contracts/events';
+import type { OnBusy } from '../../src/contracts/session';
+import * as domain from '../../src/domain/session';
+import { cancelledApproval, openApprovals, openCalls, toModelMessages } from '../../src/domain/transcript';
+
+/**
+ * The pure core with everything around it that can go differently: a log, activities in flight that end when they like, are
+ * stopped, or die with their worker, people who decide, tenants that are suspended, workflows that continue as new.
+ */
+class World {
+  state: domain.SessionState = domain.newSession;
+  readonly log: EventBody[] = [];
+  readonly sent: { readonly turnId: string; readonly onBusy: OnBusy }[] = [];
+  closed = false;
+  private thinking: { readonly turn: domain.CurrentTurn; readonly opening: EventBody[]; isWritten: boolean } | undefined;
+  private readonly using = new Map<string, { readonly turn: domain.CurrentTurn; readonly call: domain.OpenCall; isBegun: boolean }>();
+  private calls = 0;
+  private nowMs = 0;
+
+  /** The workflow's loop, as far as it comes. */
+  proceed(): void {
+    this.nowMs += 10;
+    if (this.closed || this.thinking || (this.using.size > 0 && domain.readyCalls(this.state).every(({ callId }) => this.using.has(callId)))) return;
+    if (this.using.size === 0) this.state = domain.beginTurn(this.state, this.nowMs);
+    const action = domain.nextAction(this.state);
+    if (this.using.size > 0 && action.do !== 'useTools') return;
+    if (action.do === 'wait') {
+      this.state = domain.rest(this.state, this.nowMs);
+      return;
+    }
+    this.state = domain.wake(this.state, this.nowMs);
+    if (action.do === 'think') this.beginThinking();
+    else if (action.do === 'useTools') this.beginTools();
+    else if (action.do === 'endTurn') this.endTurn(action.turn, action.end);
+    else {
+      this.write({ type: 'session.closed' });
+      this.closed = true;
+    }
+  }
+
+  send(onBusy: OnBusy): void {
+    if (this.state.closing || this.state.inbox.length >= domain.maxInbox || (onBusy === 'reject' && domain.isBusy(this.state))) return;
+    const turnId = `t${this.sent.length}`;
+    this.sent.push({ turnId, onBusy });
+    this.state = domain.take(this.state, { turnId, onBusy });
+  }
+
+  cancel(pick: number): void {
+    this.state = domain.cancelTurn(this.state, pick % 3 === 0 ? undefined : this.sent[pick % Math.max(1, this.sent.length)]?.turnId);
+  }
+
+  close(): void {
+    this.state = domain.close(this.state);
+  }
+
+  hold(at: domain.RestPoint): void {
+    this.state = domain.hold(this.state, at, this.nowMs);
+    this.expectWorkCounts();
+  }
+
+  /** What is at work does not rest: its time counts. */
+  private expectWorkCounts(): void {
+    if (this.thinking || this.using.size > 0) expect(this.state.current?.restingSinceMs).toBeUndefined();
+  }
+
+  release(): void {
+    this.state = domain.release(this.state, this.nowMs);
+  }
+
+  announce(): void {
+    const turnIds = domain.unannounced(this.state);
+    if (turnIds.length === 0) return;
+    this.write(...turnIds.map((turnId): EventBody => ({ type: 'turn.queued', turnId })));
+    this.state = domain.announce(this.state, turnIds, 'done');
+  }
+
+  /** What is in memory and in no state would be lost here. */
+  continueAsNew(): void {
+    if (!this.thinking && this.using.size === 0) this.state = JSON.parse(JSON.stringify(this.state)) as domain.SessionState;
+  }
+
+  /** The activity that thinks goes on: its beginning reaches the log, or it ends. */
+  think(how: 'begins' | 'answers' | 'asks' | 'fails' | 'dies', pick: number): void {
+    const thinking = this.thinking;
+    if (!thinking) return;
+    const { turnId, step } = thinking.turn;
+    if (how !== 'dies' && !thinking.isWritten) {
+      this.write(...thinking.opening);
+      thinking.isWritten = true;
+    }
+    if (how === 'begins') return;
+    this.thinking = undefined;
+    const isStopped = this.state.current?.end !== undefined;
+    if (how === 'fails' || how === 'dies') {
+      if (isStopped && how === 'fails') this.write({ type: 'message.completed', turnId, step, text: 'half a', stopReason: 'stopped', partial: true });
+      this.state = domain.requestEnd(this.state, { outcome: 'failed' });
+      return;
+    }
+    this.write({ type: 'message.completed', turnId, step, text: 'words', stopReason: 'end_turn' });
+    const calls = how === 'asks' ? this.ask(thinking.turn, pick) : [];
+    if (how === 'answers') this.write({ type: 'turn.completed', turnId, outcome: 'completed' });
+    this.state = domain.recordThought(this.state, { head: this.log.length, calls, limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, ...(how === 'answers' && { outcome: 'completed' as const }) });
+  }
+
+  /** A tool that runs begins, answers, or dies. */
+  tool(how: 'begins' | 'answers' | 'fails', pick: number): void {
+    const [key, use] = [...this.using][pick % Math.max(1, this.using.size)] ?? [];
+    if (key === undefined || !use) return;
+    const { turnId, step } = use.turn;
+    const call = { turnId, step, callId: use.call.callId, tool: use.call.tool };
+    const isStopped = this.state.current?.end !== undefined;
+    if (!use.isBegun) this.write({ type: 'tool.started', ...call });
+    use.isBegun = true;
+    if (how === 'begins') return;
+    this.using.delete(key);
+    // Cancelled: the turn's end writes its result.
+    if (how === 'fails' && isStopped && !use.call.finishes) return;
+    this.write(how === 'answers' ? { type: 'tool.completed', ...call, output: 1 } : { type: 'tool.failed', ...call, code: 'tool/failed', message: 'no' });
+    this.state = domain.recordResult(this.state, { turnId, callId: use.call.callId, head: this.log.length });
+  }
+
+  /** Somebody decides about one of the approvals there have been; the write may lose against the end of the turn. */
+  decide(decision: 'approve' | 'deny' | 'edit' | 'expire', pick: number): void {
+    const asked = this.log.filter((event) => event.type === 'approval.requested');
+    const request = asked[pick % Math.max(1, asked.length)];
+    if (!request) return;
+    const { approvalId, turnId, step, callId, tool } = request;
+    const by = `person-${pick % 3}`;
+    const vote: domain.Decision = { approvalId, decisionId: `${approvalId}/${by}/${decision}`, by, decision: decision === 'expire' ? 'deny' : decision };
+    const waiting = domain.waitingCall(this.state, approvalId);
+    if (!waiting || domain.isTaken(this.state, vote) || (decision !== 'expire' && domain.refusalOf(this.state, vote))) return;
+    const { votes, verdict } = decision === 'expire' ? { votes: [], verdict: 'denied' as const } : domain.weigh(waiting, vote);
+    const of = { turnId, step, callId, tool };
+    if (!verdict) {
+      this.write({ type: 'approval.voted', ...of, approvalId, by, decision: 'approve' });
+      this.state = domain.recordVote(this.state, approvalId, votes, this.log.length);
+      return;
+    }
+    this.write({ type: 'approval.decided', ...of, approvalId, decision: verdict, by: votes.map((one) => one.by) });
+    if (verdict === 'denied') this.write({ type: 'tool.failed', ...of, code: 'tool/denied', message: 'no' });
+    const next = verdict === 'edited' ? this.request(of, `${approvalId}+`, [by]) : undefined;
+    this.state = domain.settle(this.state, { approvalId, verdict, decisionIds: votes.map(({ decisionId }) => decisionId), head: this.log.length, ...(next && { next: { inputAt: this.log.length, approval: next } }) });
+  }
+
+  get isQuiet(): boolean {
+    return !this.thinking && this.using.size === 0 && (this.closed || (!domain.isBusy(this.state) && !this.state.closing));
+  }
+
+  /** A step's beginning and the answer cannot be written behind the turn's end: its batch fences them off. */
+  private write(...events: EventBody[]): void {
+    for (const event of events) {
+      if ('turnId' in event && this.log.some((other) => other.type === 'turn.completed' && other.turnId === event.turnId)) throw new Error(`${event.type} behind the end of ${event.turnId}`);
+      this.log.push(event);
+    }
+    this.state = domain.advance(this.state, this.log.length);
+  }
+
+  private beginThinking(): void {
+    this.state = domain.takeSteering(this.state);
+    const { current: turn } = this.state;
+    if (!turn) throw new Error('thinks of nothing');
+    const { turnId, step, announced, steering = [] } = turn;
+    const opening: EventBody[] = [
+      ...(step === 1 && !announced ? [{ type: 'turn.queued', turnId } as const] : []),
+      ...(step === 1 ? [{ type: 'turn.started', turnId, text: turnId } as const] : []),
+      ...steering.map((messageId): EventBody => ({ type: 'turn.steered', turnId, step, messageId, text: messageId })),
+      { type: 'step.started', turnId, step },
+    ];
+    this.thinking = { turn, opening, isWritten: false };
+  }
+
+  private beginTools(): void {
+    const { current: turn } = this.state;
+    for (const call of domain.readyCalls(this.state)) if (turn && !this.using.has(call.callId)) this.using.set(call.callId, { turn, call, isBegun: false });
+  }
+
+  private ask({ turnId, step }: domain.CurrentTurn, pick: number): domain.OpenCall[] {
+    const places = Array.from({ length: 1 + (pick % 3) }, () => ({ turnId, step, callId: `c${(this.calls += 1)}`, tool: 'x' }));
+    for (const place of places) this.write({ type: 'tool.requested', ...place, input: {} });
+    return places.map((place, index): domain.OpenCall => {
+      const base = { callId: place.callId, tool: 'x', requestedAt: this.log.length, timeoutMs: 1, maxAttempts: 1, ...((pick + index) % 2 === 0 && { finishes: true as const }) };
+      return (pick >> index) % 2 === 0 ? base : { ...base, approval: this.request(place, `a-${place.callId}`, pick % 5 === 0 ? ['person-0'] : []) };
+    });
+  }
+
+  private request(of: { turnId: string; step: number; callId: string; tool: string }, approvalId: string, barred: string[]): domain.PendingApproval {
+    const quorum = 1 + (this.log.length % 2);
+    this.write({ type: 'approval.requested', ...of, approvalId, argumentsHash: '', policyVersion: 1, quorum, barred, expiresAt: '', onExpiry: 'deny' });
+    return { approvalId, quorum, barred, expiresAtMs: this.nowMs + 1_000, onExpiry: 'deny', votes: [] };
+  }
+
+  /** As the activity does it: what the log lacks, and then the end. */
+  private endTurn({ turnId, announced, steering = [] }: domain.CurrentTurn, end: domain.TurnEnd): void {
+    const ofTurn = this.log.map((event, index) => ({ seq: index + 1, at: '', ...event })).filter((event) => 'turnId' in event && event.turnId === turnId);
+    const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
+    if (!announced && !ofTurn.some(({ type }) => type === 'turn.queued')) this.write({ type: 'turn.queued', turnId });
+    this.write(...openApprovals(ofTurn).map(cancelledApproval));
+    this.write(...openCalls(ofTurn).map(({ step, callId, tool }): EventBody => ({ type: 'tool.failed', turnId, step, callId, tool, code: 'turn/ended', message: 'no' })));
+    this.write({ type: 'turn.completed', turnId, ...end });
+    this.state = domain.finishTurn(this.state, this.log.length, unseen);
+  }
+}
+
+const pick = fc.nat(1_000);
+type Step = (world: World) => void;
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom<OnBusy>('enqueue', 'steer', 'interrupt', 'reject').map((onBusy): Step => (world) => world.send(onBusy)) },
+  { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies'), pick).map(([how, n]): Step => (world) => world.think(how as 'begins', n)) },
+  { weight: 6, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'fails'), pick).map(([how, n]): Step => (world) => world.tool(how as 'begins', n)) },
+  { weight: 6, arbitrary: fc.tuple(fc.constantFrom('approve', 'approve', 'deny', 'edit', 'expire'), pick).map(([how, n]): Step => (world) => world.decide(how as 'deny', n)) },
+  { weight: 1, arbitrary: pick.map((n): Step => (world) => world.cancel(n)) },
+  { weight: 1, arbitrary: fc.constantFrom<domain.RestPoint>('turn', 'step').map((at): Step => (world) => world.hold(at)) },
+  { weight: 2, arbitrary: fc.constant<Step>((world) => world.release()) },
+  { weight: 2, arbitrary: fc.constant<Step>((world) => world.announce()) },
+  { weight: 2, arbitrary: fc.constant<Step>((world) => world.continueAsNew()) },
+);
+
+/** Everything that is under way comes to its end. */
+function settleAll(world: World): void {
+  world.release();
+  for (let left = 3_000; !world.isQuiet && left > 0; left -= 1) {
+    world.announce();
+    world.proceed();
+    world.think('answers', left);
+    world.tool('answers', left);
+    world.decide('approve', left);
+    if (left % 5 === 0) world.decide('expire', left / 5);
+  }
+  expect(world.isQuiet).toBe(true);
+}
+
+function expectInvariants({ log, sent, state, closed }: World): void {
+  const of = <Type extends EventBody['type']>(type: Type) => log.filter((event): event is Extract<EventBody, { type: Type }> => event.type === type);
+  const ended = of('turn.completed').map(({ turnId }) => turnId);
+  const joined = of('turn.steered').map(({ messageId }) => messageId);
+  // Each message has a turn with one end, or joined another one, once; and no other turn is in the log.
+  expect([...ended, ...joined].sort()).toEqual(sent.map(({ turnId }) => turnId).sort());
+  expect(new Set(of('turn.started').map(({ turnId }) => turnId)).size).toBe(of('turn.started').length);
+  expect(new Set(of('turn.queued').map(({ turnId }) => turnId)).size).toBe(of('turn.queued').length);
+  // Each request has one result; each approval one decision, before its call begins.
+  const calls = (events: readonly { callId: string }[]) => events.map(({ callId }) => callId).sort();
+  expect(calls([...of('tool.completed'), ...of('tool.failed')])).toEqual(calls(of('tool.requested')));
+  expect(of('approval.decided').map(({ approvalId }) => approvalId).sort()).toEqual(of('approval.requested').map(({ approvalId }) => approvalId).sort());
+  for (const started of of('tool.started')) {
+    const asked = log.filter((event) => event.type === 'approval.requested' && event.callId === started.callId);
+    const approved = log.findIndex((event) => event.type === 'approval.decided' && event.callId === started.callId && event.decision === 'approved');
+    if (asked.length > 0) expect([approved >= 0, approved < log.indexOf(started)]).toEqual([true, true]);
+  }
+  // Messages that neither steered nor interrupted are answered in the order they came; so are those that interrupted.
+  for (const kind of ['enqueue', 'interrupt'] as const) {
+    const inOrder = sent.filter(({ onBusy }) => onBusy === kind).map(({ turnId }) => turnId);
+    expect(ended.filter((turnId) => inOrder.includes(turnId))).toEqual(inOrder);
+  }
+  expect(problemOf(log)).toBeUndefined();
+  expect(state.turnCount).toBe(ended.length);
+  expect(log.at(-1)?.type === 'session.closed').toBe(closed);
+}
+
+/** Converse's rules: roles alternate, and each message's tool requests have their results, and no others, in the next. */
+function problemOf(log: readonly EventBody[]): string | undefined {
+  const messages = toModelMessages(log);
+  for (const [index, { role, content }] of messages.entries()) {
+    if (role !== (index % 2 === 0 ? 'user' : 'assistant')) return `message ${index} is of the ${role}`;
+    const wanted = content.flatMap((block) => ('toolUse' in block ? [block.toolUse.callId] : [])).sort();
+    const next = messages[index + 1]?.content ?? [];
+    const given = next.flatMap((block) => ('toolResult' in block ? [block.toolResult.callId] : [])).sort();
+    if (role === 'assistant' && wanted.join() !== given.join()) return `wanted ${wanted.join()}, given ${given.join()}`;
+    const kinds = content.map((block) => 'toolResult' in block);
+    if (kinds.lastIndexOf(true) > kinds.indexOf(false) && kinds.includes(false) && role === 'user') return 'a result behind words';
+  }
+  return undefined;
+}
+
+it('loses nothing, does nothing twice, and stays legal and in order, under any interleaving', () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { minLength: 40, maxLength: 150, size: 'max' }), fc.boolean(), (steps, closes) => {
+      const world = new World();
+      for (const step of steps) {
+        step(world);
+        world.proceed();
+      }
+      if (closes) world.close();
+      settleAll(world);
+      expectInvariants(world);
+    }),
+    { numRuns: 500 },
+  );
+});
