@@ -305,6 +305,8 @@ export const apiKeyText = { prefix: 'tenure_key_', idLength: 16, pattern: /^tenu
 /** Whom an API key acts as, where a user stands otherwise: sessions, usage, memory. Cognito's ids never begin like this. */
 export const apiKeyUser = (keyId: string): string => `key-${keyId}`;
 
+export const isApiKeyUser = (userId: string): boolean => userId.startsWith(apiKeyUser(''));
+
 /** Keys of the tenant's table `tenant-{id}-data`. Sequence numbers are padded so that they sort. */
 export const tableKeys = {
   session: (sessionId: string) => `SESSION#${sessionId}`,

@@ -4,6 +4,7 @@ import { ApprovalRecord, maxNoteCharacters } from '../../contracts/approval';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { derivedId } from '../../contracts/ids';
 import type { JsonValue } from '../../contracts/model';
+import { isApiKeyUser } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import { rulingOn } from '../../domain/approval-policy';
@@ -102,6 +103,7 @@ type ApprovalRef = SessionRef & { readonly approvalId: string };
 async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: { by: string; body: DecisionBody }): Promise<void> {
   const { tenantId, sessionId, approvalId } = ref;
   const record = await mustFind(deps, ref);
+  mustBePerson(record, { by, decision: body.decision });
   await checkEdit(deps, record, body);
   const { decision, ...said } = body;
   const decisionId = derivedId('decision', tenantId, sessionId, approvalId, by, canonicalize(body) ?? '');
@@ -113,6 +115,11 @@ async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: 
     const { state, expired } = await mustFind(deps, ref);
     throw new DomainError('approval/closed', state === 'waiting' ? 'The turn that asked for this has ended.' : `It was ${state}${expired ? ', as nobody had decided in time' : ''}.`, { cause: error });
   }
+}
+
+/** Whoever made an API key may be the requester, or have voted: where people count, keys do not. */
+function mustBePerson({ notRequester, quorum }: ApprovalRecord, { by, decision }: { by: string; decision: DecisionBody['decision'] }): void {
+  if (decision !== 'deny' && (notRequester || quorum > 1) && isApiKeyUser(by)) throw new DomainError('auth/forbidden', 'The policy asks for people here: an API key cannot approve this.');
 }
 
 async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...session }: ApprovalRef): Promise<ApprovalRecord> {
