@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { z } from 'zod';
-import { DomainError } from '../../contracts/errors';
+import { DomainError, errors } from '../../contracts/errors';
 import type { EventBody, SessionEvent } from '../../contracts/events';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
@@ -115,12 +115,20 @@ function nextOf(events: readonly SessionEvent[], agent: AgentConfig): Pick<Decid
   return asked ? { next: { inputAt: asked.seq, approval: pendingFrom(asked, agent) } } : {};
 }
 
+/** An address that may not be called will not be allowed by trying again. */
+function orFailure(error: unknown): { failure: string } {
+  if (error instanceof DomainError && !errors[error.code].retryable) return { failure: error.message };
+  throw error;
+}
+
 /** @returns the status it was taken with, or why it was given up. @throws DomainError, retryable, when it may succeed later. */
 async function deliver({ webhooks }: SessionStepDeps, agent: AgentConfig, id: string, payload: object): Promise<{ status: number } | { failure: string }> {
   const { url = '', secret } = agent.approvalWebhook ?? {};
   if (secret === undefined) return { failure: 'The webhook has no secret.' };
   if (!isAllowedOrigin(agent.allowedOrigins, url)) return { failure: `${new URL(url).origin} is not among the origins this tenant allows.` };
-  const { status } = await webhooks.deliver({ url, secret, id, payload, signal: cancellationSignal() });
+  const delivered = await webhooks.deliver({ url, secret, id, payload, signal: cancellationSignal() }).catch(orFailure);
+  if ('failure' in delivered) return delivered;
+  const { status } = delivered;
   if (status >= 200 && status < 300) return { status };
   if (status >= 500 || status === 408 || status === 429) throw new DomainError('tool/failed', `The webhook answered ${status}.`);
   return { failure: `The webhook answered ${status}.` };
