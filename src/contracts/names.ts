@@ -212,7 +212,7 @@ export const tenantTag = 'TenantId';
  * What credentials of a tenant's role are for: the session's name and its tag say so in every log of AWS, and its policy allows no
  * more. cloudformation/tenant-infrastructure.yaml lists the same.
  */
-export const accessPurposes = ['session-read', 'session-step', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase'] as const;
+export const accessPurposes = ['session-read', 'session-step', 'approvals', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase'] as const;
 export type AccessPurpose = (typeof accessPurposes)[number];
 
 /** Of a session of the tenant's role, as CloudTrail shows it: `tenure-acme@session-step`. */

@@ -16,7 +16,7 @@ const listed = (list: 'waiting' | 'decided', { requestedAt, approvalId }: Approv
 export function createApprovals({ access }: { access: TenantAccess }): Approvals {
   const get: Approvals['get'] = async ({ tenantId, sessionId }, approvalId) => {
     const { Item } = await access
-      .clients(tenantId)
+      .clients(tenantId, 'approvals')
       .table.send(new GetCommand({ TableName: tenantResources(tenantId).table, Key: byId({ sessionId, approvalId }), ConsistentRead: true }));
     return Item && ApprovalRecord.parse(Item);
   };
@@ -24,7 +24,7 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
   /** @returns whether it was written; not when something else was there already. */
   async function writeUnlessChanged(tenantId: string, TransactItems: NonNullable<ConstructorParameters<typeof TransactWriteCommand>[0]['TransactItems']>): Promise<void> {
     try {
-      await access.clients(tenantId).table.send(new TransactWriteCommand({ TransactItems }));
+      await access.clients(tenantId, 'approvals').table.send(new TransactWriteCommand({ TransactItems }));
     } catch (error) {
       if (!isAwsError(error, 'TransactionCanceledException')) throw error;
     }
@@ -65,7 +65,7 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
 
     async ofSession({ tenantId, sessionId }) {
       const pages = paginateQuery(
-        { client: access.clients(tenantId).table },
+        { client: access.clients(tenantId, 'approvals').table },
         {
           TableName: tenantResources(tenantId).table,
           KeyConditionExpression: 'pk = :pk',
@@ -80,7 +80,7 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
 
     async list(tenantId, { list, limit, cursor }) {
       const pk = tableKeys.approvalList(list);
-      const page = await access.clients(tenantId).table.send(
+      const page = await access.clients(tenantId, 'approvals').table.send(
         new QueryCommand({
           TableName: tenantResources(tenantId).table,
           KeyConditionExpression: 'pk = :pk',

@@ -35,6 +35,7 @@ const reading = ['GetItem', 'Query'];
 const needs: Readonly<Record<AccessPurpose, Needs>> = {
   'session-read': { table: reading, batchObjects: ['GetObject'] },
   'session-step': { table: [...reading, 'PutItem', 'UpdateItem', 'ConditionCheckItem'], batchObjects: ['GetObject', 'PutObject'] },
+  approvals: { table: [...reading, 'PutItem', 'DeleteItem', 'ConditionCheckItem'] },
   encryption: { key: ['GenerateDataKey', 'Decrypt'] },
   memory: { memory: ['BatchCreateMemoryRecords', 'ListMemoryRecords', 'RetrieveMemoryRecords'] },
   'config-read': { parameters: ['GetParameter'] },
