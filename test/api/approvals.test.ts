@@ -9,7 +9,7 @@ import { argumentsHash } from '../../src/contracts/arguments-hash';
 import type { SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
-import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
+import type { AgentConfig, ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
 import { type Account, newTenant, signUp } from './accounts';
 import { isTurnEnd, readEvents, readUntil } from './events';

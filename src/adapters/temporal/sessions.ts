@@ -7,7 +7,7 @@ import { DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -21,24 +21,12 @@ export function createSessions(client: Client): Sessions {
 
   return {
     async submit({ tenantId, sessionId }, { turnId, userId, onBusy }) {
-      const start = () =>
-        new WithStartWorkflowOperation(sessionWorkflow, {
-          workflowId: workflowIds.session(tenantId, sessionId),
-          taskQueue: taskQueues.sessions,
-          args: [{ tenantId, sessionId, userId }],
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
-          staticSummary: `Conversation of ${tenantId}`,
-          staticDetails: `Session \`${sessionId}\` of tenant **${tenantId}**. One turn per message; texts are in the tenant's own table.`,
-          priority: { fairnessKey: tenantId },
-        });
       const taken = await unlessMissing(() =>
         calling(() =>
           client.workflow.executeUpdateWithStart(submitMessage, {
             updateId: turnId,
             args: [{ turnId, userId, onBusy }],
-            startWorkflowOperation: start(),
+            startWorkflowOperation: startOf({ tenantId, sessionId, userId }),
           }),
         ),
       ).catch(orWhenAlreadyStarted);
@@ -108,6 +96,19 @@ export function createSessions(client: Client): Sessions {
     },
   };
 }
+
+const startOf = (input: SessionInput) =>
+  new WithStartWorkflowOperation(sessionWorkflow, {
+    workflowId: workflowIds.session(input.tenantId, input.sessionId),
+    taskQueue: taskQueues.sessions,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    typedSearchAttributes: [{ key: tenantAttribute, value: input.tenantId }],
+    staticSummary: `Conversation of ${input.tenantId}`,
+    staticDetails: `Session \`${input.sessionId}\` of tenant **${input.tenantId}**. One turn per message; texts are in the tenant's own table.`,
+    priority: { fairnessKey: input.tenantId },
+  });
 
 /** The workflow has ended, and its id is not used again. */
 function orWhenAlreadyStarted(error: unknown): undefined {
