@@ -111,3 +111,13 @@ export const ApprovalRecord = z.object({
 export type ApprovalRecord = z.infer<typeof ApprovalRecord>;
 
 export const maxNoteCharacters = 2_000;
+
+/** A person's decision. What they said of it is stored under its id. */
+export interface Decision {
+  readonly approvalId: string;
+  /** The same for the same decision of the same person, however often it is sent. */
+  readonly decisionId: string;
+  /** Who decides, as the token says. */
+  readonly by: string;
+  readonly decision: 'approve' | 'deny' | 'edit';
+}

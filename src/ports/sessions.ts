@@ -1,5 +1,5 @@
+import type { Decision } from '../contracts/approval';
 import type { OnBusy, SessionRef } from '../contracts/session';
-import type { Decision } from '../domain/session';
 
 export interface SessionStatus {
   /** `waiting`: for people, who are to approve tool calls. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */

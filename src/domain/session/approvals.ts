@@ -1,18 +1,11 @@
+import type { Decision } from '../../contracts/approval';
 import { omit } from '../omit';
 import { advance, type CurrentTurn, type OpenCall, type PendingApproval, type SessionState } from './state';
 
 /** Approvals whose end is remembered, so that a decision sent again is recognised. */
 const maxSettled = 64;
 
-/** A person's decision. What they said of it is stored under its id. */
-export interface Decision {
-  readonly approvalId: string;
-  /** The same for the same decision of the same person, however often it is sent. */
-  readonly decisionId: string;
-  /** Who decides, as the token says. */
-  readonly by: string;
-  readonly decision: 'approve' | 'deny' | 'edit';
-}
+export type { Decision };
 
 export type DecisionRefusal = 'approval/closed' | 'approval/own-request' | 'approval/already-voted';
 
