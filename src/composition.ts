@@ -3,6 +3,7 @@ import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
+import { createAuditLog } from './adapters/aws/audit-log';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
 import { createBackupStore } from './adapters/aws/backup/store';
@@ -42,7 +43,7 @@ import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
 import { vacatingPlaces } from './adapters/turn-places';
-import { createTenantInventory, registryFinder } from './adapters/tenant-inventory';
+import { auditFinder, createTenantInventory, registryFinder } from './adapters/tenant-inventory';
 import { createTaskQueues } from './adapters/temporal/task-queues';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
@@ -73,12 +74,14 @@ export function createAdapters(config: Config, logger: Logger) {
   const places = createPlaces(valkey);
   const data = createTenantData({ aws, registry });
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
+  const audit = createAuditLog(aws);
   const work = createTenantWork(temporal.client);
   const http = createHttpCaller({ privateAddresses: config.egressPrivateAddresses });
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
 
   return {
     registry,
+    audit,
     directory,
     stacks: createTenantStacks({ cloudFormation: aws.cloudFormation, alarmTopicArn: config.tenantParts.alarmTopicArn }),
     memories: createTenantMemories(aws),
@@ -87,7 +90,7 @@ export function createAdapters(config: Config, logger: Logger) {
     users,
     data,
     traces,
-    inventory: createTenantInventory([registryFinder(registry), ...createAwsFinders(aws), accessFinder(aws), work, traces]),
+    inventory: createTenantInventory([registryFinder(registry), auditFinder(audit), ...createAwsFinders(aws), accessFinder(aws), work, traces]),
     work,
     certificates: createCertificates(aws),
     backups: createBackups(backup),

@@ -40,6 +40,7 @@ const Settings = z.object({
   PUBLIC_REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(600).describe('requests without a token, of one address'),
   REFUSED_CREDENTIALS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(60).describe('tokens and keys of one address that may be refused before the refusal becomes a 429; of one tenant, ten times as many'),
   ACCESS_CACHE_MS: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('age at which a request hears anew who was signed out, disabled or given another role, and which API keys were revoked'),
+  AUDIT_INTERVAL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often the API writes down what it counted of denied requests'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
   TIERS: z
@@ -126,6 +127,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
       failuresPerMinute: value.REFUSED_CREDENTIALS_PER_MINUTE,
       publicRate: { requestsPerMinute: value.PUBLIC_REQUESTS_PER_MINUTE, burst: Math.ceil(value.PUBLIC_REQUESTS_PER_MINUTE / 5) },
       streamCheckMs,
+      auditIntervalMs: value.AUDIT_INTERVAL_MS,
     },
     worker: {
       reconcileMs: value.RECONCILE_MS,

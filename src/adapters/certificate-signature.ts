@@ -1,33 +1,8 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
-import { calculateJwkThumbprint, flattenedVerify, importJWK } from 'jose';
-import { type DeletionCertificate, type PublicKey, SignedCertificate } from '../contracts/certificate';
+import { type PublicKey, SignedCertificate } from '../contracts/certificate';
+import { checkSignature, publicKeyOf } from './statement-signature';
 
-const algorithm = 'PS256';
-/** Media type of what is signed, so that a signature for one purpose is none for another. */
-const type = 'tenure-deletion-certificate+jws';
-
-/** The certificate as bytes that are the same whoever writes them (RFC 8785). */
-const canonical = (certificate: unknown): string => {
-  const text = canonicalize(certificate);
-  if (text === undefined) throw new TypeError('This cannot be written as JSON.');
-  return text;
-};
-
-const base64url = (text: string): string => Buffer.from(text).toString('base64url');
-
-/** What is to be signed, and what stands beside the signature. */
-export function signingInputOf(certificate: DeletionCertificate, { kid }: PublicKey): { protectedHeader: string; digest: Buffer } {
-  const protectedHeader = base64url(canonical({ alg: algorithm, kid, typ: type }));
-  const digest = createHash('sha256').update(`${protectedHeader}.${base64url(canonical(certificate))}`).digest();
-  return { protectedHeader, digest };
-}
-
-/** An RSA key as it is published. */
-export async function publicKeyOf({ n, e }: { n?: string; e?: string }): Promise<PublicKey> {
-  if (n === undefined || e === undefined) throw new TypeError('Not an RSA key.');
-  return { kty: 'RSA', n, e, alg: algorithm, use: 'sig', kid: await calculateJwkThumbprint({ kty: 'RSA', n, e }) };
-}
+/** Media type of a certificate that is signed. */
+export const certificateType = 'tenure-deletion-certificate+jws';
 
 export type Verification = { readonly isValid: true; readonly signed: SignedCertificate } | { readonly isValid: false; readonly reason: string };
 
@@ -43,14 +18,14 @@ export async function verifyCertificate(document: unknown, trusted?: PublicKey):
   const { signature, key } = parsed.data;
   if ((await publicKeyOf(key)).kid !== key.kid) return invalid('Its key does not have the name it claims.');
   if (trusted && (await publicKeyOf(trusted)).kid !== key.kid) return invalid('It was signed with another key than the one you trust.');
-  const payload = base64url(canonical((document as { certificate: unknown }).certificate));
-  try {
-    const { protectedHeader } = await flattenedVerify({ ...signature, payload }, await importJWK(key, algorithm), { algorithms: [algorithm] });
-    if (protectedHeader?.kid !== key.kid || protectedHeader.typ !== type) return invalid('The signature was made for something else.');
-  } catch {
-    return invalid('The signature does not fit: the certificate was changed, or signed by somebody else.');
+  switch (await checkSignature((document as { certificate: unknown }).certificate, signature, key, certificateType)) {
+    case 'unfit':
+      return invalid('The signature was made for something else.');
+    case 'invalid':
+      return invalid('The signature does not fit: the certificate was changed, or signed by somebody else.');
+    case 'valid':
+      return { isValid: true, signed: parsed.data };
   }
-  return { isValid: true, signed: parsed.data };
 }
 
 const invalid = (reason: string): Verification => ({ isValid: false, reason });

@@ -1,5 +1,6 @@
 import type { InventoryReport, OwnedResource } from '../contracts/inventory';
 import type { ResourceFinder, TenantInventory } from '../ports/tenant-inventory';
+import type { AuditLog } from '../ports/audit';
 import type { TenantRegistry } from '../ports/tenant-registry';
 
 /** What the finders of all services know, as one list. */
@@ -51,4 +52,14 @@ export const registryFinder = (registry: TenantRegistry): ResourceFinder => ({
     }
     return ids;
   },
+});
+
+/** What is told of a tenant in the audit log outlives it: nobody is found by it alone. */
+export const auditFinder = (audit: AuditLog): ResourceFinder => ({
+  checks: [{ service: 'audit', type: 'entries', call: 'DynamoDB Query on tenure-audit' }],
+  async find(tenantId) {
+    const { seq } = await audit.head(tenantId);
+    return seq === 0 ? [] : [{ service: 'audit', type: 'entries', name: tenantId, state: String(seq) }];
+  },
+  tenantIds: () => Promise.resolve([]),
 });

@@ -10,6 +10,7 @@ import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { approvalRoutes, type ApprovalRoutesDeps } from './routes/approvals';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
+import { auditRoutes, type AuditRoutesDeps } from './routes/audit';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
 import { apiKeyRoutes, type ApiKeyRoutesDeps } from './routes/api-keys';
@@ -38,6 +39,7 @@ export type AppDeps = MountDeps &
   BackupRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   WithoutConversations<ApprovalRoutesDeps> &
+  AuditRoutesDeps &
   CertificateRoutesDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
@@ -58,6 +60,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...tenantRoutes(deps),
     ...tenantChangeRoutes(deps),
     ...certificateRoutes(deps),
+    ...auditRoutes(deps),
     ...backupRoutes(deps),
     ...operationRoutes(deps),
     ...maintenanceRoutes(deps),

@@ -46,7 +46,8 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
    */
   async function mustOwn(session: SessionRef, caller: Caller): Promise<void> {
     if (owners.get(keyOf(session)) === caller.userId) return;
-    if ((await readOwner(session)) !== caller.userId) throw notFound();
+    const owner = await readOwner(session);
+    if (owner !== caller.userId) throw notFound(owner);
   }
 
   /** Opens a session, or finds the caller's own under this id. */
@@ -112,4 +113,5 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
   };
 }
 
-const notFound = () => new DomainError('session/not-found', 'There is no such session.');
+/** @param owner - another user, whose session it is. */
+const notFound = (owner?: string) => new DomainError('session/not-found', 'There is no such session.', { isDenial: owner !== undefined });

@@ -6,6 +6,7 @@ import { loadConfig } from '../config';
 import { createLogger } from '../logging';
 import { version } from '../../package.json';
 import { createApp } from './app';
+import { AuditTrail } from './audit-trail';
 import { TrafficReporter } from './traffic-reporter';
 
 /** Open requests get this long to finish; the process has ended a second later. */
@@ -18,25 +19,28 @@ async function main(): Promise<void> {
   const adapters = createAdapters(config, logger);
   const stopping = new AbortController();
   const traffic = new TrafficReporter({ metrics: adapters.metrics, intervalMs: config.api.metricsIntervalMs, logger });
+  const trail = new AuditTrail({ audit: adapters.audit, registry: adapters.registry, intervalMs: config.api.auditIntervalMs, logger });
   const app = createApp({
     ...adapters,
     logger,
     version,
     stopping: stopping.signal,
     traffic,
+    trail,
     toolNames: adapters.toolbox.names,
     ...config.api,
   });
   const server = createServer(app).listen(config.api.port, config.api.host);
   await once(server, 'listening');
   traffic.start();
+  trail.start();
   logger.info({ port: (server.address() as AddressInfo).port }, 'listening');
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   logger.info('stopping: no new requests, open streams end, readers come back with their cursor');
   stopping.abort();
   await drained(server);
-  await traffic.stop();
+  await Promise.all([traffic.stop(), trail.stop()]);
   await adapters.close();
   logger.info('stopped');
 }

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import { rateBuckets } from '../contracts/names';
@@ -6,6 +8,8 @@ import type { RequestRate, ServedTenant } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
 import { addressOf } from './address';
+import type { AuditTrail } from './audit-trail';
+import { AuditedAct } from './audited-act';
 import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
 import { type FailureDeps, refusalAfter } from './failed-authentications';
@@ -18,6 +22,7 @@ import type { Caller, Reply, Route } from './route';
 import { sendEvents } from './server-sent-events';
 
 export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, CrossOriginDeps {
+  readonly trail: AuditTrail;
   readonly limiter: RequestLimiter;
   readonly tiers: Tiers;
   readonly maxBodyBytes: number;
@@ -27,31 +32,37 @@ export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, C
   readonly streamCheckMs: number;
 }
 
-/** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → handle → check the reply. */
+/** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → record → handle → check the reply. */
 export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const parse = createRequestParser(deps);
   allowTemporalUi(app, routes.filter(({ access }) => access !== 'public' && access.fromTemporalUi === true).map(expressPath), deps);
   for (const route of routes)
     app[route.method](expressPath(route), async (request, response) => {
       const context = contextOf(response);
-      const { again, ...admitted } = await admit(route, request, response, deps);
-      const parsed = await parse(route, request, response, admitted.tenant);
-      const wantsEvents = route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
-      const place = wantsEvents ? await streamPlace(deps, admitted, context) : undefined;
+      const act = new AuditedAct(route, request, context, deps.trail);
+      const held: { place?: { leave(): Promise<void> } | undefined } = {};
       try {
-        const reply = await route.handle({
-          ...admitted,
-          ...parsed,
-          address: addressOf(request),
-          header: (name) => request.get(name),
-          wantsEvents,
-          wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
-          signal: context.signal,
-          logger: context.logger,
+        const { reply, again } = await act.recorded(async () => {
+          const { again, ...admitted } = await admit(route, request, response, deps);
+          const parsed = await parse(route, request, response, admitted.tenant);
+          const wantsEvents = route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+          held.place = wantsEvents ? await streamPlace(deps, admitted, context) : undefined;
+          await act.begin(parsed);
+          const reply = await route.handle({
+            ...admitted,
+            ...parsed,
+            address: addressOf(request),
+            header: (name) => request.get(name),
+            wantsEvents,
+            wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
+            signal: context.signal,
+            logger: context.logger,
+          });
+          return { reply, again };
         });
         await answer(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
       } finally {
-        await place?.leave();
+        await held.place?.leave();
       }
     });
   refuseOtherMethods(app, routes);
@@ -79,6 +90,7 @@ async function admit(route: Route, request: Request, response: Response, deps: M
   const { who, again } = await identify(route.access, request, named, deps).catch(async (error: unknown) => {
     throw await refusalAfter(error, deps, request, named);
   });
+  contextOf(response).actor = { kind: who.isUser ? 'user' : 'operator', id: who.caller.userId };
   await limitCaller(route.access, who, response, deps);
   authorize(who.caller, permission);
   return { caller: who.caller, ...(who.tenant && { tenant: who.tenant }), again: async () => authorize((await again()).caller, permission) };
@@ -135,9 +147,20 @@ async function answer(route: Route, reply: Reply<unknown>, response: Response, c
   if ('headers' in reply) response.set(reply.headers);
   if (route.hasPage) response.vary('Accept');
   if ('events' in reply) await sendEvents(response, reply.events, context);
+  else if ('lines' in reply) await sendLines(response, reply.lines);
   else if ('page' in reply) sendPage(response.status(reply.status ?? route.status), reply.page);
   else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
   else response.status(reply.status).end();
+}
+
+/** As fast as the reader takes them. Broken off when something goes wrong on the way: the last line is not there then. */
+async function sendLines(response: Response, lines: AsyncIterable<object>): Promise<void> {
+  response.status(200).type('application/jsonl');
+  await pipeline(Readable.from(textOf(lines)), response);
+}
+
+async function* textOf(lines: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
 }
 
 /** A page may hold what others wrote: it loads nothing, runs nothing, and is kept by no cache. */

@@ -66,8 +66,8 @@ function operationOf(route: Route, schemas: Schemas): Json {
 /** A token of any of them will do. */
 const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, otherStatuses = {} }: Route, schemas: Schemas): Json {
-  const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { 'application/json': { schema: schemas.of(response, 'output') } };
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
   const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
   const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, { description, ...(other !== '204' && { content: json }) }]);

@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
+import type { AuditActor } from '../contracts/audit';
 import { newId } from '../contracts/ids';
 import type { AnsweredRequest } from '../domain/traffic';
 
@@ -11,6 +12,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Whose user asks. Undefined until the token is verified, and for operators: strangers are nobody's traffic. */
   tenantId?: string;
+  /** Who asks, once the token is verified. */
+  actor?: AuditActor;
   /** When a stream began, by `performance.now()`: how long it lasts is no latency. */
   streamsSinceMs?: number;
   /** Status of the problem that broke a stream off, whose head had said 200. */

@@ -37,6 +37,8 @@ export type Reply<Body> =
   /** Server-sent events; `idle` when nothing has come for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly page: WebPage }
+  /** Lines of JSON, each an object. */
+  | { readonly lines: AsyncIterable<object>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {
@@ -66,6 +68,13 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly isProbe?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
   readonly idempotent?: boolean;
+  /**
+   * How the audit log tells of it. `change`: before it is carried out, and how it ended. `counted`: afterwards, with what is like it. Default: what may
+   * change something is a change, but `counted` when anybody may call it; what only reads is not told of, unless it is denied.
+   */
+  readonly audit?: 'change' | 'counted';
+  /** Whether it answers with lines of JSON. */
+  readonly isLines?: boolean;
   /** Headers it needs, by name, and what they hold. */
   readonly headers?: Readonly<Record<string, string>>;
 }

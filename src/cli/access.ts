@@ -30,6 +30,10 @@ export class Access {
     return this.asCaller((token) => this.api.text(path, accept, { token }));
   }
 
+  body(path: string, accept: string): Promise<AsyncIterable<Uint8Array>> {
+    return this.asCaller((token) => this.api.body(path, accept, { token }));
+  }
+
   async *stream(path: string, request: ApiRequest = {}): AsyncGenerator<EventSourceMessage> {
     const open = (token: string) => opened(this.api.stream(path, { ...request, token }));
     yield* await this.asCaller(open);

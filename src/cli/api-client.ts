@@ -71,6 +71,11 @@ export class ApiClient {
     return (await this.fetch(path, { withinMs: answerWithinMs, ...request }, accept)).text();
   }
 
+  /** The answer as it comes, however long it is. @throws ApiProblem, ApiUnreachable */
+  async body(path: string, accept: string, request: ApiRequest = {}): Promise<AsyncIterable<Uint8Array>> {
+    return ((await this.fetch(path, request, accept)).body ?? []) as AsyncIterable<Uint8Array>;
+  }
+
   /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, ApiUnreachable */
   async *stream(path: string, request: ApiRequest = {}): AsyncGenerator<EventSourceMessage> {
     const silence = new AbortController();

@@ -4,6 +4,7 @@ import { addCommands, type CommandSpec, type GroupSpec } from './command';
 import { accountCommands } from './commands/account';
 import { apiKeyCommands } from './commands/api-key';
 import { approvalCommands } from './commands/approval';
+import { auditCommands } from './commands/audit';
 import { backupCommands } from './commands/backup';
 import { certificateCommands } from './commands/certificate';
 import { completionCommand } from './commands/completion';
@@ -15,7 +16,7 @@ import { tenantCommands } from './commands/tenant';
 import { userCommands } from './commands/tenant-users';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -71,6 +71,8 @@ export const errors = {
   'backup/not-found': { status: 404, title: 'Backup not found', retryable: false },
   'backup/in-use': { status: 409, title: 'This backup is needed', retryable: false },
   'backup/incomplete': { status: 502, title: 'The backup differs from what it should hold', retryable: false },
+  'audit/unavailable': { status: 503, title: 'The audit log cannot be written', retryable: true },
+  'audit/broken': { status: 500, title: 'The audit log does not hold together', retryable: false },
   'payload/unreadable': { status: 400, title: 'The payload cannot be decrypted', retryable: false },
   'key/unavailable': { status: 503, title: 'The encryption key is disabled or deleted', retryable: true },
   'backup/possible': { status: 409, title: 'A backup can be taken', retryable: false },
@@ -90,14 +92,17 @@ export class DomainError extends Error {
   override readonly name = 'DomainError';
   /** Seconds after which trying again makes sense. */
   readonly retryAfterSeconds: number | undefined;
+  /** That what was asked for is another's, although the answer says that it is not there. Told to nobody but the audit log. */
+  readonly isDenial: boolean;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly retryAfterSeconds?: number },
+    options?: ErrorOptions & { readonly retryAfterSeconds?: number; readonly isDenial?: boolean },
   ) {
     super(message, options);
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.isDenial = options?.isDenial ?? false;
   }
 }
 

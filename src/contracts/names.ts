@@ -48,6 +48,7 @@ export const maintenanceJobs = {
   recovery_drill: 'recoveryDrill',
   backlog: 'backlogMeasuring',
   expiry: 'expiryCheck',
+  audit: 'auditSigning',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
@@ -284,6 +285,10 @@ export const platformResources = {
   historyKeyAlias: 'alias/tenure-history-key',
   /** Signs deletion certificates; nothing is encrypted under it. */
   certificateKeyAlias: 'alias/tenure-certificate-key',
+  /** Who did what, of all tenants and of the platform; one chain each. */
+  auditTable: 'tenure-audit',
+  /** Signs heads of audit chains; nothing is encrypted under it. */
+  auditKeyAlias: 'alias/tenure-audit-key',
   /** The account keeps the name unique among all AWS customers. */
   backupBucket: (accountId: string) => `tenure-backups-${accountId}`,
 } as const;
@@ -333,6 +338,26 @@ export const tableKeys = {
 
 export const usagePeriods = ['hour', 'day'] as const;
 export type UsagePeriod = (typeof usagePeriods)[number];
+
+/** The chain of the audit log that tells of a tenant; scratch tenants are the platform's affair. @param tenantId - undefined for what is of no tenant. */
+export const auditChainOf = (tenantId: string | undefined): string => (tenantId === undefined || isScratchTenant(tenantId) ? platformOwner : tenantId);
+
+/** Sort keys of the audit table, whose partitions are chains. */
+export const auditKeys = {
+  /** A batch of entries, by the number of its first. */
+  batch: (firstSeq: number) => `E#${String(firstSeq).padStart(12, '0')}`,
+  /** The signed head of the chain when it had this many entries. */
+  checkpoint: (seq: number) => `C#${String(seq).padStart(12, '0')}`,
+  /** That something was recorded under this key: a retry finds it. */
+  once: (key: string) => `K#${key}`,
+} as const;
+
+/** Keys of what workflows record: each once, however often it is tried. */
+export const auditOnce = {
+  operationEnded: (operationId: string) => `${operationId}/ended`,
+  findings: (job: string, startedAt: string, tenantId: string | undefined) => `${job}/${startedAt}/${tenantId ?? platformOwner}`,
+  run: (job: string, runId: string) => `${job}/${runId}`,
+} as const;
 
 /** What was written once must be found again by a retry: the key of each batch of the session's log. */
 export const batchKeys = {

@@ -3,6 +3,7 @@ import { certificateFormat, type DeletionCertificate, type HistoriesLeft, type K
 import type { InventoryReport, OwnedResource, ResourceCheck } from '../contracts/inventory';
 import { scheduleIds } from '../contracts/names';
 import type { OffboardingRequest, Operation } from '../contracts/operation';
+import { auditRetentionDays } from './audit';
 import { mayStay } from './inventory';
 import { stepTitles } from './operation';
 import { farewellExpiresAt, unfinishedExpiresAt } from './retention';
@@ -80,6 +81,11 @@ const keptOf = ({ operation: { tenantId }, request, keys, backups, before, histo
   ...keptBackups(backups),
   ...keys.map(({ keyArn, deletionDate }) => ({ what: `key ${keyArn}, which opens nothing any more`, why: 'KMS deletes no key at once', until: deletionDate })),
   { what: `the id ${tenantId}, as a tombstone in the registry`, why: 'so that nobody else gets it', until: 'it is purged by an operator' },
+  {
+    what: `the audit log of ${tenantId}: who did what and when, by their ids in its user pool, and the addresses they came from; no texts`,
+    why: 'to answer for what was done',
+    until: `${auditRetentionDays} days after each entry`,
+  },
   { what: `this certificate and the inventory it rests on, at ${before.location}`, why: 'as proof', until: 'they are deleted by an operator' },
   ...(histories && histories.listed > 0 ? [lastingHistories(histories)] : []),
   request.histories === 'kept'

@@ -76,6 +76,13 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     jitterMs: 5 * minuteMs,
     catchupWindowMs: 6 * hourMs,
   },
+  audit: {
+    of: 'platform',
+    summary: 'Check what was added to the audit log, and sign its heads',
+    cron: '10 * * * *',
+    jitterMs: 5 * minuteMs,
+    catchupWindowMs: hourMs,
+  },
 };
 
 /** The jobs of a tenant, or of the platform. */

@@ -17,6 +17,8 @@ export const permissions = [
   'write:user',
   'read:api-key',
   'write:api-key',
+  /** Who did what, and who was refused. */
+  'read:audit',
   'read:tenant',
   'write:tenant',
   'read:operation',
@@ -49,10 +51,10 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
     [groups.members]: { summary: 'talk to the agent in sessions of their own', permissions: ofMembers },
     [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
-    [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys and usage; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key'] },
+    [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'read:user', 'write:user', 'read:api-key', 'write:api-key'],
+      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
     },
   },
   operator: {
@@ -60,7 +62,7 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
       summary: 'run the platform and its tenants; no conversations',
       permissions: [
         ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
-        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'write:operator'] as const,
+        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'write:operator', 'read:audit'] as const,
       ],
     },
   },

@@ -1,7 +1,7 @@
 export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
 export { recoveryDrill } from './recovery-drill';
-export { driftDetection, expiryCheck, orphanSearch } from './inspections';
+export { auditSigning, driftDetection, expiryCheck, orphanSearch } from './inspections';
 export { nightlyBackup } from './nightly-backup';
 export { backlogMeasuring, staleSessionClosing, usageRollUp } from './maintenance';
 export { clientRotation } from './client-rotation';

@@ -2,7 +2,7 @@ import { continueAsNew } from '@temporalio/workflow';
 import type { PlatformJobRequest } from '../contracts/maintenance';
 import type { InspectionProgress } from '../domain/maintenance-report';
 import { Inspection } from './inspection';
-import { checkExpiry, destroyOrphan, inspectOrphan, inspectPlatform, inspectTenant, listBackupOwners, listOrphans, listTenants } from './maintenance-activities';
+import { checkExpiry, destroyOrphan, inspectOrphan, inspectPlatform, inspectTenant, listAuditedTenants, listBackupOwners, listOrphans, listTenants, signAuditChain } from './maintenance-activities';
 
 /** What a run of the platform's jobs is asked, and what it carries over to the next when there are many tenants. */
 export interface PlatformJobInput extends PlatformJobRequest {
@@ -39,4 +39,15 @@ export async function expiryCheck(input: PlatformJobInput = {}) {
   const isDone = await inspection.all(page, (tenantId) => checkExpiry({ tenantId }));
   if (!isDone) await continueAsNew<typeof expiryCheck>({ ...input, progress: inspection.progress });
   return inspection.publish('expiry');
+}
+
+/** Checks what was added to each chain of the audit log, and signs its head. */
+export async function auditSigning(input: PlatformJobInput = {}) {
+  const { tenantIds, progress } = input;
+  const inspection = new Inspection(progress);
+  if (!progress) await inspection.one('the platform', () => signAuditChain({}));
+  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listAuditedTenants(cursor === undefined ? {} : { cursor }));
+  const isDone = await inspection.all(page, (tenantId) => signAuditChain({ tenantId }));
+  if (!isDone) await continueAsNew<typeof auditSigning>({ ...input, progress: inspection.progress });
+  return inspection.publish('audit');
 }

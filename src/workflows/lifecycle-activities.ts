@@ -126,6 +126,13 @@ export const { reportStuck } = proxyActivities<LifecycleActivities>({
   summary: 'Call a person: a step rests',
 });
 
+/** What has ended stays open until it is recorded: as long as that takes. */
+export const { auditOperationEnd } = proxyActivities<LifecycleActivities>({
+  ...quick,
+  retry: { maximumInterval: '1 minute' },
+  summary: 'Tell the audit log how it ended',
+});
+
 /** On the tenant's own queue. A queue nobody polls waits for ever: a minute is enough for a worker to find its tenant. */
 export const handshakeWith = (tenantId: string): HandshakeActivities['handshake'] =>
   proxyActivities<HandshakeActivities>({

@@ -59,5 +59,8 @@ export const newestEvent = (input: Parameters<MaintenanceActivities['newestEvent
 export const { whyNoBackup } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '1 minute', summary: 'Whether it is backed up tonight' });
 export const { pruneBackups } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '30 minutes', summary: 'Delete what the retention rule does not keep' });
 
+export const { listAuditedTenants } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '1 minute', summary: 'A page of the registry' });
+export const signAuditChain = (input: { tenantId?: string }) => about({ ...ofOneTenant, startToCloseTimeout: '30 minutes' }, input.tenantId ?? 'platform', 'its audit log').signAuditChain(input);
+
 export const { listBackupOwners } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Tenants there are, and tenants of which there are backups' });
 export const checkExpiry = (input: { tenantId: string }) => about({ ...ofOneTenant, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its backups').checkExpiry(input);

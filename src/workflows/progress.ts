@@ -21,7 +21,7 @@ import { type OperationKind, searchAttributes, type StepName } from '../contract
 import type { Operation, OperationInput, OperationState, StepState } from '../contracts/operation';
 import * as domain from '../domain/operation';
 import type { RestingStep } from '../activities/lifecycle/alarms';
-import { reportStuck } from './lifecycle-activities';
+import { auditOperationEnd, reportStuck } from './lifecycle-activities';
 import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
 import { saga, type Undo } from './saga';
 import { listenForRetries } from './until-done';
@@ -185,8 +185,14 @@ export class OperationRun<Kind extends OperationKind> {
 
   private async end(state: OperationState): Promise<Operation> {
     this.show(domain.conclude(this.operation, state, now()));
+    if (patched(audited)) await CancellationScope.nonCancellable(() => this.audit());
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return this.operation;
+  }
+
+  private audit(): Promise<void> {
+    const { operationId, kind, tenantId, state, error, finishedAt: at = now() } = this.operation;
+    return auditOperationEnd({ operationId, kind, tenantId, state, at, ...(error && { error: { code: error.code } }) });
   }
 
   private advance(step: StepName<Kind>, state: StepState, detail: { attempt?: number; error?: string } = {}): void {
@@ -203,6 +209,8 @@ export class OperationRun<Kind extends OperationKind> {
 }
 
 const calledForHelp = 'stuck-alarm';
+/** Operations that ended before there was an audit log go on without. */
+const audited = 'operation-audited';
 /** Operations that began before it could be searched for go on without. */
 const searchableState = 'searchable-state';
 const operationStateKey = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);

@@ -104,9 +104,9 @@ describe('a tenant that has left', () => {
     const things = certificate.resources.map(({ name }) => name);
     expect(things).toEqual(expect.arrayContaining([names.stack, names.bucket, names.table, names.role, names.userPool, names.logGroup, names.keyAlias, scheduleIds.of(tenantId, 'backup')]));
     const kept = certificate.resources.filter(({ outcome }) => outcome === 'kept');
-    expect(kept.map(({ type }) => type).sort()).toEqual(['key', 'tenant']);
+    expect(kept.map(({ type }) => type).sort()).toEqual(['entries', 'key', 'tenant']);
     for (const { call, checkedAt } of certificate.resources) expect([call !== '', checkedAt <= certificate.issuedAt]).toEqual([true, true]);
-    expect(certificate.checks.filter(({ after }) => after > 0).map(({ type }) => type).sort()).toEqual(['key', 'tenant']);
+    expect(certificate.checks.filter(({ after }) => after > 0).map(({ type }) => type).sort()).toEqual(['entries', 'key', 'tenant']);
     expect(certificate.checks.find(({ type }) => type === 'incomplete-uploads')).toMatchObject({ before: 0, after: 0, call: 'ListMultipartUploads' });
   });
 
@@ -190,7 +190,7 @@ describe('of a tenant whose key is lost', () => {
     expect(certificate.backup).toMatchObject({ outcome: 'impossible', keyState, keyArn: infrastructure.keyArn, reason: 'The key was deleted by mistake' });
     expect(certificate.rehearsal).toEqual({ outcome: 'skipped', reason: 'There is no backup to restore.' });
     expect(certificate.kept.map(({ what }) => what).join()).toContain(`/${tenantId}/bak-nightly/`);
-    expect(certificate.resources.filter(({ outcome }) => outcome === 'kept').map(({ type }) => type).sort()).toEqual(['key', 'tenant']);
+    expect(certificate.resources.filter(({ outcome }) => outcome === 'kept').map(({ type }) => type).sort()).toEqual(['entries', 'key', 'tenant']);
     const page = await fetch(`${api.url}/api/v1/tenants/${tenantId}/certificate`, { headers: { authorization: `Bearer ${operator.accessToken}`, accept: 'text/html' } });
     const html = await page.text();
     expect(html).toContain('The key was deleted by mistake');

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AppDeps, createApp } from '../../src/api/app';
 import type { Problem } from '../../src/api/problem';
+import { AuditTrail } from '../../src/api/audit-trail';
 import { TrafficReporter } from '../../src/api/traffic-reporter';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
@@ -38,12 +39,15 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
   const adapters = createAdapters(config, logger);
   const stopping = new AbortController();
   const traffic = new TrafficReporter({ metrics: adapters.metrics, intervalMs: config.api.metricsIntervalMs, logger });
+  const trail = new AuditTrail({ audit: adapters.audit, registry: adapters.registry, intervalMs: 50, logger });
+  trail.start();
   const deps: AppDeps = {
     ...adapters,
     logger,
     version: '0.0.0',
     stopping: stopping.signal,
     traffic,
+    trail,
     toolNames: adapters.toolbox.names,
     ...config.api,
     // All tests ask from one address: those of the limits set their own.
@@ -64,7 +68,7 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
       server.close();
       server.closeAllConnections();
       await once(server, 'close');
-      await traffic.stop();
+      await Promise.all([traffic.stop(), trail.stop()]);
       await adapters.close();
     },
   };

@@ -68,6 +68,8 @@ export class LifecycleScript {
   private readonly switchedOff = new Set<ActivityName>();
   /** What a person was called for. */
   readonly calledForHelp: RestingStep[] = [];
+  /** What the audit log was told. */
+  readonly audited: Parameters<LifecycleActivities['auditOperationEnd']>[0][] = [];
   /** What a restore finds. */
   restoreMode: 'new' | 'in-place' = 'new';
   /** What the stack was given, in order. */
@@ -209,6 +211,7 @@ export class LifecycleScript {
       announceDeletion: does('announceDeletion'),
       terminateSessions: does('terminateSessions'),
       reportStuck: (resting) => this.act('reportStuck').then(() => void this.calledForHelp.push(resting)),
+      auditOperationEnd: (ended) => Promise.resolve(void this.audited.push(ended)),
       keepInventory: () => this.act('keepInventory').then(() => ({ location: 's3://bucket/inventory.json', resources: 17 })),
       endWork: does('endWork'),
       issueCertificate: does('issueCertificate'),

@@ -150,6 +150,7 @@ describe('the nightly backup', () => {
         return claims.length > refusals ? Promise.resolve() : Promise.reject(new DomainError('tenant/busy', 'Another operation works on it.'));
       },
       releaseClaim: () => Promise.resolve(),
+      auditOperationEnd: () => Promise.resolve(),
       takeBackup: () => Promise.resolve(),
       verifyBackup: () => (spoilt ? Promise.reject(new DomainError('backup/incomplete', 'A part differs.')) : Promise.resolve()),
       deleteBackup: ({ backupId }) => Promise.resolve(void deletedBackups.push(backupId)),
@@ -227,6 +228,23 @@ it('looks at the backups of all tenants, those that have left too', () => {
     ({ reports }) => {
       expect(looked.sort()).toEqual(['ann', 'gone', 'zoe']);
       expect(reports).toMatchObject([{ name: 'expiry', tenants: 3, outcome: 'clean', findings: [{ kind: 'backup/expired', tenantId: 'gone', subject: 'bak-1' }] }]);
+    },
+  );
+});
+
+it('signs the audit log of the platform and of each tenant; one that does not hold together is a finding', () => {
+  const signed: (string | undefined)[] = [];
+  const broken: Finding = { kind: 'audit/broken', tenantId: 'bad', subject: 'audit:entries bad', message: 'Entry 7 was changed.', repair: 'none' };
+  return run(
+    'audit',
+    {
+      listAuditedTenants: ({ cursor }) => Promise.resolve(cursor === undefined ? { tenantIds: ['ann', 'bad'], nextCursor: 'bad' } : { tenantIds: ['gone'] }),
+      signAuditChain: ({ tenantId }) => Promise.resolve(void signed.push(tenantId)).then(() => (tenantId === 'bad' ? [broken] : [])),
+    },
+    {},
+    ({ reports }) => {
+      expect(signed.sort()).toEqual(['ann', 'bad', 'gone', undefined]);
+      expect(reports).toMatchObject([{ name: 'audit', tenants: 3, outcome: 'findings', findings: [broken] }]);
     },
   );
 });

@@ -1,4 +1,5 @@
 import { createAlarmActivities } from './alarms';
+import { type AuditActivityDeps, createAuditActivities } from './audit';
 import { type AgentDeps, createAgentActivities } from './agent';
 import { type BackupActivityDeps, createBackupActivities } from './backups';
 import { type CertificateDeps, createCertificateActivities } from './certificate';
@@ -13,7 +14,7 @@ import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './s
 import type { Metrics } from '../../ports/metrics';
 import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps {
+export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps {
   readonly metrics: Metrics;
   readonly schedules: Schedules;
 }
@@ -30,6 +31,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createRotationActivities(deps),
   ...createBackupActivities(deps),
   ...createAlarmActivities(deps),
+  ...createAuditActivities(deps),
   ...createCertificateActivities(deps),
   ...createScheduleActivities(deps),
 });

@@ -1,3 +1,4 @@
+import { type AuditSigningDeps, createAuditSigningActivities } from './audit-signing';
 import { createDrillActivities, type DrillDeps } from './drill';
 import { createDriftActivities, type DriftDeps } from './drift';
 import { createExpiryActivities, type ExpiryDeps } from './expiry';
@@ -7,7 +8,7 @@ import { createReportActivities, type ReportDeps } from './reports';
 import { createStaleSessionActivities, type StaleSessionDeps } from './stale-sessions';
 import { createUsageActivities, type UsageDeps } from './usage';
 
-export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps, NightlyBackupDeps, ExpiryDeps {}
+export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps, NightlyBackupDeps, ExpiryDeps, AuditSigningDeps {}
 
 /** What runs by the clock, on the maintenance queue. All of it is idempotent. */
 export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
@@ -19,6 +20,7 @@ export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
   ...createDrillActivities(deps),
   ...createNightlyBackupActivities(deps),
   ...createExpiryActivities(deps),
+  ...createAuditSigningActivities(deps),
 });
 
 export type MaintenanceActivities = ReturnType<typeof createMaintenanceActivities>;

@@ -1,22 +1,18 @@
-import { createPublicKey } from 'node:crypto';
-import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { LRUCache } from 'lru-cache';
 import type { z } from 'zod';
 import { BackupManifest } from '../../contracts/backup';
-import { type DeletionCertificate, type PublicKey, PurgeRecord, SignedCertificate } from '../../contracts/certificate';
+import { PurgeRecord, SignedCertificate } from '../../contracts/certificate';
 import { InventoryReport } from '../../contracts/inventory';
 import { objectKeys, platformResources } from '../../contracts/names';
 import type { CertificateRef, Certificates, Stored } from '../../ports/certificates';
-import { publicKeyOf, signingInputOf } from '../certificate-signature';
+import { certificateType } from '../certificate-signature';
 import type { PlatformClients } from './clients';
 import { createKeptObjects, type KeptText } from './kept-objects';
-
-const KeyId = platformResources.certificateKeyAlias;
+import { createSigner } from './signer';
 
 /** Certificates and what they rest on, in the platform's bucket, signed with the platform's certificate key. */
 export function createCertificates(aws: Pick<PlatformClients, 's3' | 'kms' | 'sts'>): Certificates {
   const objects = createKeptObjects(aws);
-  const signer = createSigner(aws.kms);
+  const signer = createSigner(aws.kms, platformResources.certificateKeyAlias, certificateType);
   const keyOf = ({ tenantId, operationId }: CertificateRef, part: string) => objectKeys.certificate(tenantId, operationId, part);
 
   return {
@@ -31,7 +27,7 @@ export function createCertificates(aws: Pick<PlatformClients, 's3' | 'kms' | 'st
     },
     async issue(certificate) {
       const key = keyOf(certificate, certificateName);
-      const kept = (await objects.read(key)) ?? (await objects.keepOnce(key, await signer.sign(certificate)));
+      const kept = (await objects.read(key)) ?? (await objects.keepOnce(key, { certificate, ...(await signer.sign(certificate)) }));
       return SignedCertificate.parse(JSON.parse(kept.text));
     },
     async find(tenantId, operationId) {
@@ -49,26 +45,3 @@ const certificateName = 'certificate.json';
 const purgeName = 'purge.json';
 
 const stored = <T>({ text, ...rest }: KeptText, schema: z.ZodType<T>): Stored<T> => ({ value: schema.parse(JSON.parse(text)), ...rest });
-
-/** The private key never leaves KMS. */
-function createSigner(kms: KMSClient) {
-  const keys = new LRUCache<'key', { jwk: PublicKey; pem: string }>({ max: 1, fetchMethod: fetchKey });
-
-  async function fetchKey(): Promise<{ jwk: PublicKey; pem: string }> {
-    const { PublicKey: der } = await kms.send(new GetPublicKeyCommand({ KeyId }));
-    if (!der) throw new Error('KMS answered without a public key.');
-    const key = createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
-    return { jwk: await publicKeyOf(key.export({ format: 'jwk' })), pem: key.export({ format: 'pem', type: 'spki' }).toString() };
-  }
-
-  return {
-    key: () => keys.forceFetch('key'),
-    async sign(certificate: DeletionCertificate): Promise<SignedCertificate> {
-      const { jwk } = await keys.forceFetch('key');
-      const { protectedHeader, digest } = signingInputOf(certificate, jwk);
-      const { Signature } = await kms.send(new SignCommand({ KeyId, Message: digest, MessageType: 'DIGEST', SigningAlgorithm: 'RSASSA_PSS_SHA_256' }));
-      if (!Signature) throw new Error('KMS answered without a signature.');
-      return { certificate, signature: { protected: protectedHeader, signature: Buffer.from(Signature).toString('base64url') }, key: jwk };
-    },
-  };
-}

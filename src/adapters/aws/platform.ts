@@ -10,7 +10,14 @@ import {
   paginateListUserPools,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { type CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
-import { CreateTableCommand, DescribeTableCommand, DescribeTimeToLiveCommand, UpdateContinuousBackupsCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  PutResourcePolicyCommand,
+  UpdateContinuousBackupsCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb';
 import { CreateAliasCommand, CreateKeyCommand, type CreateKeyCommandInput, DescribeKeyCommand, EnableKeyRotationCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
@@ -39,7 +46,7 @@ async function unlessThere(creation: Promise<unknown>, ...alreadyThere: readonly
 }
 
 /** @param keys - the attributes of its key: partition, and what the partition is sorted by. */
-async function ensureTable(table: DynamoDBDocumentClient, TableName: string, [partition, sort]: readonly [string, string?], signal: AbortSignal): Promise<void> {
+async function ensureTable(table: DynamoDBDocumentClient, TableName: string, [partition, sort]: readonly [string, string?], signal: AbortSignal): Promise<string | undefined> {
   const creation = table.send(
     new CreateTableCommand({
       TableName,
@@ -51,18 +58,31 @@ async function ensureTable(table: DynamoDBDocumentClient, TableName: string, [pa
     }),
   );
   await unlessThere(creation, 'ResourceInUseException');
-  await until({ signal, beat: () => undefined }, async () => {
+  const arn = await until({ signal, beat: () => undefined }, async () => {
     const { Table } = await table.send(new DescribeTableCommand({ TableName }));
-    return Table?.TableStatus === 'ACTIVE' ? { done: undefined } : { pending: `${TableName} ${Table?.TableStatus ?? ''}` };
+    return Table?.TableStatus === 'ACTIVE' ? { done: Table.TableArn } : { pending: `${TableName} ${Table?.TableStatus ?? ''}` };
   });
   await table.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }));
+  return arn;
 }
 
-/** API keys that died long ago go by themselves. */
-async function ensureForgetting(table: DynamoDBDocumentClient, TableName: string): Promise<void> {
+/** What nobody may do to the audit log, administrators of the account included, until they take this policy away: that is seen in CloudTrail. */
+const neverOnAuditLog = ['BatchWriteItem', 'DeleteItem', 'DeleteTable', 'PartiQLDelete', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem'].map((action) => `dynamodb:${action}`);
+
+async function ensureAuditLog({ table, kms }: PlatformClients, signal: AbortSignal): Promise<void> {
+  const TableName = platformResources.auditTable;
+  const arn = await ensureTable(table, TableName, ['chain', 'sk'], signal);
+  await ensureForgetting(table, TableName, 'expiresAt');
+  const statement = { Sid: 'AppendOnly', Effect: 'Deny', Principal: '*', Action: neverOnAuditLog, Resource: arn };
+  await table.send(new PutResourcePolicyCommand({ ResourceArn: arn, Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) }));
+  await ensureKey(kms, platformResources.auditKeyAlias, { Description: 'Signs heads of audit chains', KeySpec: 'RSA_3072', KeyUsage: 'SIGN_VERIFY' });
+}
+
+/** Items whose time is over go by themselves. @param AttributeName - what holds it, in Unix seconds. */
+async function ensureForgetting(table: DynamoDBDocumentClient, TableName: string, AttributeName: string): Promise<void> {
   const { TimeToLiveDescription } = await table.send(new DescribeTimeToLiveCommand({ TableName }));
   if (TimeToLiveDescription?.TimeToLiveStatus === 'ENABLED' || TimeToLiveDescription?.TimeToLiveStatus === 'ENABLING') return;
-  await table.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { AttributeName: 'forgetAtSeconds', Enabled: true } }));
+  await table.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { AttributeName, Enabled: true } }));
 }
 
 async function findPool(cognito: CognitoIdentityProviderClient): Promise<string | undefined> {
@@ -191,12 +211,13 @@ async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string |
   );
 }
 
-/** What the platform itself owns in AWS: registry, access table, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
+/** What the platform itself owns in AWS: registry, access table, audit log, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
 export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings & { readonly alarmTopicArn?: string | undefined }, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
   await ensureTable(aws.table, platformResources.registryTable, ['tenantId'], signal);
   await ensureTable(aws.table, platformResources.accessTable, ['owner', 'entry'], signal);
-  await ensureForgetting(aws.table, platformResources.accessTable);
+  await ensureForgetting(aws.table, platformResources.accessTable, 'forgetAtSeconds');
+  await ensureAuditLog(aws, signal);
   const backupKeyArn = await ensureSealingKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
   await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
   await ensureSealingKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');

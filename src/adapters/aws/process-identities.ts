@@ -32,12 +32,12 @@ export async function ensureProcessUsers(aws: PlatformClients, template: string,
 
 async function deployPolicies({ cloudFormation, kms }: PlatformClients, TemplateBody: string, signal: AbortSignal): Promise<void> {
   const arnOf = async (KeyId: string) => (await kms.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata?.Arn ?? '';
-  const [history, backup, certificate] = await Promise.all([platformResources.historyKeyAlias, platformResources.backupKeyAlias, platformResources.certificateKeyAlias].map(arnOf));
+  const [history, backup, certificate, audit] = await Promise.all([platformResources.historyKeyAlias, platformResources.backupKeyAlias, platformResources.certificateKeyAlias, platformResources.auditKeyAlias].map(arnOf));
   const input = {
     StackName,
     TemplateBody,
     Capabilities: ['CAPABILITY_NAMED_IAM' as const],
-    Parameters: Object.entries({ HistoryKeyArn: history, BackupKeyArn: backup, CertificateKeyArn: certificate }).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue: ParameterValue ?? '' })),
+    Parameters: Object.entries({ HistoryKeyArn: history, BackupKeyArn: backup, CertificateKeyArn: certificate, AuditKeyArn: audit }).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue: ParameterValue ?? '' })),
   };
   try {
     await cloudFormation.send(new CreateStackCommand(input));

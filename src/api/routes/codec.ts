@@ -39,6 +39,8 @@ const conversionRoutes = ({ history }: CodecRoutesDeps): Route[] => {
       permission: 'read:history',
       fromTemporalUi: true,
       takesPayloads: true,
+      // It changes nothing; that somebody reads is worth a line.
+      audit: 'counted',
       limit: perOperator,
       body: Payloads,
       response: Payloads,

@@ -1,14 +1,10 @@
-import { z } from 'zod';
-import { PublicKey } from '../../contracts/certificate';
-import { ApiClient } from '../api-client';
 import { apiPath } from '../access';
-import type { Cli } from '../cli';
 import { command, type GroupSpec } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { readJsonFile } from '../terminal/files';
+import { keyOf, publishedKey } from '../trusted-key';
 
-/** A key by itself, or as `GET /api/v1/certificates/key` answers it. */
-const KeyFile = z.union([PublicKey, z.object({ jwk: PublicKey }).transform(({ jwk }) => jwk)]);
+const keyPath = apiPath`/certificates/key`;
 
 const verify = command<{ key?: string }>({
   usage: 'verify <file>',
@@ -17,7 +13,7 @@ const verify = command<{ key?: string }>({
   examples: ['tenure certificate verify acme.json', 'tenure certificate verify acme.json --key key.json'],
   async run(cli, { key }, file: string) {
     const document = await readJsonFile(file);
-    const trusted = key === undefined ? await publishedKey(cli) : await keyOf(key);
+    const trusted = key === undefined ? await publishedKey(cli, keyPath) : await keyOf(key, keyPath);
     // Only this command pays for the signature's code.
     const { verifyCertificate } = await import('../../adapters/certificate-signature.js');
     const verification = await verifyCertificate(document, trusted);
@@ -27,18 +23,6 @@ const verify = command<{ key?: string }>({
     cli.out.result(facts, () => `${file} is valid.\n${cli.out.facts({ ...facts, isValid: undefined })}`);
   },
 });
-
-/** The key is public: nobody needs to be signed in. */
-async function publishedKey(cli: Cli): Promise<PublicKey> {
-  const { apiUrl } = await cli.target();
-  return PublicKey.parse((await new ApiClient(apiUrl).call<{ jwk: unknown }>(apiPath`/certificates/key`)).jwk);
-}
-
-async function keyOf(file: string): Promise<PublicKey> {
-  const parsed = KeyFile.safeParse(await readJsonFile(file));
-  if (!parsed.success) throw new CliFailure(exitCodes.usage, `${file} is not the key of certificates.`, 'It is what this answers: curl "$API/api/v1/certificates/key" > key.json');
-  return parsed.data;
-}
 
 /** For those who were handed a certificate. */
 export const certificateCommands: GroupSpec = { name: 'certificate', summary: 'deletion certificates', commands: [verify] };

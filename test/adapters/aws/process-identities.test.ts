@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchWriteCommand, DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
 import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { createAuditLog } from '../../../src/adapters/aws/audit-log';
 import { createPlatformClients, type PlatformClients } from '../../../src/adapters/aws/clients';
 import { ensureProcessUsers, type ProcessName, processNames } from '../../../src/adapters/aws/process-identities';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { codeOf } from '../../../src/contracts/errors';
-import { platformResources } from '../../../src/contracts/names';
+import { auditKeys, platformResources } from '../../../src/contracts/names';
 import type { ServedTenant } from '../../../src/contracts/tenant';
 import { attempts, dataAttempts, isUnchecked } from './attempts';
 import { aws, settings, standingPlatform, standingTenant } from './tenants';
@@ -58,6 +59,25 @@ describe.each(processNames)('the %s itself', (name) => {
   it('reaches the same data as the tenant', async () => {
     const access = createTenantAccess({ sts: processes[name].sts, settings });
     expect(await refusalOf(dataAttempts['reads an item']?.attempt({ ...aws, ...access.clients(tenant.tenantId, 'session-read') }, tenant) ?? Promise.reject(new Error('no such attempt')))).toBe('done');
+  });
+
+  it('appends to the audit log, reads and signs it, and changes or deletes nothing in it', async () => {
+    const audit = createAuditLog(processes[name]);
+    const chain = `appended-by-${name}`;
+    const event = { at: new Date().toISOString(), actor: { kind: 'anonymous' as const }, action: 'a test', object: 'o', outcome: 'done' as const };
+    await audit.append(chain, [event], 'once');
+    await audit.append(chain, [event]);
+    expect(await audit.sign(chain)).toMatchObject({ seq: 2, isNew: true });
+    const { table } = processes[name];
+    const TableName = platformResources.auditTable;
+    const Key = { chain, sk: auditKeys.batch(1) };
+    const refused = [
+      table.send(new DeleteCommand({ TableName, Key })),
+      table.send(new UpdateCommand({ TableName, Key, UpdateExpression: 'SET entries = :none', ExpressionAttributeValues: { ':none': [] } })),
+      table.send(new BatchWriteCommand({ RequestItems: { [TableName]: [{ DeleteRequest: { Key } }] } })),
+    ].map(refusalOf);
+    expect(await Promise.all(refused)).toEqual(refused.map(() => 'dependency/denied'));
+    expect((await audit.head(chain)).seq).toBe(2);
   });
 
   it('uses what is the platform’s, and makes nothing itself', async () => {

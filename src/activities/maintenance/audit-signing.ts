@@ -1,0 +1,34 @@
+import { codeOf, publicFailure } from '../../contracts/errors';
+import type { Finding } from '../../contracts/maintenance';
+import { auditChainOf, isScratchTenant, platformOwner } from '../../contracts/names';
+import type { AuditLog } from '../../ports/audit';
+import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { TenantPage } from './reports';
+
+export interface AuditSigningDeps {
+  readonly audit: AuditLog;
+  readonly registry: TenantRegistry;
+}
+
+const pageTenants = 100;
+
+export const createAuditSigningActivities = ({ audit, registry }: AuditSigningDeps) => ({
+  /** Every tenant the registry knows, those that have left too, page by page. */
+  async listAuditedTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
+    const { tenants, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const tenantIds = tenants.flatMap(({ tenantId }) => (isScratchTenant(tenantId) ? [] : [tenantId]));
+    return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
+  },
+
+  /** Signs the head of a chain. One that does not hold together is not signed, and is a finding. @param tenantId - the platform's own when absent. */
+  async signAuditChain({ tenantId }: { tenantId?: string }): Promise<Finding[]> {
+    try {
+      await audit.sign(auditChainOf(tenantId));
+      return [];
+    } catch (error) {
+      if (codeOf(error) !== 'audit/broken') throw error;
+      const { message } = publicFailure(error, 'audit/broken');
+      return [{ kind: 'audit/broken', ...(tenantId !== undefined && { tenantId }), subject: `audit:entries ${tenantId ?? platformOwner}`, message, repair: 'none' }];
+    }
+  },
+});
