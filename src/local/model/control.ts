@@ -1,3 +1,4 @@
+import type { Targets } from './hostile';
 import type { Script } from './scripts';
 import type { Served } from './server';
 
@@ -13,6 +14,7 @@ export function modelControl(url: string) {
     release: async (match: string) => (await call<{ released: number }>('POST', '/_release', { match })).released,
     holding: async (match: string) => (await call<{ holding: number }>('POST', '/_holding', { match })).holding,
     timing: (timing: { firstTokenMs: number; msPerToken: number }) => call('POST', '/_timing', timing),
+    aim: (targets: Partial<Targets>) => call('POST', '/_aim', targets),
     served: () => call<Served>('GET', '/_served'),
     reset: () => call('POST', '/_reset'),
   };

@@ -27,6 +27,10 @@ export interface WantedCall {
   readonly input?: z.core.util.JSONType;
   /** Sent as it is, in place of `input`: for input that is not JSON. */
   readonly rawInput?: string;
+  /** Sent as they are, inside the JSON text that carries the input: for what is no text. */
+  readonly inputBytes?: Uint8Array;
+  /** In place of a new one. */
+  readonly callId?: string;
 }
 
 /** What the model answers. */

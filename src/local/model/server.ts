@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { forwardTo, type OpenAiSettings } from './forwarding';
 import { type Answer, type AnswerEnd, ConverseRequest, problemWith, type Reply } from './protocol';
+import { hostilePrefix, hostileReply, Targets } from './hostile';
 import { replyByRules } from './rules';
 import { respondAtOnce, streamAnswer } from './responses';
 import { Script, Scripts, type ScriptStep } from './scripts';
@@ -50,6 +51,7 @@ export class ModelServer {
   });
   private timing: { firstTokenMs: number; msPerToken: number };
   private served: Served = nothingServed;
+  private targets = Targets.parse({});
   private calls = 0;
 
   constructor(private readonly options: ModelServerOptions = {}) {
@@ -100,6 +102,9 @@ export class ModelServer {
       case 'POST /_timing':
         this.timing = Timing.parse(body);
         return {};
+      case 'POST /_aim':
+        this.targets = Targets.parse(body);
+        return {};
       case 'POST /_reset':
         this.scripts.clear();
         this.served = nothingServed;
@@ -124,7 +129,7 @@ export class ModelServer {
     }
     const left = new AbortController();
     response.once('close', () => left.abort());
-    const answer = this.counted({ modelId, tenantId: request.requestMetadata?.['tenantId'], request }, this.answerTo(request, scripted?.step, left.signal));
+    const answer = this.counted({ modelId, tenantId: request.requestMetadata?.['tenantId'], request }, this.answerTo(modelId, request, scripted?.step, left.signal));
     const newCallId = () => this.newCallId();
     if (!isStream) {
       await respondAtOnce(response, answer, newCallId);
@@ -138,8 +143,9 @@ export class ModelServer {
     if (!isWhole) this.served = { ...this.served, abandoned: this.served.abandoned + 1 };
   }
 
-  private answerTo(request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
+  private answerTo(modelId: string, request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
     if (step) return spoken(replyOf(step));
+    if (modelId.startsWith(hostilePrefix)) return spoken(hostileReply(request, modelId.slice(hostilePrefix.length), this.targets));
     return this.options.openAi ? forwardTo(this.options.openAi, request, signal) : spoken(replyByRules(request));
   }
 

@@ -6,19 +6,23 @@ const codec = new EventStreamCodec(
   (text) => Buffer.from(text, 'utf8'),
 );
 
-const frame = (headers: Record<string, string>, body: unknown): Uint8Array =>
+const frame = (headers: Record<string, string>, body: Uint8Array): Uint8Array =>
   codec.encode({
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, { type: 'string', value }])),
-    body: Buffer.from(JSON.stringify(body)),
+    body,
   });
 
+const json = (body: unknown): Uint8Array => Buffer.from(JSON.stringify(body));
+
 /** A ConverseStream event as Bedrock frames it. */
-export const eventFrame = (name: string, body: unknown): Uint8Array =>
+export const eventFrame = (name: string, body: unknown): Uint8Array => rawEventFrame(name, json(body));
+
+const rawEventFrame = (name: string, body: Uint8Array): Uint8Array =>
   frame({ ':event-type': name, ':content-type': 'application/json', ':message-type': 'event' }, body);
 
 /** An error in the middle of a stream. */
 export const exceptionFrame = (name: string, message: string): Uint8Array =>
-  frame({ ':exception-type': name, ':content-type': 'application/json', ':message-type': 'exception' }, { message });
+  frame({ ':exception-type': name, ':content-type': 'application/json', ':message-type': 'exception' }, json({ message }));
 
 /** Errors before a stream begins: status, `x-amzn-errortype`, message. */
 export const refusals = {
@@ -39,13 +43,20 @@ export const startFrame = (): Uint8Array => eventFrame('messageStart', { role: '
 /** Text is the first block of an answer. */
 export const textFrame = (text: string): Uint8Array => eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text } });
 
+/** In pieces as small as a model's; of what is too long for anyone, larger ones. */
+const piecesOf = (input: string): string[] => input.match(input.length < 10_000 ? /[^]{1,12}/g : /[^]{1,4096}/g) ?? [];
+
+const inputFrameOf = (contentBlockIndex: number, input: Uint8Array): Uint8Array =>
+  Buffer.concat([Buffer.from(`{"contentBlockIndex":${contentBlockIndex},"delta":{"toolUse":{"input":"`), input, Buffer.from('"}}}')]);
+
 /** The end of the text, if there was any, and each tool request with its input in pieces. */
 export function* callFrames(calls: readonly WantedCall[], hasText: boolean, newCallId: () => string): Generator<Uint8Array> {
   if (hasText) yield eventFrame('contentBlockStop', { contentBlockIndex: 0 });
-  for (const [index, { name, input, rawInput }] of calls.entries()) {
+  for (const [index, { name, input, rawInput, inputBytes, callId }] of calls.entries()) {
     const contentBlockIndex = index + (hasText ? 1 : 0);
-    yield eventFrame('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId: newCallId(), name } } });
-    for (const piece of (rawInput ?? JSON.stringify(input ?? {})).match(/[^]{1,12}/g) ?? [])
+    yield eventFrame('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId: callId ?? newCallId(), name } } });
+    if (inputBytes) yield rawEventFrame('contentBlockDelta', inputFrameOf(contentBlockIndex, inputBytes));
+    for (const piece of inputBytes ? [] : piecesOf(rawInput ?? JSON.stringify(input ?? {})))
       yield eventFrame('contentBlockDelta', { contentBlockIndex, delta: { toolUse: { input: piece } } });
     yield eventFrame('contentBlockStop', { contentBlockIndex });
   }
