@@ -51,7 +51,8 @@ export class ModelServer {
   });
   private timing: { firstTokenMs: number; msPerToken: number };
   private served: Served = nothingServed;
-  private targets = Targets.parse({});
+  /** A hostile model follows the rules until it is told what to aim at: a tenant whose agent answers nothing is not taken on. */
+  private targets: Targets | undefined;
   private calls = 0;
 
   constructor(private readonly options: ModelServerOptions = {}) {
@@ -145,7 +146,7 @@ export class ModelServer {
 
   private answerTo(modelId: string, request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
     if (step) return spoken(replyOf(step));
-    if (modelId.startsWith(hostilePrefix)) return spoken(hostileReply(request, modelId.slice(hostilePrefix.length), this.targets));
+    if (modelId.startsWith(hostilePrefix) && this.targets) return spoken(hostileReply(request, modelId.slice(hostilePrefix.length), this.targets));
     return this.options.openAi ? forwardTo(this.options.openAi, request, signal) : spoken(replyByRules(request));
   }
 
