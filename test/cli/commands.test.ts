@@ -330,7 +330,7 @@ it('verifies the certificate of who has left, with the published key or with one
   expect(await offline('acme.json', 'key.json')).toEqual([0, '']);
   expect(await offline('acme.json', 'jwk.json')).toEqual([0, '']);
   expect(await offline('acme.json', 'wrong.json')).toEqual([1, expect.stringContaining('another key than the one you trust')]);
-  expect(await offline('acme.json', 'acme.json')).toEqual([2, expect.stringContaining('is not the key of certificates')]);
+  expect(await offline('acme.json', 'acme.json')).toEqual([2, expect.stringContaining("is not a key of the platform's")]);
   await afar.edit('acme.json', (text) => text.replace('"after": 0', '"after": 1'));
   expect(await offline('acme.json', 'key.json')).toEqual([1, expect.stringContaining('acme.json is not valid: The signature does not fit')]);
   expect((await desk.run(['certificate', 'verify', 'acme.json'], { env: { TENURE_API_URL: 'http://127.0.0.1:1' } })).code).toBe(6);
