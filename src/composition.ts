@@ -17,6 +17,7 @@ import { createMetrics } from './adapters/aws/metrics';
 import { createOperatorSignIn } from './adapters/aws/cognito-login';
 import { createKeyRotation } from './adapters/aws/key-rotation';
 import { createMemory } from './adapters/aws/memory';
+import { createProbeResults } from './adapters/aws/probe-results';
 import { createReports } from './adapters/aws/reports';
 import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
@@ -35,6 +36,7 @@ import { createTenantStacks } from './adapters/aws/tenant-stacks';
 import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-issuers';
 import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
+import { createIsolationProbe } from './adapters/isolation-probe/probe';
 import { createHttpCaller } from './adapters/http/http-caller';
 import { createWebhooks } from './adapters/http/webhooks';
 import { createTemporalClient } from './adapters/temporal/connection';
@@ -78,6 +80,8 @@ export function createAdapters(config: Config, logger: Logger) {
   const work = createTenantWork(temporal.client);
   const http = createHttpCaller({ privateAddresses: config.egressPrivateAddresses });
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
+  const sessions = createSessionDirectory({ access });
+  const live = createLiveEvents({ valkey, cipher, logger });
 
   return {
     registry,
@@ -95,7 +99,7 @@ export function createAdapters(config: Config, logger: Logger) {
     certificates: createCertificates(aws),
     backups: createBackups(backup),
     restores: createRestores({ ...backup, data }),
-    sessions: createSessionDirectory({ access }),
+    sessions,
     log: createSessionLog({ access, cipher, directory }),
     messages: createSessionMessages({ access, cipher }),
     memory,
@@ -107,7 +111,7 @@ export function createAdapters(config: Config, logger: Logger) {
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),
-    live: vacatingPlaces(createLiveEvents({ valkey, cipher, logger }), places),
+    live: vacatingPlaces(live, places),
     limiter: createRequestLimiter(valkey),
     places,
     accessStore,
@@ -117,6 +121,9 @@ export function createAdapters(config: Config, logger: Logger) {
     operations: createOperations(temporal.client),
     schedules: createSchedules(temporal.client),
     reports: createReports(aws),
+    probeResults: createProbeResults(aws),
+    isolationProbe: createIsolationProbe({ settings: config.aws, aws, access, users, sessions, cipher, live, valkey, codec: dataConverter.payloadCodecs[0], apiUrl: config.isolationProbe.apiUrl }),
+    suspendsIntruders: config.isolationProbe.suspends,
     usage: createUsageStore({ access }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,

@@ -61,6 +61,8 @@ const Settings = z.object({
     .pipe(z.array(z.string().refine(isAddressRange, 'is no address or range, such as 10.1.2.3 or 10.0.0.0/8')))
     .describe('addresses and ranges, with commas between, that agents\' tools may call although they are not public; metadata addresses stay closed'),
   SESSION_IDLE_DAYS: z.coerce.number().min(0).max(3_650).default(30).describe('a session without an event for longer is closed by the maintenance'),
+  ISOLATION_PROBE_API_URL: z.url().optional().describe('where the isolation probe reaches the API; without it, the API is not tried'),
+  ISOLATION_PROBE_SUSPENDS: z.stringbool().default(false).describe('whether a tenant that got at another is suspended at once'),
   WORKFLOW_BUNDLE: z.string().optional().describe('path of the prebuilt workflow bundle; found beside the worker when absent'),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -136,6 +138,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     maintenance: { sessionIdleMs: value.SESSION_IDLE_DAYS * 86_400_000 },
     egressPrivateAddresses: value.EGRESS_PRIVATE_ADDRESSES,
+    isolationProbe: { apiUrl: value.ISOLATION_PROBE_API_URL, suspends: value.ISOLATION_PROBE_SUSPENDS },
     tenantCacheMs: value.TENANT_CACHE_MS,
     accessCacheMs: value.ACCESS_CACHE_MS,
     tiers: tiersWith(value.TIERS),

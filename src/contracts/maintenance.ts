@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContentComparison } from './backup';
+import { ProbeSummary } from './isolation';
 import { AnyTenantId } from './tenant';
 
 /** A schedule that somebody has paused. */
@@ -82,6 +83,8 @@ export const MaintenanceReport = z.object({
   omitted: z.number().int().min(0),
   /** Of a recovery drill. */
   drills: z.array(DrillFigures).optional(),
+  /** Of an isolation probe. */
+  probes: z.array(ProbeSummary).optional(),
 });
 export type MaintenanceReport = z.infer<typeof MaintenanceReport>;
 

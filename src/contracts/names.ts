@@ -49,6 +49,7 @@ export const maintenanceJobs = {
   backlog: 'backlogMeasuring',
   expiry: 'expiryCheck',
   audit: 'auditSigning',
+  isolation_probe: 'isolationProbe',
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
@@ -213,7 +214,7 @@ export const tenantTag = 'TenantId';
  * What credentials of a tenant's role are for: the session's name and its tag say so in every log of AWS, and its policy allows no
  * more. cloudformation/tenant-infrastructure.yaml lists the same.
  */
-export const accessPurposes = ['session-read', 'session-step', 'approvals', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase'] as const;
+export const accessPurposes = ['session-read', 'session-step', 'approvals', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase', 'isolation-probe'] as const;
 export type AccessPurpose = (typeof accessPurposes)[number];
 
 /** Of a session of the tenant's role, as CloudTrail shows it: `tenure-acme@session-step`. */
@@ -262,6 +263,13 @@ export const agentCoreNames = { endpoint: 'live', target: 'agent-api', rateLimit
 
 export type TenantResource = keyof ReturnType<typeof tenantResources>;
 
+/** What of a tenant is no resource in AWS, and others try to get at all the same: see docs/security.md. */
+export const probedBesides = ['api', 'liveStream', 'taskQueue', 'history'] as const;
+export type ProbedKind = TenantResource | (typeof probedBesides)[number];
+
+/** The user of one probe, in the pool of the tenant that tries. Nobody has mail there. @param unique - of the run. */
+export const probeUserEmail = (unique: string): string => `isolation-probe-${unique}@tenure.invalid`;
+
 /** The tenant whose resource has this name: the inverse of {@link tenantResources}. Undefined when it is no tenant's. */
 export function tenantOfResource(kind: TenantResource, name: string): string | undefined {
   const [prefix = '', suffix = ''] = tenantResources('*')[kind].split('*');
@@ -282,6 +290,8 @@ export const platformResources = {
   backupKeyAlias: 'alias/tenure-backup-key',
   /** On {@link metrics} `stuckOperations`, of all tenants together. */
   stuckAlarm: 'tenure-stuck-operations',
+  /** On {@link metrics} `isolationBreaches`, of all tenants together. */
+  isolationAlarm: 'tenure-isolation-breaches',
   historyKeyAlias: 'alias/tenure-history-key',
   /** Signs deletion certificates; nothing is encrypted under it. */
   certificateKeyAlias: 'alias/tenure-certificate-key',
@@ -385,6 +395,8 @@ export const objectKeys = {
   backupsOf: (tenantId: string) => `${tenantId}/`,
   reports: (job: string) => `reports/${job}/`,
   report: (job: string, startedAt: string) => `reports/${job}/${startedAt}.json`,
+  /** The last thing a tenant's probe has found. */
+  probe: (tenantId: string) => `reports/isolation_probe_of/${tenantId}.json`,
   /** What proves that a tenant is gone; no tenant has an id of this name. */
   certificates: (tenantId: string) => `certificates/${tenantId}/`,
   certificate: (tenantId: string, operationId: string, part: string) => `certificates/${tenantId}/${operationId}/${part}`,
@@ -453,4 +465,6 @@ export const metrics = {
   backlogAge: 'TaskQueueBacklogAge',
   /** Operations of the tenant of which a step rests until somebody helps. Also without dimension: of all tenants. */
   stuckOperations: 'StuckOperationCount',
+  /** Ways by which the tenant's credentials or tokens got at another's. Also without dimension: of all tenants. */
+  isolationBreaches: 'IsolationBreachCount',
 } as const;

@@ -83,6 +83,13 @@ const jobs: Readonly<Record<MaintenanceJobName, MaintenanceJob>> = {
     jitterMs: 5 * minuteMs,
     catchupWindowMs: hourMs,
   },
+  isolation_probe: {
+    of: 'platform',
+    summary: 'Try to get at each tenant as another, and say what got through',
+    cron: '0 7 * * *',
+    jitterMs: 5 * minuteMs,
+    catchupWindowMs: 6 * hourMs,
+  },
 };
 
 /** The jobs of a tenant, or of the platform. */

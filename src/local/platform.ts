@@ -36,7 +36,7 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   try {
     const { operator, users } = await setUp(stack);
     const api = apiService(stack, options, apiPort, { ...stack.env, ...keysOf(users.api) });
-    const worker = workerService(stack, options, { ...((await options.workerEnv?.(stack.env)) ?? stack.env), ...keysOf(users.worker) });
+    const worker = workerService(stack, options, { ISOLATION_PROBE_API_URL: apiUrl, ...((await options.workerEnv?.(stack.env)) ?? stack.env), ...keysOf(users.worker) });
     started.push(api, worker);
     await Promise.all([api.start(), worker.start()]);
     options.onProgress('api and worker are up');

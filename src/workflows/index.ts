@@ -2,6 +2,7 @@ export { onboarding } from './onboarding';
 export { offboarding } from './offboarding';
 export { recoveryDrill } from './recovery-drill';
 export { auditSigning, driftDetection, expiryCheck, orphanSearch } from './inspections';
+export { isolationProbe } from './isolation-probe';
 export { nightlyBackup } from './nightly-backup';
 export { backlogMeasuring, staleSessionClosing, usageRollUp } from './maintenance';
 export { clientRotation } from './client-rotation';

@@ -23,11 +23,11 @@ export class Inspection {
    * Looks at every tenant of the pages.
    * @returns false when the history has grown long: go on from `progress` in a new run.
    */
-  async all(pageAfter: (cursor: string | undefined) => Promise<TenantPage>, inspect: (tenantId: string) => Promise<Finding[]>): Promise<boolean> {
+  async all(pageAfter: (cursor: string | undefined) => Promise<TenantPage>, inspect: (tenantId: string) => Promise<Finding[]>, more?: () => string): Promise<boolean> {
     const enough = this.current.tenants + tenantsPerRun;
     for (;;) {
       const { tenantIds, nextCursor } = await pageAfter(this.current.cursor);
-      await inParallel(tenantIds, sideBySide, (tenantId) => this.one(tenantId, () => inspect(tenantId), tenantId));
+      await inParallel(tenantIds, sideBySide, (tenantId) => this.one(tenantId, () => inspect(tenantId), tenantId, more));
       if (nextCursor === undefined) return true;
       this.current = { ...this.current, cursor: nextCursor };
       if (this.current.tenants >= enough || workflowInfo().continueAsNewSuggested) return false;
@@ -45,7 +45,7 @@ export class Inspection {
   }
 
   /** @returns what an operator sees as the workflow's result. */
-  async publish(name: MaintenanceJobName, more: Pick<MaintenanceReport, 'drills'> = {}): Promise<Pick<MaintenanceReport, 'outcome' | 'tenants' | 'omitted'> & { findings: number }> {
+  async publish(name: MaintenanceJobName, more: Pick<MaintenanceReport, 'drills' | 'probes'> = {}): Promise<Pick<MaintenanceReport, 'outcome' | 'tenants' | 'omitted'> & { findings: number }> {
     const report = reportOf(name, this.current, new Date().toISOString());
     await publishReport({ ...report, ...more });
     const { outcome, tenants, omitted, findings } = report;

@@ -64,3 +64,9 @@ export const signAuditChain = (input: { tenantId?: string }) => about({ ...ofOne
 
 export const { listBackupOwners } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Tenants there are, and tenants of which there are backups' });
 export const checkExpiry = (input: { tenantId: string }) => about({ ...ofOneTenant, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its backups').checkExpiry(input);
+
+export const { chooseForProbe } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Who tries to get at whom' });
+export const probeTenant = (input: Parameters<MaintenanceActivities['probeTenant']>[0]) =>
+  about({ ...ofOneTenant, startToCloseTimeout: '5 minutes' }, input.tenantId, `try to get at ${input.otherTenantId}`).probeTenant(input);
+export const removeProbeUser = (input: Parameters<MaintenanceActivities['removeProbeUser']>[0]) =>
+  about({ ...base, startToCloseTimeout: '1 minute' }, input.tenantId, 'remove the user of the probe').removeProbeUser(input);

@@ -2,13 +2,14 @@ import { type AuditSigningDeps, createAuditSigningActivities } from './audit-sig
 import { createDrillActivities, type DrillDeps } from './drill';
 import { createDriftActivities, type DriftDeps } from './drift';
 import { createExpiryActivities, type ExpiryDeps } from './expiry';
+import { createIsolationProbeActivities, type IsolationProbeDeps } from './isolation-probe';
 import { createNightlyBackupActivities, type NightlyBackupDeps } from './nightly-backup';
 import { createOrphanActivities, type OrphanDeps } from './orphans';
 import { createReportActivities, type ReportDeps } from './reports';
 import { createStaleSessionActivities, type StaleSessionDeps } from './stale-sessions';
 import { createUsageActivities, type UsageDeps } from './usage';
 
-export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps, NightlyBackupDeps, ExpiryDeps, AuditSigningDeps {}
+export interface MaintenanceDeps extends StaleSessionDeps, UsageDeps, ReportDeps, DriftDeps, OrphanDeps, DrillDeps, NightlyBackupDeps, ExpiryDeps, AuditSigningDeps, IsolationProbeDeps {}
 
 /** What runs by the clock, on the maintenance queue. All of it is idempotent. */
 export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
@@ -21,6 +22,7 @@ export const createMaintenanceActivities = (deps: MaintenanceDeps) => ({
   ...createNightlyBackupActivities(deps),
   ...createExpiryActivities(deps),
   ...createAuditSigningActivities(deps),
+  ...createIsolationProbeActivities(deps),
 });
 
 export type MaintenanceActivities = ReturnType<typeof createMaintenanceActivities>;

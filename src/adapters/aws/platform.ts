@@ -9,7 +9,7 @@ import {
   paginateListUserPoolClients,
   paginateListUserPools,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { type CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
+import { type CloudWatchClient, PutMetricAlarmCommand, type PutMetricAlarmCommandInput } from '@aws-sdk/client-cloudwatch';
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -189,19 +189,15 @@ async function ensureBackupBucket(s3: S3Client, region: string, Bucket: string, 
 }
 
 /**
- * Rings when a step of any operation rests until somebody helps. A step that rests says so once an hour: the alarm is on
- * until 75 minutes after the last time.
+ * Rings when a figure that counts what must not be is counted anywhere. What goes on says so at least once an hour, or once a night:
+ * the alarm is on until that long after the last time.
  */
-async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string | undefined): Promise<void> {
+async function ensureCountAlarm(cloudWatch: CloudWatchClient, alarm: Pick<PutMetricAlarmCommandInput, 'AlarmName' | 'AlarmDescription' | 'MetricName' | 'EvaluationPeriods' | 'Period'>, topicArn: string | undefined): Promise<void> {
   await cloudWatch.send(
     new PutMetricAlarmCommand({
-      AlarmName: platformResources.stuckAlarm,
-      AlarmDescription: 'An operation is stuck: tenure operation list --stuck. See docs/runbooks.md.',
+      ...alarm,
       Namespace: metrics.namespace,
-      MetricName: metrics.stuckOperations,
       Statistic: 'Sum',
-      Period: 300,
-      EvaluationPeriods: 15,
       DatapointsToAlarm: 1,
       Threshold: 1,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
@@ -211,7 +207,28 @@ async function ensureStuckAlarm(cloudWatch: CloudWatchClient, topicArn: string |
   );
 }
 
-/** What the platform itself owns in AWS: registry, access table, audit log, operators' pool, backup bucket and key, certificate key, alarm. Idempotent. */
+async function ensureAlarms(cloudWatch: CloudWatchClient, topicArn: string | undefined): Promise<void> {
+  const stuck = {
+    AlarmName: platformResources.stuckAlarm,
+    AlarmDescription: 'An operation is stuck: tenure operation list --stuck. See docs/runbooks.md.',
+    MetricName: metrics.stuckOperations,
+    // 75 minutes.
+    Period: 300,
+    EvaluationPeriods: 15,
+  };
+  const breaches = {
+    AlarmName: platformResources.isolationAlarm,
+    AlarmDescription: 'A tenant got at another: tenure maintenance reports isolation_probe --details. See docs/security.md.',
+    MetricName: metrics.isolationBreaches,
+    // CloudWatch looks back a day at most.
+    Period: 3_600,
+    EvaluationPeriods: 24,
+  };
+  await ensureCountAlarm(cloudWatch, stuck, topicArn);
+  await ensureCountAlarm(cloudWatch, breaches, topicArn);
+}
+
+/** What the platform itself owns in AWS: registry, access table, audit log, operators' pool, backup bucket and key, certificate key, alarms. Idempotent. */
 export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings & { readonly alarmTopicArn?: string | undefined }, signal: AbortSignal): Promise<UserPool> {
   const { accountId } = await callerAccount(aws.sts);
   await ensureTable(aws.table, platformResources.registryTable, ['tenantId'], signal);
@@ -221,7 +238,7 @@ export async function ensurePlatform(aws: PlatformClients, settings: AwsSettings
   const backupKeyArn = await ensureSealingKey(aws.kms, platformResources.backupKeyAlias, 'Backups of tenants, also after they have left');
   await ensureBackupBucket(aws.s3, settings.region, platformResources.backupBucket(accountId), backupKeyArn);
   await ensureSealingKey(aws.kms, platformResources.historyKeyAlias, 'Workflow histories of operations on tenants, also after they have left');
-  await ensureStuckAlarm(aws.cloudWatch, settings.alarmTopicArn);
+  await ensureAlarms(aws.cloudWatch, settings.alarmTopicArn);
   await ensureCertificateKey(aws.kms);
   return ensureOperatorPool(aws);
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
+import { ProbeResult } from '../../contracts/isolation';
 import { MaintenanceReport, MaintenanceView, PlatformJobRequest } from '../../contracts/maintenance';
 import { type MaintenanceJobName, maintenanceJobs, platformOwner } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';
 import { jobsOf, pauseNote, resumeNote } from '../../domain/maintenance';
+import type { ProbeResults } from '../../ports/isolation-probe';
 import type { Reports } from '../../ports/reports';
 import type { Schedules, ScheduleState } from '../../ports/schedules';
 import { InvalidRequest } from '../problem';
@@ -17,13 +19,14 @@ const Steer = Owner.extend({ reason: z.string().trim().min(1).max(500) });
 export interface MaintenanceRoutesDeps {
   readonly schedules: Schedules;
   readonly reports: Reports;
+  readonly probeResults: ProbeResults;
 }
 
 const ownerOf = ({ tenantId }: { tenantId?: string | undefined }): string => tenantId ?? platformOwner;
 const whoIs = ({ userId }: Caller): string => `operator ${userId}`;
 
 /** What runs by the clock, of the platform or of one tenant. */
-export const maintenanceRoutes = (deps: MaintenanceRoutesDeps): Route[] => [...readingRoutes(deps), ...steeringRoutes(deps)];
+export const maintenanceRoutes = (deps: MaintenanceRoutesDeps): Route[] => [...readingRoutes(deps), probeRoute(deps), ...steeringRoutes(deps)];
 
 const readingRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
   operatorRoute({
@@ -56,6 +59,22 @@ const readingRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
     },
   }),
 ];
+
+const probeRoute = ({ probeResults }: MaintenanceRoutesDeps): Route =>
+  operatorRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/isolation',
+    summary: 'Show what came of it when the tenant last tried to get at another: each attempt, and what answered',
+    permission: 'read:maintenance',
+    params: z.object({ tenantId: TenantId }),
+    response: ProbeResult,
+    status: 200,
+    async handle({ params: { tenantId } }) {
+      const result = await probeResults.last(tenantId);
+      if (!result) throw new DomainError('maintenance/not-found', `${tenantId} has not been probed yet. Run isolation_probe, or wait for the night.`);
+      return { body: result };
+    },
+  });
 
 const steeringRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
   operatorRoute({

@@ -1,3 +1,4 @@
+import type { ProbeAttempt, ProbeResult } from '../../contracts/isolation';
 import type { MaintenanceReport, MaintenanceView } from '../../contracts/maintenance';
 import { apiPath, withQuery } from '../access';
 import { collect, command, type GroupSpec, type OptionSpec, shared } from '../command';
@@ -64,6 +65,22 @@ const reports = command<{ limit?: number; details?: true }>({
   },
 });
 
+const isolation = command({
+  usage: 'isolation <tenantId>',
+  summary: 'show what the tenant last tried to get at another with, and what answered',
+  async run(cli, _options, tenantId: string) {
+    const result = await (await cli.operator()).call<ProbeResult>(apiPath`/tenants/${tenantId}/isolation`);
+    cli.out.result(result, () => `${tenantId} tried to get at ${result.otherTenantId}, ${timeOf(result.probedAt) ?? ''}\n${cli.out.table(result.attempts, attemptColumns)}`);
+  },
+});
+
+const attemptColumns: readonly Column<ProbeAttempt>[] = [
+  { title: 'answer', of: ({ answer }) => answer.replace('_', ' ') },
+  { title: 'kind', of: ({ kind }) => kind },
+  { title: 'what', of: ({ what }) => what },
+  { title: 'why', of: ({ why }) => why },
+];
+
 const reportColumns: readonly Column<MaintenanceReport>[] = [
   { title: 'started', of: ({ startedAt }) => timeOf(startedAt) },
   { title: 'took', of: ({ startedAt, finishedAt }) => durationOf(Date.parse(finishedAt) - Date.parse(startedAt)) },
@@ -100,5 +117,6 @@ export const maintenanceCommands: GroupSpec = {
     tellJob('pause', 'pause a job until it is resumed', () => 'It is paused.'),
     tellJob('resume', 'let a job run by the clock again', () => 'It runs by the clock again.'),
     reports,
+    isolation,
   ],
 };
