@@ -23,7 +23,7 @@ interface Way {
   /** Errors that only somebody hears who was let in. */
   readonly nothingThere?: readonly string[];
   readonly untriable?: string | undefined;
-  send(target: ServedTenant): Promise<unknown>;
+  readonly send: (target: ServedTenant) => Promise<unknown>;
 }
 
 /** Nothing of any tenant has such a name. */
@@ -35,13 +35,60 @@ export interface AwsDoorSettings {
   readonly isEmulator: boolean;
 }
 
+const absent = (other: ServedTenant, part: 'runtime' | 'gateway' | 'identity' | 'scaling', what: string) => (other[part] === undefined ? `${other.tenantId} has no ${what}.` : undefined);
+
+type AgentCoreKind = 'memory' | 'runtime' | 'gateway' | 'workloadIdentity' | 'credentialProvider';
+
+const agentCoreWays = (as: PlatformClients, other: ServedTenant, isEmulator: boolean): Readonly<Record<AgentCoreKind, readonly Way[]>> => {
+  const unguarded = isEmulator ? 'This AWS is an emulator, which checks no roles at AgentCore: only AWS itself can show it.' : undefined;
+  return {
+    memory: [
+      {
+        call: 'ListMemoryRecords',
+        untriable: unguarded,
+        send: ({ memoryId }) => as.agentCore.send(new ListMemoryRecordsCommand({ memoryId, namespace: memoryNamespaces.facts(nobodys), maxResults: 1 })),
+      },
+    ],
+    runtime: [
+      {
+        call: 'GetAgentRuntime',
+        isClosedAtHome: true,
+        untriable: unguarded ?? absent(other, 'runtime', 'runtime'),
+        send: ({ runtime }) => as.agentCoreControl.send(new GetAgentRuntimeCommand({ agentRuntimeId: runtime?.runtimeId })),
+      },
+    ],
+    gateway: [
+      {
+        call: 'GetGateway',
+        isClosedAtHome: true,
+        untriable: unguarded ?? absent(other, 'gateway', 'gateway'),
+        send: ({ gateway }) => as.agentCoreControl.send(new GetGatewayCommand({ gatewayIdentifier: gateway?.gatewayId })),
+      },
+    ],
+    workloadIdentity: [
+      {
+        call: 'GetWorkloadIdentity',
+        isClosedAtHome: true,
+        untriable: unguarded ?? absent(other, 'identity', 'identity'),
+        send: ({ tenantId }) => as.agentCoreControl.send(new GetWorkloadIdentityCommand({ name: tenantResources(tenantId).workloadIdentity })),
+      },
+    ],
+    credentialProvider: [
+      {
+        call: 'GetOauth2CredentialProvider',
+        isClosedAtHome: true,
+        untriable: unguarded ?? absent(other, 'identity', 'identity'),
+        send: ({ tenantId }) => as.agentCoreControl.send(new GetOauth2CredentialProviderCommand({ name: tenantResources(tenantId).credentialProvider })),
+      },
+    ],
+  };
+};
+
 /**
  * By kind of what a tenant owns: how somebody with a tenant's credentials would try to get at it. They read, or delete what is not there.
  * A kind that joins `tenantResources` does not compile until it is told here how it is tried.
  */
 const waysOf = (as: PlatformClients, other: ServedTenant, { isEmulator }: AwsDoorSettings): Readonly<Record<TenantResource, readonly Way[]>> => {
-  const unguarded = isEmulator ? 'This AWS is an emulator, which checks no roles at AgentCore: only AWS itself can show it.' : undefined;
-  const absent = (part: unknown, what: string) => (part === undefined ? `${other.tenantId} has no ${what}.` : undefined);
   const alarm = (name: 'alarm' | 'throttleAlarm' | 'backlogAlarm' | 'stuckAlarm' | 'tableAlarm'): readonly Way[] => [
     { call: 'DescribeAlarms', isClosedAtHome: true, send: ({ tenantId }) => as.cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [tenantResources(tenantId)[name]] })) },
   ];
@@ -89,50 +136,12 @@ const waysOf = (as: PlatformClients, other: ServedTenant, { isEmulator }: AwsDoo
     backlogAlarm: alarm('backlogAlarm'),
     stuckAlarm: alarm('stuckAlarm'),
     tableAlarm: alarm('tableAlarm'),
-    memory: [
-      {
-        call: 'ListMemoryRecords',
-        untriable: unguarded,
-        send: ({ memoryId }) => as.agentCore.send(new ListMemoryRecordsCommand({ memoryId, namespace: memoryNamespaces.facts(nobodys), maxResults: 1 })),
-      },
-    ],
-    runtime: [
-      {
-        call: 'GetAgentRuntime',
-        isClosedAtHome: true,
-        untriable: unguarded ?? absent(other.runtime, 'runtime'),
-        send: ({ runtime }) => as.agentCoreControl.send(new GetAgentRuntimeCommand({ agentRuntimeId: runtime?.runtimeId })),
-      },
-    ],
-    gateway: [
-      {
-        call: 'GetGateway',
-        isClosedAtHome: true,
-        untriable: unguarded ?? absent(other.gateway, 'gateway'),
-        send: ({ gateway }) => as.agentCoreControl.send(new GetGatewayCommand({ gatewayIdentifier: gateway?.gatewayId })),
-      },
-    ],
-    workloadIdentity: [
-      {
-        call: 'GetWorkloadIdentity',
-        isClosedAtHome: true,
-        untriable: unguarded ?? absent(other.identity, 'identity'),
-        send: ({ tenantId }) => as.agentCoreControl.send(new GetWorkloadIdentityCommand({ name: tenantResources(tenantId).workloadIdentity })),
-      },
-    ],
-    credentialProvider: [
-      {
-        call: 'GetOauth2CredentialProvider',
-        isClosedAtHome: true,
-        untriable: unguarded ?? absent(other.identity, 'identity'),
-        send: ({ tenantId }) => as.agentCoreControl.send(new GetOauth2CredentialProviderCommand({ name: tenantResources(tenantId).credentialProvider })),
-      },
-    ],
+    ...agentCoreWays(as, other, isEmulator),
     scalingPolicy: [
       {
         call: 'DescribeScalingPolicies',
         isClosedAtHome: true,
-        untriable: absent(other.scaling, 'scaling policy'),
+        untriable: absent(other, 'scaling', 'scaling policy'),
         send: ({ tenantId }) => as.applicationAutoScaling.send(new DescribeScalingPoliciesCommand({ ServiceNamespace: 'ecs', PolicyNames: [tenantResources(tenantId).scalingPolicy] })),
       },
     ],
