@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import { createToolbox } from './activities/session/tools';
 import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
@@ -116,10 +117,7 @@ export function createAdapters(config: Config, logger: Logger) {
     places,
     accessStore,
     access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
-    sessionWorkflows: createSessions(temporal.client),
-    queues: createTaskQueues(temporal.client),
-    operations: createOperations(temporal.client),
-    schedules: createSchedules(temporal.client),
+    ...createOrders(temporal.client),
     reports: createReports(aws),
     probeResults: createProbeResults(aws),
     isolationProbe: createIsolationProbe({ settings: config.aws, aws, access, users, sessions, cipher, live, valkey, codec: dataConverter.payloadCodecs[0], apiUrl: config.isolationProbe.apiUrl }),
@@ -143,6 +141,14 @@ export function createAdapters(config: Config, logger: Logger) {
     },
   };
 }
+
+/** What Temporal is asked to do, and asked about. */
+const createOrders = (client: Client) => ({
+  sessionWorkflows: createSessions(client),
+  queues: createTaskQueues(client),
+  operations: createOperations(client),
+  schedules: createSchedules(client),
+});
 
 /** What a tenant is given where the settings and AWS, or its emulator, have it. */
 function createTenantParts(aws: PlatformClients, { aws: { region }, tenantParts }: Config) {
