@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ProbedKind } from '../../contracts/names';
 import type { ServedTenant } from '../../contracts/tenant';
 import type { Door, Intruder } from '../../ports/isolation-probe';
 
 const answerWithinMs = 5_000;
+const maxAttempts = 5;
+const maxWaitMs = 20_000;
 
 /** What of the API's own description tells how to knock. */
 const Description = z.object({
@@ -105,7 +108,17 @@ function foreignSession({ tenantId }: ServedTenant, sessionId: string | undefine
   };
 }
 
-const send = (apiUrl: string, { method, path, token, headers, hasBadBody = false }: Request): Promise<Response> =>
+/** Waits where the API says that it was asked too often: one probe knocks more than a user may in a moment. */
+async function send(apiUrl: string, request: Request): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await sendOnce(apiUrl, request);
+    if (response.status !== 429 || attempt === maxAttempts) return response;
+    await response.body?.cancel();
+    await delay(Math.min(Number(response.headers.get('retry-after') ?? 1) * 1_000, maxWaitMs));
+  }
+}
+
+const sendOnce = (apiUrl: string, { method, path, token, headers, hasBadBody = false }: Request): Promise<Response> =>
   fetch(new URL(path, apiUrl), {
     method: method.toUpperCase(),
     headers: { authorization: `Bearer ${token}`, ...(hasBadBody && { 'content-type': 'application/json' }), ...headers },
