@@ -171,7 +171,7 @@ it('the worker dies between the last look and the certificate: there is one cert
   // Schedules go before deletion begins, while it can still be called off: the certificate has what there was when it began.
   expect(owned.filter(({ service }) => service !== 'temporal').map(nameOf).filter((name) => !named.has(name))).toEqual([]);
   for (const { outcome, service, checkedAt } of certificate.resources) {
-    if (outcome === 'kept') expect(['kms', 'registry']).toContain(service);
+    if (outcome === 'kept') expect(['audit', 'kms', 'registry']).toContain(service);
     expect(checkedAt > killedAt).toBe(true);
   }
   const { s3, sts } = createPlatformClients({ region: lane.settings.aws.region, endpoint: lane.settings.aws.endpoint });

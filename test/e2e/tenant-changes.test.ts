@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { tenantAttribute } from '../../src/adapters/temporal/search-attributes';
+import { ApiProblem } from '../../src/cli/api-client';
 import { watchOperation } from '../../src/cli/operations';
 import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
@@ -184,7 +185,7 @@ describe('offboarded', () => {
     const [quick, slow] = [await held('be quick'), await held('take for ever')];
     const { operationId } = await offboard(`graceSeconds=3600&drainSeconds=${drainSeconds}`);
     await reached(operationId, 'drain');
-    await expect(alice.open()).rejects.toMatchObject({ code: 'tenant/leaving' });
+    await until(() => alice.open().then(() => false, (error: unknown) => error instanceof ApiProblem && error.code === 'tenant/leaving'));
     await platform.model.release('be quick');
     await reached(operationId, 'grace_period');
     await platform.model.release('take for ever');
