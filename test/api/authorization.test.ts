@@ -87,6 +87,7 @@ describe('what is another’s', () => {
   let ada: Account;
   let bob: Account;
   let admin: Account;
+  let approver: Account;
   /** One of another user of the tenant, and one of another tenant. */
   let others: Readonly<Record<Kind, readonly [colleagues: string, strangers: string]>>;
 
@@ -94,10 +95,11 @@ describe('what is another’s', () => {
     real = await startApi();
     let stranger: Account;
     let strangersAdmin: Account;
-    [ada, bob, admin, stranger, strangersAdmin] = await Promise.all([
+    [ada, bob, admin, approver, stranger, strangersAdmin] = await Promise.all([
       signUp(tenant, [groups.members]),
       signUp(tenant, [groups.members]),
       signUp(tenant, [groups.administrators]),
+      signUp(tenant, [groups.approvers]),
       signUp(other, [groups.members]),
       signUp(other, [groups.administrators]),
     ]);
@@ -112,6 +114,10 @@ describe('what is another’s', () => {
   });
   afterAll(() => real.stop());
 
+  /** Approvers decide in the sessions of their colleagues; an approval belongs to whoever its session does. */
+  const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
+  const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' ? ada : admin);
+  const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
   const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId'];
   const withObjects = guarded.flatMap(([title, route]) =>
     route.access !== 'public' && route.access.realm !== 'operator' ? kinds.flatMap((kind): [string, Route, Kind][] => (route.path.includes(`{${kind}}`) ? [[title, route, kind]] : [])) : [],
@@ -131,19 +137,19 @@ describe('what is another’s', () => {
   it('has routes to be tried at, all of whose objects are known', () => {
     expect(withObjects.length).toBeGreaterThan(8);
     const places = new Set(guarded.flatMap(([, route]) => (route.access !== 'public' && route.access.realm !== 'operator' ? [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name) : [])));
-    expect([...places].filter((name) => name !== 'tenantId').sort()).toEqual([...kinds].sort());
+    expect([...places].filter((name) => name !== 'tenantId' && name !== 'approvalId').sort()).toEqual([...kinds].sort());
   });
 
   it.each(withObjects)('%s: answers word for word as for what is missing', async (_title, route, kind) => {
-    const user = kind === 'sessionId' ? ada : admin;
+    const user = askerOf(route, kind);
     const missing = sayingOf(await ask(real, route, {}, user));
     expect(missing.status).toBe(404);
-    for (const id of others[kind].filter((one) => one !== '')) expect(sayingOf(await ask(real, route, { [kind]: id }, user))).toEqual(missing);
+    for (const id of othersOf(route, kind)) expect(sayingOf(await ask(real, route, { [kind]: id }, user))).toEqual(missing);
   });
 
   /** Time is what is asked on the way. */
   it.each(withObjects)('%s: asks the same of the same services as for what is missing', async (_title, route, kind) => {
-    const user = kind === 'sessionId' ? ada : admin;
+    const user = askerOf(route, kind);
     const calls: string[] = [];
     const counting = await startApi();
     const watched = await startApi(watching(counting.deps, calls));
@@ -157,14 +163,14 @@ describe('what is another’s', () => {
     };
     const missing = await callsFor({});
     expect(missing.length).toBeGreaterThan(0);
-    for (const id of others[kind].filter((one) => one !== '')) expect(await callsFor({ [kind]: id })).toEqual(missing);
+    for (const id of othersOf(route, kind)) expect(await callsFor({ [kind]: id })).toEqual(missing);
     await Promise.all([counting.stop(), watched.stop()]);
   });
 });
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

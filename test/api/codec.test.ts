@@ -41,6 +41,13 @@ async function sealedFor({ tenantId }: ServedTenant): Promise<JsonPayload> {
 
 const decode = (payloads: readonly unknown[], request: { token?: string; headers?: Record<string, string> } = {}) =>
   api.send<Decoded & Answer['body']>('/codec/decode', { method: 'POST', body: { payloads }, ...request });
+const bytesOf = ({ data }: JsonPayload): Buffer => Buffer.from(data ?? '', 'base64');
+/** Names another tenant as its owner: the id stands behind the version and its own length. */
+function asOf(tenantId: string, payload: JsonPayload): JsonPayload {
+  const bytes = bytesOf(payload);
+  const rest = bytes.subarray(2 + bytes.readUInt8(1));
+  return { ...payload, data: Buffer.concat([bytes.subarray(0, 1), Buffer.of(tenantId.length), Buffer.from(tenantId), rest]).toString('base64') };
+}
 const valuesOf = ({ payloads }: Decoded): unknown[] => payloads.map(({ data }) => JSON.parse(Buffer.from(data ?? '', 'base64').toString()) as unknown);
 const withCookie = (cookie: string | undefined, origin = uiOrigin) => decode([sealed], { headers: { origin, ...(cookie !== undefined && { cookie }) } });
 
@@ -87,10 +94,12 @@ it.each([
 it('refuses a payload that was changed, or labelled as of another tenant or version', async () => {
   const other = await newTenant();
   const labelled = (name: string, value: string) => ({ ...sealed, metadata: { ...sealed.metadata, [name]: Buffer.from(value).toString('base64') } });
-  const bytes = Buffer.from(sealed.data ?? '', 'base64');
+  const bytes = bytesOf(sealed);
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
-  const changed = [{ ...sealed, data: bytes.toString('base64') }, { ...sealed, data: '' }, labelled('workflow-id', workflowIds.session(other.tenantId, 'ses-1')), labelled('encryption-version', '9')];
+  const changed = [{ ...sealed, data: bytes.toString('base64') }, { ...sealed, data: '' }, labelled('encryption-version', '9')];
   for (const payload of changed) expect((await decode([payload], { token: operator.accessToken })).body).toMatchObject({ status: 400, code: 'payload/unreadable' });
+  // The other tenant has no such data key.
+  expect((await decode([asOf(other.tenantId, sealed)], { token: operator.accessToken })).body).toMatchObject({ status: 503, code: 'key/unavailable' });
 });
 
 it('says that a key is disabled, and that a tenant is gone with its key', async () => {
@@ -104,8 +113,7 @@ it('says that a key is disabled, and that a tenant is gone with its key', async 
   await aws.kms.send(new EnableKeyCommand({ KeyId: left.infrastructure.keyArn }));
   expect((await ask()).status).toBe(200);
   await fresh.stop();
-  const gone = { ...theirs, metadata: { ...theirs.metadata, 'workflow-id': Buffer.from(workflowIds.session('never-was', 'ses-1')).toString('base64') } };
-  expect((await decode([gone], { token: operator.accessToken })).body).toMatchObject({ status: 503, code: 'key/unavailable', detail: expect.stringContaining('gone') as string });
+  expect((await decode([asOf('never-was', theirs)], { token: operator.accessToken })).body).toMatchObject({ status: 503, code: 'key/unavailable', detail: expect.stringContaining('gone') as string });
 });
 
 describe('in a browser', () => {

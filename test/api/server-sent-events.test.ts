@@ -28,7 +28,7 @@ afterEach(async () => {
 async function streaming(entries: () => Entries): Promise<string> {
   const app = express();
   app.use(requestContext({ logger: createLogger('api', 'silent'), stopping: new AbortController().signal, traffic: { note: (request) => void noted.push(request) } }));
-  const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, handle: () => Promise.resolve({ events: entries() }) });
+  const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, isProbe: true, handle: () => Promise.resolve({ events: entries() }) });
   // A public route is let in by nobody, and so is nobody's traffic: here it is a tenant's.
   app.use((_request, response, next) => {
     contextOf(response).tenantId = 'acme';

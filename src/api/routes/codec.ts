@@ -23,7 +23,7 @@ export const codecRoutes = (deps: CodecRoutesDeps): Route[] => [...conversionRou
  * Temporal's contract sends and expects protobuf's JSON, which leaves out what is empty: `temporal workflow query` asks for no payloads.
  * @see https://docs.temporal.io/codec-server
  */
-const Payloads = z.object({
+const Payloads = z.strictObject({
   payloads: z.array(z.object({ metadata: z.record(z.string(), z.base64()).optional(), data: z.base64().optional() })).max(1_000).default([]),
 });
 
