@@ -11,4 +11,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
   maxWorkers: 2,
+  // What each file has loaded stays: a worker that has grown is replaced.
+  workerIdleMemoryLimit: '1GB',
 };
