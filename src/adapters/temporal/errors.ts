@@ -39,17 +39,11 @@ export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | unde
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      if (isLostUpdate(error)) throw lost(error);
-      return undefined;
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
     }
   });
 }
-
-/** What the server says of an update that it had not yet given to a worker when it restarted; the workflow is there. */
-const isLostUpdate = ({ message }: WorkflowNotFoundError): boolean => /^update .*not found/i.test(message);
-
-const lost = (cause: unknown) => new DomainError('dependency/unavailable', 'Temporal has restarted and knows nothing of this request: try again.', { cause, retryAfterSeconds });
 
 function translated(error: unknown): unknown {
   if (error instanceof WorkflowUpdateFailedError) {
