@@ -120,4 +120,7 @@ export interface Decision {
   /** Who decides, as the token says. */
   readonly by: string;
   readonly decision: 'approve' | 'deny' | 'edit';
+  /** Of the call it is about; absent in decisions of earlier releases. */
+  readonly turnId?: string;
+  readonly step?: number;
 }

@@ -47,8 +47,13 @@ export class ApprovalDesk {
     }
   }
 
+  /** Lets in what may come to something: of what is being asked, or edited just now, the workflow has not heard yet. @throws as {@link refuse} */
+  check(decision: domain.Decision): void {
+    if (this.isIdle && !domain.isBeingAsked(this.session.state, decision)) this.refuse(decision);
+  }
+
   /** @throws ApplicationFailure with the code of a {@link refusals} when the decision comes to nothing. */
-  refuse(decision: domain.Decision): void {
+  private refuse(decision: domain.Decision): void {
     const refusal = domain.isTaken(this.session.state, decision) ? undefined : domain.refusalOf(this.session.state, decision);
     if (refusal) throw failure(refusal);
   }
@@ -56,6 +61,7 @@ export class ApprovalDesk {
   /** Returns when the decision is in the log; a repeated one changes nothing. */
   decide(decision: domain.Decision): Promise<void> {
     return this.inOrder(async () => {
+      await condition(() => !domain.isBeingAsked(this.session.state, decision));
       this.refuse(decision);
       const call = domain.waitingCall(this.session.state, decision.approvalId);
       if (call && !domain.isTaken(this.session.state, decision)) await this.record(call, domain.weigh(call, decision), decision);

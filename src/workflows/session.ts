@@ -37,7 +37,7 @@ export async function session(input: SessionInput): Promise<void> {
       await conversation.approvals.decide(decision);
       return true;
     },
-    { validator: (decision: domain.Decision) => conversation.approvals.refuse(decision) },
+    { validator: (decision: domain.Decision) => conversation.approvals.check(decision) },
   );
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApiProblem } from '../../src/cli/api-client';
-import { patiently, seemsTemporary } from '../../src/cli/patience';
+import { patiently } from '../../src/cli/patience';
 import type { SessionEvent } from '../../src/contracts/events';
 import type { OnBusy } from '../../src/contracts/session';
 import { OrdersServer } from '../../src/local/demo/orders-server';
@@ -95,9 +94,7 @@ it('keeps an approval that waits while worker and Temporal are killed; approved,
   platform.services.temporal.kill('SIGKILL');
   const [approval] = await patiently(waiting);
   const request = { method: 'POST', token: approver, body: { decision: 'approve' } } as const;
-  // A server that has just restarted may know nothing of a session for a moment.
-  const mayPass = (error: unknown) => seemsTemporary(error) || (error instanceof ApiProblem && error.code === 'approval/closed');
-  const decided = await patiently(() => platform.api.call<{ state: string }>(`${pathOf(sessionId)}/approvals/${approval?.approvalId ?? ''}`, request), { mayPass });
+  const decided = await patiently(() => platform.api.call<{ state: string }>(`${pathOf(sessionId)}/approvals/${approval?.approvalId ?? ''}`, request));
   expect(decided.state).toBe('approved');
   await shop.firstOrder;
   platform.services.worker.kill('SIGKILL');

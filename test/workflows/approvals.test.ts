@@ -67,6 +67,31 @@ it('runs what needs nobody, waits a month for the rest, longer than a turn may t
   ]);
 });
 
+it('takes a decision that comes before the step that asks for it is through, and refuses one of another step at once', async () => {
+  const thinking = gate();
+  const script: Script = new Script({
+    think: async ({ turnId, step }) => {
+      const { head } = script.write(`think ${turnId}/${step}`);
+      if (step > 1) return { head, outcome: 'completed', calls: [], limits };
+      // Whoever reads the log or the list sees the approval now.
+      await thinking.pass();
+      return { head, calls: [call('a', pending('apr-a'))], configVersion: 7, limits };
+    },
+  });
+  await converse(script, async ({ env, send, close, handle }) => {
+    await send('turn-1');
+    await thinking.reached;
+    const args = { approvalId: 'apr-a', decisionId: 'early', by: 'ann', decision: 'approve' as const, turnId: 'turn-1' };
+    await handle.executeUpdate(decideApproval, { args: [{ ...args, step: 2 }] }).then(fail, refusal('approval/closed'));
+    const decided = await handle.startUpdate(decideApproval, { args: [{ ...args, step: 1 }], waitForStage: 'ACCEPTED' });
+    thinking.open();
+    await decided.result();
+    await env.sleep('1 minute');
+    await close();
+  });
+  expect(worked(script)).toEqual(['think turn-1/1', 'decide apr-a approved ann', 'tool turn-1/1/a', 'think turn-1/2', 'close']);
+});
+
 it('runs an approved call while another one still works', async () => {
   const slow = gate();
   const script: Script = asking(() => [call('slow'), call('a', pending('apr-a'))], {

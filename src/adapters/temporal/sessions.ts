@@ -42,11 +42,7 @@ export function createSessions(client: Client): Sessions {
 
     async decideApproval(session, decision) {
       const taken = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(decideApproval, { updateId: decision.decisionId, args: [decision] })));
-      if (taken) return;
-      // An update that the server had not yet given to a worker is unknown to it after a restart: "not found", though the workflow runs.
-      const description = await unlessMissing(() => calling(() => handleOf(session).describe()));
-      if (description?.status.name === 'RUNNING') throw new DomainError('dependency/unavailable', 'Temporal lost the decision when it restarted: try again.', { retryAfterSeconds: 1 });
-      throw new DomainError('approval/closed', 'The session has ended.');
+      if (!taken) throw new DomainError('approval/closed', 'The session has ended.');
     },
 
     async close(session) {

@@ -109,7 +109,7 @@ async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: 
   const decisionId = derivedId('decision', tenantId, sessionId, approvalId, by, canonicalize(body) ?? '');
   await deps.messages.put({ tenantId, sessionId }, { turnId: decisionId, userId: by, text: JSON.stringify(said) });
   try {
-    await deps.sessionWorkflows.decideApproval({ tenantId, sessionId }, { approvalId, decisionId, by, decision });
+    await deps.sessionWorkflows.decideApproval({ tenantId, sessionId }, { approvalId, decisionId, by, decision, turnId: record.turnId, step: record.step });
   } catch (error) {
     if (codeOf(error) !== 'approval/closed') throw error;
     const { state, expired } = await mustFind(deps, ref);

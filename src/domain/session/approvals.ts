@@ -40,6 +40,13 @@ export const isTaken = (state: SessionState, { approvalId, decisionId }: Decisio
   (state.settled ?? []).some((settled) => settled.approvalId === approvalId && settled.decisionIds.includes(decisionId)) ||
   waitingCall(state, approvalId)?.approval.votes.some((vote) => vote.decisionId === decisionId) === true;
 
+/**
+ * Whether the step that asks is not through yet: its approvals can be seen from when they are in the log, a moment before the workflow
+ * hears of them, and for longer when the worker dies in between.
+ */
+export const isBeingAsked = ({ current }: SessionState, { turnId, step }: Decision): boolean =>
+  current !== undefined && !current.end && current.turnId === turnId && current.step === step && current.calls.length === 0;
+
 /** Why a decision can't be taken; undefined when it can. */
 export function refusalOf(state: SessionState, { approvalId, by, decision }: Decision): DecisionRefusal | undefined {
   const call = waitingCall(state, approvalId);
