@@ -1,13 +1,10 @@
-import { GetCommand, paginateQuery, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, paginateQuery, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { ApprovalRecord } from '../../contracts/approval';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import type { Approvals } from '../../ports/approvals';
-import { decodeCursor, encodeCursor } from './cursors';
 import { isAwsError } from './failures';
+import { listedPage } from './listed-page';
 import type { TenantAccess } from './tenant-access';
-
-/** A key of `tableKeys.listed`. */
-const listedPattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z#[A-Za-z0-9-]{1,64}$/;
 
 const byId = ({ sessionId, approvalId }: { sessionId: string; approvalId: string }) => ({ pk: tableKeys.approvals(sessionId), sk: approvalId });
 const listed = (list: 'waiting' | 'decided', { requestedAt, approvalId }: ApprovalRecord) => ({ pk: tableKeys.approvalList(list), sk: tableKeys.listed(requestedAt, approvalId) });
@@ -21,7 +18,7 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
     return Item && ApprovalRecord.parse(Item);
   };
 
-  /** @returns whether it was written; not when something else was there already. */
+  /** Writes nothing when something else was there already. */
   async function writeUnlessChanged(tenantId: string, TransactItems: NonNullable<ConstructorParameters<typeof TransactWriteCommand>[0]['TransactItems']>): Promise<void> {
     try {
       await access.clients(tenantId, 'approvals').table.send(new TransactWriteCommand({ TransactItems }));
@@ -80,22 +77,8 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
 
     async list(tenantId, { list, limit, cursor }) {
       const pk = tableKeys.approvalList(list);
-      const page = await access.clients(tenantId, 'approvals').table.send(
-        new QueryCommand({
-          TableName: tenantResources(tenantId).table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': pk },
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: limit,
-          // The partition is never the caller's to choose.
-          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, listedPattern), pk } }),
-        }),
-      );
-      return {
-        approvals: (page.Items ?? []).map((item) => ApprovalRecord.parse(item)),
-        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['sk'])) }),
-      };
+      const { items, ...rest } = await listedPage(access.clients(tenantId, 'approvals').table, { tenantId, pk, limit, cursor }, (item) => ApprovalRecord.parse(item));
+      return { approvals: items, ...rest };
     },
   };
 }

@@ -1,14 +1,11 @@
-import { GetCommand, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import { SessionRecord, type SessionRef } from '../../contracts/session';
 import type { SessionDirectory } from '../../ports/session-store';
-import { decodeCursor, encodeCursor } from './cursors';
 import { isAwsError } from './failures';
+import { listedPage } from './listed-page';
 import type { TenantAccess } from './tenant-access';
-
-/** A key of `tableKeys.listed`. */
-const listedPattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z#[A-Za-z0-9-]{1,64}$/;
 
 /** Where a record stands: by its id, in the tenant's list, and in its user's list. */
 const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [
@@ -49,22 +46,8 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
 
     async list(tenantId, { userId, limit, cursor }) {
       const pk = userId === undefined ? tableKeys.sessions() : tableKeys.sessionsOf(userId);
-      const page = await access.clients(tenantId, 'session-read').table.send(
-        new QueryCommand({
-          TableName: tenantResources(tenantId).table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': pk },
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: limit,
-          // The partition is never the caller's to choose.
-          ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, listedPattern), pk } }),
-        }),
-      );
-      return {
-        sessions: (page.Items ?? []).map((item) => SessionRecord.parse(item)),
-        ...(page.LastEvaluatedKey && { nextCursor: encodeCursor(String(page.LastEvaluatedKey['sk'])) }),
-      };
+      const { items, ...rest } = await listedPage(access.clients(tenantId, 'session-read').table, { tenantId, pk, limit, cursor }, (item) => SessionRecord.parse(item));
+      return { sessions: items, ...rest };
     },
 
     async close(session, closedAt) {
