@@ -1,10 +1,10 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { Standing, StoredApiKey } from '../../contracts/access';
 import { DomainError } from '../../contracts/errors';
 import { accessKeys, platformOwner, platformResources } from '../../contracts/names';
 import type { AccessStore } from '../../ports/access';
 import type { ResourceFinder } from '../../ports/tenant-inventory';
+import { unlessRefused } from './failures';
 
 const TableName = platformResources.accessTable;
 
@@ -65,7 +65,7 @@ const standings = (table: DynamoDBDocumentClient): Pick<AccessStore, 'standings'
         ExpressionAttributeValues: { ':at': notBefore },
       }),
     );
-    await unlessRefused(mark, undefined);
+    await unlessRefused(mark, () => undefined);
   },
 });
 
@@ -78,7 +78,7 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
         ConditionExpression: 'attribute_not_exists(entry)',
       }),
     );
-    if ((await unlessRefused(write, undefined)) === undefined)
+    if ((await unlessRefused(write, () => undefined)) === undefined)
       throw new DomainError('api-key/shown', `The API key ${key.keyId} was made by an earlier request, and shown then. If it is lost, revoke it and make another.`);
   },
 
@@ -103,7 +103,7 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
         ReturnValues: 'ALL_NEW',
       }),
     );
-    const written = await unlessRefused(write, undefined);
+    const written = await unlessRefused(write, () => undefined);
     return written && StoredApiKey.parse(written.Attributes);
   },
 });
@@ -120,16 +120,6 @@ async function entries(table: DynamoDBDocumentClient, owner: string, prefix = ''
   };
   for await (const { Items } of paginateQuery({ client: table }, query)) items.push(...(Items ?? []));
   return items;
-}
-
-/** What the write answered, or `otherwise` when its condition did not hold. */
-async function unlessRefused<T>(write: Promise<T>, otherwise: undefined): Promise<T | undefined> {
-  try {
-    return await write;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return otherwise;
-    throw error;
-  }
 }
 
 /** What a tenant has there: it goes with the tenant. */

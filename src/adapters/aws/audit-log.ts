@@ -10,6 +10,7 @@ import { auditRetentionDays } from '../../domain/audit';
 import type { AuditHead, AuditLog } from '../../ports/audit';
 import { checkpointType, emptyChain, link, misfitOf } from '../audit-chain';
 import type { PlatformClients } from './clients';
+import { unlessRefused } from './failures';
 import { createSigner } from './signer';
 
 const TableName = platformResources.auditTable;
@@ -78,7 +79,7 @@ export function createAuditLog({ table, kms }: Pick<PlatformClients, 'table' | '
       const checkpoint = await signed({ format: checkpointFormat, kind: 'scheduled', chain, seq, hash, ...previous, signedAt: new Date().toISOString() });
       // Gone before the entry it speaks of.
       const Item = { chain, sk: auditKeys.checkpoint(seq), ...checkpoint, expiresAt: nowSeconds() + retentionSeconds - 86_400 };
-      await unlessTaken(table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(sk)' })));
+      await unlessRefused(table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(sk)' })), () => undefined);
       return { seq, hash, isNew: true };
     },
 
@@ -100,17 +101,6 @@ async function mustHold(reader: Reader, { chain, seq, hash }: AuditCheckpoint): 
 }
 
 const isTaken = (error: unknown): boolean => error instanceof ConditionalCheckFailedException || error instanceof TransactionCanceledException;
-
-/** @returns false when the place was taken. */
-async function unlessTaken(put: Promise<unknown>): Promise<boolean> {
-  try {
-    await put;
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
-}
 
 type Table = PlatformClients['table'];
 type Range = readonly [from: string, to: string];

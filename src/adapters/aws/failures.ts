@@ -92,5 +92,15 @@ export const quotaExceeded = (what: string, cause?: unknown): DomainError =>
 /** Whether CloudFormation's reason for a failure tells of a quota: it has no code of its own for it. */
 export const tellsOfQuota = (reason: string): boolean => /limit ?exceeded|quota|too many|maximum number|limit of .* (has been )?reached/i.test(reason);
 
+/** The answer of a conditional write of DynamoDB's, or what `refused` makes of it when the condition did not hold. */
+export async function unlessRefused<T, Other>(write: Promise<T>, refused: (cause: Error) => Promise<Other> | Other): Promise<T | Other> {
+  try {
+    return await write;
+  } catch (error) {
+    if (isAwsError(error, 'ConditionalCheckFailedException')) return refused(error);
+    throw error;
+  }
+}
+
 /** Whether AWS answered with one of these errors: `isAwsError(error, 'ResourceNotFoundException')`. */
 export const isAwsError = (error: unknown, ...names: readonly string[]): error is Error => error instanceof Error && names.includes(error.name);

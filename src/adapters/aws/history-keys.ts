@@ -1,5 +1,4 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DecryptCommand, GenerateDataKeyCommand } from '@aws-sdk/client-kms';
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
@@ -8,6 +7,7 @@ import { DomainError } from '../../contracts/errors';
 import { platformResources } from '../../contracts/names';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import { dataKeyMaxAgeMs, required, usingKey } from './envelope';
+import { unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { unlessAway } from './tenant-cipher';
 
@@ -90,12 +90,9 @@ function wrappedKeysIn(table: DynamoDBDocumentClient) {
         },
       }),
     );
-    return write.then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof ConditionalCheckFailedException) return false;
-        throw error;
-      },
+    return unlessRefused(
+      write.then(() => true),
+      () => false,
     );
   }
 

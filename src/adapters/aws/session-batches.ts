@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { paginateQuery, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
@@ -7,6 +6,7 @@ import { EventBody, maxBatchEvents } from '../../contracts/events';
 import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TenantCipher } from '../../ports/cipher';
+import { unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
 
 /** An item of 400 KB is the most DynamoDB takes; what is sealed and larger than this goes to the bucket. */
@@ -105,19 +105,17 @@ export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
   return {
     /** @returns false when the place is taken. */
     async put({ tenantId, sessionId }: SessionRef, item: BatchItem): Promise<boolean> {
-      try {
-        await access.clients(tenantId, 'session-step').table.send(
-          new PutCommand({
-            TableName: tenantResources(tenantId).table,
-            Item: { pk: tableKeys.events(sessionId), ...item },
-            ConditionExpression: 'attribute_not_exists(pk)',
-          }),
-        );
-        return true;
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false;
-        throw error;
-      }
+      const put = access.clients(tenantId, 'session-step').table.send(
+        new PutCommand({
+          TableName: tenantResources(tenantId).table,
+          Item: { pk: tableKeys.events(sessionId), ...item },
+          ConditionExpression: 'attribute_not_exists(pk)',
+        }),
+      );
+      return unlessRefused(
+        put.then(() => true),
+        () => false,
+      );
     },
 
     /** The newest one. */

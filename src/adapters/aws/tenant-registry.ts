@@ -1,10 +1,10 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
 import { isScratchTenant, platformResources, tenantIdPattern } from '../../contracts/names';
 import { TenantRecord, type TenantStatus } from '../../contracts/tenant';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
+import { unlessRefused } from './failures';
 
 const TableName = platformResources.registryTable;
 /** No other operation works on the tenant. `:operation` is the one that asks. */
@@ -20,16 +20,6 @@ function busy({ tenantId, status, operationId: owner, claimedBy }: TenantRecord,
 }
 
 const notFound = (tenantId: string) => new DomainError('tenant/not-found', `There is no tenant ${tenantId}.`);
-
-/** The answer of a conditional write, or what `refused` makes of it when the condition did not hold. */
-async function unlessRefused<T>(write: Promise<T>, refused: (cause: Error) => Promise<T> | T): Promise<T> {
-  try {
-    return await write;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return refused(error);
-    throw error;
-  }
-}
 
 /** Sets each attribute, whatever its name. */
 const assigning = (changes: Record<string, unknown>) => {
@@ -86,7 +76,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
           ExpressionAttributeValues: { ':operation': operationId },
         }),
       );
-      await unlessRefused<unknown>(write, () => undefined);
+      await unlessRefused<unknown, unknown>(write, () => undefined);
     },
 
     async transition({ tenantId, from, to, operationId }) {
@@ -167,7 +157,7 @@ const claims = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick
         ExpressionAttributeValues: { ':operation': operationId },
       }),
     );
-    await unlessRefused<unknown>(write, () => undefined);
+    await unlessRefused<unknown, unknown>(write, () => undefined);
   },
 });
 
@@ -202,7 +192,7 @@ const burials = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pic
         ExpressionAttributeValues: { ':deleted': 'deleted', ':operation': operationId },
       }),
     );
-    await unlessRefused<unknown>(write, () => undefined);
+    await unlessRefused<unknown, unknown>(write, () => undefined);
   },
 });
 
