@@ -6,6 +6,7 @@ import { auditChainOf } from '../contracts/names';
 import { AuditTally, outcomeOf } from '../domain/audit';
 import type { AuditLog } from '../ports/audit';
 import type { TenantRegistry } from '../ports/tenant-registry';
+import { atIntervals } from './at-intervals';
 
 /** Ends of changes that wait to be written. Behind that many no further change is let in: it could not be recorded either. */
 const mostWaiting = 10_000;
@@ -56,7 +57,7 @@ export class AuditTrail {
   constructor(private readonly options: AuditTrailOptions) {}
 
   start(): void {
-    this.loop ??= this.flushForever();
+    this.loop ??= atIntervals(this.options.intervalMs, this.stopping.signal, () => this.flush());
   }
 
   /** Writes what is left, within a second. */
@@ -100,15 +101,6 @@ export class AuditTrail {
   /** Until it is written, or the process ends: then its beginning stands without it. */
   private async insist(chain: string, event: AuditEvent): Promise<void> {
     while (!(await this.tryToWrite(chain, [event]))) await delay(retryAfterMs, undefined, { ref: false });
-  }
-
-  private async flushForever(): Promise<void> {
-    const { signal } = this.stopping;
-    const pause = () => delay(this.options.intervalMs, undefined, { signal, ref: false }).then(
-      () => true,
-      () => false,
-    );
-    while (await pause()) await this.flush();
   }
 
   /** What could not be written is counted on with what comes. */

@@ -3,6 +3,7 @@ import { codeOf, DomainError, errors } from '../contracts/errors';
 import { operationIdPattern, tenantOfOperation } from '../contracts/names';
 import { AnyTenantId } from '../contracts/tenant';
 import { objectOf, outcomeOf } from '../domain/audit';
+import { unmapped } from './address';
 import type { AuditedRequest, AuditTrail, Ending } from './audit-trail';
 import type { RequestContext } from './request-context';
 import type { ParsedRequest } from './request-parser';
@@ -53,7 +54,7 @@ export class AuditedAct {
       action: `${method.toUpperCase()} ${path}`,
       object: objectOf(path, this.request.params),
       requestId: this.context.requestId,
-      address: this.request.ip?.replace(/^::ffff:(?=\d+\.)/i, ''),
+      address: this.request.ip && unmapped(this.request.ip),
     };
   }
 

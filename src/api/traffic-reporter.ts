@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type AnsweredRequest, TrafficTally } from '../domain/traffic';
 import type { Metrics, Reading } from '../ports/metrics';
+import { atIntervals } from './at-intervals';
 
 /** What waits for a CloudWatch that is away: some 20 MB, and no older than alarms look back. The oldest goes first. */
 const mostKept = 50_000;
@@ -37,7 +37,7 @@ export class TrafficReporter {
   }
 
   start(): void {
-    this.loop ??= this.reportForever();
+    this.loop ??= atIntervals(this.options.intervalMs, this.stopping.signal, () => this.report());
   }
 
   /** Publishes what is left, within a second. */
@@ -48,15 +48,6 @@ export class TrafficReporter {
     await this.report();
     clearTimeout(lastCall);
     if (this.kept.length > 0) this.options.logger.warn({ lost: this.lost + this.kept.length }, 'the last metrics of requests were not published');
-  }
-
-  private async reportForever(): Promise<void> {
-    const { signal } = this.stopping;
-    const pause = () => delay(this.options.intervalMs, undefined, { signal, ref: false }).then(
-      () => true,
-      () => false,
-    );
-    while (await pause()) await this.report();
   }
 
   private async report(): Promise<void> {
