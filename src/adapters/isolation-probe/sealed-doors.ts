@@ -31,8 +31,7 @@ export const sealedDoors = (as: PlatformClients, intruder: ServedTenant, deps: S
     what: 'role: open a sealed payload',
     opensAtHome: true,
     async enter(target) {
-      const context = { purpose: 'history', workflow: workflowOf(target.tenantId) };
-      const sealed = await deps.cipher.seal(target.tenantId, context, canary);
+      const { context, sealed } = await sealedFor(deps, target);
       return tryDoor(() => openAs(as, target, context, sealed));
     },
   },
@@ -51,8 +50,7 @@ export const sealedDoors = (as: PlatformClients, intruder: ServedTenant, deps: S
     what: 'process: open what is sealed, by a data key that is cached, in its own name',
     opensAtHome: true,
     async enter(target) {
-      const context = { purpose: 'history', workflow: workflowOf(target.tenantId) };
-      const sealed = await deps.cipher.seal(target.tenantId, context, canary);
+      const { context, sealed } = await sealedFor(deps, target);
       return unlessUnreadable(deps.cipher.open(intruder.tenantId, context, sealed));
     },
   },
@@ -70,6 +68,12 @@ export const sealedDoors = (as: PlatformClients, intruder: ServedTenant, deps: S
     enter: () => Promise.reject(new Error('No tenant has credentials of Temporal.')),
   },
 ];
+
+/** As a worker seals what is in a history. */
+async function sealedFor({ cipher }: SealedDoorDeps, { tenantId }: ServedTenant) {
+  const context = { purpose: 'history', workflow: workflowOf(tenantId) };
+  return { context, sealed: await cipher.seal(tenantId, context, canary) };
+}
 
 const workflowOf = (tenantId: string): string => workflowIds.session(tenantId, 'isolation-probe');
 
