@@ -22,6 +22,15 @@ export function rulingOn(policy: ApprovalPolicy | undefined, call: RequestedCall
   return decision === 'ask' ? { decision, terms: termsOf(policy, rule) } : { decision };
 }
 
+/** The part of a toolbox that knows what its tools do. */
+interface Effects {
+  find(tool: string): { effectOf(input: JsonValue): RequestedCall['effect'] } | undefined;
+}
+
+/** The same of a call of one of these tools. What a tool that is not known does is feared to write. */
+export const rulingAmong = (tools: Effects, policy: ApprovalPolicy | undefined, { tool, input }: Omit<RequestedCall, 'effect'>): PolicyRuling =>
+  rulingOn(policy, { tool, input, effect: tools.find(tool)?.effectOf(input) ?? 'write' });
+
 /** On which terms people are asked; for an edit, too, whatever the policy says of the new arguments. */
 export const termsOf = (policy: ApprovalPolicy | undefined, rule: SomeTerms = {}): ApprovalTerms => {
   const { quorum, notRequester, expiresAfterSeconds, onExpiry } = { ...usualTerms, ...given(policy?.terms ?? {}), ...given(rule) };

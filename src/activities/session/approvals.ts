@@ -6,7 +6,7 @@ import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
-import { rulingOn, termsOf } from '../../domain/approval-policy';
+import { rulingAmong, termsOf } from '../../domain/approval-policy';
 import { isAllowedOrigin } from '../../domain/egress';
 import type { Decision, PendingApproval, Verdict } from '../../domain/session';
 import { approvalRecords, approvalRequest, pendingFrom } from './approval-events';
@@ -105,7 +105,7 @@ const denialOf = (isByPerson: boolean, note: string | undefined): string =>
 
 function requestAnew(input: DecideApprovalInput & { decision: Decision }, edited: JsonValue, { approvals }: AgentConfig, { toolbox }: SessionStepDeps): EventBody {
   const { tool, approvalId, configVersion, decision } = input;
-  const ruling = rulingOn(approvals, { tool, input: edited, effect: toolbox.find(tool)?.effectOf(edited) ?? 'write' });
+  const ruling = rulingAmong(toolbox, approvals, { tool, input: edited });
   const terms = ruling.decision === 'ask' ? ruling.terms : termsOf(approvals);
   return approvalRequest({ ...input, input: edited, policyVersion: configVersion, terms, edit: { approvalId, decisionId: decision.decisionId, by: decision.by } }, Date.now());
 }

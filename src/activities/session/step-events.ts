@@ -1,7 +1,7 @@
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
 import type { SessionRef, TurnOutcome } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
-import { rulingOn } from '../../domain/approval-policy';
+import { rulingAmong } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import { approvalRequest, pendingFrom } from './approval-events';
@@ -41,7 +41,7 @@ export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: V
     const call = { turnId, step, callId, tool };
     const refusal = refusalOf(sound, index, agent, toolbox);
     if (refusal) return [{ type: 'tool.failed', ...call, ...refusal }];
-    const ruling = rulingOn(agent.approvals, { tool, input, effect: toolbox.find(tool)?.effectOf(input) ?? 'write' });
+    const ruling = rulingAmong(toolbox, agent.approvals, { tool, input });
     if (ruling.decision === 'deny') return [{ type: 'tool.failed', ...call, ...deniedByPolicy }];
     return ruling.decision === 'ask' ? [approvalRequest({ ...place, ...call, input, policyVersion: version, terms: ruling.terms }, Date.now())] : [];
   });

@@ -3,7 +3,7 @@ import type { EventBody } from '../../contracts/events';
 import { DomainError, errors } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
-import { rulingOn } from '../../domain/approval-policy';
+import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall } from '../../domain/session';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -84,7 +84,7 @@ async function runTool({ log, toolbox, configs, ...policy }: SessionStepDeps, in
   const { tenantId, userId, turnId, step, call, configVersion } = input;
   const toolInput = await inputOf(log, input);
   const agent = configVersion === undefined ? (await configs.current(tenantId)).agent : await configs.version(tenantId, configVersion);
-  const ruling = rulingOn(agent.approvals, { tool: call.tool, input: toolInput, effect: toolbox.find(call.tool)?.effectOf(toolInput) ?? 'write' });
+  const ruling = rulingAmong(toolbox, agent.approvals, { tool: call.tool, input: toolInput });
   // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
   if (ruling.decision === 'deny') return toolEvent(input, { type: 'tool.failed', ...deniedByPolicy });
   try {

@@ -7,7 +7,7 @@ import type { JsonValue } from '../../contracts/model';
 import { isApiKeyUser } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
-import { rulingOn } from '../../domain/approval-policy';
+import { rulingAmong } from '../../domain/approval-policy';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { Approvals } from '../../ports/approvals';
 import type { SessionLog, SessionMessages } from '../../ports/session-store';
@@ -134,7 +134,7 @@ async function checkEdit({ configs, toolbox }: ApprovalRoutesDeps, { tenantId, t
   const problem = toolbox.find(tool)?.problemWith(edited);
   if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
   const agent = await configs.version(tenantId, policyVersion);
-  const { decision } = rulingOn(agent.approvals, { tool, input: edited, effect: toolbox.find(tool)?.effectOf(edited) ?? 'write' });
+  const { decision } = rulingAmong(toolbox, agent.approvals, { tool, input: edited });
   if (decision === 'deny') throw new DomainError('tool/denied', `The policy does not allow ${tool} with these arguments.`);
 }
 
