@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
-import { cancelledWhileBeating, converse, gate, limits, Script } from './session-script';
+import { answeringBehind, cancelledWhileBeating, converse, gate, limits, Script } from './session-script';
 
 jest.setTimeout(60_000);
 
@@ -37,12 +37,7 @@ it('stops the running step for a message that interrupts, and runs that next, ah
 
 it('ends the turn once when an interruption races with the answer, whichever comes first', async () => {
   const answering = gate();
-  const script: Script = new Script({
-    think: async ({ turnId, step }) => {
-      if (turnId === 'turn-1') await answering.pass();
-      return { ...script.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits };
-    },
-  });
+  const script = answeringBehind(answering);
   await converse(script, async ({ env, send, close, handle }) => {
     await send('turn-1');
     await answering.reached;

@@ -103,6 +103,17 @@ export function gate() {
   return { open, reached, pass: () => (reach(), opened) };
 }
 
+/** `turn-1` is answered when the gate opens, every other turn at once. */
+export function answeringBehind(first: ReturnType<typeof gate>): Script {
+  const script: Script = new Script({
+    think: async ({ turnId, step }) => {
+      if (turnId === 'turn-1') await first.pass();
+      return { ...script.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits };
+    },
+  });
+  return script;
+}
+
 export function fail(): never {
   throw new Error('should have been refused');
 }

@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { turnsPerRun } from '../../src/domain/session';
 import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
-import { cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
+import { answeringBehind, cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
 jest.setTimeout(60_000);
 
@@ -44,12 +44,7 @@ it('runs the tools of one step side by side, and tells the model of one that fai
 
 it('enqueues or rejects what comes while it works, and shows what waits', async () => {
   const thinking = gate();
-  const script: Script = new Script({
-    think: async ({ turnId, step }) => {
-      if (turnId === 'turn-1') await thinking.pass();
-      return { ...script.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits };
-    },
-  });
+  const script = answeringBehind(thinking);
   await converse(script, async ({ env, send, close, handle }) => {
     await send('turn-1');
     await thinking.reached;
