@@ -4,7 +4,7 @@ import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
-import { createAuditLog } from './adapters/aws/audit-log';
+import { createAuditLog } from './adapters/aws/audit/log';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
 import { createBackupStore } from './adapters/aws/backup/store';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { verifyAuditExport } from '../../src/adapters/audit-verification';
-import { createAuditLog } from '../../src/adapters/aws/audit-log';
+import { createAuditLog } from '../../src/adapters/aws/audit/log';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { AuditTrail } from '../../src/api/audit-trail';
 import type { Route } from '../../src/api/route';

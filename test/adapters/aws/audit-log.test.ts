@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { createAuditLog } from '../../../src/adapters/aws/audit-log';
+import { createAuditLog } from '../../../src/adapters/aws/audit/log';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { misfitOf } from '../../../src/adapters/audit-chain';
 import type { AuditEntry, AuditEvent } from '../../../src/contracts/audit';

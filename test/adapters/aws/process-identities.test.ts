@@ -4,7 +4,7 @@ import { BatchWriteCommand, DeleteCommand, GetCommand, PutCommand, UpdateCommand
 import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
 import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
-import { createAuditLog } from '../../../src/adapters/aws/audit-log';
+import { createAuditLog } from '../../../src/adapters/aws/audit/log';
 import { createPlatformClients, type PlatformClients } from '../../../src/adapters/aws/clients';
 import { ensureProcessUsers, type ProcessName, processNames } from '../../../src/adapters/aws/process-identities';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
