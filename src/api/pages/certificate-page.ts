@@ -113,7 +113,7 @@ const keptSection = ({ kept }: DeletionCertificate): Html => html`<h2 id="kept">
 ${kept.map(({ what, why, until }) => html`<tr><td>${what}</td><td>${why}</td><td>${/^\d{4}-/.test(until) ? time(until) : until}</td></tr>\n`)}</tbody></table>`;
 
 const resourcesSection = ({ resources, inventory }: DeletionCertificate): Html => html`<h2>What there was</h2>
-<p class="soft">${resources.length} things were found on ${time(inventory.takenAt)}, just before deletion began.</p>
+<p class="soft">${resources.length} things were found on ${time(inventory.takenAt)}, just before deletion began; schedules a little earlier, as they are deleted first.</p>
 <table><thead><tr><th>Kind</th><th>Name</th><th>Now</th><th>Looked for by</th><th>Checked</th></tr></thead><tbody>
 ${resources.map(
   ({ service, type, name, state, outcome, call, checkedAt }) =>
