@@ -9,6 +9,19 @@ export interface ProbePair {
   readonly otherTenantId: string;
 }
 
+/** Counts nights. @param at - ISO time. */
+export const nightOf = (at: string): number => Math.floor(Date.parse(at) / dayMs);
+
+/**
+ * Each with the one beside it. A tenant that came or went meanwhile shifts one of the rows: who would then stand beside itself tries the next.
+ * @param others - at least as many.
+ */
+export const pairRows = (own: readonly string[], others: readonly string[]): ProbePair[] =>
+  own.flatMap((tenantId, index) => {
+    const otherTenantId = others[index] === tenantId ? (others[index + 1] ?? others[0]) : others[index];
+    return otherTenantId === undefined || otherTenantId === tenantId ? [] : [{ tenantId, otherTenantId }];
+  });
+
 /**
  * Each tenant with one other, another one each night: after as many nights as there are others, it has tried them all.
  *
@@ -18,7 +31,7 @@ export interface ProbePair {
 export function pairsOf(tenantIds: readonly string[], at: string): ProbePair[] {
   const ids = tenantIds.toSorted();
   if (ids.length < 2) return [];
-  const step = 1 + (Math.floor(Date.parse(at) / dayMs) % (ids.length - 1));
+  const step = 1 + (nightOf(at) % (ids.length - 1));
   return ids.map((tenantId, index) => ({ tenantId, otherTenantId: ids[(index + step) % ids.length] ?? '' }));
 }
 

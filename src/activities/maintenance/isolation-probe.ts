@@ -2,12 +2,13 @@ import { Context, log } from '@temporalio/activity';
 import { codeOf, publicFailure } from '../../contracts/errors';
 import type { ProbeAttempt, ProbeResult, ProbeSummary } from '../../contracts/isolation';
 import type { Finding } from '../../contracts/maintenance';
-import { isScratchTenant, metrics as names } from '../../contracts/names';
+import { metrics as names } from '../../contracts/names';
 import type { ServedTenant } from '../../contracts/tenant';
-import { type DoorAnswer, findingsOf, judge, type ProbePair, pairsOf, summaryOf } from '../../domain/isolation-probe';
+import { type DoorAnswer, findingsOf, judge, type ProbePair, summaryOf } from '../../domain/isolation-probe';
 import type { Door, Intruder, IsolationProbe, ProbeResults } from '../../ports/isolation-probe';
 import type { Metrics } from '../../ports/metrics';
 import type { TenantDirectory, TenantRegistry } from '../../ports/tenant-registry';
+import { pairsFor, type ProbePage, probePairs } from './probe-pairs';
 
 export interface IsolationProbeDeps {
   readonly registry: TenantRegistry;
@@ -19,23 +20,13 @@ export interface IsolationProbeDeps {
   readonly suspendsIntruders: boolean;
 }
 
-export interface ProbePage {
-  readonly pairs: readonly ProbePair[];
-  readonly nextCursor?: string;
-}
-
-const pageTenants = 100;
-
 export const createIsolationProbeActivities = (deps: IsolationProbeDeps) => ({
   /**
    * Who tries to get at whom tonight, page by page: each tenant that works at one other.
    * @param input - `tenantIds`: these try only. `at`: ISO time of the night.
    */
-  async chooseForProbe({ at, tenantIds, cursor = '' }: { at: string; tenantIds?: readonly string[] | undefined; cursor?: string }): Promise<ProbePage> {
-    const left = pairsOf(await activeTenants(deps.registry), at).filter(({ tenantId }) => tenantId > cursor && (!tenantIds || tenantIds.includes(tenantId)));
-    const pairs = left.slice(0, pageTenants);
-    const last = pairs.at(-1);
-    return { pairs, ...(left.length > pairs.length && last && { nextCursor: last.tenantId }) };
+  async chooseForProbe({ at, tenantIds, cursor }: { at: string; tenantIds?: readonly string[] | undefined; cursor?: string }): Promise<ProbePage> {
+    return tenantIds ? pairsFor(deps.registry, tenantIds, at) : probePairs(deps.registry, { at, cursor });
   },
 
   /** Tries every door, raises the alarm for what opened, and keeps the result. @param input - `email`: of the user it makes; remove it afterwards. */
@@ -61,17 +52,6 @@ export const createIsolationProbeActivities = (deps: IsolationProbeDeps) => ({
     }
   },
 });
-
-async function activeTenants(registry: TenantRegistry): Promise<string[]> {
-  const ids: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await registry.list({ limit: pageTenants, status: 'active', ...(cursor !== undefined && { cursor }) });
-    ids.push(...page.tenants.flatMap(({ tenantId }) => (isScratchTenant(tenantId) ? [] : [tenantId])));
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
-  return ids;
-}
 
 /** Without a token the credentials are tried all the same. */
 async function intrude({ isolationProbe }: IsolationProbeDeps, tenant: ServedTenant, email: string): Promise<Intruder> {
