@@ -66,7 +66,8 @@ export const { listBackupOwners } = proxyActivities<MaintenanceActivities>({ ...
 export const checkExpiry = (input: { tenantId: string }) => about({ ...ofOneTenant, startToCloseTimeout: '30 minutes' }, input.tenantId, 'its backups').checkExpiry(input);
 
 export const { chooseForProbe } = proxyActivities<MaintenanceActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Who tries to get at whom' });
+/** Cancelled, it is waited for: it must not sign its user in after that user was removed. */
 export const probeTenant = (input: Parameters<MaintenanceActivities['probeTenant']>[0]) =>
-  about({ ...ofOneTenant, startToCloseTimeout: '5 minutes' }, input.tenantId, `try to get at ${input.otherTenantId}`).probeTenant(input);
+  about({ ...ofOneTenant, startToCloseTimeout: '5 minutes', cancellationType: 'WAIT_CANCELLATION_COMPLETED' }, input.tenantId, `try to get at ${input.otherTenantId}`).probeTenant(input);
 export const removeProbeUser = (input: Parameters<MaintenanceActivities['removeProbeUser']>[0]) =>
   about({ ...base, startToCloseTimeout: '1 minute' }, input.tenantId, 'remove the user of the probe').removeProbeUser(input);

@@ -1,3 +1,4 @@
+import { CancelledFailure, Context } from '@temporalio/activity';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { activityInterceptor } from '../../src/activities/interceptor';
 import type { LifecycleActivities } from '../../src/activities/lifecycle';
@@ -247,4 +248,63 @@ it('signs the audit log of the platform and of each tenant; one that does not ho
       expect(reports).toMatchObject([{ name: 'audit', tenants: 3, outcome: 'findings', findings: [broken] }]);
     },
   );
+});
+
+describe('the isolation probe', () => {
+  const summaryOf = (tenantId: string, otherTenantId: string) => ({ tenantId, otherTenantId, refused: 1, gotThrough: 0, notTried: 0 });
+
+  it('goes on in a new run with what it has found, and takes every user back', async () => {
+    const users = new Set<string>();
+    const page = (from: number, count: number) => Array.from({ length: count }, (_, index) => ({ tenantId: `t-${from + index}`, otherTenantId: 't-0' }));
+    await run(
+      'isolation_probe',
+      {
+        chooseForProbe({ cursor = '0' }) {
+          const from = Number(cursor);
+          return Promise.resolve({ pairs: page(from, from === 300 ? 1 : 150), ...(from < 300 && { nextCursor: String(from + 150) }) });
+        },
+        probeTenant({ tenantId, otherTenantId, email }) {
+          users.add(email);
+          return Promise.resolve({ summary: summaryOf(tenantId, otherTenantId), findings: tenantId === 't-7' ? [finding(tenantId)] : [], suspend: false });
+        },
+        removeProbeUser: ({ email }) => Promise.resolve(void users.delete(email)),
+      },
+      {},
+      async ({ reports, env }) => {
+        expect(reports).toMatchObject([{ name: 'isolation_probe', tenants: 301, outcome: 'findings', findings: [finding('t-7')] }]);
+        expect(new Set(reports[0]?.probes?.map(({ tenantId }) => tenantId)).size).toBe(301);
+        expect(users.size).toBe(0);
+        const { events } = await env.client.workflow.getHandle('platform/maintenance/isolation_probe').fetchHistory();
+        expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).not.toBe('');
+      },
+    );
+  }, 60_000);
+
+  it('takes its users back when it is cancelled, those as well that were made while it was', async () => {
+    const done: string[] = [];
+    let begin = (): void => undefined;
+    const isBegun = new Promise<void>((resolve) => (begin = resolve));
+    const activities: Partial<MaintenanceActivities> = {
+      chooseForProbe: () => Promise.resolve({ pairs: [{ tenantId: 'ann', otherTenantId: 'bob' }] }),
+      async probeTenant({ email }) {
+        begin();
+        await Context.current().cancelled.catch(() => undefined);
+        // Long enough for a workflow that does not wait to remove a user there is not yet.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        done.push(`made ${email}`);
+        throw new CancelledFailure('cancelled');
+      },
+      removeProbeUser: ({ email }) => Promise.resolve(void done.push(`removed ${email}`)),
+      publishReport: () => Promise.resolve(void done.push('published')),
+    };
+    await withWorkers({ workflowsPath, workflowQueue: taskQueues.maintenance, activities: { [taskQueues.maintenance]: activities }, interceptors: { activity: [activityInterceptor] } }, async (env) => {
+      const handle = await env.client.workflow.start(maintenanceJobs.isolation_probe, { taskQueue: taskQueues.maintenance, workflowId: 'cancelled-probe', args: [{}] });
+      await isBegun;
+      await handle.cancel();
+      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+      const email = done[0]?.split(' ')[1] ?? '';
+      expect(done).toEqual([`made ${email}`, `removed ${email}`]);
+      return ['cancelled-probe'];
+    });
+  });
 });
