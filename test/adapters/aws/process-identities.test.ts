@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BatchWriteCommand, DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
-import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { CreatePolicyCommand, CreateRoleCommand, GetPolicyVersionCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { createAuditLog } from '../../../src/adapters/aws/audit/log';
 import { createPlatformClients, type PlatformClients } from '../../../src/adapters/aws/clients';
@@ -93,5 +94,37 @@ describe.each(processNames)('the %s itself', (name) => {
       table.send(new PutCommand({ TableName: tenant.infrastructure.tableName, Item: { pk: 'a', sk: 'a' } })),
     ].map(refusalOf);
     expect(await Promise.all(refused)).toEqual(refused.map(() => 'dependency/denied'));
+  });
+});
+
+describe('a role that is given everything, within the boundary of tenants', () => {
+  const assumed = async (tenantId: string): Promise<PlatformClients> => {
+    const { PolicyVersion } = await aws.iam.send(new GetPolicyVersionCommand({ PolicyArn: 'arn:aws:iam::000000000000:policy/tenure-tenant-boundary', VersionId: 'v1' }));
+    // The emulator knows no variables in policies: here they are filled in as IAM does it with the tag of the session.
+    const filled = decodeURIComponent(PolicyVersion?.Document ?? '').replaceAll('${aws:PrincipalTag/TenantId}', tenantId);
+    expect(filled).not.toContain('${');
+    const { Policy } = await aws.iam.send(new CreatePolicyCommand({ PolicyName: `boundary-of-${tenantId}`, PolicyDocument: filled }));
+    const RoleName = `wide-${tenantId}`;
+    const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::000000000000:root' }, Action: 'sts:AssumeRole' }] });
+    const { Role } = await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument, PermissionsBoundary: Policy?.Arn }));
+    // The second statement has the emulator look keys' tags up: it does that for conditions of a role's own policy only.
+    const Statement = [{ Effect: 'Allow', Action: '*', Resource: '*' }, { Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*', Condition: { StringEquals: { 'aws:ResourceTag/TenantId': tenantId } } }];
+    await aws.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'everything', PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement }) }));
+    const { Credentials } = await aws.sts.send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: 'wide' }));
+    return createPlatformClients(settings, { accessKeyId: Credentials?.AccessKeyId ?? '', secretAccessKey: Credentials?.SecretAccessKey ?? '', sessionToken: Credentials?.SessionToken ?? '' });
+  };
+
+  it("reaches what is the tenant's own, and nothing of another's or of the platform's", async () => {
+    const other = await standingTenant();
+    for (const { attempt } of Object.values(dataAttempts)) await attempt(aws, other);
+    const wide = await assumed(other.tenantId);
+    // Nobody's memory records are guarded there.
+    const guarded = Object.entries(dataAttempts).filter(([name]) => !/memor|fact|record/.test(name));
+    expect(guarded.length).toBeGreaterThan(15);
+    for (const [name, { attempt }] of guarded) expect([name, await refusalOf(attempt(wide, other)), await refusalOf(attempt(wide, tenant))]).toEqual([name, 'done', 'dependency/denied']);
+    for (const [name, attempt] of Object.entries(attempts).flatMap(([, of]) => (isUnchecked(of) ? [] : Object.entries(of)))) expect([name, await refusalOf(attempt(wide, tenant))]).toEqual([name, 'dependency/denied']);
+    const { table, iam } = wide;
+    expect(await refusalOf(table.send(new GetCommand({ TableName: platformResources.registryTable, Key: { tenantId: other.tenantId } })))).toBe('dependency/denied');
+    expect(await refusalOf(iam.send(new PutRolePolicyCommand({ RoleName: `wide-${other.tenantId}`, PolicyName: 'more', PolicyDocument: '{}' })))).toBe('dependency/denied');
   });
 });
