@@ -88,9 +88,12 @@ describe('calls', () => {
     expect(reached).toEqual([]);
   });
 
-  it('refuses a user in the address even where the host is allowed', async () => {
+  it("refuses a user in the address, and a dot at a name's end, even where the host is allowed", async () => {
     answer = (_request, response) => response.end('in');
     expect(await codeFrom(call(shopUrl().replace('http://', 'http://user:word@'), shopOnly))).toBe('tool/egress-refused');
+    const resolve = () => Promise.resolve(['127.0.0.2']);
+    const codeOfName = (name: string) => codeFrom(call(`http://${name}:${portOf(shop)}/`, { ...shopOnly, resolve }));
+    expect([await codeOfName('shop.example.'), await codeOfName('shop.example')]).toEqual(['tool/egress-refused', 'nothing thrown']);
   });
 
   it('refuses a name when one of its addresses is closed', async () => {
@@ -124,16 +127,19 @@ describe('calls', () => {
   });
 
   it('takes the first bytes of an answer without end, and lets go of it', async () => {
+    let sent = 0;
     const left = new Promise((resolve) => {
       answer = (request, response) => {
         request.socket.once('close', resolve);
-        const more = (): unknown => (response.write(Buffer.alloc(65_536, 'x')) ? setImmediate(more) : response.once('drain', more));
+        const more = (): unknown => ((sent += 65_536), response.write(Buffer.alloc(65_536, 'x')) ? setImmediate(more) : response.once('drain', more));
         more();
       };
     });
     const { body, isCut } = await call(shopUrl(), shopOnly);
     expect({ length: body.length, isCut }).toEqual({ length: 1_000, isCut: true });
     await left;
+    // What both ends' buffers hold, and no more.
+    expect(sent).toBeLessThan(20_000_000);
   });
 
   const silent: [string, (request: IncomingMessage) => void][] = [
