@@ -30,6 +30,7 @@ import { createTenantDirectory } from './adapters/aws/tenant-directory';
 import { createTenantGateways } from './adapters/aws/tenant-gateways';
 import { createTenantIdentities } from './adapters/aws/tenant-identities';
 import { createTenantMemories } from './adapters/aws/tenant-memories';
+import { createToolLedger } from './adapters/aws/tool-ledger';
 import { createTenantRegistry } from './adapters/aws/tenant-registry';
 import { createTenantRuntimes } from './adapters/aws/tenant-runtimes';
 import { createTenantScalings } from './adapters/aws/tenant-scalings';
@@ -107,6 +108,7 @@ export function createAdapters(config: Config, logger: Logger) {
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
     toolbox: createToolbox({ memory, http }),
+    ledger: createToolLedger({ access }),
     webhooks: createWebhooks(http),
     approvals: createApprovals({ access }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),

@@ -333,6 +333,9 @@ export const tableKeys = {
   events: (sessionId: string) => `EVENTS#${sessionId}`,
   batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
   messages: (sessionId: string) => `MESSAGES#${sessionId}`,
+  /** Calls of a session that change something: that they have begun, and where their result is. */
+  calls: (sessionId: string) => `CALLS#${sessionId}`,
+  call: (turnId: string, step: number, callId: string) => `${turnId}#${step}#${callId}`,
   /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
   approvals: (sessionId: string) => `APPROVALS#${sessionId}`,
   approvalList: (list: 'waiting' | 'decided') => `APPROVAL-LIST#${list}`,

@@ -120,6 +120,8 @@ export const AgentConfig = z.object({
   maxTurnSeconds: z.number().int().min(5).max(86_400).default(600),
   /** Origins (`https://host[:port]`) the HTTP tool may call. Empty: none. */
   allowedOrigins: z.array(z.url()).max(64).default([]),
+  /** Those of them that tell a repetition by its Idempotency-Key: a call that changes something there is repeated when its answer was lost. */
+  idempotentOrigins: z.array(z.url()).max(64).default([]),
   /** Which calls wait for a person. Absent: none. */
   approvals: ApprovalPolicy.optional(),
   approvalWebhook: ApprovalWebhook.optional(),

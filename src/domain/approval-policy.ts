@@ -1,4 +1,4 @@
-import type { ApprovalPolicy, ApprovalTerms, ArgumentCondition } from '../contracts/approval';
+import type { ApprovalPolicy, ApprovalTerms, ArgumentCondition, Ruling } from '../contracts/approval';
 import type { JsonValue } from '../contracts/model';
 
 /** One call, exactly. */
@@ -6,6 +6,8 @@ export interface RequestedCall {
   readonly tool: string;
   readonly input: JsonValue;
   readonly effect: 'read' | 'idempotent' | 'write';
+  /** What the tool itself asks for, where no rule says otherwise. */
+  readonly usual?: Ruling | undefined;
 }
 
 export type PolicyRuling =
@@ -14,22 +16,23 @@ export type PolicyRuling =
 
 const usualTerms: ApprovalTerms = { quorum: 1, notRequester: false, expiresAfterSeconds: 86_400, onExpiry: 'deny' };
 
-/** What the policy says of a call: the first rule that fits, else its effect. Without a policy everything is allowed. */
+/** What the policy says of a call: the first rule that fits, else what the tool asks for, else its effect. Without a policy all else is allowed. */
 export function rulingOn(policy: ApprovalPolicy | undefined, call: RequestedCall): PolicyRuling {
-  if (!policy) return { decision: 'allow' };
-  const rule = policy.rules.find(({ tool, when }) => fits(tool, call.tool) && when.every((condition) => holds(condition, call.input)));
-  const decision = rule ? rule.decision : policy.otherwise[call.effect];
+  const rule = policy?.rules.find(({ tool, when }) => fits(tool, call.tool) && when.every((condition) => holds(condition, call.input)));
+  const decision = rule?.decision ?? call.usual ?? policy?.otherwise[call.effect] ?? 'allow';
   return decision === 'ask' ? { decision, terms: termsOf(policy, rule) } : { decision };
 }
 
 /** The part of a toolbox that knows what its tools do. */
 interface Effects {
-  find(tool: string): { effectOf(input: JsonValue): RequestedCall['effect'] } | undefined;
+  find(tool: string): { effectOf(input: JsonValue): RequestedCall['effect']; readonly approval?: Ruling | undefined } | undefined;
 }
 
 /** The same of a call of one of these tools. What a tool that is not known does is feared to write. */
-export const rulingAmong = (tools: Effects, policy: ApprovalPolicy | undefined, { tool, input }: Omit<RequestedCall, 'effect'>): PolicyRuling =>
-  rulingOn(policy, { tool, input, effect: tools.find(tool)?.effectOf(input) ?? 'write' });
+export function rulingAmong(tools: Effects, policy: ApprovalPolicy | undefined, { tool, input }: Pick<RequestedCall, 'tool' | 'input'>): PolicyRuling {
+  const found = tools.find(tool);
+  return rulingOn(policy, { tool, input, effect: found?.effectOf(input) ?? 'write', usual: found?.approval });
+}
 
 /** On which terms people are asked; for an edit, too, whatever the policy says of the new arguments. */
 export const termsOf = (policy: ApprovalPolicy | undefined, rule: SomeTerms = {}): ApprovalTerms => {

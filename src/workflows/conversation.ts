@@ -134,7 +134,7 @@ export class Conversation {
   private async useTools(turnId: string): Promise<void> {
     const running = new Set<string>();
     let failure: { readonly error: unknown } | undefined;
-    const ready = () => domain.readyCalls(this.state).filter(({ callId }) => !running.has(callId));
+    const ready = () => domain.startableCalls(this.state, running);
     const use = async (turn: domain.CurrentTurn, call: domain.OpenCall) => {
       try {
         const head = await this.useTool(turn, call, this.state.head);

@@ -25,6 +25,7 @@ import {
   rest,
   type SessionState,
   settle,
+  startableCalls,
   viewOf,
   waitingCall,
   wake,
@@ -64,6 +65,15 @@ describe('a step that asks', () => {
     expect(canAct(waiting)).toBe(false);
     expect(viewOf(waiting)).toMatchObject({ state: 'waiting', waitingApprovals: 1 });
     expect(describeState(waiting)).toContain('waiting for approval of `http_request` (`apr-b`)');
+  });
+
+  it('begins no more calls of a tool at once than it takes, whatever else runs', () => {
+    const one = (callId: string): OpenCall => ({ ...free(callId), tool: 'slow', maxAtOnce: 1 });
+    const state = asking(one('a'), free('b'), one('c'), call('d'));
+    const ids = (running: string[], of = state) => startableCalls(of, new Set(running)).map(({ callId }) => callId);
+    expect(ids([])).toEqual(['a', 'b']);
+    expect(ids(['a', 'b'])).toEqual([]);
+    expect(ids(['b'], recordResult(state, { turnId: 'turn-1', callId: 'a', head: 7 }))).toEqual(['c']);
   });
 
   it('takes decisions in any order, and goes on when each call has its result', () => {
@@ -164,6 +174,13 @@ describe('a policy', () => {
   it('falls back on what the tool does: reading is allowed, writing is asked for', () => {
     expect([of('x', {}, 'read'), of('x', {}, 'idempotent'), of('x', {})].map(({ decision }) => decision)).toEqual(['allow', 'allow', 'ask']);
     expect(rulingOn(undefined, { tool: 'x', input: {}, effect: 'write' })).toEqual({ decision: 'allow' });
+  });
+
+  it('follows what the tool itself asks for where no rule fits, with or without a policy', () => {
+    const refund = { tool: 'refund', input: {}, effect: 'write', usual: 'ask' } as const;
+    expect(rulingOn(undefined, refund).decision).toBe('ask');
+    expect(rulingOn(ApprovalPolicy.parse({ otherwise: { write: 'deny' } }), refund).decision).toBe('ask');
+    expect(rulingOn(ApprovalPolicy.parse({ rules: [{ tool: 'ref*', decision: 'allow' }] }), refund).decision).toBe('allow');
   });
 
   it('asks on the terms of the rule, then of the policy, then the usual ones', () => {

@@ -14,17 +14,20 @@ jest.setTimeout(120_000);
 
 let platform: RunningPlatform;
 let orders: OrdersServer;
+/** Its owner has not said that it tells repetitions. */
+let market: OrdersServer;
 let alice: User;
 
 beforeAll(async () => {
-  orders = await OrdersServer.start();
+  [orders, market] = await Promise.all([OrdersServer.start(), OrdersServer.start()]);
   platform = await runPlatform();
-  expect((await platform.onboard('acme', { allowedOrigins: [orders.origin] })).state).toBe('completed');
+  expect((await platform.onboard('acme', { allowedOrigins: [orders.origin, market.origin], idempotentOrigins: [orders.origin] })).state).toBe('completed');
   alice = await platform.user('acme');
 });
 
 afterAll(async () => {
   orders.stop();
+  market.stop();
   await platform.stop();
 });
 
@@ -45,6 +48,18 @@ async function expectWholeStory(user: User, sessionId: string, seen: readonly Li
   expect(log.filter(({ type }) => type === 'turn.completed')).toHaveLength(1);
   return log;
 }
+
+it('does not repeat a call that changes something when its worker dies and its target tells no repetition: model and user are told', async () => {
+  const sessionId = await alice.open();
+  const asked = alice.ask(sessionId, `Place an order for 3 books at ${market.origin}/orders`);
+  await market.firstOrder;
+  platform.services.worker.kill('SIGKILL');
+  const turn = await asked;
+  expect(turn).toMatchObject({ outcome: 'completed', answer: expect.stringContaining('may have taken effect or not') as unknown });
+  expect([market.requests, market.placed]).toEqual([1, 1]);
+  const log = await expectWholeStory(alice, sessionId, turn.entries);
+  expect(log).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/outcome-unknown' }));
+});
 
 describe.each(victims)('when %s is killed', (victim) => {
   it.each([
@@ -68,7 +83,7 @@ describe.each(victims)('when %s is killed', (victim) => {
     const shop = await OrdersServer.start();
     try {
       await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']).then(({ accessToken: token }) =>
-        platform.api.call('/api/v1/tenants/acme/config', { method: 'PUT', token, body: { allowedOrigins: [shop.origin] } }),
+        platform.api.call('/api/v1/tenants/acme/config', { method: 'PUT', token, body: { allowedOrigins: [shop.origin], idempotentOrigins: [shop.origin] } }),
       );
       // Other processes see the new configuration once their own copy is two seconds old.
       await delay(2_100);

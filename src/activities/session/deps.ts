@@ -6,6 +6,7 @@ import type { AgentConfigs } from '../../ports/agent-configs';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { ToolLedger } from '../../ports/tool-ledger';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { Webhooks } from '../../ports/webhooks';
 import type { Toolbox } from './tools';
@@ -18,6 +19,7 @@ export interface SessionStepDeps {
   readonly live: LiveEvents;
   readonly configs: AgentConfigs;
   readonly toolbox: Toolbox;
+  readonly ledger: ToolLedger;
   readonly directory: Pick<TenantDirectory, 'built'>;
   readonly tiers: Tiers;
   readonly approvals: Approvals;

@@ -112,6 +112,6 @@ export function thoughtFrom(events: readonly SessionEvent[], { version, agent }:
 
 function openCallOf({ callId, tool, seq, input }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: SessionStepDeps['toolbox']): OpenCall {
   const found = toolbox.find(tool);
-  const { timeoutMs = 60_000, maxAttempts = 1 } = found ?? {};
-  return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(found?.finishes(input) && { finishes: true }) };
+  const { timeoutMs = 60_000, maxAttempts = 1, maxAtOnce } = found ?? {};
+  return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(maxAtOnce !== undefined && { maxAtOnce }), ...(found?.finishes(input) && { finishes: true }) };
 }

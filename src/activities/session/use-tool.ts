@@ -5,6 +5,7 @@ import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall } from '../../domain/session';
+import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { permitted } from './policy';
@@ -31,7 +32,8 @@ export interface Recorded {
 export const createToolActivities = (deps: SessionStepDeps) => ({
   /**
    * Runs one tool call and writes its result. The call's key stays the same over all attempts, so that the tool's
-   * target can tell a repetition; a result that an earlier attempt wrote is returned without running the tool again.
+   * target can tell a repetition; a result that an earlier attempt wrote is returned without running the tool again. One that changes
+   * something is noted in the ledger first, and not repeated when nobody knows what became of it.
    *
    * @throws DomainError with a retryable code: tried again by the tool's own policy. Any other failure of the tool is a
    * result the model can react to.
@@ -47,23 +49,28 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
     const beginning = new DeferredWrite(() => record(deps, input, { after, key: startedKey, events: [started] }), noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const result = await runTool(deps, input).catch(async (error: unknown) => {
+    const { result, isLedgered } = await runTool(deps, input).catch(async (error: unknown) => {
       await beginning.begin();
       throw error;
     });
-    const events = (await beginning.settle()) ? [result] : [started, result];
-    return record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) }).then(recorded);
+    const opened = await beginning.settle();
+    if ('resultAt' in result) return { head: result.resultAt };
+    const written = await record(deps, input, { after, key, events: opened ? [result] : [started, result], notBehind: batchKeys.turnCompleted(turnId) });
+    if (isLedgered) await deps.ledger.finish(callOf(input), written.head);
+    return recorded(written);
   },
 
   /** Writes that a call failed for good, unless its result made it into the log after all. */
   async failTool({ code, message, ...input }: FailToolInput): Promise<Recorded> {
     const key = batchKeys.toolCompleted(input.turnId, input.step, input.call.callId);
-    const failed = toolEvent(input, { type: 'tool.failed', code, message });
+    const failed = toolEvent(input, { type: 'tool.failed', ...(await failureOf(deps.ledger, callOf(input), { code, message })) });
     return record(deps, input, { after: input.after, key, events: [failed] }).then(recorded);
   },
 });
 
 const recorded = ({ head }: Recorded): Recorded => ({ head });
+
+const callOf = ({ tenantId, sessionId, turnId, step, call: { callId, tool } }: UseToolInput) => ({ tenantId, sessionId, turnId, step, callId, tool });
 
 const sessionOf = ({ tenantId, sessionId }: TurnInput) => ({ tenantId, sessionId });
 
@@ -80,24 +87,34 @@ const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outco
   ...outcome,
 });
 
-async function runTool({ log, toolbox, configs, ...policy }: SessionStepDeps, input: UseToolInput): Promise<EventBody> {
+/** The event that tells the call's result; or where an earlier attempt has written it. */
+interface ToolRun {
+  readonly result: EventBody | { readonly resultAt: number };
+  /** Whether the ledger knows of the call. */
+  readonly isLedgered: boolean;
+}
+
+async function runTool({ log, toolbox, configs, ledger, ...policy }: SessionStepDeps, input: UseToolInput): Promise<ToolRun> {
   const { tenantId, userId, turnId, step, call, configVersion } = input;
   const toolInput = await inputOf(log, input);
   const agent = configVersion === undefined ? (await configs.current(tenantId)).agent : await configs.version(tenantId, configVersion);
   const ruling = rulingAmong(toolbox, agent.approvals, { tool: call.tool, input: toolInput });
   // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
-  if (ruling.decision === 'deny') return toolEvent(input, { type: 'tool.failed', ...deniedByPolicy });
+  if (ruling.decision === 'deny') return { result: toolEvent(input, { type: 'tool.failed', ...deniedByPolicy }), isLedgered: false };
+  const context = { owner: { tenantId, userId }, agent: await permitted(policy, tenantId, agent), idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
+  const tool = context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
+  // What does not fit is refused before anything is called.
+  const isLedgered = tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';
   try {
-    const output = await toolbox.run(call.tool, toolInput, {
-      owner: { tenantId, userId },
-      agent: await permitted(policy, tenantId, agent),
-      idempotencyKey: `${turnId}/${step}/${call.callId}`,
-      signal: cancellationSignal(),
-    });
-    return toolEvent(input, { type: 'tool.completed', output });
+    if (!tool) throw new DomainError('tool/unknown', `There is no tool "${call.tool}".`);
+    const run = () => tool.run(toolInput, context);
+    const ran: LedgeredOutput = isLedgered
+      ? await runLedgered(ledger, { ref: callOf(input), mayRepeat: tool.mayRepeat(toolInput, context.agent), signal: context.signal, run })
+      : { output: await run() };
+    return { result: 'output' in ran ? toolEvent(input, { type: 'tool.completed', output: ran.output }) : ran, isLedgered };
   } catch (error) {
     if (!(error instanceof DomainError) || errors[error.code].retryable) throw error;
-    return toolEvent(input, { type: 'tool.failed', code: error.code, message: error.message });
+    return { result: toolEvent(input, { type: 'tool.failed', code: error.code, message: error.message }), isLedgered };
   }
 }
 

@@ -25,8 +25,8 @@ export function createHttpCaller({ privateAddresses, resolve = resolveAll }: Egr
 
   async function addressesOf(target: URL, signal: AbortSignal): Promise<readonly string[]> {
     const hostname = target.hostname.replace(/^\[|\]$/g, '');
-    const addresses = isIP(hostname) === 0 ? await unlessAborted(resolve(hostname), signal) : [hostname];
-    if (addresses.length === 0) throw new Error(`${hostname} has no address`);
+    const addresses = isIP(hostname) === 0 ? await unlessAborted(resolve(hostname), signal).catch(unreached) : [hostname];
+    if (addresses.length === 0) throw new Unreached(`${hostname} has no address`);
     if (!addresses.every((address) => rules.allows(address))) throw refused(`${target.origin} is not on the public internet: tools may not call it.`);
     return addresses;
   }
@@ -46,11 +46,19 @@ export function createHttpCaller({ privateAddresses, resolve = resolveAll }: Egr
         return { status: response.statusCode ?? 0, contentType, ...read };
       } catch (error) {
         if (request.signal.aborted || error instanceof DomainError) throw error;
+        if (error instanceof Unreached) throw new DomainError('tool/unreachable', `${target.origin} cannot be reached.`, { cause: error });
         throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });
       }
     },
   };
 }
+
+/** Nothing was sent: there was nobody to send it to. */
+class Unreached extends Error {}
+
+const unreached = (cause: unknown): never => {
+  throw new Unreached('Nobody was reached', { cause });
+};
 
 const refused = (message: string) => new DomainError('tool/egress-refused', message);
 
@@ -84,7 +92,9 @@ function send(target: URL, addresses: readonly string[], { method, headers, body
     // A connection of its own: one from a pool may lead to what the name meant earlier.
     const sent = request(target, { method, headers: { ...headers, 'accept-encoding': 'identity' }, lookup: pinned, agent: false, signal }, resolve);
     // Stays for as long as the response is read: an error nobody hears ends the process.
-    sent.on('error', reject);
+    let isConnected = false;
+    sent.on('socket', (socket) => socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => (isConnected = true)));
+    sent.on('error', (error) => reject(isConnected ? error : new Unreached('Nobody was reached', { cause: error })));
     sent.on('upgrade', (_response, socket) => {
       socket.destroy();
       reject(new Error('The target changed the protocol'));

@@ -30,6 +30,20 @@ export const onlyWaitsForPeople = ({ calls }: Pick<CurrentTurn, 'calls'>): boole
 /** Calls that can run now. */
 export const readyCalls = ({ current }: SessionState): OpenCall[] => (current && !current.end ? current.calls.filter((call) => !waitsForPeople(call)) : []);
 
+/** Calls that can begin beside those that run: no more of a tool at once than it takes. */
+export function startableCalls(state: SessionState, running: ReadonlySet<string>): OpenCall[] {
+  const ready = readyCalls(state);
+  const counts = new Map<string, number>();
+  const count = ({ tool }: OpenCall) => counts.get(tool) ?? 0;
+  const begin = (call: OpenCall) => counts.set(call.tool, count(call) + 1);
+  for (const call of ready) if (running.has(call.callId)) begin(call);
+  return ready.filter((call) => {
+    if (running.has(call.callId) || count(call) >= (call.maxAtOnce ?? Infinity)) return false;
+    begin(call);
+    return true;
+  });
+}
+
 export const waitingCalls = ({ current }: SessionState): WaitingCall[] => (current && !current.end ? current.calls.filter(waitsForPeople) : []);
 
 export const waitingCall = (state: SessionState, approvalId: string): WaitingCall | undefined =>

@@ -23,6 +23,8 @@ export interface OpenCall {
   readonly maxAttempts: number;
   /** Once begun it is left to finish, whatever becomes of its turn. */
   readonly finishes?: true;
+  /** Calls of its tool that run at once; absent: any number. */
+  readonly maxAtOnce?: number;
   /** Where its arguments are when a person has changed them. */
   readonly inputAt?: number;
   /** Set while it waits for people: it must not run. */

@@ -52,7 +52,7 @@ async function onboard({ report, api, orders, temporalUiUrl }: Stage, token: str
   const { operationId } = await api.call<Operation>('/api/v1/tenants', {
     method: 'POST',
     token,
-    body: { tenantId, administrator: { email: `admin@${tenantId}.example` }, agent: { allowedOrigins: [orders.origin], approvals: refundsNeedApproval } },
+    body: { tenantId, administrator: { email: `admin@${tenantId}.example` }, agent: { allowedOrigins: [orders.origin], idempotentOrigins: [orders.origin], approvals: refundsNeedApproval } },
   });
   report.say(workflowLink(temporalUiUrl, workflowIds.operation(operationId)));
   const operation = await watchOperation(api, operationId, token, (step) => report.say(`${tenantId}: ${step.name} ${step.state} ${seconds(step)}`));

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
+import { failureOf, runLedgered } from '../../../src/activities/session/ledgered-call';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
+import { createToolLedger } from '../../../src/adapters/aws/tool-ledger';
+import { DomainError } from '../../../src/contracts/errors';
 import type { EventBody } from '../../../src/contracts/events';
+import type { JsonValue } from '../../../src/contracts/model';
 import { access, cipher, log, newSession, standingPlatform, standingTenant } from './tenants';
 
 const queued = (turnId: string): EventBody => ({ type: 'turn.queued', turnId });
@@ -137,5 +141,48 @@ describe('find', () => {
     expect(await stranger().find(session, { after: 0, key: 'a' })).toEqual(events);
     expect(await stranger().find(session, { after: 0, key: 'b' })).toBeUndefined();
     expect(await stranger().find(session, { after: 1, key: 'a' })).toBeUndefined();
+  });
+});
+
+describe('the ledger of calls', () => {
+  const ledger = createToolLedger({ access });
+  const callOf = (callId: string) => ({ ...newSession(tenantId), turnId: 'turn', step: 1, callId, tool: 'order' });
+  const run = (call: ReturnType<typeof callOf>, work: () => Promise<JsonValue>, mayRepeat = false) => runLedgered(ledger, { ref: call, mayRepeat, signal: new AbortController().signal, run: work });
+  const lost = () => Promise.reject(new DomainError('tool/failed', 'The answer was lost.'));
+
+  it('lets a call begin once, and knows the attempt that began it', async () => {
+    const call = callOf('a');
+    expect(await ledger.begin(call, 'first')).toBeUndefined();
+    // The answer to the put was lost, and the client sent it again.
+    expect(await ledger.begin(call, 'first')).toBeUndefined();
+    expect(await ledger.begin(call, 'second')).toEqual({ state: 'begun' });
+    await ledger.finish(call, 7);
+    expect(await ledger.begin(call, 'first')).toEqual({ state: 'finished', resultAt: 7 });
+  });
+
+  it('never repeats a call whose answer was lost, unless its target tells a repetition', async () => {
+    const call = callOf('b');
+    await expect(run(call, lost)).rejects.toMatchObject({ code: 'tool/outcome-unknown' });
+    await expect(run(call, () => Promise.reject(new Error('must not run')))).rejects.toMatchObject({ code: 'tool/outcome-unknown' });
+    expect(await failureOf(ledger, call, { code: 'tool/failed', message: 'five times' })).toMatchObject({ code: 'tool/outcome-unknown' });
+    await expect(run(callOf('c'), lost, true)).rejects.toMatchObject({ code: 'tool/failed' });
+    expect(await run(call, () => Promise.resolve('done'), true)).toEqual({ output: 'done' });
+  });
+
+  it('returns where the result is when there is one, and runs nothing', async () => {
+    const call = callOf('d');
+    expect(await run(call, () => Promise.resolve(1))).toEqual({ output: 1 });
+    await ledger.finish(call, 12);
+    expect(await run(call, lost)).toEqual({ resultAt: 12 });
+  });
+
+  it('lets another attempt begin when nothing can have happened, but not when an earlier one may have', async () => {
+    const away = () => Promise.reject(new DomainError('tool/unreachable', 'Nobody is there.'));
+    const call = callOf('e');
+    await expect(run(call, away)).rejects.toMatchObject({ code: 'tool/unreachable' });
+    expect(await failureOf(ledger, call, { code: 'tool/unreachable', message: 'away' })).toMatchObject({ code: 'tool/unreachable' });
+    await expect(run(call, lost, true)).rejects.toMatchObject({ code: 'tool/failed' });
+    await expect(run(call, away, true)).rejects.toMatchObject({ code: 'tool/unreachable' });
+    expect(await failureOf(ledger, call, { code: 'tool/unreachable', message: 'away' })).toMatchObject({ code: 'tool/outcome-unknown' });
   });
 });

@@ -161,7 +161,7 @@ describe('calls', () => {
 
   it('gives up in time on a name server that never answers', async () => {
     const resolve = () => new Promise<string[]>(() => undefined);
-    expect(await codeFrom(call('http://slow.example/', { privateAddresses: [], resolve }, { timeoutMs: 100 }))).toBe('tool/failed');
+    expect(await codeFrom(call('http://slow.example/', { privateAddresses: [], resolve }, { timeoutMs: 100 }))).toBe('tool/unreachable');
   });
 
   it.each(['HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n', 'no HTTP at all\r\n\r\n', `HTTP/1.1 200 OK\r\nx-huge: ${'x'.repeat(100_000)}\r\n\r\n`, 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 7\r\n\r\nabc'])(

@@ -14,6 +14,7 @@ export const calculator = defineTool({
   name: 'calculator',
   description: `Evaluates an arithmetic expression exactly. It knows + - * / ^ %, parentheses, pi, e and ${[...functions].join(', ')}.`,
   input: z.object({ expression: z.string().trim().min(1).max(500).describe('such as (17 * 23) / 4') }),
+  output: z.object({ expression: z.string(), result: z.number() }),
   timeoutMs: 5_000,
   maxAttempts: 3,
   effect: 'read',

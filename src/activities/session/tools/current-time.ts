@@ -11,6 +11,7 @@ export const currentTime = defineTool({
   name: 'current_time',
   description: 'Tells the date and time now, in UTC or in an IANA time zone.',
   input: z.object({ timeZone: timeZone.describe('IANA name, such as Europe/Berlin') }),
+  output: z.object({ utc: z.string(), timeZone: z.string(), local: z.string() }),
   timeoutMs: 5_000,
   maxAttempts: 3,
   effect: 'read',

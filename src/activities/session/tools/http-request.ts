@@ -15,9 +15,11 @@ export const httpRequest = (http: HttpCaller) =>
       url: z.url({ protocol: /^https?$/ }),
       body: z.union([z.string().max(100_000), z.record(z.string(), z.json())]).optional().describe('text, or an object sent as JSON'),
     }),
+    output: z.object({ status: z.number(), contentType: z.string(), body: z.string(), isCut: z.boolean() }),
     timeoutMs: attemptMs + 5_000,
     maxAttempts: 5,
     effect: ({ method }) => (method === 'GET' ? 'read' : 'write'),
+    mayRepeat: ({ url }, { idempotentOrigins }) => isAllowedOrigin(idempotentOrigins, url),
     async run({ method, url, body }, { agent, idempotencyKey, signal }) {
       const { origin } = new URL(url);
       if (!isAllowedOrigin(agent.allowedOrigins, url))
@@ -31,12 +33,20 @@ export const httpRequest = (http: HttpCaller) =>
         maxResponseBytes: 65_536,
         signal,
       });
-      if (mayPass(answer)) throw new DomainError('tool/failed', `${origin} answered ${answer.status}.`);
+      mustHaveAnswered(answer, origin);
       return { status: answer.status, contentType: answer.contentType, body: answer.body, isCut: answer.isCut };
     },
   });
 
 const contentType = (body: unknown) => (typeof body === 'string' ? 'text/plain' : 'application/json');
 
-/** Overload and gateway trouble: the same call may well succeed a little later. */
-const mayPass = ({ status }: HttpAnswer) => [429, 502, 503, 504].includes(status);
+/**
+ * Overload and gateway trouble: the same call may well succeed a little later. Who is too busy has done nothing; what stands behind a
+ * gateway may have.
+ *
+ * @throws DomainError `tool/busy`, `tool/failed`
+ */
+export function mustHaveAnswered({ status }: Pick<HttpAnswer, 'status'>, origin: string): void {
+  if (status === 429 || status === 503) throw new DomainError('tool/busy', `${origin} answered ${status}.`);
+  if (status === 502 || status === 504) throw new DomainError('tool/failed', `${origin} answered ${status}.`);
+}

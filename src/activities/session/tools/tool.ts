@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { Ruling } from '../../../contracts/approval';
 import { DomainError } from '../../../contracts/errors';
 import type { JsonValue, ToolSpec } from '../../../contracts/model';
 import type { AgentConfig } from '../../../contracts/tenant';
 import type { MemoryOwner } from '../../../ports/memory';
+import { schemaCheck } from './schema-check';
 
 /** What a tool knows of its call. Tenant and user come from the session, never from the model. */
 export interface ToolContext {
@@ -16,61 +18,106 @@ export interface ToolContext {
 /** What a call does to the world: nothing; the same however often it is repeated; something each time. */
 export type Effect = 'read' | 'idempotent' | 'write';
 
-export interface ToolDefinition<Input extends z.ZodType> {
+/** What every tool says of its calls, wherever its schemas come from. */
+interface ToolTerms {
+  /** Of one attempt. */
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  /** Calls of it that run at once in one step. Default: all that the model asks for. */
+  readonly maxAtOnce?: number;
+  /** For calls that no rule of the agent's policy fits. Default: what the policy says of the effect; without a policy, allow. */
+  readonly approval?: Ruling;
+  /** When its turn is stopped. Default: a `write` that has begun is left to finish, for nobody could say what became of it. */
+  readonly whenStopped?: 'cancel' | 'finish';
+}
+
+export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodType> extends ToolTerms {
   /** 1-64 of A-Za-z0-9_-, as Converse asks. */
   readonly name: string;
   /** For the model: when to use it, and what comes back. */
   readonly description: string;
   readonly input: Input;
-  /** Of one attempt. */
-  readonly timeoutMs: number;
-  readonly maxAttempts: number;
+  readonly output: Output;
   /** Of all its calls, or of the one with this input. */
   readonly effect: Effect | ((input: z.output<Input>) => Effect);
-  /** When its turn is stopped. Default: a `write` that has begun is left to finish, for nobody could say what became of it. */
-  readonly whenStopped?: 'cancel' | 'finish';
+  /** Whether the target of a write tells a repetition by its key, so that one whose outcome is not known may be repeated. Default: no. */
+  mayRepeat?(input: z.output<Input>, agent: AgentConfig): boolean;
   /**
-   * @throws DomainError with a retryable code to be tried again; with another to tell the model at once.
+   * @throws DomainError `tool/unreachable` or `tool/busy` when nothing has happened, to be tried again; with another retryable code
+   * when something may have; with any other to tell the model at once.
    */
-  run(input: z.output<Input>, context: ToolContext): Promise<JsonValue>;
+  run(input: z.output<Input>, context: ToolContext): Promise<z.output<Output> & JsonValue>;
 }
 
-/** A tool as the rest of the code sees it: input checked, output JSON. */
+/** The same with JSON Schemas (2020-12) that others wrote. */
+export interface ToolParts extends ToolTerms {
+  readonly spec: ToolSpec;
+  readonly outputSchema?: JsonValue;
+  effectOf(input: JsonValue): Effect;
+  mayRepeat?(input: JsonValue, agent: AgentConfig): boolean;
+  run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
+}
+
+/** A tool as the rest of the code sees it: input and output checked, both JSON. */
 export interface Tool {
   readonly spec: ToolSpec;
   readonly timeoutMs: number;
   readonly maxAttempts: number;
+  readonly maxAtOnce: number | undefined;
+  readonly approval: Ruling | undefined;
   /** `write` when the input does not fit: the worst is assumed. */
   effectOf(input: JsonValue): Effect;
+  mayRepeat(input: JsonValue, agent: AgentConfig): boolean;
   /** Whether such a call, once begun, is left to finish when its turn is stopped. */
   finishes(input: JsonValue): boolean;
   /** What is wrong with an input, in words for the model; undefined when nothing is. */
   problemWith(input: JsonValue): string | undefined;
+  /** @throws DomainError `tool/invalid-input`, `tool/bad-output`, and what the tool throws */
   run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
 }
 
-export function defineTool<Input extends z.ZodType>(definition: ToolDefinition<Input>): Tool {
-  const { name, description, input: schema, timeoutMs, maxAttempts, effect, whenStopped } = definition;
-  const effectOf = (input: JsonValue): Effect => {
-    const parsed = schema.safeParse(input);
-    if (!parsed.success) return 'write';
-    return typeof effect === 'function' ? effect(parsed.data) : effect;
-  };
-  const problemWith = (input: JsonValue) => {
-    const parsed = schema.safeParse(input);
-    return parsed.success ? undefined : z.prettifyError(parsed.error);
-  };
+/** A tool from its parts. @param problemWith - default: what the input's schema says. */
+export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spec.inputSchema)): Tool {
+  const { spec, outputSchema, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped } = parts;
+  const problemWithOutput = outputSchema === undefined ? () => undefined : schemaCheck(outputSchema);
+  const effectOf = (input: JsonValue): Effect => (problemWith(input) === undefined ? parts.effectOf(input) : 'write');
   return {
-    spec: { name, description, inputSchema: z.toJSONSchema(schema, { io: 'input' }) as JsonValue },
+    spec,
     timeoutMs,
     maxAttempts,
+    maxAtOnce,
+    approval,
     effectOf,
+    mayRepeat: (input, agent) => parts.mayRepeat?.(input, agent) ?? false,
     finishes: (input) => (whenStopped ?? (effectOf(input) === 'write' ? 'finish' : 'cancel')) === 'finish',
     problemWith,
     async run(input, context) {
-      const parsed = schema.safeParse(input);
-      if (!parsed.success) throw new DomainError('tool/invalid-input', z.prettifyError(parsed.error));
-      return definition.run(parsed.data, context);
+      const problem = problemWith(input);
+      if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
+      const output = await parts.run(input, context);
+      const flaw = problemWithOutput(output);
+      if (flaw !== undefined) throw new DomainError('tool/bad-output', `${spec.name} ran, but its answer does not fit its schema: ${flaw}.`);
+      return output;
     },
   };
+}
+
+/** A built-in tool: its schemas are zod's, and input reaches it parsed. */
+export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(definition: ToolDefinition<Input, Output>): Tool {
+  const { name, description, input: schema, output, effect, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped } = definition;
+  const optional = { ...(maxAtOnce !== undefined && { maxAtOnce }), ...(approval && { approval }), ...(whenStopped && { whenStopped }) };
+  const parts: ToolParts = {
+    timeoutMs,
+    maxAttempts,
+    ...optional,
+    spec: { name, description, inputSchema: z.toJSONSchema(schema, { io: 'input' }) as JsonValue },
+    outputSchema: z.toJSONSchema(output, { io: 'output' }) as JsonValue,
+    effectOf: (input) => (typeof effect === 'function' ? effect(schema.parse(input)) : effect),
+    mayRepeat: (input, agent) => definition.mayRepeat?.(schema.parse(input), agent) ?? false,
+    run: (input, context) => definition.run(schema.parse(input), context),
+  };
+  return createTool(parts, (input) => {
+    const parsed = schema.safeParse(input);
+    return parsed.success ? undefined : z.prettifyError(parsed.error);
+  });
 }
