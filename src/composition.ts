@@ -51,6 +51,7 @@ import { auditFinder, createTenantInventory, registryFinder } from './adapters/t
 import { createTaskQueues } from './adapters/temporal/task-queues';
 import { createTenantWork } from './adapters/temporal/tenant-work';
 import { createLiveEvents } from './adapters/valkey/live-events';
+import { createMessagesUnderWay } from './adapters/valkey/messages-under-way';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
 import { createPlaces } from './adapters/valkey/places';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
@@ -103,7 +104,7 @@ export function createAdapters(config: Config, logger: Logger) {
     restores: createRestores({ ...backup, data }),
     sessions,
     log: createSessionLog({ access, cipher, directory }),
-    messages: createSessionMessages({ access, cipher }),
+    messages: createSessionMessages({ access, cipher, underWay: createMessagesUnderWay(valkey, directory) }),
     memory,
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),

@@ -422,6 +422,8 @@ export const operatorCookie = 'tenure-operator';
 /** A tenant in braces keeps its keys on one shard of a Valkey cluster. */
 export const valkeyKeys = {
   live: (tenantId: string, sessionId: string) => `{${tenantId}}/live/${sessionId}`,
+  /** A message between the process that took it and the one that reads it. After a restore, messages of the same id are others. */
+  message: (tenantId: string, { sessionId, turnId, restoredAt = '' }: { sessionId: string; turnId: string; restoredAt: string | undefined }) => `{${tenantId}}/messages/${sessionId}/${turnId}/${restoredAt}`,
   rate: (bucket: string) => `{${bucket}}/rate`,
   /** In the bucket's shard: both are taken from at once. */
   share: (bucket: string, userId: string) => `{${bucket}}/rate/${userId}`,

@@ -6,6 +6,7 @@ import { tableKeys, tenantResources } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TenantCipher } from '../../ports/cipher';
 import type { SessionMessages, StoredMessage } from '../../ports/session-store';
+import type { MessagesUnderWay } from '../valkey/messages-under-way';
 import type { TenantAccess } from './tenant-access';
 
 const Content = z.object({ userId: z.string(), text: z.string() });
@@ -24,11 +25,18 @@ export function createMessageBodies({ cipher }: { cipher: TenantCipher }) {
   };
 }
 
+interface Dependencies {
+  readonly access: TenantAccess;
+  readonly cipher: TenantCipher;
+  /** Spares the first reader the way to the table. */
+  readonly underWay?: MessagesUnderWay;
+}
+
 /** Messages as they were sent, each one sealed item in the tenant's table, written once. */
-export function createSessionMessages({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): SessionMessages {
+export function createSessionMessages({ access, cipher, underWay }: Dependencies): SessionMessages {
   const bodies = createMessageBodies({ cipher });
 
-  async function get({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
+  async function stored({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
     const { Item } = await access.clients(tenantId, 'session-read').table.send(
       new GetCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(sessionId), sk: turnId }, ConsistentRead: true }),
     );
@@ -38,7 +46,12 @@ export function createSessionMessages({ access, cipher }: { access: TenantAccess
   }
 
   return {
-    get,
+    async get(session, turnId) {
+      const sealed = await underWay?.take(session, turnId);
+      // Bound to its place and authenticated: what does not open here is asked of the table.
+      const message = sealed && (await bodies.open(session, turnId, sealed).catch(() => undefined));
+      return message ?? stored(session, turnId);
+    },
 
     async put(session, message) {
       const { tenantId, sessionId } = session;
@@ -52,9 +65,11 @@ export function createSessionMessages({ access, cipher }: { access: TenantAccess
             ConditionExpression: 'attribute_not_exists(pk)',
           }),
         );
+        // Only now: the worker must never read what the table refused.
+        underWay?.give(session, turnId, body);
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        const first = await get(session, turnId);
+        const first = await stored(session, turnId);
         if (first.userId !== userId || first.text !== text)
           throw new DomainError('idempotency/key-reused', 'This key was used for another message. Use a new one.', { cause: error });
       }

@@ -1,4 +1,9 @@
-import { messages, newSession, sessions, standingPlatform, standingTenant } from './tenants';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
+import { createSessionMessages } from '../../../src/adapters/aws/session-messages';
+import { createMessagesUnderWay } from '../../../src/adapters/valkey/messages-under-way';
+import { tableKeys, tenantResources, valkeyKeys } from '../../../src/contracts/names';
+import { connected } from '../valkey/own-valkey';
+import { access, aws, cipher, config, directory, messages, newSession, sessions, standingPlatform, standingTenant } from './tenants';
 
 let tenantId: string;
 beforeAll(async () => {
@@ -22,6 +27,33 @@ describe('a message', () => {
     await messages.put(session, message);
     await expect(messages.put(session, { ...message, ...change })).rejects.toMatchObject({ code: 'idempotency/key-reused' });
     expect(await messages.get(session, 'turn-1')).toEqual(message);
+  });
+
+  it('is read on its way while it is there, and else from the table', async () => {
+    const valkey = await connected(config.valkey.url);
+    try {
+      const handed = createSessionMessages({ access, cipher, underWay: createMessagesUnderWay(valkey, directory) });
+      const session = newSession(tenantId);
+      const message = { turnId: 'turn-1', userId: 'ann', text: 'hello' };
+      const key = valkeyKeys.message(tenantId, { sessionId: session.sessionId, turnId: 'turn-1', restoredAt: undefined });
+      await handed.put(session, message);
+      const sealed = await keyOnceThere(() => valkey.commands.getBuffer(key));
+      expect(sealed.includes('hello')).toBe(false);
+      await expect(handed.put(session, { ...message, text: 'other' })).rejects.toMatchObject({ code: 'idempotency/key-reused' });
+      expect(await valkey.commands.getBuffer(key)).toEqual(sealed);
+      // What somebody put there does not open; what belongs to another turn does not either.
+      for (const forged of [Buffer.from('{"userId":"ann","text":"forged"}'), await cipher.seal(tenantId, { purpose: 'message', session: session.sessionId, turn: 'turn-2' }, Buffer.from('{"userId":"ann","text":"forged"}'))]) {
+        await valkey.commands.set(key, Buffer.from(forged));
+        expect(await handed.get(session, 'turn-1')).toEqual(message);
+      }
+      await valkey.commands.set(key, sealed);
+      await aws.table.send(new DeleteCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(session.sessionId), sk: 'turn-1' } }));
+      expect(await handed.get(session, 'turn-1')).toEqual(message);
+      await valkey.commands.del(key);
+      await expect(handed.get(session, 'turn-1')).rejects.toMatchObject({ code: 'turn/not-found' });
+    } finally {
+      await valkey.close();
+    }
   });
 
   it('that nobody sent is not found', async () => {
@@ -91,3 +123,8 @@ describe('a list', () => {
     await expect(sessions.list(tenantId, { limit: 1, cursor })).rejects.toMatchObject({ code: 'request/malformed' });
   });
 });
+
+/** It is given without anybody waiting for it. */
+async function keyOnceThere(look: () => Promise<Buffer | null>): Promise<Buffer> {
+  for (let found = await look(); ; found = await look()) if (found) return found;
+}
