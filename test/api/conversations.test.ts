@@ -84,6 +84,10 @@ describe('the agent endpoint', () => {
     const types = received.map(({ entry }) => entry.type);
     expect(types).toEqual(expect.arrayContaining(['turn.started', 'text.delta', 'tool.completed', 'message.completed', 'usage.recorded']));
     expect(types.at(-1)).toBe('turn.completed');
+    // The answer is over within milliseconds, and is written as a whole; its words come one by one all the same.
+    const said = received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [entry.text] : []));
+    expect(received.flatMap(({ entry }) => (entry.type === 'message.completed' ? [entry.text] : [])).join('')).toBe(said.join(''));
+    expect(types.indexOf('text.delta')).toBe(types.lastIndexOf('step.started') + 1);
     for (const { id, entry } of received) expect(id).toBe(entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
   });
 

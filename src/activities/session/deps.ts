@@ -1,4 +1,4 @@
-import type { SessionEvent } from '../../contracts/events';
+import type { LiveEntry, SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
 import type { Approvals } from '../../ports/approvals';
@@ -33,14 +33,18 @@ export interface TurnInput extends SessionRef {
   readonly after: number;
 }
 
-/** Writes one batch, and hands it to whoever listens. A repeated write is told again: the first may have died in between. */
+/**
+ * Writes one batch, and hands it to whoever listens. A repeated write is told again: the first may have died in between.
+ * @param entriesOf - what is told of it when it is new. Default: itself.
+ */
 export async function record(
   { log, live }: Pick<SessionStepDeps, 'log' | 'live'>,
   { tenantId, sessionId }: SessionRef,
   batch: AppendInput,
+  entriesOf = (events: readonly SessionEvent[]): readonly LiveEntry[] => events,
 ): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }> {
   const session = { tenantId, sessionId };
   const written = await log.append(session, batch);
-  live.publish(session, written.events);
+  live.publish(session, written.repeated ? written.events : entriesOf(written.events));
   return written;
 }

@@ -8,7 +8,7 @@ import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { ModelChunk } from '../../ports/model';
 import { approvalRecords } from './approval-events';
-import { DeferredWrite, noticeableMs } from './deferred-write';
+import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { permitted } from './policy';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
@@ -47,10 +47,19 @@ export const createThink = (deps: SessionStepDeps) => ({
     if (earlier) return concluded(deps, input, earlier, { version, agent });
 
     const { history, opening } = await prepare(deps, input);
-    const beginning = new DeferredWrite(() => writeOpening(deps, input, opening), noticeableMs);
+    const stream = new TokenStream({
+      send: (delta) => deps.live.publish({ tenantId, sessionId }, [delta]),
+      place: { turnId, step },
+      onFirst: () => beginning.hasten(atOnceMs),
+    });
+    const beginning = new DeferredWrite(async () => {
+      const opened = await writeOpening(deps, input, opening);
+      // A delta's place is behind the step's beginning.
+      stream.open(opened.head);
+      return opened;
+    }, noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const stream = new TokenStream((delta) => deps.live.publish({ tenantId, sessionId }, [delta]), { turnId, step });
     const answer = await askModel(deps, { tenantId, agent, history: [...history, ...opening] }, stream, beginning).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
       if (isStopped()) await keepPartial(deps, input, head, stream.text);
@@ -58,13 +67,14 @@ export const createThink = (deps: SessionStepDeps) => ({
     });
     const opened = await beginning.settle();
     const said = eventsOf(answer, input, { version, agent }, deps);
-    const written = await record(deps, input, {
+    const batch = {
       after: opened?.head ?? after,
       key,
       events: opened ? said : [...opening, ...said],
       // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
       notBehind: batchKeys.turnCompleted(turnId),
-    });
+    };
+    const written = await record(deps, input, batch, (events) => stream.among(events));
     return concluded(deps, input, written.events, { version, agent });
   },
 });
@@ -156,11 +166,12 @@ async function askModel(
     signal: cancellationSignal(),
   });
   for await (const chunk of chunks) {
-    // A delta's place is behind the step's beginning: that must be in the log first.
     if (stream.text.length > mostCharacters(agent)) throw new DomainError('model/refused', 'The model does not stop talking.');
-    if (chunk.kind === 'text') stream.push(chunk.text, (await beginning.begin()).head);
+    if (chunk.kind === 'text') stream.push(chunk.text);
     else if (chunk.kind === 'toolCall') calls.push(chunk);
     else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };
+    // Whoever cannot write need not listen on.
+    if (beginning.hasBegun) await beginning.begin();
   }
   throw new TypeError('A model port ends every stream with an end chunk');
 }

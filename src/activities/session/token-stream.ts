@@ -1,24 +1,44 @@
-import type { TextDelta } from '../../contracts/events';
+import type { LiveEntry, SessionEvent, TextDelta } from '../../contracts/events';
 
-/** Collects the model's words and numbers each piece on its way out. */
+export interface TokenStreamOptions {
+  readonly send: (delta: TextDelta) => void;
+  readonly place: Pick<TextDelta, 'turnId' | 'step'>;
+  /** Told of the first word. */
+  readonly onFirst: () => void;
+}
+
+/** Collects the model's words and numbers each piece on its way out. They leave once they have a place in the log to follow. */
 export class TokenStream {
   private words = '';
   private count = 0;
+  private afterSeq: number | undefined;
+  private waiting: Omit<TextDelta, 'afterSeq'>[] = [];
 
-  constructor(
-    private readonly send: (delta: TextDelta) => void,
-    private readonly place: Pick<TextDelta, 'turnId' | 'step'>,
-  ) {}
+  constructor(private readonly options: TokenStreamOptions) {}
 
   get text(): string {
     return this.words;
   }
 
-  /** @param afterSeq - the last durable event before it. */
-  push(text: string, afterSeq: number): void {
+  push(text: string): void {
     if (text === '') return;
     this.words += text;
     this.count += 1;
-    this.send({ type: 'text.delta', ...this.place, afterSeq, n: this.count, text });
+    const delta = { type: 'text.delta', ...this.options.place, n: this.count, text } as const;
+    if (this.afterSeq === undefined) this.waiting.push(delta);
+    else this.options.send({ ...delta, afterSeq: this.afterSeq });
+    if (this.count === 1) this.options.onFirst();
+  }
+
+  /** The step's events, written as a whole, and behind its beginning the words that waited: as readers see them of a step that took longer. */
+  among(events: readonly SessionEvent[]): LiveEntry[] {
+    const waiting = this.waiting.splice(0);
+    return events.flatMap((event): LiveEntry[] => (event.type === 'step.started' ? [event, ...waiting.map((delta) => ({ ...delta, afterSeq: event.seq }))] : [event]));
+  }
+
+  /** Lets out what waited. @param afterSeq - the last durable event before it. */
+  open(afterSeq: number): void {
+    this.afterSeq = afterSeq;
+    for (const delta of this.waiting.splice(0)) this.options.send({ ...delta, afterSeq });
   }
 }
