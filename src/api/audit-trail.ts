@@ -11,6 +11,8 @@ import { atIntervals } from './at-intervals';
 /** Ends of changes that wait to be written. Behind that many no further change is let in: it could not be recorded either. */
 const mostWaiting = 10_000;
 const retryAfterMs = 500;
+/** How long an end waits for the next change of its tenant's, to be written with its beginning. */
+const endsWithinMs = 200;
 /** A process that ends waits this long for its last entries. */
 const lastCallMs = 900;
 
@@ -50,6 +52,8 @@ export class AuditTrail {
   private readonly tally = new AuditTally();
   private readonly stopping = new AbortController();
   private readonly open = new Set<Promise<void>>();
+  /** By chain: what will be written with the next beginning, or soon. */
+  private readonly ends = new Map<string, AuditEvent[]>();
   private waiting = 0;
   private loop: Promise<void> | undefined;
   private isFailing = false;
@@ -65,6 +69,7 @@ export class AuditTrail {
     this.stopping.abort();
     const lastCall = delay(lastCallMs, undefined, { ref: false });
     const all = async () => {
+      for (const chain of this.ends.keys()) this.writeEnds(chain);
       await this.loop;
       await this.flush();
       await Promise.all(this.open);
@@ -79,6 +84,7 @@ export class AuditTrail {
   async begin(request: AuditedRequest): Promise<(ending: Ending) => void> {
     if (this.waiting >= mostWaiting) throw new DomainError('audit/unavailable', 'Too much waits to be recorded: this was not done. Try again later.');
     const chain = auditChainOf(request.tenantId);
+    this.writeEnds(chain);
     await this.options.audit.append(chain, [eventOf(request, 'begun')]);
     return (ending) => this.end(chain, eventOf(request, outcomeOf(ending.status, ending.isDenial), ending));
   }
@@ -91,16 +97,28 @@ export class AuditTrail {
 
   private end(chain: string, event: AuditEvent): void {
     this.waiting += 1;
-    const written = this.insist(chain, event).finally(() => {
-      this.waiting -= 1;
+    const others = this.ends.get(chain);
+    if (others) others.push(event);
+    else {
+      this.ends.set(chain, [event]);
+      setTimeout(() => this.writeEnds(chain), endsWithinMs).unref();
+    }
+  }
+
+  private writeEnds(chain: string): void {
+    const events = this.ends.get(chain);
+    if (!events) return;
+    this.ends.delete(chain);
+    const written = this.insist(chain, events).finally(() => {
+      this.waiting -= events.length;
       this.open.delete(written);
     });
     this.open.add(written);
   }
 
   /** Until it is written, or the process ends: then its beginning stands without it. */
-  private async insist(chain: string, event: AuditEvent): Promise<void> {
-    while (!(await this.tryToWrite(chain, [event]))) await delay(retryAfterMs, undefined, { ref: false });
+  private async insist(chain: string, events: readonly AuditEvent[]): Promise<void> {
+    while (!(await this.tryToWrite(chain, events))) await delay(retryAfterMs, undefined, { ref: false });
   }
 
   /** What could not be written is counted on with what comes. */

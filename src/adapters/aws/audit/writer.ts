@@ -48,7 +48,8 @@ export function createWriter(table: Table, reader: Reader) {
       if (queue) queue.push(waiting);
       else {
         queues.set(chain, [waiting]);
-        void drain(chain);
+        // What comes in the same moment shares the write.
+        queueMicrotask(() => void drain(chain));
       }
     });
     return written;
