@@ -119,7 +119,7 @@ async function stackIn(copy: string): Promise<{ stack: LocalStack; stop(): Promi
 async function jest(copy: string, test: string, names: readonly string[], stack: LocalStack | undefined): Promise<Report> {
   const outputFile = path.join(copy, 'jest.json');
   await rm(outputFile, { force: true });
-  const args = ['node_modules/jest/bin/jest.js', '--runInBand', '--silent', '--no-color', '--json', `--outputFile=${outputFile}`, '--runTestsByPath', test, '-t', `(${names.map(escaped).join('|')})`];
+  const args = ['node_modules/jest/bin/jest.js', '--runInBand', '--forceExit', '--silent', '--no-color', '--json', `--outputFile=${outputFile}`, '--runTestsByPath', test, '-t', `(${names.map(escaped).join('|')})`];
   const env = { ...process.env, ...stack?.env, ...(stack && { TEMPORAL_TEST_SERVER: stack.tools.temporalTestServer }), TENURE_TEST_STACK: 'none', LOG_LEVEL: 'fatal', FORCE_COLOR: '0' };
   const child = spawn(process.execPath, args, { cwd: copy, env, stdio: 'ignore' });
   await new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject));

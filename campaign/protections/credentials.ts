@@ -40,7 +40,13 @@ export const ofCredentials = [
     { id: 'process-objects', file: identities, search: "            Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:GetObject', 's3:GetObjectVersion', 's3:PutObject']\n            Resource: !Sub 'arn:${AWS::Partition}:s3:::tenure-backups-${AWS::AccountId}/*'", replace: "            Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:GetObject', 's3:GetObjectVersion', 's3:PutObject']\n            Resource: '*'", also: [["            Action: ['s3:GetObject*', 's3:PutObject*', 's3:ReplicateObject', 's3:RestoreObject']\n            Resource: !Sub 'arn:${AWS::Partition}:s3:::tenant-*-data-bucket/*'", "            Action: ['s3:GetObject*', 's3:PutObject*', 's3:ReplicateObject', 's3:RestoreObject']\n            Resource: !Sub 'arn:${AWS::Partition}:s3:::nothing/*'"]], name: 'is refused on a tenant’s' },
     { id: 'process-parameters', file: identities, search: ":parameter/app/platform/*'", replace: ":parameter/app/*'", also: [["            Action: ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:GetParametersByPath', 'ssm:GetParameterHistory', 'ssm:PutParameter']\n            Resource: !Sub 'arn:${AWS::Partition}:ssm:*:*:parameter/app/tenant/*'", "            Action: ['ssm:GetParameter']\n            Resource: !Sub 'arn:${AWS::Partition}:ssm:*:*:parameter/nothing'"]], name: 'is refused on a tenant’s' },
   ),
-  ...of('they make no roles, tables or keys', processes, { id: 'process-makes-roles', file: identities, search: "            Resource: !Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/tenant-*-access'\n            Condition: { 'ForAnyValue:StringEquals': { 'aws:CalledVia': cloudformation.amazonaws.com } }\n", replace: "            Resource: !Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/tenant-*-access'\n", name: 'makes nothing itself' }),
+  ...of('they make no roles, tables or keys', processes, {
+    id: 'process-makes-roles',
+    file: identities,
+    search: "            Condition:\n              'ForAnyValue:StringEquals': { 'aws:CalledVia': cloudformation.amazonaws.com }\n              StringEquals: { 'iam:PermissionsBoundary': !Ref TenantBoundary }\n",
+    replace: '',
+    name: 'makes nothing itself',
+  }),
   ...of(
     "a tenant's role reaches that tenant's things at most, whatever its policy becomes",
     processes,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BatchWriteCommand, DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
-import { CreatePolicyCommand, CreateRoleCommand, GetPolicyVersionCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { CreatePolicyCommand, CreateRoleCommand, GetPolicyCommand, GetPolicyVersionCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { createAuditLog } from '../../../src/adapters/aws/audit/log';
@@ -99,7 +99,9 @@ describe.each(processNames)('the %s itself', (name) => {
 
 describe('a role that is given everything, within the boundary of tenants', () => {
   const assumed = async (tenantId: string): Promise<PlatformClients> => {
-    const { PolicyVersion } = await aws.iam.send(new GetPolicyVersionCommand({ PolicyArn: 'arn:aws:iam::000000000000:policy/tenure-tenant-boundary', VersionId: 'v1' }));
+    const PolicyArn = 'arn:aws:iam::000000000000:policy/tenure-tenant-boundary';
+    const { Policy: published } = await aws.iam.send(new GetPolicyCommand({ PolicyArn }));
+    const { PolicyVersion } = await aws.iam.send(new GetPolicyVersionCommand({ PolicyArn, VersionId: published?.DefaultVersionId }));
     // The emulator knows no variables in policies: here they are filled in as IAM does it with the tag of the session.
     const filled = decodeURIComponent(PolicyVersion?.Document ?? '').replaceAll('${aws:PrincipalTag/TenantId}', tenantId);
     expect(filled).not.toContain('${');
