@@ -66,13 +66,14 @@ function operationOf(route: Route, schemas: Schemas): Json {
 /** A token of any of them will do. */
 const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, otherStatuses = {} }: Route, schemas: Schemas): Json {
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, otherStatuses = {} }: Route, schemas: Schemas): Json {
   const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
+  const lines = { 'application/jsonl': { schema: { type: 'string', description: 'Everything that lists page by page, a line of JSON each' } } };
   const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
   const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, { description, ...(other !== '204' && { content: json }) }]);
   return {
-    [status]: { description: summary, content: { ...json, ...(streams && events), ...(hasPage && page) } },
+    [status]: { description: summary, content: { ...json, ...(streams && events), ...(hasLines && lines), ...(hasPage && page) } },
     ...Object.fromEntries(others),
     default: { $ref: '#/components/responses/Problem' },
   };

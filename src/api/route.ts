@@ -75,6 +75,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly audit?: 'change' | 'counted';
   /** Whether it answers with lines of JSON. */
   readonly isLines?: boolean;
+  /** Whether it can answer with lines of JSON. */
+  readonly hasLines?: boolean;
   /** Headers it needs, by name, and what they hold. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -89,9 +89,9 @@ export async function* outlineOf({ access }: Pick<Dependencies, 'access'>, { ten
 
 /** The batches of a session's log as items of the tenant's table. */
 export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
-  async function* query({ tenantId, sessionId }: SessionRef, from: number, upTo: number): AsyncGenerator<BatchItem> {
+  async function* query({ tenantId, sessionId }: SessionRef, from: number, upTo: number, pageSize?: number): AsyncGenerator<BatchItem> {
     const pages = paginateQuery(
-      { client: access.clients(tenantId, 'session-read').table },
+      { client: access.clients(tenantId, 'session-read').table, ...(pageSize !== undefined && { pageSize }) },
       {
         TableName: tenantResources(tenantId).table,
         KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
@@ -137,16 +137,17 @@ export function createBatchTable({ access }: Pick<Dependencies, 'access'>) {
      * Batches that hold something after `after`, each one following the last. A query is no snapshot: while batches are
      * written it can show a later one without an earlier one, and then it has to look again.
      *
-     * @param range - `aligned`: a batch is known to end at `after`, so none begins before it and reaches beyond.
+     * @param range - `aligned`: a batch is known to end at `after`, so none begins before it and reaches beyond. `atATime`: batches that are asked for at
+     * once; a megabyte of them when absent.
      */
-    async *chain(session: SessionRef, range: { after: number; upTo?: number | undefined; aligned: boolean }): AsyncGenerator<BatchItem> {
+    async *chain(session: SessionRef, range: { after: number; upTo?: number | undefined; aligned: boolean; atATime?: number | undefined }): AsyncGenerator<BatchItem> {
       const upTo = range.upTo ?? 999_999_999_999;
       if (upTo <= range.after) return;
       let last = range.after;
       let lookBack = 0;
       for (let look = 1; look <= maxLooks; look++) {
         let torn = false;
-        for await (const item of query(session, last + 1 - lookBack, upTo)) {
+        for await (const item of query(session, last + 1 - lookBack, upTo, range.atATime)) {
           if (lastSeqOf(item) <= last) continue;
           torn = firstSeqOf(item) > last + 1;
           if (torn) break;

@@ -99,7 +99,12 @@ class Channels {
     if (this.isListening) return;
     this.isListening = true;
     this.valkey.subscriber().on('messageBuffer', (channel: Buffer, message: Buffer) => {
-      for (const reader of this.readers.get(channel.toString()) ?? []) reader.take(message);
+      const readers = this.readers.get(channel.toString()) ?? [];
+      const [first] = readers;
+      if (!first) return;
+      // Opened once for all who read this session: a hundred readers cost a worker's words one decryption.
+      const opened = first.open(message);
+      for (const reader of readers) reader.take(opened);
     });
   }
 }
@@ -125,7 +130,7 @@ class Subscription implements LiveSubscription {
   private readonly arrivals = new EventEmitter();
 
   constructor(
-    private readonly open: (sealed: Buffer) => Promise<LiveEntry>,
+    readonly open: (sealed: Buffer) => Promise<LiveEntry>,
     private readonly onClose: () => void,
   ) {}
 
@@ -137,8 +142,7 @@ class Subscription implements LiveSubscription {
   }
 
   /** Kept in the order in which they came, however long each takes to open. */
-  take(sealed: Buffer): void {
-    const opened = this.open(sealed);
+  take(opened: Promise<LiveEntry>): void {
     this.opening = this.opening
       .then(async () => {
         const entry = await opened;

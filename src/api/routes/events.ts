@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseCursor, SessionEvent } from '../../contracts/events';
+import type { SessionRef } from '../../contracts/session';
 import type { LiveEvents } from '../../ports/live-events';
 import type { SessionLog } from '../../ports/session-store';
 import type { Conversations } from '../conversations';
@@ -9,7 +10,15 @@ import { sessionFeed } from '../session-feed';
 import { pageOf } from './paging';
 import { SessionPath } from './sessions';
 
-const Range = z.object({ after: z.string().max(32).optional(), limit: z.coerce.number().int().min(1).max(500).default(100) });
+const Range = z.object({
+  after: z.string().max(32).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  format: z.enum(['page', 'jsonl']).optional().describe('`jsonl`: all there is behind the cursor, a line of JSON each, however long; Accept: application/jsonl asks for the same'),
+});
+
+const linesType = 'application/jsonl';
+/** Events that are held at once while a log is exported. */
+const exportedAtOnce = 200;
 
 export interface EventRoutesDeps {
   readonly conversations: Conversations;
@@ -21,7 +30,7 @@ export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Rout
   tenantRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/events',
-    summary: 'Read the log of a session from a cursor on: a page, or with Accept: text/event-stream as it grows',
+    summary: 'Read the log of a session from a cursor on: a page, all of it as JSON Lines, or with Accept: text/event-stream as it grows',
     permission: 'read:session',
     params: SessionPath,
     query: Range,
@@ -29,10 +38,15 @@ export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Rout
     status: 200,
     otherStatuses: { 204: 'The session is closed and nothing comes after the cursor (only as a stream)' },
     streams: true,
-    async handle({ params, query: { after, limit }, caller, header, wantsEvents, signal }) {
+    hasLines: true,
+    async handle({ params, query: { after, limit, format }, caller, header, wantsEvents, signal }) {
       await conversations.mustRead(params, caller);
       // A browser that reconnects sends the header; it knows better than the address it started from.
       const cursor = cursorFrom(header('last-event-id') ?? after);
+      if (format === 'jsonl' || (format === undefined && header('accept')?.includes(linesType) === true)) {
+        const upTo = (await log.last(params))?.seq ?? 0;
+        return { lines: exported(log, params, cursor.seq, upTo), headers: { 'Content-Disposition': `attachment; filename="session-${params.sessionId}.jsonl"` } };
+      }
       if (!wantsEvents) {
         const data = (await log.read(params, { after: cursor.seq, limit })).slice(0, limit);
         const last = data.at(-1);
@@ -45,6 +59,15 @@ export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Rout
     },
   }),
 ];
+
+/** The log as it stands, from its table alone: a session of years ago, too. Whoever lacks the last line knows it by its number. */
+async function* exported(log: SessionLog, session: SessionRef, after: number, upTo: number): AsyncGenerator<SessionEvent> {
+  for (let last = after; last < upTo; ) {
+    const events = await log.read(session, { after: last, limit: exportedAtOnce });
+    for (const event of events) if (event.seq <= upTo) yield event;
+    last = events.at(-1)?.seq ?? upTo;
+  }
+}
 
 function cursorFrom(text: string | undefined): { seq: number; n: number } {
   const cursor = parseCursor(text ?? '0');
