@@ -88,6 +88,13 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
 
     open,
 
+    /** For a session that is to begin with the log of another: its id is free, or it is that very session. @throws DomainError `session/exists` */
+    async mustBeFree(session: SessionRef, caller: Caller, source: NonNullable<SessionRecord['forkedFrom']>): Promise<void> {
+      const there = await sessions.get(session);
+      const isThis = there?.userId === caller.userId && there.forkedFrom?.sessionId === source.sessionId && there.forkedFrom.turnId === source.turnId;
+      if (there && !isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
+    },
+
     /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */
     async openUnlessThere(session: SessionRef, caller: Caller): Promise<void> {
       if ((await ownerOf(session)) === undefined) await open(session, caller);

@@ -46,6 +46,8 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage }),
   z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional() }),
+  /** All before it was copied from the log of another session, as that stood at the end of a turn; what it cost is counted there. */
+  z.object({ type: z.literal('session.forked'), from: z.string(), atTurn: z.string() }),
   z.object({ type: z.literal('session.closed') }),
 ]);
 export type EventBody = z.infer<typeof EventBody>;

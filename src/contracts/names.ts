@@ -384,6 +384,7 @@ export const batchKeys = {
   approvalDecided: (turnId: string, step: number, callId: string, decisionId: string) => `${turnId}/${step}/${callId}/decision/${decisionId}`,
   approvalNotified: (turnId: string, step: number, callId: string, approvalId: string) => `${turnId}/${step}/${callId}/notified/${approvalId}`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,
+  sessionForked: () => 'session/forked',
   sessionClosed: () => 'session/closed',
   /** What an offboarding wrote behind a log that had no end. */
   cutOff: (after: number) => `session/cut-off/${after}`,

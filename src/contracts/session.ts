@@ -26,6 +26,8 @@ export const SessionRecord = z.object({
   userId: z.string(),
   createdAt: z.iso.datetime(),
   closedAt: z.iso.datetime().optional(),
+  /** What it begins with: the log of another session of its user, up to the end of a turn. */
+  forkedFrom: z.object({ sessionId: SessionId, turnId: z.string(), upTo: z.number().int().min(1) }).optional(),
 });
 export type SessionRecord = z.infer<typeof SessionRecord>;
 

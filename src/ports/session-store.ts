@@ -31,6 +31,12 @@ export interface SessionLog {
   last(session: SessionRef): Promise<{ seq: number; at: string } | undefined>;
   /** Its batches without what they say, oldest first: cheap, nothing is opened. */
   outline(session: SessionRef): AsyncIterable<{ readonly firstSeq: number; readonly count: number; readonly key: string }>;
+  /**
+   * Copies the batches of one log into another that begins with them, each in its place and with its key and time. Idempotent.
+   * @param upTo - a batch ends there.
+   * @throws DomainError `session/exists` when the other log holds something else.
+   */
+  copy(from: SessionRef, to: SessionRef, range: { upTo: number; onBatch?: () => void }): Promise<void>;
   /** Events with `after < seq <= upTo`, oldest first; at most about `limit` (whole batches), all when absent. */
   read(session: SessionRef, range: { after: number; upTo?: number; limit?: number }): Promise<SessionEvent[]>;
 }

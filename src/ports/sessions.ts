@@ -27,6 +27,12 @@ export interface Sessions {
    * @throws DomainError `approval/closed`, `approval/own-request`, `approval/already-voted`.
    */
   decideApproval(session: SessionRef, decision: Decision): Promise<void>;
+  /**
+   * Begins a session with the log of another, and waits until it has it. The same again is fine.
+   * @returns false when that takes longer: it goes on.
+   * @throws DomainError `session/exists` when the id belongs to another session.
+   */
+  fork(session: SessionRef, userId: string, source: { sessionId: string; turnId: string; upTo: number }): Promise<boolean>;
   /** Finishes the running turn, then closes. Fine when closed or never started. */
   close(session: SessionRef): Promise<void>;
   /** Lets it come to rest at the end of its turn, or before its next step. Fine when it has ended. */

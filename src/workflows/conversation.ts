@@ -3,7 +3,7 @@ import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
-import type { SessionInput, SubmittedMessage } from './definitions';
+import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
 import { sessionActivities } from './session-activities';
 
 /** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
@@ -14,9 +14,12 @@ export class Conversation {
   private readonly activities: ReturnType<typeof sessionActivities>;
   private turnScope = new CancellationScope();
   private announcing = false;
+  /** Whether it has all it begins with: a fork gets that first. */
+  isBegun: boolean;
 
   constructor(private readonly input: SessionInput) {
     this.state = input.state ?? domain.newSession;
+    this.isBegun = input.fork === undefined || input.state !== undefined;
     this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
     this.activities = sessionActivities(input.tenantId);
     this.approvals = new ApprovalDesk({ ...this.ref, userId: input.userId, session: this, activities: this.activities });
@@ -31,6 +34,22 @@ export class Conversation {
   /** Whether nothing is on its way into the log: the next run can go on from the state, in the middle of a turn, too. */
   get isSettled(): boolean {
     return !this.announcing && this.approvals.isIdle;
+  }
+
+  async begin(): Promise<void> {
+    const { fork, userId } = this.input;
+    if (!fork) return;
+    await this.activities.copySession({ ...this.ref, userId, fork });
+    await this.pickUp();
+    this.isBegun = true;
+  }
+
+  /** Whether this session is a fork of that, once it has all it begins with. */
+  async forked({ sessionId, turnId }: ForkSource): Promise<boolean> {
+    const { fork } = this.input;
+    if (fork?.sessionId !== sessionId || fork.turnId !== turnId) return false;
+    await condition(() => this.isBegun);
+    return true;
   }
 
   next(): domain.Action {

@@ -7,8 +7,18 @@ export interface SessionInput {
   readonly tenantId: string;
   readonly sessionId: string;
   readonly userId: string;
+  /** Whose log it begins with. */
+  readonly fork?: ForkSource;
   /** Carried over from the run before. */
   readonly state?: SessionState;
+}
+
+/** The log of another session of the user, up to the end of a turn. */
+export interface ForkSource {
+  readonly sessionId: string;
+  readonly turnId: string;
+  /** Where the turn ends in it. */
+  readonly upTo: number;
 }
 
 export interface SubmittedMessage {
@@ -30,6 +40,8 @@ export interface SessionView {
 export const submitMessage = defineUpdate<{ after: number }, [SubmittedMessage]>('submitMessage');
 /** `false` when no such turn runs or waits. */
 export const cancelTurn = defineUpdate<boolean, [{ turnId?: string }]>('cancelTurn');
+/** Waits until a fork has all it begins with. `false` when this session is no fork of that. */
+export const forkSession = defineUpdate<boolean, [ForkSource]>('forkSession');
 /** A person decides about a tool call; the update id is the decision's. Returns when it is in the log. */
 export const decideApproval = defineUpdate<boolean, [Decision]>('decideApproval');
 export const closeSession = defineSignal('closeSession');

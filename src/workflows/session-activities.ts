@@ -47,6 +47,7 @@ export function sessionActivities(tenantId: string) {
     failTool: bookkeeping.failTool,
     endTurn: bookkeeping.endTurn,
     pickUpSession: bookkeeping.pickUpSession,
+    copySession: (input: Input<'copySession'>) => proxied.copySession.executeWithOptions({ ...base, startToCloseTimeout: '1 hour', summary: input.fork.sessionId }, [input]),
     closeSession: bookkeeping.closeSession,
   };
 }

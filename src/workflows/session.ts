@@ -12,7 +12,7 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -31,6 +31,7 @@ export async function session(input: SessionInput): Promise<void> {
     show(conversation);
   });
   setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
+  setHandler(forkSession, (source) => conversation.forked(source));
   setHandler(
     decideApproval,
     async (decision) => {
@@ -53,6 +54,7 @@ export async function session(input: SessionInput): Promise<void> {
 }
 
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
+  if (!conversation.isBegun) await conversation.begin();
   const firstTurn = conversation.state.turnCount;
   const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
   const mustRollOver = () => isLong() && conversation.hasWaitingTurn;

@@ -183,6 +183,20 @@ describe('the events of a session', () => {
     await leaving.stop();
   });
 
+  it('are exported as JSON Lines, from any cursor, by those who were not there: from the log alone', async () => {
+    const session = await openSession();
+    await readUntil(follow((await say(session, 'What is 6*7?')).eventsUrl), isTurnEnd);
+    const { body: page } = await api.send<{ data: SessionEvent[] }>(`${session}/events?limit=500`, { token: alice.accessToken });
+    // Another process, which remembers nothing of it.
+    const exported = async (query: string, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${impatient.url}${session}/events${query}`, { headers: { authorization: `Bearer ${alice.accessToken}`, ...headers } });
+      expect(response.headers.get('content-type')).toContain('application/jsonl');
+      return (await response.text()).trimEnd().split('\n').map((line) => JSON.parse(line) as SessionEvent);
+    };
+    expect(await exported('?format=jsonl')).toEqual(page.data);
+    expect(await exported('?after=3', { accept: 'application/jsonl' })).toEqual(page.data.slice(3));
+  });
+
   it('are refused from a cursor that is none', async () => {
     const session = await openSession();
     expect((await api.send(`${session}/events?after=yesterday`, { token: alice.accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
@@ -215,6 +229,37 @@ describe('a session', () => {
     expect((await api.send(`${session}/cancel`, post({ turnId }))).status).toBe(202);
     expect((await readUntil(follow(eventsUrl), isTurnEnd)).at(-1)?.entry).toMatchObject({ turnId, outcome: 'cancelled' });
     await release();
+  });
+
+  it('is forked at any turn: the fork knows what was said up to there, and the original stays as it was', async () => {
+    const session = await openSession();
+    const ended = async (path: string, text: string) => {
+      const taken = await say(path, text);
+      await readUntil(follow(taken.eventsUrl), ({ type, ...entry }) => type === 'turn.completed' && 'turnId' in entry && entry.turnId === taken.turnId);
+      return taken.turnId;
+    };
+    const first = await ended(session, 'Store my preference: color=blue');
+    await ended(session, 'What is 6*7?');
+    const eventsOf = async (path: string) => (await api.send<{ data: SessionEvent[] }>(`${path}/events?limit=500`, { token: alice.accessToken })).body.data;
+    const before = await eventsOf(session);
+    const key = { 'idempotency-key': randomUUID() };
+    const forking = () => api.send<{ sessionId: string }>(`${session}/fork`, post({ turnId: first }, key));
+    const [one, again] = await Promise.all([forking(), forking()]);
+    expect([one.status, again.body]).toEqual([201, one.body]);
+
+    const fork = `${sessionsPath()}/${one.body.sessionId}`;
+    const end = before.findIndex((event) => event.type === 'turn.completed' && event.turnId === first) + 1;
+    const forkedAt = await eventsOf(fork);
+    expect(forkedAt.slice(0, -1)).toEqual(before.slice(0, end));
+    expect(forkedAt.at(-1)).toMatchObject({ type: 'session.forked', from: session.split('/').at(-1), atTurn: first, seq: end + 1 });
+    await ended(fork, 'And 6*8?');
+    expect(await eventsOf(session)).toEqual(before);
+    expect((await eventsOf(fork)).map(({ seq }) => seq)).toEqual((await eventsOf(fork)).map((_event, index) => index + 1));
+    expect((await api.send<{ status: object }>(fork, { token: alice.accessToken })).body.status).toMatchObject({ turnCount: 2 });
+
+    const refused = async (body: object) => (await api.send(`${session}/fork`, post(body))).body.code;
+    expect(await refused({ turnId: 'turn-none' })).toBe('turn/not-found');
+    expect(await refused({ turnId: first, sessionId: session.split('/').at(-1) })).toBe('session/exists');
   });
 
   it('closes: no further message, its end in the log, and nothing to wait for', async () => {

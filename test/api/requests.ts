@@ -25,6 +25,7 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/rotate-key': {},
   'post /api/v1/tenants/{tenantId}/rotate-client': {},
   'post /api/v1/tenants/{tenantId}/sessions': {},
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/fork': { turnId: 'turn-missing' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},

@@ -29,6 +29,10 @@ it('does not answer a message again that was answered before the restore', async
   expect(pickUp(woken, stateOf(await pastOf(twoTurns()), 11)).current).toBeUndefined();
 });
 
+it('does not take the note of a fork for a turn', async () => {
+  expect(await pastOf(batches(['t1/1/completed', 5], ['session/forked', 1]))).toMatchObject({ head: 6, turnCount: 1, isClosed: false });
+});
+
 it('closes a session again that was closed, where its log says so', async () => {
   const past = await pastOf(batches(['t1/1/completed', 5], ['session/closed', 1]));
   expect(pickUp(beginTurn(receive(newSession, 't2'), 0), stateOf(past, past.head))).toMatchObject({ head: 5, closing: true });

@@ -35,6 +35,7 @@ export class Script {
       announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),
       endTurn: ({ turnId, end }) => Promise.resolve({ ...this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`), unseen: [] }),
       pickUpSession: () => Promise.reject(new Error('this session has no past')),
+      copySession: ({ fork }) => Promise.resolve(this.write(`copy ${fork.sessionId}/${fork.turnId}`)),
       closeSession: () => Promise.resolve(this.write('close')),
       decideApproval: ({ approvalId, verdict, by, decision }) => Promise.resolve(this.write(['decide', approvalId, verdict ?? 'vote', ...by, ...(decision ? [] : ['expired'])].join(' '))),
       notifyApproval: ({ approvalId }) => Promise.resolve(this.write(`notify ${approvalId}`)),

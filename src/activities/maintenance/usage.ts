@@ -49,10 +49,13 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
   do {
     const page = await sessions.list(tenantId, { limit: pageSessions, ...(cursor !== undefined && { cursor }) });
     const news = page.sessions.filter(({ createdAt }) => createdAt >= since);
-    for (const { sessionId, userId } of news) {
+    for (const { sessionId, userId, forkedFrom } of news) {
       const session = { tenantId, sessionId, userId };
       // What was counted before is followed already, or has ended.
-      if ((await usage.countedUpTo(session)) === 0) await usage.follow(session);
+      if ((await usage.countedUpTo(session)) > 0) continue;
+      await usage.follow(session);
+      // What a fork begins with was counted where it happened.
+      if (forkedFrom) await usage.count(session, { after: 0, upTo: forkedFrom.upTo, hours: [], days: [] });
     }
     const [first] = page.sessions;
     if (first && (newest === undefined || first.createdAt > newest)) newest = first.createdAt;

@@ -1,5 +1,6 @@
 import { createApprovalActivities } from './approvals';
 import type { SessionStepDeps } from './deps';
+import { createForkActivities } from './fork';
 import { createTurnActivities } from './turn';
 import { createThink } from './think';
 import { createToolActivities } from './use-tool';
@@ -10,6 +11,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createToolActivities(deps),
   ...createTurnActivities(deps),
   ...createApprovalActivities(deps),
+  ...createForkActivities(deps),
 });
 
 export type SessionActivities = ReturnType<typeof createSessionActivities>;

@@ -31,7 +31,7 @@ export interface PickUpInput extends SessionRef {
   readonly known: readonly string[];
 }
 
-const cutOff: TurnEnd = { outcome: 'cancelled', message: 'The turn had not ended when the session was restored.' };
+const cutOff: TurnEnd = { outcome: 'cancelled', message: 'The turn had not ended when the session was restored, or another began with it.' };
 
 export const createTurnActivities = (deps: SessionStepDeps) => {
   const activities = turnActivities(deps);

@@ -11,6 +11,9 @@ import type { TenantAccess } from './tenant-access';
 
 const tailCacheBytes = 64 * 1_024 * 1_024;
 
+/** Batches that are asked for at once when a log is copied. */
+const copiedAtATime = 100;
+
 interface Dependencies {
   readonly access: TenantAccess;
   readonly cipher: TenantCipher;
@@ -71,13 +74,29 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
       return item && { seq: lastSeqOf(item), at: item.at };
     },
 
+    async copy(from, to, { upTo, onBatch }) {
+      for await (const copied of table.chain(from, { after: 0, upTo, aligned: true, atATime: copiedAtATime })) {
+        onBatch?.();
+        const { sk, batchKey, count, at } = copied;
+        const place = { sk, batchKey, count, at };
+        const events = await bodies.open(from, copied);
+        // Whoever copies this batch writes the same: its object can have one name.
+        const item = { ...place, ...(await bodies.seal(to, place, events, 'copy')) };
+        if (await table.put(to, item)) continue;
+        for await (const there of table.chain(to, { after: firstSeqOf(item) - 1, upTo: firstSeqOf(item), aligned: true }))
+          if (there.batchKey !== batchKey || there.at !== at) throw new DomainError('session/exists', `There is a session ${to.sessionId} already.`);
+      }
+    },
+
     outline: (session) => outlineOf({ access }, session),
 
     async read(session, { after, upTo = Infinity, limit = Infinity }) {
       const known = Number.isFinite(upTo) ? tails.between(await tailOf(session), after, upTo) : undefined;
       if (known) return limit < known.length ? known.slice(0, limit) : known;
       const found: SessionEvent[] = [];
-      for await (const item of table.chain(session, { after, upTo: Number.isFinite(upTo) ? upTo : undefined, aligned: false })) {
+      // A batch holds one event at least: a reader of a page pays for no more than it may get.
+      const atATime = Number.isFinite(limit) ? Math.max(1, limit) : undefined;
+      for await (const item of table.chain(session, { after, upTo: Number.isFinite(upTo) ? upTo : undefined, aligned: false, atATime })) {
         const events = await open(session, item);
         found.push(...events.filter(({ seq }) => seq > after && seq <= upTo));
         if (found.length >= limit) break;

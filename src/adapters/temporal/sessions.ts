@@ -3,11 +3,11 @@ import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -43,6 +43,21 @@ export function createSessions(client: Client): Sessions {
     async decideApproval(session, decision) {
       const taken = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(decideApproval, { updateId: decision.decisionId, args: [decision] })));
       if (!taken) throw new DomainError('approval/closed', 'The session has ended.');
+    },
+
+    async fork(session, userId, source) {
+      const isThis = await unlessMissing(() =>
+        calling(() =>
+          client.workflow.executeUpdateWithStart(forkSession, { args: [source], startWorkflowOperation: startOf({ ...session, userId, fork: source }) }),
+        ),
+      ).catch((error: unknown) => {
+        // It was handed over: the copy goes on, however long it takes.
+        if (codeOf(error) === 'dependency/unavailable') return 'later' as const;
+        return orWhenAlreadyStarted(error);
+      });
+      if (isThis === 'later') return false;
+      if (!isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
+      return true;
     },
 
     async close(session) {

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { derivedId, newId } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
-import type { SessionDirectory } from '../../ports/session-store';
+import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
+import { forkPoint } from '../fork-point';
 import { Page, pageOf } from './paging';
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -30,12 +31,13 @@ export interface SessionRoutesDeps {
   readonly conversations: Conversations;
   readonly sessions: SessionDirectory;
   readonly sessionWorkflows: Sessions;
+  readonly log: SessionLog;
 }
 
 export const eventsUrl = (tenantId: string, sessionId: string, after: number): string =>
   `/api/v1/tenants/${tenantId}/sessions/${sessionId}/events?after=${after}`;
 
-export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), ...conversationRoutes(deps)];
+export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), forkRoute(deps), ...conversationRoutes(deps)];
 
 const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionRoutesDeps): Route[] => [
   tenantRoute({
@@ -85,6 +87,31 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     },
   }),
 ];
+
+const Forked = z.object({ sessionId: SessionId, turnId: z.string(), from: SessionId });
+
+const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps): Route =>
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/fork',
+    idempotent: true,
+    summary: 'Begin a new session with what this one said up to the end of a turn; this one stays as it is',
+    permission: 'write:session',
+    params: SessionPath,
+    body: z.strictObject({ turnId: z.string().min(1).max(64), sessionId: SessionId.optional().describe('of the new session; one is made when absent') }),
+    response: Forked,
+    status: 201,
+    otherStatuses: { 202: 'It is a long session: the new one can be found when it has all of it' },
+    async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey }) {
+      await conversations.mustOwn(params, caller);
+      const { tenantId, sessionId: from } = params;
+      const source = { sessionId: from, turnId, upTo: await forkPoint(log, params, turnId) };
+      const sessionId = wanted ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, from, caller.userId, idempotencyKey));
+      await conversations.mustBeFree({ tenantId, sessionId }, caller, source);
+      const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, caller.userId, source);
+      return { status: isThere ? 201 : 202, headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: { sessionId, turnId, from } };
+    },
+  });
 
 const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDeps): Route[] => [
   tenantRoute({

@@ -1,10 +1,13 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { LiveEntry } from '../../contracts/events';
 import { newId } from '../../contracts/ids';
 import { groups } from '../../contracts/names';
 import type { SessionRecord } from '../../contracts/session';
-import { apiPath } from '../access';
+import { apiPath, withQuery } from '../access';
 import type { Cli } from '../cli';
-import { command, type GroupSpec, shared } from '../command';
+import { command, type GroupSpec, parseCount, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
 
@@ -126,6 +129,37 @@ const tellSession = (verb: 'cancel' | 'close', summary: string, done: string) =>
     },
   });
 
+const exportCommand = command<AsUser & { after?: number; out?: string }>({
+  usage: 'export <tenantId> <sessionId>',
+  summary: 'write the events of a session as JSON Lines',
+  options: [
+    { flags: '--after <number>', description: 'begin behind this event', parse: parseCount },
+    { flags: '--out <file>', description: 'where to; standard output when absent' },
+    shared.user,
+  ],
+  examples: ['tenure session export acme ses-01k --out conversation.jsonl'],
+  async run(cli, { after, out, user }, tenantId: string, sessionId: string) {
+    const caller = await access(cli, tenantId, { user });
+    const path = withQuery(apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`, { format: 'jsonl', after: after?.toString() });
+    const body = await caller.body(path, 'application/jsonl');
+    if (out === undefined) await pipeline(Readable.from(body), process.stdout, { end: false });
+    else await pipeline(Readable.from(body), createWriteStream(out));
+    if (out !== undefined) cli.out.note(`Written to ${out}.`);
+  },
+});
+
+const fork = command<AsUser & { as?: string }>({
+  usage: 'fork <tenantId> <sessionId> <turnId>',
+  summary: 'begin a new session with what this one said up to the end of a turn',
+  options: [{ flags: '--as <sessionId>', description: 'its id; one is made when absent' }, shared.user],
+  examples: ['tenure session fork acme ses-01k turn-01k'],
+  async run(cli, { as, user }, tenantId: string, sessionId: string, turnId: string) {
+    const body = { turnId, ...(as !== undefined && { sessionId: as }) };
+    const forked = await (await access(cli, tenantId, { user })).call<{ sessionId: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/fork`, { method: 'POST', body });
+    cli.out.result(forked, () => `${forked.sessionId} goes on from there: tenure session chat ${tenantId} "..." --session ${forked.sessionId}`);
+  },
+});
+
 export const sessionCommands: GroupSpec = {
   name: 'session',
   summary: 'talk to agents, as a user of a tenant',
@@ -133,6 +167,8 @@ export const sessionCommands: GroupSpec = {
     chat,
     list,
     show,
+    exportCommand,
+    fork,
     tellSession('cancel', 'stop the running turn of a session', 'The turn is being stopped.'),
     tellSession('close', 'close a session after its running turn', 'It closes after its running turn.'),
   ],

@@ -10,7 +10,7 @@ export function pickUp(state: SessionState, picked: PickedUp): SessionState {
     head,
     inbox: state.inbox.filter(({ turnId }) => !past.has(turnId)),
     seen: [...picked.seen, ...state.seen.filter(([turnId]) => !past.has(turnId))].slice(-maxSeen),
-    turnStarts: [...picked.turnStarts, head].slice(-maxTurnStarts),
+    turnStarts: state.current ? [...picked.turnStarts, head].slice(-maxTurnStarts) : picked.turnStarts,
     turnCount: picked.turnCount,
   };
   if (picked.isClosed) return { ...withoutTurn(known), inbox: [], head: picked.head, closing: true };

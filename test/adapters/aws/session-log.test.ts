@@ -53,6 +53,24 @@ describe('append', () => {
   });
 });
 
+it('is copied up to a batch, in place and time; a copy that died half-way goes on, and what is something else is refused', async () => {
+  const [from, to] = [newSession(tenantId), newSession(tenantId)];
+  const large = Array.from({ length: 40 }, () => ({ type: 'turn.started', turnId: 'c', text: 'x'.repeat(20_000) }) as const);
+  await log.append(from, { after: 0, key: 'a', events: [queued('a'), queued('b')] });
+  await log.append(from, { after: 2, key: 'c', events: large });
+  await log.append(from, { after: 42, key: 'd', events: [queued('d')] });
+  let batches = 0;
+  const dying = stranger().copy(from, to, { upTo: 42, onBatch: () => { if ((batches += 1) === 2) throw new Error('killed'); } });
+  await expect(dying).rejects.toThrow('killed');
+  expect(await log.last(to)).toMatchObject({ seq: 2 });
+  await stranger().copy(from, to, { upTo: 42 });
+  await stranger().copy(from, to, { upTo: 42 });
+  expect(await stranger().read(to, { after: 0 })).toEqual((await stranger().read(from, { after: 0 })).slice(0, 42));
+  const other = newSession(tenantId);
+  await log.append(other, { after: 0, key: 'b', events: [queued('b')] });
+  await expect(log.copy(from, other, { upTo: 42 })).rejects.toMatchObject({ code: 'session/exists' });
+});
+
 /** The guarantee of the log: whatever writers repeat, however stale they are, every batch is there once, in one order. */
 it('stays gap-free, ordered and free of doubles with eight writers at once', async () => {
   const writers = fc.array(fc.array(fc.record({ size: fc.integer({ min: 1, max: 5 }), attempts: fc.integer({ min: 1, max: 3 }) }), { maxLength: 3 }), {

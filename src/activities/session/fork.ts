@@ -1,0 +1,30 @@
+import { Context } from '@temporalio/activity';
+import { batchKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import { record, type SessionStepDeps } from './deps';
+import type { Recorded } from './use-tool';
+
+export interface CopySessionInput extends SessionRef {
+  readonly userId: string;
+  /** The session it begins as, and where in its log the turn ends. */
+  readonly fork: { readonly sessionId: string; readonly turnId: string; readonly upTo: number };
+}
+
+export const createForkActivities = (deps: SessionStepDeps) => ({
+  /**
+   * Gives a fork its log, says in it where it comes from, and lists the session: in this order, so that nobody sees one that is copied
+   * in part. An attempt that died in the middle is taken up where it left off.
+   *
+   * @throws DomainError `session/exists` when the id belongs to another session.
+   * @see docs/decisions/0087-forks.md
+   */
+  async copySession({ tenantId, sessionId, userId, fork }: CopySessionInput): Promise<Recorded> {
+    const { cancellationSignal } = Context.current();
+    const to = { tenantId, sessionId };
+    const { upTo, turnId: atTurn, sessionId: from } = fork;
+    await deps.log.copy({ tenantId, sessionId: from }, to, { upTo, onBatch: () => cancellationSignal.throwIfAborted() });
+    const { head, events } = await record(deps, to, { after: upTo, key: batchKeys.sessionForked(), events: [{ type: 'session.forked', from, atTurn }] });
+    await deps.sessions.create({ ...to, userId, createdAt: events[0]?.at ?? new Date().toISOString(), forkedFrom: fork });
+    return { head };
+  },
+});
