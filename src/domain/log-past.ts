@@ -34,9 +34,9 @@ export async function pastOf(batches: AsyncIterable<{ firstSeq: number; count: n
   for await (const { firstSeq, count, key } of batches) {
     const [turnId = '', part = ''] = key.split('/');
     if (key === 'session/closed') isClosed = true;
-    else if (turnId === 'session') head = firstSeq;
     else if (part === 'queued') queuedAt = [...queuedAt.filter((seq) => seq > (turns[0]?.after ?? 0)), firstSeq];
-    else if (turns.at(-1)?.turnId !== turnId && !turns.some((turn) => turn.turnId === turnId)) {
+    // What a fork notes behind what it begins with is no turn.
+    else if (turnId !== 'session' && turns.at(-1)?.turnId !== turnId && !turns.some((turn) => turn.turnId === turnId)) {
       turns = [...turns, { turnId, after: firstSeq - 1 }].slice(-maxTurns);
       turnCount += 1;
     }

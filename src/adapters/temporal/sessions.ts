@@ -45,20 +45,7 @@ export function createSessions(client: Client): Sessions {
       if (!taken) throw new DomainError('approval/closed', 'The session has ended.');
     },
 
-    async fork(session, userId, source) {
-      const isThis = await unlessMissing(() =>
-        calling(() =>
-          client.workflow.executeUpdateWithStart(forkSession, { args: [source], startWorkflowOperation: startOf({ ...session, userId, fork: source }) }),
-        ),
-      ).catch((error: unknown) => {
-        // It was handed over: the copy goes on, however long it takes.
-        if (codeOf(error) === 'dependency/unavailable') return 'later' as const;
-        return orWhenAlreadyStarted(error);
-      });
-      if (isThis === 'later') return false;
-      if (!isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
-      return true;
-    },
+    fork: forking(client, calling),
 
     async close(session) {
       await unlessMissing(() => calling(() => handleOf(session).signal(closeSession)));
@@ -111,6 +98,23 @@ export function createSessions(client: Client): Sessions {
     },
   };
 }
+
+type Calling = <T>(call: () => Promise<T>) => Promise<T>;
+
+const forking =
+  (client: Client, calling: Calling): Sessions['fork'] =>
+  async (session, userId, source) => {
+    const startWorkflowOperation = startOf({ ...session, userId, fork: source });
+    const isThis = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(forkSession, { args: [source], startWorkflowOperation }))).catch((error: unknown) => {
+      // It was handed over: the copy goes on, however long it takes.
+      if (codeOf(error) === 'dependency/unavailable') return 'later' as const;
+      orWhenAlreadyStarted(error);
+      return undefined;
+    });
+    if (isThis === 'later') return false;
+    if (!isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
+    return true;
+  };
 
 const startOf = (input: SessionInput) =>
   new WithStartWorkflowOperation(sessionWorkflow, {

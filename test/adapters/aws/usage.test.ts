@@ -70,6 +70,17 @@ it('reads only what came since, and counts nothing twice', async () => {
   expect((await totals()).total).toEqual({ inputTokens: 12, outputTokens: 3, modelCalls: 3 });
 });
 
+it('counts what a fork begins with where it happened, and nowhere else', async () => {
+  const [from, to] = [await openSession('ann'), newSession(tenantId)];
+  await call(from, 'large', 10, 1);
+  await log.copy(from, to, { upTo: 2 });
+  const createdAt = new Date().toISOString();
+  await sessions.create({ ...to, userId: 'ann', createdAt, forkedFrom: { sessionId: from.sessionId, turnId: 't', upTo: 2 } });
+  await call(to, 'large', 1, 1);
+  await rollUp();
+  expect((await totals()).total).toEqual({ inputTokens: 11, outputTokens: 2, modelCalls: 2 });
+});
+
 it('follows a session to its end, and never again', async () => {
   const session = await openSession('ann');
   await call(session, 'large', 10, 1);
