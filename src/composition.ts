@@ -4,6 +4,7 @@ import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
+import { createAgents } from './adapters/aws/agents';
 import { createAuditLog } from './adapters/aws/audit/log';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
@@ -103,15 +104,12 @@ export function createAdapters(config: Config, logger: Logger) {
     backups: createBackups(backup),
     restores: createRestores({ ...backup, data }),
     sessions,
-    log: createSessionLog({ access, cipher, directory }),
-    messages: createSessionMessages({ access, cipher, underWay: createMessagesUnderWay(valkey, directory) }),
+    ...createTenantTable({ access, cipher, directory, underWay: createMessagesUnderWay(valkey, directory) }),
     memory,
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
     toolbox: createToolbox({ memory, http }),
-    ledger: createToolLedger({ access }),
     webhooks: createWebhooks(http),
-    approvals: createApprovals({ access }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),
@@ -144,6 +142,15 @@ export function createAdapters(config: Config, logger: Logger) {
     },
   };
 }
+
+/** What stands in the tenant's own table, beside its list of sessions. */
+const createTenantTable = (deps: Parameters<typeof createSessionLog>[0] & Parameters<typeof createSessionMessages>[0]) => ({
+  agents: createAgents(deps),
+  log: createSessionLog(deps),
+  messages: createSessionMessages(deps),
+  approvals: createApprovals(deps),
+  ledger: createToolLedger(deps),
+});
 
 /** What Temporal is asked to do, and asked about. */
 const createOrders = (client: Client) => ({

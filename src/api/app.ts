@@ -9,6 +9,7 @@ import { problemHandler } from './problem';
 import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { approvalRoutes, type ApprovalRoutesDeps } from './routes/approvals';
+import { agentsRoutes, type AgentsRoutesDeps } from './routes/agents';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { auditRoutes, type AuditRoutesDeps } from './routes/audit';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
@@ -37,6 +38,7 @@ export type AppDeps = MountDeps &
   DiagnosticsRoutesDeps &
   MaintenanceRoutesDeps &
   BackupRoutesDeps &
+  AgentsRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   WithoutConversations<ApprovalRoutesDeps> &
   AuditRoutesDeps &
@@ -68,6 +70,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...eventRoutes({ ...deps, conversations }),
     ...approvalRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),
+    ...agentsRoutes(deps),
     ...configRoutes(deps),
     ...usageRoutes(deps),
     ...userRoutes(deps),

@@ -1,7 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import type { AgentPin } from '../contracts/agent';
 import { DomainError } from '../contracts/errors';
 import { derivedId, newId } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
+import { partsOf, pinOf } from '../domain/agents';
+import type { Agents } from '../ports/agents';
 import type { SessionDirectory, SessionMessages } from '../ports/session-store';
 import type { Thing } from '../ports/places';
 import type { Sessions } from '../ports/sessions';
@@ -13,6 +16,7 @@ export interface ConversationDeps extends PlaceDeps {
   readonly sessions: SessionDirectory;
   readonly messages: SessionMessages;
   readonly sessionWorkflows: Sessions;
+  readonly agents: Pick<Agents, 'get'>;
 }
 
 export interface Said {
@@ -22,43 +26,54 @@ export interface Said {
   readonly after: number;
 }
 
-const ownerAgeMs = 60_000;
+/** What is remembered of a session: it does not change. */
+type Known = Pick<SessionRecord, 'userId' | 'agent'>;
+const knownAgeMs = 60_000;
 
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
-export function createConversations({ sessions, messages, sessionWorkflows, places, tiers }: ConversationDeps) {
+export function createConversations({ sessions, messages, sessionWorkflows, agents, places, tiers }: ConversationDeps) {
   // Who opened a session changes only when its tenant is restored: asked once in a while.
-  const owners = new LRUCache<string, string>({ max: 50_000, ttl: ownerAgeMs });
+  const known = new LRUCache<string, Known>({ max: 50_000, ttl: knownAgeMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
 
-  async function readOwner(session: SessionRef): Promise<string | undefined> {
-    const owner = (await sessions.get(session))?.userId;
-    if (owner !== undefined) owners.set(keyOf(session), owner);
-    return owner;
+  async function read(session: SessionRef): Promise<Known | undefined> {
+    const record = await sessions.get(session);
+    if (record) known.set(keyOf(session), record);
+    return record;
   }
 
-  const ownerOf = async (session: SessionRef): Promise<string | undefined> => owners.get(keyOf(session)) ?? readOwner(session);
+  const find = async (session: SessionRef): Promise<Known | undefined> => known.get(keyOf(session)) ?? read(session);
 
   /**
    * Another user's session is answered exactly like one that does not exist, and takes as long: what is remembered lets its owner pass, and
    * refuses nobody.
    */
-  async function mustOwn(session: SessionRef, caller: Caller): Promise<void> {
-    if (owners.get(keyOf(session)) === caller.userId) return;
-    const owner = await readOwner(session);
-    if (owner !== caller.userId) throw notFound(owner);
+  async function mustOwn(session: SessionRef, caller: Caller): Promise<Known> {
+    const remembered = known.get(keyOf(session));
+    if (remembered?.userId === caller.userId) return remembered;
+    const found = await read(session);
+    if (found?.userId !== caller.userId) throw notFound(found?.userId);
+    return found;
   }
 
-  /** Opens a session, or finds the caller's own under this id. */
-  async function open(session: SessionRef, caller: Caller): Promise<SessionRecord> {
-    const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString() });
-    owners.set(keyOf(session), record.userId);
+  /**
+   * Opens a session, or finds the caller's own under this id.
+   * @param reference - of the agent it is to keep to, such as `support@3`; absent: the tenant's own.
+   */
+  async function open(session: SessionRef, caller: Caller, reference?: string): Promise<SessionRecord> {
+    const agent = reference === undefined ? undefined : await pinned(session.tenantId, reference);
+    const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString(), ...(agent && { agent }) });
+    mustHave(record, reference);
+    known.set(keyOf(session), record);
     return record;
   }
 
+  const pinned = async (tenantId: string, reference: string) => pinOf(reference, await agents.get(tenantId, partsOf(reference).name));
+
   /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
-  async function submit(session: SessionRef, tenant: ServedTenant, { text, ...message }: { turnId: string; userId: string; text: string; onBusy: OnBusy }): Promise<{ after: number }> {
+  async function submit(session: SessionRef, tenant: ServedTenant, { text, ...message }: { turnId: string; userId: string; text: string; onBusy: OnBusy; agent: AgentPin | undefined }): Promise<{ after: number }> {
     const { turnId, userId } = message;
     const take = (thing: Thing, id: string) => takePlace({ places, tiers }, thing, { tenant, userId, id });
     try {
@@ -77,7 +92,7 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
     /** Its owner, and those who may read any session of their tenant. */
     async mustRead(session: SessionRef, caller: Caller): Promise<void> {
       if (!caller.permissions.has('read:any-session')) await mustOwn(session, caller);
-      else if ((await ownerOf(session)) === undefined) throw notFound();
+      else if (!(await find(session))) throw notFound();
     },
 
     async record(session: SessionRef): Promise<SessionRecord> {
@@ -96,8 +111,10 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
     },
 
     /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */
-    async openUnlessThere(session: SessionRef, caller: Caller): Promise<void> {
-      if ((await ownerOf(session)) === undefined) await open(session, caller);
+    async openUnlessThere(session: SessionRef, caller: Caller, reference?: string): Promise<void> {
+      const found = await find(session);
+      if (!found) await open(session, caller, reference);
+      else if (found.userId === caller.userId) mustHave(found, reference);
     },
 
     /**
@@ -109,12 +126,12 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
       message: { text: string; onBusy: OnBusy; idempotencyKey: string | undefined },
     ): Promise<Said> {
-      await mustOwn(session, caller);
+      const { agent } = await mustOwn(session, caller);
       const { text, onBusy, idempotencyKey } = message;
       checkMessage(tiers, tenant, text);
       const turnId = idempotencyKey === undefined ? newId('turn') : derivedId('turn', session.tenantId, session.sessionId, idempotencyKey);
       const { userId } = caller;
-      const { after } = await submit(session, tenant, { turnId, userId, text, onBusy });
+      const { after } = await submit(session, tenant, { turnId, userId, text, onBusy, agent });
       return { sessionId: session.sessionId, turnId, after };
     },
   };
@@ -122,3 +139,9 @@ export function createConversations({ sessions, messages, sessionWorkflows, plac
 
 /** @param owner - another user, whose session it is. */
 const notFound = (owner?: string) => new DomainError('session/not-found', 'There is no such session.', { isDenial: owner !== undefined });
+
+/** A session keeps to its agent. @throws DomainError `session/other-agent` */
+function mustHave({ agent }: Known, reference: string | undefined): void {
+  if (reference === undefined || agent?.name === partsOf(reference).name) return;
+  throw new DomainError('session/other-agent', `This session has ${agent ? `the agent ${agent.name}` : "the tenant's own agent"}, and keeps to it. Open another one for ${reference}.`);
+}

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { version } from '../../package.json';
 import { addCommands, type CommandSpec, type GroupSpec } from './command';
 import { accountCommands } from './commands/account';
+import { agentCommands } from './commands/agent';
 import { apiKeyCommands } from './commands/api-key';
 import { approvalCommands } from './commands/approval';
 import { auditCommands } from './commands/audit';
@@ -16,7 +17,7 @@ import { tenantCommands } from './commands/tenant';
 import { userCommands } from './commands/tenant-users';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

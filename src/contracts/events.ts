@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AgentPin } from './agent';
 import { approvalDecisions } from './approval';
 import { turnOutcomes } from './session';
 
@@ -12,7 +13,8 @@ const ofApproval = { ...ofCall, approvalId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
 export const EventBody = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('session.started') }),
+  /** `agent`: the version the session keeps to; absent: the tenant's own. */
+  z.object({ type: z.literal('session.started'), agent: AgentPin.optional() }),
   z.object({ type: z.literal('turn.queued'), ...inTurn }),
   z.object({ type: z.literal('turn.started'), ...inTurn, text: z.string() }),
   /** A message that joined the running turn: the model sees it in this step. `messageId` is what the sender was given as its turn. */

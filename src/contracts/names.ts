@@ -339,6 +339,11 @@ export const tableKeys = {
   /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
   approvals: (sessionId: string) => `APPROVALS#${sessionId}`,
   approvalList: (list: 'waiting' | 'decided') => `APPROVAL-LIST#${list}`,
+  /** Agents of the tenant by their names; and of each its versions, padded so that they sort, and which of them a request published. */
+  agents: () => 'AGENTS',
+  agentVersions: (name: string) => `AGENT#${name}`,
+  agentVersion: (version: number) => `V#${String(version).padStart(6, '0')}`,
+  agentRequest: (requestId: string) => `REQUEST#${requestId}`,
   /** What was used, one item for each period, user and model: hours in one partition, days in another. */
   usage: (period: UsagePeriod) => `USAGE#${period}`,
   /** @param period - `2026-11-24T13` of an hour, `2026-11-24` of a day. */

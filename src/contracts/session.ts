@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AgentPin } from './agent';
 import { sessionIdPattern } from './names';
 
 export const SessionId = z.string().regex(sessionIdPattern, 'a session id is 1-64 letters, digits and -');
@@ -25,6 +26,8 @@ export const SessionRecord = z.object({
   /** Cognito `sub` of the user who opened it. */
   userId: z.string(),
   createdAt: z.iso.datetime(),
+  /** The agent it keeps to. Absent: the tenant's own, whose changes reach its next turn. */
+  agent: AgentPin.optional(),
   closedAt: z.iso.datetime().optional(),
   /** What it begins with: the log of another session of its user, up to the end of a turn. */
   forkedFrom: z.object({ sessionId: SessionId, turnId: z.string(), upTo: z.number().int().min(1) }).optional(),

@@ -14,12 +14,13 @@ const factsOfUser = /^\/users\/([^/]+)\//;
 
 /** An item of the table with other user ids: in its key (a list of sessions, a figure of usage), in a session's record, in a message. */
 export function mapTableUsers(record: BackupRecord, map: MapUser): BackupRecord {
-  const { pk, sk, userId, message } = record;
+  const { pk, sk, userId, createdBy, message } = record;
   return {
     ...record,
     ...(typeof pk === 'string' && pk.startsWith(ofUser) && { pk: ofUser + map(pk.slice(ofUser.length)) }),
     ...(isUsageKey(pk) && typeof sk === 'string' && { sk: sk.replace(userOfUsage, (_whole, period: string, id: string) => `${period}#${map(id)}#`) }),
     ...(typeof userId === 'string' && { userId: map(userId) }),
+    ...(typeof createdBy === 'string' && { createdBy: map(createdBy) }),
     ...(isMessage(message) && { message: { ...message, userId: map(message.userId) } }),
   };
 }

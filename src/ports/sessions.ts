@@ -1,5 +1,6 @@
+import type { AgentPin } from '../contracts/agent';
 import type { Decision } from '../contracts/approval';
-import type { OnBusy, SessionRef } from '../contracts/session';
+import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 
 export interface SessionStatus {
   /** `waiting`: for people, who are to approve tool calls. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
@@ -16,10 +17,11 @@ export interface SessionStatus {
 export interface Sessions {
   /**
    * Hands a stored message to the session, starting its workflow if none runs.
+   * @param message - `agent`: the version the session keeps to, as its record has it.
    * @returns `after`: the log's head when the message was taken; the turn's events come after it.
    * @throws DomainError `session/closed`, `session/busy` (onBusy reject), `session/inbox-full`, `dependency/unavailable`.
    */
-  submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy }): Promise<{ turnId: string; after: number }>;
+  submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy; agent?: AgentPin | undefined }): Promise<{ turnId: string; after: number }>;
   /** Stops the running turn (or drops the queued one). Fine when it has ended. @throws DomainError `turn/not-found`. */
   cancel(session: SessionRef, turnId?: string): Promise<void>;
   /**
@@ -32,7 +34,7 @@ export interface Sessions {
    * @returns false when that takes longer: it goes on.
    * @throws DomainError `session/exists` when the id belongs to another session.
    */
-  fork(session: SessionRef, userId: string, source: { sessionId: string; turnId: string; upTo: number }): Promise<boolean>;
+  fork(session: SessionRef, of: Pick<SessionRecord, 'userId' | 'agent'>, source: { sessionId: string; turnId: string; upTo: number }): Promise<boolean>;
   /** Finishes the running turn, then closes. Fine when closed or never started. */
   close(session: SessionRef): Promise<void>;
   /** Lets it come to rest at the end of its turn, or before its next step. Fine when it has ended. */

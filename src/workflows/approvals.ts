@@ -5,7 +5,7 @@ import * as domain from '../domain/session';
 import type { SessionInput } from './definitions';
 import type { sessionActivities } from './session-activities';
 
-interface DeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId'> {
+interface DeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId' | 'agent'> {
   /** Whose state changes with each decision. */
   readonly session: { state: domain.SessionState };
   readonly activities: ReturnType<typeof sessionActivities>;
@@ -26,10 +26,11 @@ export class ApprovalDesk {
   private last: Promise<void> = Promise.resolve();
   private open = 0;
   private readonly attended = new Set<string>();
-  private readonly ref: SessionRef;
+  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
   constructor(private readonly input: DeskInput) {
-    this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
+    const { tenantId, sessionId, agent } = input;
+    this.ref = { tenantId, sessionId, ...(agent && { agent }) };
   }
 
   /** Whether no decision is on its way into the log. */

@@ -10,7 +10,8 @@ import { sessionActivities } from './session-activities';
 export class Conversation {
   state: domain.SessionState;
   readonly approvals: ApprovalDesk;
-  private readonly ref: SessionRef;
+  /** What every activity is told: whose session it is, and which agent it keeps to. */
+  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
   private readonly activities: ReturnType<typeof sessionActivities>;
   private turnScope = new CancellationScope();
   private announcing = false;
@@ -19,8 +20,9 @@ export class Conversation {
 
   constructor(private readonly input: SessionInput) {
     this.state = input.state ?? domain.newSession;
+    const { tenantId, sessionId, agent } = input;
     this.isBegun = input.fork === undefined || input.state !== undefined;
-    this.ref = { tenantId: input.tenantId, sessionId: input.sessionId };
+    this.ref = { tenantId, sessionId, ...(agent && { agent }) };
     this.activities = sessionActivities(input.tenantId);
     this.approvals = new ApprovalDesk({ ...this.ref, userId: input.userId, session: this, activities: this.activities });
     this.approvals.attend();

@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { AgentPin } from '../contracts/agent';
 import type { OnBusy } from '../contracts/session';
 import type { Decision, RestPoint, SessionState } from '../domain/session';
 
@@ -9,6 +10,8 @@ export interface SessionInput {
   readonly userId: string;
   /** Whose log it begins with. */
   readonly fork?: ForkSource;
+  /** The version it keeps to; absent: the tenant's own agent. */
+  readonly agent?: AgentPin;
   /** Carried over from the run before. */
   readonly state?: SessionState;
 }

@@ -82,7 +82,7 @@ it('asks each permission somewhere, but for that which waits for its route', () 
 
 describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
-  type Kind = 'sessionId' | 'userId' | 'keyId';
+  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName';
   let real: RunningApi;
   let ada: Account;
   let bob: Account;
@@ -106,10 +106,12 @@ describe('what is another’s', () => {
     const made = async <Body>(of: ServedTenant, path: string, token: string, body: object) => (await real.send<Body>(`/api/v1/tenants/${of.tenantId}/${path}`, { method: 'POST', token, body })).body;
     const session = async (of: ServedTenant, { accessToken }: Account) => (await made<{ sessionId: string }>(of, 'sessions', accessToken, {})).sessionId;
     const key = async (of: ServedTenant, { accessToken }: Account) => (await made<{ keyId: string }>(of, 'api-keys', accessToken, { name: 'k', permissions: ['read:usage'] })).keyId;
+    const agent = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'agents', accessToken, { name: 'theirs', settings: {} })).name;
     others = {
       sessionId: [await session(tenant, bob), await session(other, stranger)],
       userId: ['', stranger.userId],
       keyId: ['', await key(other, strangersAdmin)],
+      agentName: ['', await agent(other, strangersAdmin)],
     };
   });
   afterAll(() => real.stop());
@@ -118,7 +120,7 @@ describe('what is another’s', () => {
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
   const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' ? ada : admin);
   const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
-  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId'];
+  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName'];
   const withObjects = guarded.flatMap(([title, route]) =>
     route.access !== 'public' && route.access.realm !== 'operator' ? kinds.flatMap((kind): [string, Route, Kind][] => (route.path.includes(`{${kind}}`) ? [[title, route, kind]] : [])) : [],
   );
@@ -137,7 +139,7 @@ describe('what is another’s', () => {
   it('has routes to be tried at, all of whose objects are known', () => {
     expect(withObjects.length).toBeGreaterThan(8);
     const places = new Set(guarded.flatMap(([, route]) => (route.access !== 'public' && route.access.realm !== 'operator' ? [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name) : [])));
-    expect([...places].filter((name) => name !== 'tenantId' && name !== 'approvalId').sort()).toEqual([...kinds].sort());
+    expect([...places].filter((name) => !['tenantId', 'approvalId', 'version', 'alias'].includes(name ?? '')).sort()).toEqual([...kinds].sort());
   });
 
   it.each(withObjects)('%s: answers word for word as for what is missing', async (_title, route, kind) => {
@@ -170,7 +172,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

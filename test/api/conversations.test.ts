@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { type ClosedSessions, createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
 import { modelControl } from '../../src/local/model/control';
+import type { AgentVersion } from '../../src/contracts/agent';
 import type { SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
@@ -129,6 +130,87 @@ describe('the agent endpoint', () => {
     const { status, body } = await ask({ prompt: 'And now?', session_id: running.sessionId, on_busy: 'reject' });
     await release();
     expect([status, body.code]).toEqual([409, 'session/busy']);
+  });
+});
+
+describe('an agent with a name', () => {
+  const byAdministrator = (method: string, body?: object, headers: Record<string, string> = {}): ApiRequest => ({ method, token: administrator.accessToken, headers, ...(body && { body }) });
+  const agents = (path = '') => `/api/v1/tenants/${tenant.tenantId}/agents${path}`;
+  const change = <Body>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object, headers?: Record<string, string>) => api.send<Body>(agents(path), byAdministrator(method, body, headers));
+  const read = <Body>(path: string) => api.send<Body>(agents(path), { token: administrator.accessToken });
+  const publish = (name: string, modelId: string, more: object = {}, headers?: Record<string, string>) => change<AgentVersion & { code?: string }>('POST', `/${name}/versions`, { settings: { modelId }, ...more }, headers);
+  /** The model that answers, which tells one version from another. */
+  const modelOf = async (body: object): Promise<{ modelId: string; sessionId: string }> => {
+    const { sessionId, turnId } = (await ask({ prompt: 'Hello', ...body })).body;
+    const { body: log } = await api.send<{ data: SessionEvent[] }>(`${sessionsPath()}/${sessionId}/events`, { token: alice.accessToken });
+    const cost = log.data.find((event) => event.type === 'usage.recorded' && event.turnId === turnId);
+    return { modelId: cost?.type === 'usage.recorded' ? cost.modelId : '', sessionId };
+  };
+
+  beforeAll(async () => {
+    expect(await change('POST', '', { name: 'support', settings: { modelId: 'model.one' } })).toMatchObject({ status: 201, body: { name: 'support', latestVersion: 1, aliases: { default: 1 } } });
+  });
+
+  it('is pinned when a session is opened: new versions and moved aliases are for the sessions after it', async () => {
+    const first = await modelOf({ agent: 'support' });
+    expect(await publish('support', 'model.two')).toMatchObject({ status: 201, body: { version: 2 } });
+    const beforeMove = await modelOf({ agent: 'support' });
+    await change('PUT', '/support/aliases/default', { version: 2 });
+    const afterMove = await modelOf({ agent: 'support' });
+    const older = await modelOf({ agent: 'support@1' });
+    const goneOn = await modelOf({ session_id: first.sessionId });
+    expect([first, beforeMove, afterMove, older, goneOn].map(({ modelId }) => modelId)).toEqual(['model.one', 'model.one', 'model.two', 'model.one', 'model.one']);
+    expect((await api.send<SessionRecord>(`${sessionsPath()}/${afterMove.sessionId}`, { token: alice.accessToken })).body.agent).toEqual({ name: 'support', version: 2 });
+    expect((await modelOf({})).modelId).not.toContain('model.');
+  });
+
+  it('keeps its session: another agent asks for another one', async () => {
+    const { sessionId } = await modelOf({ agent: 'support' });
+    expect(await ask({ prompt: 'Hello', session_id: sessionId, agent: 'sales' })).toMatchObject({ status: 409, body: { code: 'session/other-agent' } });
+  });
+
+  it('shows its versions as they were published, newest first, and no two under one number', async () => {
+    await change('POST', '', { name: 'sales', settings: { modelId: 'model.one', systemPrompt: 'Sell.' } });
+    const raced = await Promise.all(['a', 'b', 'c'].map((name) => publish('sales', `model.${name}`)));
+    const done = raced.filter(({ status }) => status === 201);
+    expect(raced.filter(({ status }) => status !== 201).every(({ body }) => body.code === 'agent/changed')).toBe(true);
+    const { body } = await read<{ data: AgentVersion[] }>('/sales/versions');
+    expect(body.data.map(({ version }) => version)).toEqual(Array.from({ length: done.length + 1 }, (_, index) => done.length + 1 - index));
+    expect((await read<{ settings: object }>('/sales/versions/1')).body.settings).toMatchObject({ modelId: 'model.one', systemPrompt: 'Sell.' });
+  });
+
+  it('is published once under one Idempotency-Key', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const [first, again] = [await publish('support', 'model.key', {}, key), await publish('support', 'model.key', {}, key)];
+    expect([first.status, again.body]).toEqual([201, first.body]);
+  });
+
+  it('changes only as it was seen, where that is asked', async () => {
+    const etag = (await read('/support')).headers.get('etag') ?? '';
+    expect((await publish('support', 'model.seen', { alias: 'canary' }, { 'if-match': etag })).status).toBe(201);
+    expect(await publish('support', 'model.unseen', {}, { 'if-match': etag })).toMatchObject({ status: 412, body: { code: 'agent/changed' } });
+    expect((await modelOf({ agent: 'support@canary' })).modelId).toBe('model.seen');
+  });
+
+  it.each([
+    ['a name that is taken', () => change('POST', '', { name: 'support', settings: {} }), 409, 'agent/exists'],
+    ['an unknown tool', () => publish('support', 'm', { settings: { tools: ['teleport'] } }), 422, 'config/invalid'],
+    ['more than the tier allows', () => publish('support', 'm', { settings: { maxStepsPerTurn: 26 } }), 422, 'tier/not-allowed'],
+    ['a rule for a tool it does not have', () => publish('support', 'm', { settings: { tools: ['recall'], approvals: { rules: [{ tool: 'calculator', decision: 'ask' }] } } }), 422, 'agent/invalid'],
+    ['an agent that is not there', () => publish('nobody', 'm'), 404, 'agent/not-found'],
+    ['an alias of a version to come', () => change('PUT', '/support/aliases/default', { version: 900 }), 404, 'agent/not-found'],
+    ['no default alias', () => change('DELETE', '/support/aliases/default'), 422, 'agent/invalid'],
+    ['a session with an agent that is not there', () => ask({ prompt: 'Hello', agent: 'nobody@7' }), 404, 'agent/not-found'],
+  ])('refuses %s', async (_what, call, status, code) => {
+    expect(await call()).toMatchObject({ status, body: { code } });
+  });
+
+  it('is archived: no new session has it, and one that has it goes on', async () => {
+    await change('POST', '', { name: 'old', settings: { modelId: 'model.old' } });
+    const { sessionId } = await modelOf({ agent: 'old' });
+    expect((await change<{ archivedAt?: string }>('DELETE', '/old')).body.archivedAt).toBeDefined();
+    expect(await ask({ prompt: 'Hello', agent: 'old' })).toMatchObject({ status: 409, body: { code: 'agent/archived' } });
+    expect((await modelOf({ session_id: sessionId })).modelId).toBe('model.old');
   });
 });
 

@@ -31,6 +31,9 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/approvals/{approvalId}': { decision: 'approve' },
   'post /api/v1/tenant/{tenantId}/agent': { prompt: 'Hello' },
+  'post /api/v1/tenants/{tenantId}/agents': { name: 'never-made', settings: {} },
+  'post /api/v1/tenants/{tenantId}/agents/{agentName}/versions': { settings: {} },
+  'put /api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}': { version: 1 },
   'put /api/v1/tenants/{tenantId}/config': {},
   'put /api/v1/tenants/{tenantId}/users/{userId}/roles': { roles: [] },
   'post /api/v1/tenants/{tenantId}/users/{userId}/disable': {},
@@ -48,7 +51,7 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16) };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary' };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {

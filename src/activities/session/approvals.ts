@@ -9,6 +9,7 @@ import type { AgentConfig } from '../../contracts/tenant';
 import { rulingAmong, termsOf } from '../../domain/approval-policy';
 import { isAllowedOrigin } from '../../domain/egress';
 import type { Decision, PendingApproval, Verdict } from '../../domain/session';
+import { agentOf } from './agent';
 import { approvalRecords, approvalRequest, pendingFrom } from './approval-events';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import type { Recorded } from './use-tool';
@@ -54,7 +55,7 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
    */
   async decideApproval(input: DecideApprovalInput): Promise<DecidedApproval> {
     const { turnId, step, callId, approvalId, after, decision, verdict, by } = input;
-    const agent = await deps.configs.version(input.tenantId, input.configVersion);
+    const { agent } = await agentOf(deps, input);
     const said = decision ? DecisionText.parse(JSON.parse((await deps.messages.get(sessionOf(input), decision.decisionId)).text)) : {};
     const { events, head } = await record(deps, input, {
       after,
@@ -69,9 +70,9 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
 
   /** Tells whom the tenant named that a call waits, and notes what became of it. Nobody is told of one that no longer waits. */
   async notifyApproval(input: NotifyApprovalInput): Promise<Recorded> {
-    const { tenantId, turnId, step, callId, tool, approvalId, after } = input;
+    const { turnId, step, callId, tool, approvalId, after } = input;
     const waiting = await deps.approvals.get(sessionOf(input), approvalId);
-    const agent = await deps.configs.version(tenantId, input.configVersion);
+    const { agent } = await agentOf(deps, input);
     if (waiting?.state !== 'waiting' || !agent.approvalWebhook) return { head: after };
     const { argumentsHash, quorum, requestedAt, expiresAt } = waiting;
     const payload = {

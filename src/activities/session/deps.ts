@@ -1,6 +1,8 @@
+import type { AgentPin } from '../../contracts/agent';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
+import type { Agents } from '../../ports/agents';
 import type { Approvals } from '../../ports/approvals';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { LiveEvents } from '../../ports/live-events';
@@ -18,6 +20,7 @@ export interface SessionStepDeps {
   readonly sessions: SessionDirectory;
   readonly live: LiveEvents;
   readonly configs: AgentConfigs;
+  readonly agents: Pick<Agents, 'version'>;
   readonly toolbox: Toolbox;
   readonly ledger: ToolLedger;
   readonly directory: Pick<TenantDirectory, 'built'>;
@@ -29,6 +32,8 @@ export interface SessionStepDeps {
 /** A user's turn in a session, and where the log stood when the workflow asked. */
 export interface TurnInput extends SessionRef {
   readonly turnId: string;
+  /** The version its session keeps to; absent: the tenant's own agent. */
+  readonly agent?: AgentPin;
   /** Every event of this activity comes after it. */
   readonly after: number;
 }

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { AgentPin } from '../../contracts/agent';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { record, type SessionStepDeps } from './deps';
@@ -6,6 +7,8 @@ import type { Recorded } from './use-tool';
 
 export interface CopySessionInput extends SessionRef {
   readonly userId: string;
+  /** The version that the first one keeps to, and this one will. */
+  readonly agent?: AgentPin;
   /** The session it begins as, and where in its log the turn ends. */
   readonly fork: { readonly sessionId: string; readonly turnId: string; readonly upTo: number };
 }
@@ -18,13 +21,13 @@ export const createForkActivities = (deps: SessionStepDeps) => ({
    * @throws DomainError `session/exists` when the id belongs to another session.
    * @see docs/decisions/0087-forks.md
    */
-  async copySession({ tenantId, sessionId, userId, fork }: CopySessionInput): Promise<Recorded> {
+  async copySession({ tenantId, sessionId, userId, agent, fork }: CopySessionInput): Promise<Recorded> {
     const { cancellationSignal } = Context.current();
     const to = { tenantId, sessionId };
     const { upTo, turnId: atTurn, sessionId: from } = fork;
     await deps.log.copy({ tenantId, sessionId: from }, to, { upTo, onBatch: () => cancellationSignal.throwIfAborted() });
     const { head, events } = await record(deps, to, { after: upTo, key: batchKeys.sessionForked(), events: [{ type: 'session.forked', from, atTurn }] });
-    await deps.sessions.create({ ...to, userId, createdAt: events[0]?.at ?? new Date().toISOString(), forkedFrom: fork });
+    await deps.sessions.create({ ...to, userId, createdAt: events[0]?.at ?? new Date().toISOString(), forkedFrom: fork, ...(agent && { agent }) });
     return { head };
   },
 });

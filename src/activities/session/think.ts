@@ -7,6 +7,7 @@ import type { Thought } from '../../domain/session';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { ModelChunk } from '../../ports/model';
+import { agentOf } from './agent';
 import { approvalRecords } from './approval-events';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -98,10 +99,9 @@ async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, t
   if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
 }
 
-async function configOf(deps: SessionStepDeps, { tenantId, configVersion }: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
-  const { configs } = deps;
-  const kept = configVersion === undefined ? await configs.current(tenantId) : { version: configVersion, agent: await configs.version(tenantId, configVersion) };
-  return { version: kept.version, agent: await permitted(deps, tenantId, kept.agent) };
+async function configOf(deps: SessionStepDeps, input: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
+  const { version, agent } = await agentOf(deps, input);
+  return { version, agent: await permitted(deps, input.tenantId, agent) };
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
@@ -116,7 +116,7 @@ async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ hist
   const opening: EventBody[] = [...steered, { type: 'step.started', turnId, step }];
   if (text !== undefined) opening.unshift({ type: 'turn.started', turnId, text });
   if (text !== undefined && !input.announced) opening.unshift({ type: 'turn.queued', turnId });
-  if (after === 0) opening.unshift({ type: 'session.started' });
+  if (after === 0) opening.unshift({ type: 'session.started', ...(input.agent && { agent: input.agent }) });
   return { history, opening };
 }
 

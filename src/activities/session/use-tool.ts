@@ -5,6 +5,7 @@ import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall } from '../../domain/session';
+import { agentOf } from './agent';
 import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -94,14 +95,15 @@ interface ToolRun {
   readonly isLedgered: boolean;
 }
 
-async function runTool({ log, toolbox, configs, ledger, ...policy }: SessionStepDeps, input: UseToolInput): Promise<ToolRun> {
-  const { tenantId, userId, turnId, step, call, configVersion } = input;
+async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<ToolRun> {
+  const { log, toolbox, ledger } = deps;
+  const { tenantId, userId, turnId, step, call } = input;
   const toolInput = await inputOf(log, input);
-  const agent = configVersion === undefined ? (await configs.current(tenantId)).agent : await configs.version(tenantId, configVersion);
+  const { agent } = await agentOf(deps, input);
   const ruling = rulingAmong(toolbox, agent.approvals, { tool: call.tool, input: toolInput });
   // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
   if (ruling.decision === 'deny') return { result: toolEvent(input, { type: 'tool.failed', ...deniedByPolicy }), isLedgered: false };
-  const context = { owner: { tenantId, userId }, agent: await permitted(policy, tenantId, agent), idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
+  const context = { owner: { tenantId, userId }, agent: await permitted(deps, tenantId, agent), idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
   const tool = context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
   // What does not fit is refused before anything is called.
   const isLedgered = tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';

@@ -20,13 +20,13 @@ export function createSessions(client: Client): Sessions {
   const calling = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + answerWithinMs, call);
 
   return {
-    async submit({ tenantId, sessionId }, { turnId, userId, onBusy }) {
+    async submit({ tenantId, sessionId }, { turnId, userId, onBusy, agent }) {
       const taken = await unlessMissing(() =>
         calling(() =>
           client.workflow.executeUpdateWithStart(submitMessage, {
             updateId: turnId,
             args: [{ turnId, userId, onBusy }],
-            startWorkflowOperation: startOf({ tenantId, sessionId, userId }),
+            startWorkflowOperation: startOf({ tenantId, sessionId, userId, ...(agent && { agent }) }),
           }),
         ),
       ).catch(orWhenAlreadyStarted);
@@ -103,8 +103,8 @@ type Calling = <T>(call: () => Promise<T>) => Promise<T>;
 
 const forking =
   (client: Client, calling: Calling): Sessions['fork'] =>
-  async (session, userId, source) => {
-    const startWorkflowOperation = startOf({ ...session, userId, fork: source });
+  async (session, { userId, agent }, source) => {
+    const startWorkflowOperation = startOf({ ...session, userId, fork: source, ...(agent && { agent }) });
     const isThis = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(forkSession, { args: [source], startWorkflowOperation }))).catch((error: unknown) => {
       // It was handed over: the copy goes on, however long it takes.
       if (codeOf(error) === 'dependency/unavailable') return 'later' as const;

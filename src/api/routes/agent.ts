@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AgentReference } from '../../contracts/agent';
 import { Usage } from '../../contracts/events';
 import { derivedId, newId } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
@@ -11,7 +12,7 @@ import { answerOf, followTurn, type TurnsDeps } from '../turns';
 import { eventsUrl } from './sessions';
 
 const Prompt = z.string().trim().min(1).max(maxMessageCharacters);
-const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), on_busy: OnBusy.default('enqueue') });
+const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), agent: AgentReference.optional(), on_busy: OnBusy.default('enqueue') });
 const Invocation = z.object({ tenant_id: TenantId, user_id: z.string().min(1).max(128).optional(), prompt: Prompt });
 
 const Answer = z.object({
@@ -87,12 +88,12 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
 async function converse(
   deps: AgentRoutesDeps,
   { tenant, caller, idempotencyKey, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: ServedTenant },
-  ask: { prompt: string; sessionId: string | undefined; onBusy: OnBusy },
+  ask: { prompt: string; sessionId: string | undefined; agent?: string | undefined; onBusy: OnBusy },
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
   const { tenantId } = tenant;
   const sessionId = ask.sessionId ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey));
-  await conversations.openUnlessThere({ tenantId, sessionId }, caller);
+  await conversations.openUnlessThere({ tenantId, sessionId }, caller, ask.agent);
   const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };

@@ -8,6 +8,7 @@ import { isApiKeyUser } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import { rulingAmong } from '../../domain/approval-policy';
+import type { Agents } from '../../ports/agents';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { Approvals } from '../../ports/approvals';
 import type { SessionLog, SessionMessages } from '../../ports/session-store';
@@ -49,6 +50,7 @@ export interface ApprovalRoutesDeps {
   readonly messages: SessionMessages;
   readonly sessionWorkflows: Sessions;
   readonly configs: AgentConfigs;
+  readonly agents: Pick<Agents, 'version'>;
   readonly toolbox: ToolChecks;
 }
 
@@ -129,11 +131,12 @@ async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...sess
 }
 
 /** Edited arguments must fit the tool, and the policy that asked. */
-async function checkEdit({ configs, toolbox }: ApprovalRoutesDeps, { tenantId, tool, policyVersion }: ApprovalRecord, { arguments: edited }: DecisionBody): Promise<void> {
+async function checkEdit({ configs, agents, conversations, toolbox }: ApprovalRoutesDeps, { tenantId, sessionId, tool, policyVersion }: ApprovalRecord, { arguments: edited }: DecisionBody): Promise<void> {
   if (edited === undefined) return;
   const problem = toolbox.find(tool)?.problemWith(edited);
   if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
-  const agent = await configs.version(tenantId, policyVersion);
+  const { agent: pin } = await conversations.record({ tenantId, sessionId });
+  const agent = pin ? (await agents.version(tenantId, pin)).settings : await configs.version(tenantId, policyVersion);
   const { decision } = rulingAmong(toolbox, agent.approvals, { tool, input: edited });
   if (decision === 'deny') throw new DomainError('tool/denied', `The policy does not allow ${tool} with these arguments.`);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AgentReference } from '../../contracts/agent';
 import { derivedId, newId } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
@@ -44,15 +45,15 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/sessions',
     idempotent: true,
-    summary: 'Open a session',
+    summary: 'Open a session: with an agent of its own, or with that of the tenant',
     permission: 'write:session',
     params: TenantPath,
-    body: z.strictObject({}),
+    body: z.strictObject({ agent: AgentReference.optional() }),
     response: SessionRecord,
     status: 201,
-    async handle({ params: { tenantId }, caller, idempotencyKey }) {
+    async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey }) {
       const sessionId = idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey);
-      const record = await conversations.open({ tenantId, sessionId }, caller);
+      const record = await conversations.open({ tenantId, sessionId }, caller, agent);
       return { headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: record };
     },
   }),
@@ -103,12 +104,12 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
     status: 201,
     otherStatuses: { 202: 'It is a long session: the new one can be found when it has all of it' },
     async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey }) {
-      await conversations.mustOwn(params, caller);
+      const owned = await conversations.mustOwn(params, caller);
       const { tenantId, sessionId: from } = params;
       const source = { sessionId: from, turnId, upTo: await forkPoint(log, params, turnId) };
       const sessionId = wanted ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, from, caller.userId, idempotencyKey));
       await conversations.mustBeFree({ tenantId, sessionId }, caller, source);
-      const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, caller.userId, source);
+      const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, owned, source);
       return { status: isThere ? 201 : 202, headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: { sessionId, turnId, from } };
     },
   });

@@ -30,16 +30,16 @@ interface Answer {
   readonly outcome: string;
 }
 
-const chat = command<AsUser & { session?: string }>({
+const chat = command<AsUser & { session?: string; agent?: string }>({
   usage: 'chat <tenantId> <text>',
   summary: 'say something to the agent of a tenant, and read its answer while it is written',
-  options: [{ flags: '--session <id>', description: 'go on with this session' }, shared.user],
+  options: [{ flags: '--session <id>', description: 'go on with this session' }, { flags: '--agent <agent>', description: "with this agent, such as support or support@3; the tenant's own when absent" }, shared.user],
   examples: ['tenure session chat acme "Store my preference: color=blue"'],
-  async run(cli, { session, user }, tenantId: string, text: string) {
+  async run(cli, { session, agent, user }, tenantId: string, text: string) {
     const caller = await access(cli, tenantId, { user });
     const path = apiPath`/tenant/${tenantId}/agent`;
     const sessionId = session ?? newId('session');
-    const request = { method: 'POST', body: { prompt: text, session_id: sessionId } } as const;
+    const request = { method: 'POST', body: { prompt: text, session_id: sessionId, ...(agent !== undefined && { agent }) } } as const;
     if (cli.out.json) {
       const answer = await caller.call<Answer>(path, request);
       cli.out.result(answer, () => '');
@@ -111,8 +111,8 @@ const show = command<AsUser>({
   options: [shared.user],
   async run(cli, { user }, tenantId: string, sessionId: string) {
     const session = await (await access(cli, tenantId, { user })).call<ShownSession>(apiPath`/tenants/${tenantId}/sessions/${sessionId}`);
-    const { status, userId, createdAt, closedAt } = session;
-    const facts = { session: sessionId, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
+    const { status, userId, createdAt, closedAt, agent } = session;
+    const facts = { session: sessionId, agent: agent && `${agent.name}@${agent.version}`, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
     cli.out.result(session, () => cli.out.facts({ ...facts, user: userId, opened: timeOf(createdAt), closed: timeOf(closedAt) }));
   },
 });

@@ -8,7 +8,7 @@ import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { agents, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -28,6 +28,7 @@ async function livedInTenant() {
   await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
   await memory.remember({ tenantId, userId: ann.userId }, { requestId: 'r-1', text: 'color=blue' });
   await configs.put(tenantId, AgentConfig.parse({ systemPrompt: 'Speak like a pirate.' }));
+  await agents.create(tenantId, { name: 'parrot' }, { settings: AgentConfig.parse({ systemPrompt: 'Repeat.' }), by: ann.userId, requestId: 'pub-1' });
   return { tenantId, infrastructure, ann, session };
 }
 
@@ -46,7 +47,7 @@ it('gives another tenant all that the first one had, under its own key and with 
     ['users', 1, true],
     ['config', 1, true],
     ['memory', 1, true],
-    ['table', 6, true],
+    ['table', 9, true],
     ['objects', 0, true],
   ]);
   const there = { tenantId: other.tenantId, sessionId: session.sessionId };
@@ -60,6 +61,7 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect((await log.read(there, { after: 0 })).map((event) => [event.seq, 'text' in event && event.text.length])).toEqual([[1, 17], [2, 700_000]]);
   expect(await memory.recall({ tenantId: other.tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');
+  expect(await agents.version(other.tenantId, { name: 'parrot', version: 1 })).toMatchObject({ createdBy: userId, settings: { systemPrompt: 'Repeat.' } });
 });
 
 it('makes users what they were in the backup, and takes that back: who had left is gone again', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createAgentConfigs } from '../../../src/adapters/aws/agent-configs';
+import { createAgents } from '../../../src/adapters/aws/agents';
 import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { createRestores } from '../../../src/adapters/aws/backup/restores';
 import { createBackupStore } from '../../../src/adapters/aws/backup/store';
@@ -49,6 +50,7 @@ export const memories = createTenantMemories(aws);
 export const runtimes = createTenantRuntimes({ agentCoreControl: aws.agentCoreControl, region: settings.region, settings: config.tenantParts.runtime });
 export const memory = createMemory({ access, directory });
 export const configs = createAgentConfigs({ access, ssm: aws.ssm });
+export const agents = createAgents({ access, cipher });
 export const users = createTenantUsers(aws);
 export const data = createTenantData({ aws, registry });
 export const inventory = createTenantInventory([registryFinder(registry), ...createAwsFinders(aws)]);

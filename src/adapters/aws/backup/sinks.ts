@@ -4,10 +4,13 @@ import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm
 import { Upload } from '@aws-sdk/lib-storage';
 import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { AgentPin } from '../../../contracts/agent';
 import { EventBody } from '../../../contracts/events';
 import { type AccessPurpose, tableKeys, tenantResources } from '../../../contracts/names';
+import { AgentConfig } from '../../../contracts/tenant';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
+import { createAgentBodies } from '../agents';
 import { createBatchBodies } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import type { BackupSourceDeps } from './sources';
@@ -74,11 +77,13 @@ async function writeBatch({ access }: TableDeps, { tenantId, purpose }: { tenant
 
 const SealedBatch = z.looseObject({ pk: z.string(), sk: z.string(), batchKey: z.string(), events: EventBody.array() });
 const SealedMessage = z.looseObject({ pk: z.string(), sk: z.string(), message: z.object({ userId: z.string(), text: z.string() }) });
+const SealedAgent = z.looseObject({ ...AgentPin.shape, settings: AgentConfig });
 
 /** Puts a record back into the form the table has it in, under the tenant's key. */
 function sealing({ access, cipher }: TableDeps, tenantId: string) {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
+  const agents = createAgentBodies({ cipher });
   return async (record: BackupRecord): Promise<Item> => {
     const owned = record['tenantId'] === undefined ? record : { ...record, tenantId };
     if (record['events'] !== undefined) {
@@ -90,6 +95,10 @@ function sealing({ access, cipher }: TableDeps, tenantId: string) {
       const { message, ...item } = SealedMessage.parse(owned);
       const session = { tenantId, sessionId: item.pk.slice(tableKeys.messages('').length) };
       return { ...item, body: await messages.seal(session, { turnId: item.sk, ...message }) };
+    }
+    if (record['settings'] !== undefined) {
+      const { settings, ...item } = SealedAgent.parse(owned);
+      return { ...item, body: await agents.seal(tenantId, item, settings) };
     }
     return { ...owned };
   };

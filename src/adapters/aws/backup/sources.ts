@@ -1,6 +1,7 @@
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from '@aws-sdk/client-ssm';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import { AgentPin } from '../../../contracts/agent';
 import type { BackupContentName } from '../../../contracts/backup';
 import { objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
@@ -8,6 +9,7 @@ import type { BackupRecord } from '../../../domain/backup-content';
 import type { TenantCipher } from '../../../ports/cipher';
 import type { Memory } from '../../../ports/memory';
 import type { TenantUsers } from '../../../ports/provisioning';
+import { createAgentBodies } from '../agents';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import { parametersUnder } from '../inventory/data';
@@ -93,6 +95,7 @@ async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: str
 function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>, tenantId: string) {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
+  const agents = createAgentBodies({ cipher });
   return async (item: Record<string, unknown>): Promise<BackupRecord> => {
     const { body, ...plain } = item;
     if (!(body instanceof Uint8Array)) return item;
@@ -103,6 +106,7 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
       const { userId, text } = await messages.open(session, String(item['sk']), body);
       return { ...plain, message: { userId, text } };
     }
+    if (kind === 'AGENT') return { ...plain, settings: await agents.open(tenantId, AgentPin.parse(item), body) };
     throw new Error(`The backup does not know how to open items ${kind ?? ''} of the table.`);
   };
 }

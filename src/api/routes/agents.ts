@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { Agent, AgentName, AgentVersion, AgentVersionWithSettings, AliasName, maxVersions } from '../../contracts/agent';
+import { DomainError } from '../../contracts/errors';
+import { derivedId, newId } from '../../contracts/ids';
+import { AgentConfig, TenantId } from '../../contracts/tenant';
+import type { Tiers } from '../../contracts/tiers';
+import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
+import { mustAllow } from '../../domain/tiers';
+import type { Agents } from '../../ports/agents';
+import { withoutSecret, withSecretOf } from '../agent-secrets';
+import { checkTools } from '../agent-tools';
+import { type Route, type RouteInput, tenantRoute } from '../route';
+import { Page, pageOf } from './paging';
+
+const TenantPath = z.object({ tenantId: TenantId });
+const AgentPath = TenantPath.extend({ agentName: AgentName });
+const VersionNumber = z.coerce.number().int().min(1).max(maxVersions);
+const VersionPath = AgentPath.extend({ version: VersionNumber });
+const AliasPath = AgentPath.extend({ alias: AliasName });
+
+const Description = z.string().trim().min(1).max(500).optional();
+const Note = z.string().trim().min(1).max(500).optional();
+
+export interface AgentsRoutesDeps {
+  readonly agents: Agents;
+  readonly toolNames: readonly string[];
+  readonly tiers: Tiers;
+}
+
+export const agentsRoutes = (deps: AgentsRoutesDeps): Route[] => [...agentRoutes(deps), ...versionRoutes(deps), ...aliasRoutes(deps)];
+
+const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/agents',
+    idempotent: true,
+    summary: 'Make an agent, with its first version',
+    permission: 'write:config',
+    params: TenantPath,
+    body: z.strictObject({ name: AgentName, description: Description, note: Note, settings: AgentConfig }),
+    response: Agent,
+    status: 201,
+    async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
+      const publication = publicationOf({ tenantId, name, note }, input, checked(deps, input.tenant.tier, settings, settings));
+      const agent = await deps.agents.create(tenantId, { name, description }, publication);
+      return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}`, ...etagOf(agent) }, body: agent };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/agents',
+    summary: 'List the agents that have a name, archived ones too',
+    permission: 'read:config',
+    params: TenantPath,
+    response: z.object({ data: z.array(Agent) }),
+    status: 200,
+    handle: async ({ params: { tenantId } }) => ({ body: { data: await deps.agents.list(tenantId) } }),
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}',
+    summary: 'Show an agent: its aliases and its latest version; the ETag is for If-Match',
+    permission: 'read:config',
+    params: AgentPath,
+    response: Agent,
+    status: 200,
+    handle: async ({ params }) => replyWith(await mustFind(deps, params)),
+  }),
+  tenantRoute({
+    method: 'delete',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}',
+    summary: 'Archive an agent: no new session can have it, those that have it go on',
+    permission: 'write:config',
+    params: AgentPath,
+    response: Agent,
+    status: 200,
+    async handle({ params, header }) {
+      const agent = await mustFind(deps, params, header('if-match'));
+      return replyWith(agent.archivedAt === undefined ? await deps.agents.replace(params.tenantId, { ...agent, archivedAt: new Date().toISOString() }) : agent);
+    },
+  }),
+];
+
+const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}/versions',
+    idempotent: true,
+    summary: 'Publish the next version; `alias` moves to it, no other does',
+    permission: 'write:config',
+    params: AgentPath,
+    body: z.strictObject({ settings: AgentConfig, note: Note, alias: AliasName.optional() }),
+    response: AgentVersion,
+    status: 201,
+    async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {
+      const agent = await mustFind(deps, { tenantId, agentName: name }, input.header('if-match'));
+      if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
+      const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
+      const publication = publicationOf({ tenantId, name, note }, input, checked(deps, input.tenant.tier, before.settings, settings));
+      const next = { ...agent, latestVersion: agent.latestVersion + 1 };
+      const version = await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication);
+      return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}/versions',
+    summary: "List an agent's versions, newest first",
+    permission: 'read:config',
+    params: AgentPath,
+    query: Page,
+    response: pageOf(AgentVersion),
+    status: 200,
+    async handle({ params, query }) {
+      await mustFind(deps, params);
+      const { versions: data, ...rest } = await deps.agents.versions(params.tenantId, params.agentName, query);
+      return { body: { data, ...rest } };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}/versions/{version}',
+    summary: 'Show a version with its settings',
+    permission: 'read:config',
+    params: VersionPath,
+    response: AgentVersionWithSettings,
+    status: 200,
+    async handle({ params: { tenantId, agentName: name, version: number } }) {
+      const version = await deps.agents.version(tenantId, { name, version: number });
+      return { body: { ...version, settings: withoutSecret(version.settings) } };
+    },
+  }),
+];
+
+const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'put',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}',
+    summary: 'Have an alias stand for a version, from the next session on',
+    permission: 'write:config',
+    params: AliasPath,
+    body: z.strictObject({ version: z.number().int().min(1).max(maxVersions) }),
+    response: Agent,
+    status: 200,
+    async handle({ params: { alias, ...ref }, body: { version }, header }) {
+      const agent = await mustFind(deps, ref, header('if-match'));
+      return replyWith(agent.aliases[alias] === version ? agent : await deps.agents.replace(ref.tenantId, withAlias(agent, alias, version)));
+    },
+  }),
+  tenantRoute({
+    method: 'delete',
+    path: '/api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}',
+    summary: 'Take an alias away; the default one stays',
+    permission: 'write:config',
+    params: AliasPath,
+    response: Agent,
+    status: 200,
+    async handle({ params: { alias, ...ref }, header }) {
+      return replyWith(await deps.agents.replace(ref.tenantId, withoutAlias(await mustFind(deps, ref, header('if-match')), alias)));
+    },
+  }),
+];
+
+const etagOf = ({ revision }: Agent) => ({ etag: `"${revision}"` });
+const replyWith = (agent: Agent) => ({ headers: etagOf(agent), body: agent });
+
+/** @param ifMatch - the ETag the caller has seen; absent: whatever there is. @throws DomainError `agent/not-found`, `agent/changed` */
+async function mustFind({ agents }: AgentsRoutesDeps, { tenantId, agentName: name }: { tenantId: string; agentName: string }, ifMatch?: string): Promise<Agent> {
+  const agent = await agents.get(tenantId, name);
+  if (!agent) throw new DomainError('agent/not-found', 'There is no such agent.');
+  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etagOf(agent).etag) throw new DomainError('agent/changed', `The agent ${name} is at ${etagOf(agent).etag}, not ${ifMatch}. Read it again, and repeat what still fits.`);
+  return agent;
+}
+
+/** @throws DomainError `config/invalid`, `tier/not-allowed`, `agent/invalid` */
+function checked({ toolNames, tiers }: AgentsRoutesDeps, tier: string, before: AgentConfig, settings: AgentConfig): AgentConfig {
+  checkTools(settings, toolNames);
+  mustAllow(tiers, tier, settings);
+  mustAgree(settings);
+  return withSecretOf(before, settings);
+}
+
+function publicationOf(
+  { tenantId, name, note }: { tenantId: string; name: string; note: string | undefined },
+  { caller: { userId: by }, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>,
+  settings: AgentConfig,
+) {
+  const requestId = idempotencyKey === undefined ? newId('publication') : derivedId('publication', tenantId, name, by, idempotencyKey);
+  return { settings, note, by, requestId };
+}
