@@ -24,7 +24,9 @@ import { createReports } from './adapters/aws/reports';
 import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
 import { createSessionMessages } from './adapters/aws/session-messages';
-import { createTenantAccess } from './adapters/aws/tenant-access';
+import { createToolLister } from './adapters/tool-sources/lister';
+import { createMcpServers } from './adapters/tool-sources/mcp-servers';
+import { createTenantAccess, type TenantAccess } from './adapters/aws/tenant-access';
 import { createPlatformCipher, createTenantCipher } from './adapters/aws/tenant-cipher';
 import { createTenantData } from './adapters/aws/tenant-data';
 import { createTenantDirectory } from './adapters/aws/tenant-directory';
@@ -32,6 +34,8 @@ import { createTenantGateways } from './adapters/aws/tenant-gateways';
 import { createTenantIdentities } from './adapters/aws/tenant-identities';
 import { createTenantMemories } from './adapters/aws/tenant-memories';
 import { createToolLedger } from './adapters/aws/tool-ledger';
+import { createToolSecrets } from './adapters/aws/tool-secrets';
+import { createToolSources } from './adapters/aws/tool-sources';
 import { createTenantRegistry } from './adapters/aws/tenant-registry';
 import { createTenantRuntimes } from './adapters/aws/tenant-runtimes';
 import { createTenantScalings } from './adapters/aws/tenant-scalings';
@@ -40,7 +44,7 @@ import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-iss
 import { createTenantUsers } from './adapters/aws/tenant-users';
 import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createIsolationProbe } from './adapters/isolation-probe/probe';
-import { createHttpCaller } from './adapters/http/http-caller';
+import { createHttpCaller, createPinnedSender } from './adapters/http/http-caller';
 import { createWebhooks } from './adapters/http/webhooks';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createDataConverter, createHistoryReader } from './adapters/temporal/history-codec';
@@ -61,6 +65,7 @@ import { createValkey } from './adapters/valkey/connection';
 import type { Config } from './config';
 import { platformResources } from './contracts/names';
 import type { Logger } from './logging';
+import type { Memory } from './ports/memory';
 
 /** Every adapter behind every port, wired once. Nothing is connected before it is used. */
 export function createAdapters(config: Config, logger: Logger) {
@@ -82,7 +87,6 @@ export function createAdapters(config: Config, logger: Logger) {
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
   const audit = createAuditLog(aws);
   const work = createTenantWork(temporal.client);
-  const http = createHttpCaller({ privateAddresses: config.egressPrivateAddresses });
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
   const sessions = createSessionDirectory({ access });
   const live = createLiveEvents({ valkey, cipher, logger });
@@ -108,8 +112,7 @@ export function createAdapters(config: Config, logger: Logger) {
     memory,
     metrics: createMetrics(aws),
     model: createBedrockModel({ region: config.aws.region, endpoint: config.aws.bedrockEndpoint }),
-    toolbox: createToolbox({ memory, http }),
-    webhooks: createWebhooks(http),
+    ...createToolAdapters({ access, memory, privateAddresses: config.egressPrivateAddresses }),
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),
@@ -151,6 +154,21 @@ const createTenantTable = (deps: Parameters<typeof createSessionLog>[0] & Parame
   approvals: createApprovals(deps),
   ledger: createToolLedger(deps),
 });
+
+/** What agents use, and where tenants get more of it from: all that goes out goes over the same connections. */
+function createToolAdapters({ access, memory, privateAddresses }: { access: TenantAccess; memory: Memory; privateAddresses: readonly string[] }) {
+  const send = createPinnedSender({ privateAddresses });
+  const http = createHttpCaller(send);
+  const mcp = createMcpServers({ send });
+  const [sources, secrets, lister] = [createToolSources({ access }), createToolSecrets({ access }), createToolLister({ http, mcp })] as const;
+  return {
+    toolSources: sources,
+    toolSecrets: secrets,
+    toolLister: lister,
+    toolbox: createToolbox({ memory, http, mcp, sources, secrets, lister }),
+    webhooks: createWebhooks(http),
+  };
+}
 
 /** What Temporal is asked to do, and asked about. */
 const createOrders = (client: Client) => ({

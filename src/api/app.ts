@@ -24,6 +24,7 @@ import { maintenanceRoutes, type MaintenanceRoutesDeps } from './routes/maintena
 import { operationRoutes } from './routes/operations';
 import { sessionRoutes } from './routes/sessions';
 import { tenantChangeRoutes } from './routes/tenant-changes';
+import { toolSourceRoutes, type ToolSourceRoutesDeps } from './routes/tool-sources';
 import { usageRoutes } from './routes/usage';
 import { signInRoutes } from './routes/sign-in';
 import { tenantRoutes, type TenantRoutesDeps } from './routes/tenants';
@@ -45,6 +46,7 @@ export type AppDeps = MountDeps &
   CertificateRoutesDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
+  ToolSourceRoutesDeps &
   UserRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -72,6 +74,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ ...deps, conversations }),
     ...agentsRoutes(deps),
     ...configRoutes(deps),
+    ...toolSourceRoutes(deps),
     ...usageRoutes(deps),
     ...userRoutes(deps),
     ...apiKeyRoutes(deps),

@@ -14,10 +14,11 @@ import { maintenanceCommands } from './commands/maintenance';
 import { operationCommands } from './commands/operation';
 import { sessionCommands } from './commands/session';
 import { tenantCommands } from './commands/tenant';
+import { toolSourceCommands } from './commands/tool-source';
 import { userCommands } from './commands/tenant-users';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, approvalCommands, toolSourceCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -250,6 +250,9 @@ export const tenantResources = (tenantId: string) =>
     agentParameter: `/app/tenant/${tenantId}/agent`,
   }) as const;
 
+/** The parameter with what a source of tools is shown. */
+export const toolSecretName = (tenantId: string, source: string): string => `${tenantResources(tenantId).parameterPrefix}tool-sources/${source}`;
+
 const underscored = (tenantId: string): string => tenantId.replaceAll('-', '_');
 
 /** A gateway's name has no two hyphens in a row. Ids have no capital letters, so that H can stand for the second. */
@@ -336,6 +339,8 @@ export const tableKeys = {
   /** Calls of a session that change something: that they have begun, and where their result is. */
   calls: (sessionId: string) => `CALLS#${sessionId}`,
   call: (turnId: string, step: number, callId: string) => `${turnId}#${step}#${callId}`,
+  /** Where the tenant's agents get tools from. */
+  toolSources: () => 'TOOL-SOURCES',
   /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
   approvals: (sessionId: string) => `APPROVALS#${sessionId}`,
   approvalList: (list: 'waiting' | 'decided') => `APPROVAL-LIST#${list}`,

@@ -43,6 +43,9 @@ export function withoutAlias(agent: Agent, alias: string): Agent {
 /** Tools that the approval policy speaks of and the agent does not have: a rule that could never hold is a mistake. */
 export function mustAgree({ tools, approvals }: AgentConfig): void {
   const named = (approvals?.rules ?? []).map(({ tool }) => tool);
-  const missing = [...new Set(named)].filter((tool) => !tool.endsWith('*') && !tools.includes(tool));
+  const missing = [...new Set(named)].filter((tool) => !tool.endsWith('*') && !tools.some((own) => isNamed(own, tool)));
   if (missing.length > 0) throw new DomainError('agent/invalid', `approvals.rules: the agent has no tool ${missing.join(', ')}.`);
 }
+
+/** Tools of a source may stand there together: `orders__*`. */
+const isNamed = (pattern: string, tool: string): boolean => (pattern.endsWith('*') ? tool.startsWith(pattern.slice(0, -1)) : pattern === tool);

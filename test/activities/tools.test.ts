@@ -5,7 +5,7 @@ import { calculator } from '../../src/activities/session/tools/calculator';
 import { currentTime } from '../../src/activities/session/tools/current-time';
 import { httpRequest } from '../../src/activities/session/tools/http-request';
 import type { ToolContext } from '../../src/activities/session/tools/tool';
-import { createHttpCaller } from '../../src/adapters/http/http-caller';
+import { createHttpCaller, createPinnedSender } from '../../src/adapters/http/http-caller';
 import { codeOf } from '../../src/contracts/errors';
 import { AgentConfig } from '../../src/contracts/tenant';
 
@@ -67,7 +67,7 @@ describe('http_request', () => {
       answer(request, response);
     });
   });
-  const tool = httpRequest(createHttpCaller({ privateAddresses: ['127.0.0.1'] }));
+  const tool = httpRequest(createHttpCaller(createPinnedSender({ privateAddresses: ['127.0.0.1'] })));
   let origin: string;
 
   beforeAll(async () => {

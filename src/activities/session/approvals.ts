@@ -12,6 +12,7 @@ import type { Decision, PendingApproval, Verdict } from '../../domain/session';
 import { agentOf } from './agent';
 import { approvalRecords, approvalRequest, pendingFrom } from './approval-events';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
+import type { ToolSet } from './tools';
 import type { Recorded } from './use-tool';
 
 interface ApprovalInput extends TurnInput {
@@ -60,7 +61,7 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
     const { events, head } = await record(deps, input, {
       after,
       key: batchKeys.approvalDecided(turnId, step, callId, decision?.decisionId ?? `${approvalId}-expired`),
-      events: decisionEvents(input, said, agent, deps),
+      events: decisionEvents(input, said, agent, await deps.toolbox.of(input.tenantId, agent.tools)),
       notBehind: batchKeys.turnCompleted(turnId),
     });
     if (verdict) await deps.approvals.decide(sessionOf(input), approvalId, { decision: verdict, by, expired: !decision, at: events[0]?.at ?? '' });
@@ -89,7 +90,7 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
 
 const sessionOf = ({ tenantId, sessionId }: SessionRef): SessionRef => ({ tenantId, sessionId });
 
-function decisionEvents(input: DecideApprovalInput, { note, arguments: edited }: DecisionText, agent: AgentConfig, deps: SessionStepDeps): EventBody[] {
+function decisionEvents(input: DecideApprovalInput, { note, arguments: edited }: DecisionText, agent: AgentConfig, toolbox: ToolSet): EventBody[] {
   const { turnId, step, callId, tool, approvalId, decision, verdict, by } = input;
   const call = { turnId, step, callId, tool };
   const of = { ...call, approvalId };
@@ -97,14 +98,14 @@ function decisionEvents(input: DecideApprovalInput, { note, arguments: edited }:
     ...(decision ? [{ type: 'approval.voted', ...of, by: decision.by, decision: decision.decision, ...(note !== undefined && { note }) } as const] : []),
     ...(verdict ? [{ type: 'approval.decided' as const, ...of, decision: verdict, by: [...by], ...(!decision && { expired: true as const }) }] : []),
     ...(verdict === 'denied' ? [{ type: 'tool.failed', ...call, code: 'tool/denied', message: denialOf(decision !== undefined, note) } as const] : []),
-    ...(decision && verdict === 'edited' ? [requestAnew({ ...input, decision }, edited ?? null, agent, deps)] : []),
+    ...(decision && verdict === 'edited' ? [requestAnew({ ...input, decision }, edited ?? null, agent, toolbox)] : []),
   ];
 }
 
 const denialOf = (isByPerson: boolean, note: string | undefined): string =>
   isByPerson ? `${deniedText} ${note === undefined ? 'A person denied it.' : `A person denied it: ${note}`}` : `${deniedText} Nobody approved it in time.`;
 
-function requestAnew(input: DecideApprovalInput & { decision: Decision }, edited: JsonValue, { approvals }: AgentConfig, { toolbox }: SessionStepDeps): EventBody {
+function requestAnew(input: DecideApprovalInput & { decision: Decision }, edited: JsonValue, { approvals }: AgentConfig, toolbox: ToolSet): EventBody {
   const { tool, approvalId, configVersion, decision } = input;
   const ruling = rulingAmong(toolbox, approvals, { tool, input: edited });
   const terms = ruling.decision === 'ask' ? ruling.terms : termsOf(approvals);

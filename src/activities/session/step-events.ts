@@ -5,7 +5,12 @@ import { rulingAmong } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import { approvalRequest, pendingFrom } from './approval-events';
-import type { SessionStepDeps } from './deps';
+import type { ToolSet } from './tools';
+
+/** The tools of the agent. */
+interface Toolset {
+  readonly toolbox: ToolSet;
+}
 
 /** What the model said in one step, whole. */
 export interface Answer {
@@ -22,7 +27,7 @@ interface StepPlace extends SessionRef {
 }
 
 /** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
-export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): EventBody[] {
+export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset): EventBody[] {
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
@@ -65,7 +70,7 @@ function refusalOf(
   { name, input, problem: flaw }: SoundCall,
   index: number,
   agent: AgentConfig,
-  toolbox: SessionStepDeps['toolbox'],
+  toolbox: ToolSet,
 ): { code: string; message: string } | undefined {
   if (index >= agent.maxToolsPerStep)
     return { code: 'tool/invalid-input', message: `Only ${agent.maxToolsPerStep} tools can be used in one step.` };
@@ -93,7 +98,7 @@ function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; messa
 }
 
 /** Reads the workflow's part of a step back from its events, whoever wrote them. */
-export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: VersionedAgent, { toolbox }: Pick<SessionStepDeps, 'toolbox'>): Thought {
+export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: VersionedAgent, { toolbox }: Toolset): Thought {
   const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
   const calls = events.flatMap((event) => {
     if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];
@@ -110,7 +115,7 @@ export function thoughtFrom(events: readonly SessionEvent[], { version, agent }:
   };
 }
 
-function openCallOf({ callId, tool, seq, input }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: SessionStepDeps['toolbox']): OpenCall {
+function openCallOf({ callId, tool, seq, input }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: ToolSet): OpenCall {
   const found = toolbox.find(tool);
   const { timeoutMs = 60_000, maxAttempts = 1, maxAtOnce } = found ?? {};
   return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(maxAtOnce !== undefined && { maxAtOnce }), ...(found?.finishes(input) && { finishes: true }) };

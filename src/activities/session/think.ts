@@ -11,7 +11,7 @@ import { agentOf } from './agent';
 import { approvalRecords } from './approval-events';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
-import { permitted } from './policy';
+import { type Equipped, permitted } from './policy';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
 import { TokenStream } from './token-stream';
 
@@ -42,10 +42,10 @@ export const createThink = (deps: SessionStepDeps) => ({
   async think(input: ThinkInput): Promise<Thought> {
     const { tenantId, sessionId, turnId, step, after } = input;
     // A turn keeps to the configuration it began with.
-    const [{ version, agent }] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
+    const [config] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
-    if (earlier) return concluded(deps, input, earlier, { version, agent });
+    if (earlier) return concluded(deps, input, earlier, config);
 
     const { history, opening } = await prepare(deps, input);
     const stream = new TokenStream({
@@ -61,13 +61,13 @@ export const createThink = (deps: SessionStepDeps) => ({
     }, noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const answer = await askModel(deps, { tenantId, agent, history: [...history, ...opening] }, stream, beginning).catch(async (error: unknown) => {
+    const answer = await askModel(deps, { tenantId, ...config, history: [...history, ...opening] }, stream, beginning).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
       if (isStopped()) await keepPartial(deps, input, head, stream.text);
       throw error;
     });
     const opened = await beginning.settle();
-    const said = eventsOf(answer, input, { version, agent }, deps);
+    const said = eventsOf(answer, input, config, config);
     const batch = {
       after: opened?.head ?? after,
       key,
@@ -76,14 +76,19 @@ export const createThink = (deps: SessionStepDeps) => ({
       notBehind: batchKeys.turnCompleted(turnId),
     };
     const written = await record(deps, input, batch, (events) => stream.among(events));
-    return concluded(deps, input, written.events, { version, agent });
+    return concluded(deps, input, written.events, config);
   },
 });
 
+/** The agent as it may work now, its tools, and the version of its configuration. */
+interface Config extends Equipped {
+  readonly version: number;
+}
+
 /** What is in the log goes into lists, too: approvals that the step asks for. */
-async function concluded(deps: SessionStepDeps, input: ThinkInput, events: readonly SessionEvent[], config: Parameters<typeof thoughtFrom>[1]): Promise<Thought> {
+async function concluded(deps: SessionStepDeps, input: ThinkInput, events: readonly SessionEvent[], config: Config): Promise<Thought> {
   await deps.approvals.open(approvalRecords(events, input));
-  return thoughtFrom(events, config, deps);
+  return thoughtFrom(events, config, config);
 }
 
 /**
@@ -99,9 +104,9 @@ async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, t
   if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
 }
 
-async function configOf(deps: SessionStepDeps, input: ThinkInput): Promise<{ version: number; agent: AgentConfig }> {
+async function configOf(deps: SessionStepDeps, input: ThinkInput): Promise<Config> {
   const { version, agent } = await agentOf(deps, input);
-  return { version, agent: await permitted(deps, input.tenantId, agent) };
+  return { version, ...(await permitted(deps, input.tenantId, agent)) };
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
@@ -150,8 +155,8 @@ async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: numb
 const mostCharacters = ({ maxOutputTokens }: AgentConfig): number => Math.max(65_536, 16 * maxOutputTokens);
 
 async function askModel(
-  { model, toolbox }: SessionStepDeps,
-  { tenantId, agent, history }: { tenantId: string; agent: AgentConfig; history: readonly EventBody[] },
+  { model }: SessionStepDeps,
+  { tenantId, agent, toolbox, history }: Equipped & { tenantId: string; history: readonly EventBody[] },
   stream: TokenStream,
   beginning: DeferredWrite<{ head: number }>,
 ): Promise<Answer> {

@@ -96,14 +96,15 @@ interface ToolRun {
 }
 
 async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<ToolRun> {
-  const { log, toolbox, ledger } = deps;
+  const { log, ledger } = deps;
   const { tenantId, userId, turnId, step, call } = input;
   const toolInput = await inputOf(log, input);
-  const { agent } = await agentOf(deps, input);
+  const configured = await agentOf(deps, input);
+  const { agent, toolbox } = await permitted(deps, tenantId, configured.agent);
   const ruling = rulingAmong(toolbox, agent.approvals, { tool: call.tool, input: toolInput });
   // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
   if (ruling.decision === 'deny') return { result: toolEvent(input, { type: 'tool.failed', ...deniedByPolicy }), isLedgered: false };
-  const context = { owner: { tenantId, userId }, agent: await permitted(deps, tenantId, agent), idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
+  const context = { owner: { tenantId, userId }, agent, idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
   const tool = context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
   // What does not fit is refused before anything is called.
   const isLedgered = tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';

@@ -1,10 +1,12 @@
-import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import { DeleteParameterCommand, GetParameterCommand, paginateDescribeParameters, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import { LRUCache } from 'lru-cache';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { AgentConfig } from '../../contracts/tenant';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import { isAwsError } from './failures';
+import { parametersUnder } from './inventory/data';
+import { ifThere } from './inventory/finding';
 import type { TenantAccess } from './tenant-access';
 
 /** What SSM's advanced tier takes. */
@@ -66,11 +68,11 @@ export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs 
 
     async delete(tenantId) {
       cache.delete(tenantId);
-      try {
-        await ssm.send(new DeleteParameterCommand({ Name: tenantResources(tenantId).agentParameter }));
-      } catch (error) {
-        if (!isAwsError(error, 'ParameterNotFound')) throw error;
-      }
+      // Secrets of tool sources, too. The list lags behind: the agent's own is deleted whatever it says.
+      const { agentParameter, parameterPrefix } = tenantResources(tenantId);
+      const names = new Set<string>([agentParameter]);
+      for await (const { Parameters } of paginateDescribeParameters({ client: ssm }, parametersUnder(parameterPrefix))) for (const { Name } of Parameters ?? []) if (Name !== undefined) names.add(Name);
+      for (const Name of names) await ifThere(ssm.send(new DeleteParameterCommand({ Name })));
     },
   };
 }

@@ -15,12 +15,38 @@ export interface EgressSettings {
 
 const maxContentTypeCharacters = 256;
 
+/** Calls out over connections that are checked and pinned, and reads so much of the answer. */
+export function createHttpCaller(send: PinnedSender): HttpCaller {
+  return {
+    async call(request) {
+      const target = new URL(request.url);
+      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
+      try {
+        const response = await send(target, request, signal);
+        const read = await readUpTo(response, request.maxResponseBytes);
+        // A response that is given up ends as if it were whole.
+        signal.throwIfAborted();
+        const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
+        return { status: response.statusCode ?? 0, contentType, ...read };
+      } catch (error) {
+        if (request.signal.aborted || error instanceof DomainError) throw error;
+        throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });
+      }
+    },
+  };
+}
+
+/** Sends one request on a connection of its own, and hands over the answer as it comes. Not packed, not followed, not bounded yet. */
+export type PinnedSender = (target: URL, request: Pick<HttpCall, 'method' | 'headers' | 'body'>, signal: AbortSignal) => Promise<IncomingMessage>;
+
 /**
  * Calls out with Node's own client, to public addresses only. A name is resolved once, all its addresses are checked, and the
  * connection goes to one of exactly these: a name that means something else a moment later changes nothing.
+ *
+ * @throws DomainError `tool/egress-refused`, `tool/unreachable`: nothing was sent then.
  * @see docs/decisions/0064-agents-are-not-trusted.md
  */
-export function createHttpCaller({ privateAddresses, resolve = resolveAll }: EgressSettings): HttpCaller {
+export function createPinnedSender({ privateAddresses, resolve = resolveAll }: EgressSettings): PinnedSender {
   const rules = createEgressRules(privateAddresses);
 
   async function addressesOf(target: URL, signal: AbortSignal): Promise<readonly string[]> {
@@ -31,25 +57,16 @@ export function createHttpCaller({ privateAddresses, resolve = resolveAll }: Egr
     return addresses;
   }
 
-  return {
-    async call(request) {
-      const target = new URL(request.url);
-      mustBePlain(target);
-      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
-      try {
-        const response = await send(target, await addressesOf(target, signal), request, signal);
-        mustNotBePacked(response, target);
-        const read = await readUpTo(response, request.maxResponseBytes);
-        // A response that is given up ends as if it were whole.
-        signal.throwIfAborted();
-        const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
-        return { status: response.statusCode ?? 0, contentType, ...read };
-      } catch (error) {
-        if (request.signal.aborted || error instanceof DomainError) throw error;
-        if (error instanceof Unreached) throw new DomainError('tool/unreachable', `${target.origin} cannot be reached.`, { cause: error });
-        throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });
-      }
-    },
+  return async (target, request, signal) => {
+    mustBePlain(target);
+    try {
+      const response = await send(target, await addressesOf(target, signal), request, signal);
+      mustNotBePacked(response, target);
+      return response;
+    } catch (error) {
+      if (error instanceof Unreached) throw new DomainError('tool/unreachable', `${target.origin} cannot be reached.`, { cause: error });
+      throw error;
+    }
   };
 }
 
@@ -80,7 +97,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-function send(target: URL, addresses: readonly string[], { method, headers, body }: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
+function send(target: URL, addresses: readonly string[], { method, headers, body }: Pick<HttpCall, 'method' | 'headers' | 'body'>, signal: AbortSignal): Promise<IncomingMessage> {
   const checked = addresses.map((address) => ({ address, family: isIP(address) }));
   const pinned: LookupFunction = (_hostname, { all }, done) => {
     const [first] = checked;

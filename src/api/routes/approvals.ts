@@ -40,6 +40,10 @@ type DecisionBody = z.infer<typeof DecisionBody>;
 
 /** The part of a toolbox that says whether arguments fit. */
 interface ToolChecks {
+  of(tenantId: string, names: readonly string[]): Promise<ToolFinder>;
+}
+
+interface ToolFinder {
   find(name: string): { problemWith(input: JsonValue): string | undefined; effectOf(input: JsonValue): 'read' | 'idempotent' | 'write' } | undefined;
 }
 
@@ -133,11 +137,12 @@ async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...sess
 /** Edited arguments must fit the tool, and the policy that asked. */
 async function checkEdit({ configs, agents, conversations, toolbox }: ApprovalRoutesDeps, { tenantId, sessionId, tool, policyVersion }: ApprovalRecord, { arguments: edited }: DecisionBody): Promise<void> {
   if (edited === undefined) return;
-  const problem = toolbox.find(tool)?.problemWith(edited);
-  if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
   const { agent: pin } = await conversations.record({ tenantId, sessionId });
   const agent = pin ? (await agents.version(tenantId, pin)).settings : await configs.version(tenantId, policyVersion);
-  const { decision } = rulingAmong(toolbox, agent.approvals, { tool, input: edited });
+  const tools = await toolbox.of(tenantId, agent.tools);
+  const problem = tools.find(tool)?.problemWith(edited);
+  if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
+  const { decision } = rulingAmong(tools, agent.approvals, { tool, input: edited });
   if (decision === 'deny') throw new DomainError('tool/denied', `The policy does not allow ${tool} with these arguments.`);
 }
 

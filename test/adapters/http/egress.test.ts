@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { createEgressRules, isAddressRange } from '../../../src/adapters/http/egress-rules';
-import { createHttpCaller, type EgressSettings } from '../../../src/adapters/http/http-caller';
+import { createHttpCaller, createPinnedSender, type EgressSettings } from '../../../src/adapters/http/http-caller';
 import { codeOf } from '../../../src/contracts/errors';
 import type { HttpCall } from '../../../src/ports/http-caller';
 
@@ -38,7 +38,7 @@ const get = (url: string, changes: Partial<HttpCall> = {}): HttpCall => ({
   ...{ method: 'GET', url, headers: {}, timeoutMs: 5_000, maxResponseBytes: 1_000, signal: new AbortController().signal },
   ...changes,
 });
-const call = (url: string, settings: EgressSettings = { privateAddresses: [] }, changes?: Partial<HttpCall>) => createHttpCaller(settings).call(get(url, changes));
+const call = (url: string, settings: EgressSettings = { privateAddresses: [] }, changes?: Partial<HttpCall>) => createHttpCaller(createPinnedSender(settings)).call(get(url, changes));
 const codeFrom = (promise: Promise<unknown>) => promise.then(() => 'nothing thrown', codeOf);
 const shopUrl = () => `http://127.0.0.2:${portOf(shop)}/`;
 

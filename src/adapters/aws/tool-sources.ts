@@ -1,0 +1,61 @@
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { LRUCache } from 'lru-cache';
+import { tableKeys, tenantResources } from '../../contracts/names';
+import { ToolSource } from '../../contracts/tool-source';
+import type { ToolSources } from '../../ports/tool-sources';
+import type { TenantAccess } from './tenant-access';
+
+/** A change made by another process is seen after this. */
+const cacheMs = 2_000;
+
+/**
+ * Sources in the tenant's table, each one item. What they describe is no secret: their secrets are elsewhere. They take the rights that approvals
+ * have, which are listed and changed beside sessions, too.
+ */
+export function createToolSources({ access }: { access: TenantAccess }): ToolSources {
+  const tableOf = (tenantId: string) => access.clients(tenantId, 'approvals').table;
+  const placeOf = (tenantId: string, name: string) => ({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.toolSources(), sk: name } });
+  const parse = (item: Record<string, unknown>) => ToolSource.parse(JSON.parse(String(item['source'])));
+
+  async function list(tenantId: string): Promise<ToolSource[]> {
+    const found: ToolSource[] = [];
+    for (let start: Record<string, unknown> | undefined, isFirst = true; isFirst || start; isFirst = false) {
+      const { Items = [], LastEvaluatedKey } = await tableOf(tenantId).send(
+        new QueryCommand({
+          TableName: tenantResources(tenantId).table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': tableKeys.toolSources() },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
+      );
+      found.push(...Items.map(parse));
+      start = LastEvaluatedKey;
+    }
+    return found;
+  }
+
+  const cache = new LRUCache<string, ToolSource[]>({ max: 1_000, ttl: cacheMs, fetchMethod: (tenantId) => list(tenantId) });
+
+  return {
+    list,
+    known: (tenantId) => cache.forceFetch(tenantId),
+
+    async get(tenantId, name) {
+      const { Item } = await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }));
+      return Item && parse(Item);
+    },
+
+    async put(tenantId, source) {
+      const { TableName, Key } = placeOf(tenantId, source.name);
+      await tableOf(tenantId).send(new PutCommand({ TableName, Item: { ...Key, source: JSON.stringify(ToolSource.parse(source)) } }));
+      cache.delete(tenantId);
+    },
+
+    async delete(tenantId, name) {
+      const { Attributes } = await tableOf(tenantId).send(new DeleteCommand({ ...placeOf(tenantId, name), ReturnValues: 'ALL_OLD' }));
+      cache.delete(tenantId);
+      return Attributes !== undefined;
+    },
+  };
+}

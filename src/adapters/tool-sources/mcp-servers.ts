@@ -1,0 +1,146 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { type CallToolResult, ErrorCode, McpError, type Tool, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { version } from '../../../package.json';
+import { DomainError } from '../../contracts/errors';
+import type { JsonValue } from '../../contracts/model';
+import { maxToolsOfSource, type McpSettings, type ToolListing } from '../../contracts/tool-source';
+import { plainSchema } from '../../domain/plain-schema';
+import { withCredential } from '../../domain/source-credential';
+import { asObjectSchema, Listing } from '../../domain/source-tools';
+import type { McpServers, SourceAccess } from '../../ports/tool-sources';
+import type { PinnedSender } from '../http/http-caller';
+import { resolved } from './documents';
+import { createPinnedFetch } from './pinned-fetch';
+
+type McpAccess = SourceAccess & { readonly settings: McpSettings };
+
+const maxResponseBytes = 1_048_576;
+const maxPages = 20;
+const listWithinMs = 15_000;
+/** Of a result, as the model is shown it. */
+const maxOutputCharacters = 65_536;
+
+/**
+ * Servers of the Model Context Protocol, over streamable HTTP with the official client. Each use opens a session and ends it: nothing stays open for a tenant
+ * that is not at work.
+ */
+export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
+  async function within<T>(access: McpAccess, signal: AbortSignal, use: (client: Client) => Promise<T>, onChange: () => void): Promise<T> {
+    const { settings } = access;
+    const closing = new AbortController();
+    const { url, headers } = withCredential(access, settings.url, {});
+    const limits = { origin: new URL(settings.url).origin, maxResponseBytes, signal: AbortSignal.any([signal, closing.signal]) };
+    // Broken streams are not taken up again: what was called is not called twice.
+    const reconnectionOptions = { maxRetries: 0, initialReconnectionDelay: 1_000, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1 };
+    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: createPinnedFetch(send, limits), requestInit: { headers }, reconnectionOptions });
+    const client = new Client({ name: 'tenure', version });
+    client.setNotificationHandler(ToolListChangedNotificationSchema, onChange);
+    try {
+      // Its types were not made for exactOptionalPropertyTypes.
+      await client.connect(transport as Transport, { signal }).catch((error: unknown) => {
+        throw connecting(error, limits.origin);
+      });
+      return await use(client);
+    } finally {
+      await transport.terminateSession().catch(() => undefined);
+      await client.close().catch(() => undefined);
+      closing.abort();
+    }
+  }
+
+  return {
+    list(access, callerSignal) {
+      const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(listWithinMs)]);
+      const list = (client: Client) =>
+        listingOf(client, access, signal).catch((error: unknown) => {
+          throw failed(error, access.name);
+        });
+      return within(access, signal, list, () => undefined);
+    },
+
+    call(access, { tool, input, idempotencyKey, timeoutMs, signal: callerSignal, onChange }) {
+      const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(timeoutMs)]);
+      const args = typeof input === 'object' && input !== null && !Array.isArray(input) ? input : {};
+      return within(
+        access,
+        signal,
+        async (client) => {
+          const result = await client.callTool({ name: tool, arguments: args, _meta: { 'tenure/idempotency-key': idempotencyKey } }, undefined, { signal, timeout: timeoutMs }).catch((error: unknown) => {
+            if (callerSignal.aborted) throw error;
+            throw failed(error, access.name);
+          });
+          return { isError: result.isError === true, output: outputOf(result as CallToolResult) };
+        },
+        onChange,
+      );
+    },
+  };
+}
+
+async function listingOf(client: Client, { name: source, settings }: McpAccess, signal: AbortSignal): Promise<ToolListing> {
+  const listing = new Listing(source);
+  let count = 0;
+  for (let page = 0, cursor: string | undefined; page < maxPages && count <= maxToolsOfSource; page += 1) {
+    const { tools, nextCursor } = await client.listTools(cursor === undefined ? {} : { cursor }, { signal, timeout: listWithinMs });
+    for (const tool of tools) await addTool(listing, tool, settings);
+    count += tools.length;
+    if (nextCursor === undefined) break;
+    cursor = nextCursor;
+  }
+  return listing.listing;
+}
+
+async function addTool(listing: Listing, { name, description = '', title, inputSchema, outputSchema, annotations }: Tool, { trustsAnnotations }: McpSettings): Promise<void> {
+  try {
+    const hints = trustsAnnotations ? annotations : undefined;
+    listing.add({
+      name,
+      description: description || title || name,
+      inputSchema: asObjectSchema(plainSchema(await resolved(inputSchema))),
+      ...(outputSchema && { outputSchema: plainSchema(await resolved(outputSchema)) }),
+      effect: hints?.readOnlyHint === true ? 'read' : hints?.idempotentHint === true ? 'idempotent' : 'write',
+      operation: { kind: 'mcp', remoteName: name },
+    });
+  } catch (error) {
+    listing.leaveOut(name, error instanceof DomainError ? error.message : 'Its schema cannot be read.');
+  }
+}
+
+/** What the server made for machines, if it did; otherwise its texts, and of all else what it is. */
+function outputOf({ structuredContent, content }: CallToolResult): JsonValue {
+  const texts = content.map((block) => (block.type === 'text' ? block.text : `[${block.type}${'mimeType' in block ? ` ${block.mimeType}` : ''}]`));
+  const output = (structuredContent ?? texts.join('\n')) as JsonValue;
+  const text = typeof output === 'string' ? output : JSON.stringify(output);
+  return text.length > maxOutputCharacters ? `${text.slice(0, maxOutputCharacters)} … (cut)` : output;
+}
+
+/** Before a session is open nothing has happened. */
+function connecting(error: unknown, origin: string): unknown {
+  if (error instanceof DomainError && error.code !== 'tool/failed') return error;
+  if (isRefusal(error)) return new DomainError('tool/refused', `${origin} does not take the credential of this source, or is no MCP server here.`, { cause: error });
+  return new DomainError('tool/unreachable', `${origin} opened no session.`, { cause: error });
+}
+
+/** Of the SDK's error, which bears the status of HTTP. */
+const statusOf = (error: unknown): number | undefined => (error instanceof StreamableHTTPError ? error.code : undefined);
+
+function isRefusal(error: unknown): boolean {
+  const status = statusOf(error) ?? 0;
+  return (error instanceof Error && error.name === 'UnauthorizedError') || (status >= 300 && status < 500 && status !== 429 && status !== 408);
+}
+
+/** The client's own codes for answers that did not come. */
+const brokenOff: ReadonlySet<number> = new Set([ErrorCode.RequestTimeout, ErrorCode.ConnectionClosed]);
+
+/** The server's own word stands; a broken connection says nothing about what happened. */
+function failed(error: unknown, source: string): unknown {
+  if (error instanceof DomainError) return error;
+  if (error instanceof McpError && !brokenOff.has(error.code))
+    return new DomainError('tool/refused', `${source} answered: ${error.message}`.slice(0, 1_000), { cause: error });
+  const status = statusOf(error);
+  if (status === 429 || status === 503) return new DomainError('tool/busy', `${source} answered ${status}.`, { cause: error });
+  if (isRefusal(error)) return new DomainError('tool/refused', `${source} answered ${status}.`, { cause: error });
+  return new DomainError('tool/failed', `${source} gave no answer.`, { cause: error });
+}

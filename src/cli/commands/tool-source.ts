@@ -1,0 +1,125 @@
+import { groups } from '../../contracts/names';
+import { apiPath } from '../access';
+import type { Cli } from '../cli';
+import { command, type GroupSpec } from '../command';
+import { readInput } from '../terminal/files';
+import { type Column, timeOf } from '../terminal/table';
+
+interface Source {
+  readonly name: string;
+  readonly settings: { readonly kind: string; readonly url?: string };
+  readonly hasSecret: boolean;
+  readonly tools: readonly { readonly name: string; readonly effect: string; readonly description: string }[];
+  readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
+  readonly origins: readonly string[];
+  readonly listedAt: string;
+}
+
+const columns: readonly Column<Source>[] = [
+  { title: 'source', of: ({ name }) => name },
+  { title: 'kind', of: ({ settings }) => settings.kind },
+  { title: 'tools', of: ({ tools }) => String(tools.length) },
+  { title: 'secret', of: ({ hasSecret }) => (hasSecret ? 'set' : '') },
+  { title: 'listed', of: ({ listedAt }) => timeOf(listedAt) },
+  { title: 'servers', of: ({ origins }) => origins.join(' ') },
+];
+
+const toolColumns: readonly Column<Source['tools'][number]>[] = [
+  { title: 'tool', of: ({ name }) => name },
+  { title: 'effect', of: ({ effect }) => effect },
+  { title: 'what it does', of: ({ description }) => description.split('\n')[0]?.slice(0, 80) },
+];
+
+const asAdministrator = { flags: '--user <email>', description: 'at the local stack: which administrator; created when missing', default: 'admin@example.com' } as const;
+const access = (cli: Cli, tenantId: string, user: string) => cli.tenantUser(tenantId, { email: user, groups: [groups.administrators] });
+
+function show(cli: Cli, source: Source): void {
+  cli.out.list(source.tools, toolColumns, 'It has no tools.');
+  for (const { name, reason } of source.leftOut) cli.out.note(`Left out: ${name}. ${reason}`);
+  cli.out.note(`To use them, name ${source.name}__* in the agent's tools, and ${source.origins.join(', ')} in its allowedOrigins.`);
+}
+
+interface Add {
+  readonly user: string;
+  readonly openapi?: string;
+  readonly mcp?: string;
+  readonly server?: string;
+  readonly header?: string;
+  readonly secretFile?: string;
+}
+
+const add = command<Add>({
+  usage: 'add <tenantId> <source>',
+  summary: 'make tools of an OpenAPI document or of an MCP server, or replace them',
+  options: [
+    { flags: '--openapi <file or address>', description: 'an OpenAPI 3 document, JSON or YAML; - reads standard input' },
+    { flags: '--mcp <address>', description: 'an MCP server (streamable HTTP)' },
+    { flags: '--server <address>', description: 'in place of the server that the document names' },
+    { flags: '--header <name>', description: 'the header that shows the secret; authorization with Bearer when absent' },
+    { flags: '--secret-file <file>', description: 'what the servers are shown; - reads standard input' },
+    asAdministrator,
+  ],
+  examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt'],
+  async run(cli, { user, openapi, mcp, server, header, secretFile }, tenantId: string, name: string) {
+    const isAddress = openapi !== undefined && /^https?:\/\//.test(openapi);
+    const credential = header === undefined ? {} : { credential: { name: header, prefix: '' } };
+    const withSecret = secretFile === undefined ? {} : { credential: {}, ...credential };
+    const settings = mcp === undefined ? { kind: 'openapi', ...(isAddress && { url: openapi }), ...(server !== undefined && { server }), ...withSecret } : { kind: 'mcp', url: mcp, ...withSecret };
+    const body = {
+      settings,
+      ...(openapi !== undefined && !isAddress && { document: await readInput(openapi) }),
+      ...(secretFile !== undefined && { secret: (await readInput(secretFile)).trim() }),
+    };
+    const source = await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'PUT', body });
+    show(cli, source);
+  },
+});
+
+const list = command({
+  usage: 'list <tenantId>',
+  summary: "list where a tenant's agents get tools from",
+  async run(cli, _options, tenantId: string) {
+    const { data } = await (await cli.operator()).call<{ data: Source[] }>(apiPath`/tenants/${tenantId}/tool-sources`);
+    cli.out.list(data, columns, 'There are none.');
+  },
+});
+
+const showOne = command({
+  usage: 'show <tenantId> <source>',
+  summary: 'show the tools of a source',
+  async run(cli, _options, tenantId: string, name: string) {
+    show(cli, await (await cli.operator()).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}`));
+  },
+});
+
+const refresh = command<{ user: string }>({
+  usage: 'refresh <tenantId> <source>',
+  summary: 'ask a source anew which tools it has',
+  options: [asAdministrator],
+  async run(cli, { user }, tenantId: string, name: string) {
+    show(cli, await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/refresh`, { method: 'POST', body: {} }));
+  },
+});
+
+const secret = command<{ user: string }>({
+  usage: 'secret <tenantId> <source> <file>',
+  summary: 'set what the servers of a source are shown; - reads standard input',
+  options: [asAdministrator],
+  async run(cli, { user }, tenantId: string, name: string, file: string) {
+    const body = { secret: (await readInput(file)).trim() };
+    const source = await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/secret`, { method: 'PUT', body });
+    cli.out.result(source, () => `${name} shows it to ${source.origins.join(', ')}.`);
+  },
+});
+
+const remove = command<{ user: string }>({
+  usage: 'delete <tenantId> <source>',
+  summary: 'delete a source with its secret',
+  options: [asAdministrator],
+  async run(cli, { user }, tenantId: string, name: string) {
+    await (await access(cli, tenantId, user)).call(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'DELETE' });
+    cli.out.result({ deleted: name }, () => `${name} is deleted.`);
+  },
+});
+
+export const toolSourceCommands: GroupSpec = { name: 'tool-source', summary: "give a tenant's agents tools: OpenAPI documents, MCP servers", commands: [add, list, showOne, refresh, secret, remove] };

@@ -1,0 +1,69 @@
+import type { JsonValue } from '../contracts/model';
+import { type ListedTool, maxToolsOfSource, sourceSeparator, type ToolListing } from '../contracts/tool-source';
+
+const maxDescriptionCharacters = 1_000;
+/** Of one tool as the model is shown it: it is paid for in every step. */
+const maxToolCharacters = 16_384;
+/** What Converse takes. */
+const toolName = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** A tool before it has its full name. */
+export type FoundTool = Omit<ListedTool, 'name'> & { readonly name: string };
+
+/** What can become of what a source has; what cannot is said why. */
+export class Listing {
+  private readonly tools = new Map<string, ListedTool>();
+  private readonly leftOut: { name: string; reason: string }[] = [];
+
+  constructor(private readonly source: string) {}
+
+  add(found: FoundTool): void {
+    const name = fullName(this.source, found.name);
+    const tool = { ...found, name, description: found.description.slice(0, maxDescriptionCharacters) };
+    const reason = this.reasonAgainst(tool);
+    if (reason === undefined) this.tools.set(name, tool);
+    else this.leaveOut(found.name, reason);
+  }
+
+  leaveOut(name: string, reason: string): void {
+    if (this.leftOut.length < maxToolsOfSource) this.leftOut.push({ name: name.slice(0, 128), reason });
+  }
+
+  get listing(): ToolListing {
+    return { tools: [...this.tools.values()], leftOut: this.leftOut };
+  }
+
+  private reasonAgainst(tool: ListedTool): string | undefined {
+    if (!toolName.test(tool.name)) return 'Its name is longer than 64 characters with that of the source.';
+    if (this.tools.has(tool.name)) return 'Another tool has the same name.';
+    if (this.tools.size >= maxToolsOfSource) return `A source has ${maxToolsOfSource} tools at most.`;
+    return JSON.stringify([tool.inputSchema, tool.outputSchema]).length > maxToolCharacters ? `Its schemas are longer than ${maxToolCharacters} characters.` : undefined;
+  }
+}
+
+/** `orders__listBooks`; what no tool may be called is written as `_`. */
+export const fullName = (source: string, name: string): string => `${source}${sourceSeparator}${name.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
+
+export const isOfSource = (tool: string): boolean => tool.includes(sourceSeparator);
+
+export const sourceOf = (tool: string): string => tool.slice(0, tool.indexOf(sourceSeparator));
+
+/** The names with those of each pattern (`orders__*`) in place of it, each once. */
+export const expanded = (names: readonly string[], known: readonly string[]): string[] => [
+  ...new Set(names.flatMap((name) => (name.endsWith('*') ? known.filter((one) => isOfSource(one) && one.startsWith(name.slice(0, -1))) : [name]))),
+];
+
+/** Servers that calls of these tools go to. */
+export const originsOf = ({ tools }: ToolListing, url: string | undefined): string[] => [
+  ...new Set([...(url === undefined ? [] : [url]), ...tools.flatMap(({ operation }) => (operation.kind === 'http' ? [operation.url] : []))].map(originOf)),
+];
+
+/** Parameters in braces stand behind it. */
+const originOf = (url: string): string => /^https?:\/\/[^/?#]+/i.exec(url)?.[0].toLowerCase() ?? '';
+
+/** The secret goes only where it was meant to go when it was set: a document that changes cannot send it elsewhere. */
+export const mayShowSecret = ({ secretOrigins }: { readonly secretOrigins: readonly string[] }, url: string): boolean => secretOrigins.includes(originOf(url));
+
+/** An input schema is an object's: Converse takes no other. */
+export const asObjectSchema = (schema: JsonValue): JsonValue =>
+  typeof schema === 'object' && schema !== null && !Array.isArray(schema) && schema['type'] === 'object' ? schema : { type: 'object', properties: {} };

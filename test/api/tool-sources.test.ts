@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import petstore from '@readme/oas-examples/3.0/json/petstore.json';
+import type { SessionEvent } from '../../src/contracts/events';
+import { groups, toolSecretName } from '../../src/contracts/names';
+import type { SessionRecord } from '../../src/contracts/session';
+import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
+import { modelControl } from '../../src/local/model/control';
+import type { ScriptStep } from '../../src/local/model/scripts';
+import { type Account, newTenant, signUp } from './accounts';
+import { isTurnEnd, readEvents, readUntil } from './events';
+import { type RunningApi, startApi } from './running-api';
+import { startWorkers } from './workers';
+
+jest.setTimeout(60_000);
+
+interface Source {
+  readonly hasSecret: boolean;
+  readonly tools: { readonly name: string; readonly effect: string }[];
+  readonly origins: string[];
+}
+
+const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
+const secret = `canary-${randomUUID()}`;
+/** What a shop was asked, which answers with all that it was sent. */
+const asked: { method: string | undefined; url: string | undefined; key: unknown }[] = [];
+const shop = createServer((request: IncomingMessage, response) => {
+  asked.push({ method: request.method, url: request.url, key: request.headers['x-shop-key'] });
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: 7, name: 'Rex', sent: request.headers }));
+});
+let shopOrigin: string;
+let everything: ChildProcess;
+let mcpUrl: string;
+let api: RunningApi;
+let stopWorkers: () => Promise<void>;
+let tenant: ServedTenant;
+let admin: Account;
+
+/** The reference server of the Model Context Protocol, as it is published. */
+async function startEverything(): Promise<{ server: ChildProcess; url: string }> {
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const main = path.resolve('node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+  const server = spawn(process.execPath, [main, 'streamableHttp'], { env: { PATH: process.env['PATH'], PORT: String(port) }, stdio: ['ignore', 'ignore', 'pipe'] });
+  for await (const line of createInterface({ input: server.stderr })) if (line.includes('listening')) break;
+  server.stderr.resume();
+  return { server, url: `http://127.0.0.1:${port}/mcp` };
+}
+
+beforeAll(async () => {
+  shop.listen(0, '127.0.0.1');
+  await once(shop, 'listening');
+  shopOrigin = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`;
+  ({ server: everything, url: mcpUrl } = await startEverything());
+  [api, tenant] = await Promise.all([startApi(), newTenant()]);
+  admin = await signUp(tenant, [groups.administrators]);
+  const { configs } = api.adapters;
+  await configs.put(tenant.tenantId, AgentConfig.parse({ tools: ['calculator', 'shop__*', 'every__echo', 'every__get-sum', 'every__get-structured-content'], allowedOrigins: [shopOrigin, new URL(mcpUrl).origin] }));
+  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+}, 120_000);
+afterAll(async () => {
+  await stopWorkers();
+  await api.stop();
+  shop.closeAllConnections();
+  shop.close();
+  everything.kill('SIGKILL');
+});
+
+const sourcePath = (name: string) => `/api/v1/tenants/${tenant.tenantId}/tool-sources/${name}`;
+const put = <Body = Source>(name: string, body: object) => api.send<Body>(sourcePath(name), { method: 'PUT', token: admin.accessToken, body });
+
+async function turnWith(calls: ScriptStep['calls']): Promise<SessionEvent[]> {
+  const text = `do ${randomUUID()}`;
+  await model.script({ match: text, steps: [{ calls }, { say: 'Done.' }] });
+  const { body: session } = await api.send<SessionRecord>(`/api/v1/tenants/${tenant.tenantId}/sessions`, { method: 'POST', token: admin.accessToken, body: {} });
+  const at = `/api/v1/tenants/${tenant.tenantId}/sessions/${session.sessionId}`;
+  await api.send(`${at}/messages`, { method: 'POST', token: admin.accessToken, body: { text } });
+  const received = await readUntil(readEvents(`${api.url}${at}/events?after=0`, { token: admin.accessToken }), isTurnEnd);
+  return received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [] : [entry]));
+}
+
+const resultsOf = (events: readonly SessionEvent[]) =>
+  events.flatMap((event) => (event.type === 'tool.completed' ? [event.output] : event.type === 'tool.failed' ? [{ code: event.code, message: event.message }] : []));
+
+describe('an OpenAPI document', () => {
+  it('becomes tools; what its server is shown stands in no prompt, event, answer or log', async () => {
+    const settings = { kind: 'openapi', server: `${shopOrigin}/v2`, credential: { name: 'x-shop-key', prefix: '' } };
+    const made = await put('shop', { settings, document: petstore, secret });
+    expect(made).toMatchObject({ status: 200, body: { hasSecret: true, origins: [shopOrigin] } });
+    const events = await turnWith([{ name: 'shop__getPetById', input: { petId: 7 } }, { name: 'shop__getPetById', input: { petId: 'seven' } }]);
+    const results = resultsOf(events);
+    expect(results).toContainEqual(expect.objectContaining({ status: 200, body: expect.objectContaining({ name: 'Rex' }) as unknown }));
+    expect(results).toContainEqual(expect.objectContaining({ code: 'tool/invalid-input' }));
+    expect(asked).toEqual([{ method: 'GET', url: '/v2/pet/7', key: secret }]);
+
+    const { latest } = await model.served();
+    const { body } = await api.send(`/api/v1/tenants/${tenant.tenantId}/tool-sources`, { token: admin.accessToken });
+    expect(JSON.stringify(latest)).toContain('shop__getPetById');
+    expect(JSON.stringify([latest, events, made.body, body])).not.toContain(secret);
+    expect(await api.adapters.toolSecrets.get(tenant.tenantId, 'shop')).toBe(secret);
+    expect(toolSecretName(tenant.tenantId, 'shop')).toBe(`/app/tenant/${tenant.tenantId}/tool-sources/shop`);
+  });
+
+  it('that leads elsewhere takes the secret nowhere', async () => {
+    const before = asked.length;
+    const other = createServer((request, response) => {
+      asked.push({ method: request.method, url: request.url, key: request.headers['x-shop-key'] });
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const otherOrigin = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { configs } = api.adapters;
+    const agent = await configs.get(tenant.tenantId);
+    await configs.put(tenant.tenantId, { ...agent, allowedOrigins: [...agent.allowedOrigins, otherOrigin] });
+    const settings = { kind: 'openapi', server: otherOrigin, credential: { name: 'x-shop-key', prefix: '' } };
+    await put('shop', { settings, document: petstore });
+    // What a worker knows of sources is two seconds old at most: another process has changed it here.
+    const events = await turnWith([{ name: 'shop__getPetById', input: { petId: 8 } }]);
+    other.close();
+    expect(resultsOf(events)).toContainEqual(expect.objectContaining({ status: 200 }));
+    expect(asked.slice(before)).toEqual([{ method: 'GET', url: '/pet/8', key: undefined }]);
+  });
+
+  it('at an address that tools may not call is not asked for', async () => {
+    for (const url of ['http://169.254.169.254/latest/openapi.json', 'http://[::1]/openapi.json'])
+      expect(await put('bad', { settings: { kind: 'openapi', url } })).toMatchObject({ status: 422, body: { code: 'tool/egress-refused' } });
+    expect(await put('bad', { settings: { kind: 'openapi' }, document: 'swagger: "2.0"' })).toMatchObject({ status: 422, body: { code: 'tool-source/invalid' } });
+    expect(await api.send(sourcePath('bad'), { token: admin.accessToken })).toMatchObject({ status: 404, body: { code: 'tool-source/not-found' } });
+  });
+});
+
+describe('an MCP server that nobody here wrote', () => {
+  it('gives its tools, feared to write unless its word is trusted', async () => {
+    const { status, body } = await put('every', { settings: { kind: 'mcp', url: mcpUrl } });
+    expect(status).toBe(200);
+    expect(body.tools).toContainEqual(expect.objectContaining({ name: 'every__echo', effect: 'write' }));
+    const events = await turnWith([
+      { name: 'every__echo', input: { message: 'hello there' } },
+      { name: 'every__get-sum', input: { a: 2, b: 40 } },
+      { name: 'every__get-sum', input: { a: 'two' } },
+      { name: 'every__get-structured-content', input: { location: 'New York' } },
+      { name: 'every__get-env', input: {} },
+    ]);
+    const results = JSON.stringify(resultsOf(events));
+    expect(results).toContain('hello there');
+    expect(results).toContain('42');
+    expect(results).toContain('temperature');
+    // Not among the agent's tools.
+    expect(resultsOf(events)).toContainEqual(expect.objectContaining({ code: 'tool/unknown' }));
+    expect(resultsOf(events)).toContainEqual(expect.objectContaining({ code: 'tool/invalid-input' }));
+  });
+
+  it('is listed anew, and its tools go with it', async () => {
+    expect(await api.send(`${sourcePath('every')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} })).toMatchObject({ status: 200 });
+    everything.kill('SIGKILL');
+    await once(everything, 'exit');
+    expect(await api.send(`${sourcePath('every')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} })).toMatchObject({ status: 502, body: { code: 'tool-source/unreachable' } });
+    expect(resultsOf(await turnWith([{ name: 'every__echo', input: { message: 'hello' } }]))).toContainEqual(expect.objectContaining({ code: 'tool/unreachable' }));
+    expect((await api.send(sourcePath('every'), { method: 'DELETE', token: admin.accessToken })).status).toBe(204);
+    expect(resultsOf(await turnWith([{ name: 'every__echo', input: { message: 'hello' } }]))).toContainEqual(expect.objectContaining({ code: 'tool/unknown' }));
+  });
+});

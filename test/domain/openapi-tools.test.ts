@@ -1,0 +1,116 @@
+import trainTravel from '@readme/oas-examples/3.1/json/train-travel.json';
+import petstore from '@readme/oas-examples/3.0/json/petstore.json';
+import { readDocument } from '../../src/adapters/tool-sources/documents';
+import { schemaCheck } from '../../src/activities/session/tools/schema-check';
+import type { JsonValue } from '../../src/contracts/model';
+import type { HttpOperation, ListedTool } from '../../src/contracts/tool-source';
+import { requestOf } from '../../src/domain/openapi-request';
+import { problemWithDocument, toolsOfDocument } from '../../src/domain/openapi-tools';
+import { plainSchema } from '../../src/domain/plain-schema';
+import { withCredential, withoutSecret } from '../../src/domain/source-credential';
+import { expanded } from '../../src/domain/source-tools';
+
+const toolsOf = async (document: object, place: object = {}) => toolsOfDocument(await readDocument(JSON.stringify(document)), { source: 'shop', ...place });
+const document = (paths: object, more: object = {}) => ({ openapi: '3.0.3', info: { title: 'x', version: '1' }, servers: [{ url: 'https://shop.example.com/v1' }], paths, ...more });
+const requestFor = ({ operation }: ListedTool, input: JsonValue) => requestOf(operation as HttpOperation, input);
+
+describe('documents that nobody here wrote', () => {
+  it('make tools: names, effects, inputs, references resolved', async () => {
+    const { tools } = await toolsOf(petstore);
+    expect(tools.map(({ name, effect }) => [name, effect])).toEqual(
+      expect.arrayContaining([
+        ['shop__getPetById', 'read'],
+        ['shop__deletePet', 'idempotent'],
+        ['shop__addPet', 'write'],
+      ]),
+    );
+    const addPet = tools.find(({ name }) => name === 'shop__addPet');
+    const check = schemaCheck(addPet?.inputSchema ?? null);
+    expect(check({ body: { name: 'Rex', photoUrls: [], category: { id: 1, name: 'dogs' } } })).toBeUndefined();
+    expect(check({ body: { name: 'Rex', photoUrls: [], category: { id: 'one' } } })).toContain('/body/category/id must be integer');
+    expect(check({ body: { name: 'Rex' } })).toContain('photoUrls');
+    expect(JSON.stringify(tools)).not.toContain('$ref');
+  });
+
+  it('of version 3.1, too', async () => {
+    const { tools } = await toolsOf(trainTravel);
+    expect(tools.length).toBeGreaterThan(4);
+    for (const { inputSchema } of tools) expect(() => schemaCheck(inputSchema)({})).not.toThrow();
+  });
+});
+
+describe('a call', () => {
+  const paths = { '/orders/{id}': { post: { operationId: 'order', parameters: [
+    { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
+    { name: 'tag', in: 'query', schema: { type: 'array', items: { type: 'string' } } },
+    { name: 'X-Shop', in: 'header', schema: { type: 'string' } },
+    { name: 'Idempotency-Key', in: 'header', required: true, schema: { type: 'string' } },
+  ], requestBody: { content: { 'application/json': { schema: { type: 'object' } } } } } } };
+
+  it('goes where the document says, with its parameters in their places', async () => {
+    const { tools: [order] } = await toolsOf(document(paths));
+    expect(order?.operation).toMatchObject({ method: 'POST', takesKey: true });
+    expect(order?.inputSchema).toMatchObject({ required: ['id'] });
+    expect(requestFor(order as ListedTool, { id: 'a b', tag: ['x', 'y&z'], 'X-Shop': 'one', body: { n: 1 } })).toEqual({
+      url: 'https://shop.example.com/v1/orders/a%20b?tag=x&tag=y%26z',
+      headers: { 'x-shop': 'one' },
+      body: '{"n":1}',
+    });
+  });
+
+  it.each(['..', '.', ''])('never leads to another place of the server: %p', async (id) => {
+    const { tools: [order] } = await toolsOf(document(paths));
+    expect(requestFor(order as ListedTool, { id })).toHaveProperty('problem');
+    expect(requestFor(order as ListedTool, { id: '../../admin?x=1#y' })).toMatchObject({ url: 'https://shop.example.com/v1/orders/..%2F..%2Fadmin%3Fx%3D1%23y' });
+    expect(requestFor(order as ListedTool, { id: 'x', 'X-Shop': 'a\r\nhost: evil' })).toHaveProperty('problem');
+  });
+
+  it('shows the secret in its place, and its answer does not', () => {
+    const shown = { settings: { credential: { in: 'header', name: 'X-Key', prefix: '' } as const }, secret: 'canary-"1"' };
+    expect(withCredential(shown, 'https://a.example/', {}).headers).toEqual({ 'x-key': 'canary-"1"' });
+    expect(withCredential({ ...shown, settings: { credential: { in: 'query', name: 'key', prefix: '' } } }, 'https://a.example/?a=1', {}).url).toBe('https://a.example/?a=1&key=canary-%221%22');
+    expect(JSON.stringify(withoutSecret({ sent: ['x-key: canary-"1"', 'canary-%221%22', '{"k":"canary-\\"1\\""}'] }, shown.secret))).not.toContain('canary');
+  });
+});
+
+describe('a document that means harm', () => {
+  it('is bounded: what contains itself, what doubles itself, what nobody can check in time', async () => {
+    const schemas: Record<string, unknown> = { self: { type: 'object', properties: { again: { $ref: '#/components/schemas/self' } } }, slow: { type: 'string', pattern: '^(a+)+$' } };
+    for (let level = 0; level < 30; level += 1) schemas[`s${level}`] = { allOf: [{ $ref: `#/components/schemas/s${level + 1}` }, { $ref: `#/components/schemas/s${level + 1}` }] };
+    schemas['s30'] = { type: 'object' };
+    const body = (name: string) => ({ post: { operationId: name, requestBody: { content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } } } });
+    const { tools, leftOut } = await toolsOf(document({ '/a': body('self'), '/b': body('s0'), '/c': body('slow') }, { components: { schemas } }));
+    expect(tools.length + leftOut.length).toBe(3);
+    const startedAtMs = Date.now();
+    for (const { inputSchema } of tools) schemaCheck(inputSchema)({ body: `${'a'.repeat(50_000)}!` });
+    expect(Date.now() - startedAtMs).toBeLessThan(2_000);
+    expect(JSON.stringify(tools).length).toBeLessThan(100_000);
+  });
+
+  it.each([
+    ['no JSON and no YAML', '{"a": ['],
+    ['aliases of aliases', `a: &a [x,x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.split('').map((name, index) => `${name}: &${name} [${Array.from({ length: 10 }, () => `*${'abcdefghi'[index] ?? ''}`).join(',')}]`).join('\n')}`],
+    ['a reference to nowhere', '{"openapi":"3.0.0","paths":{"$ref":"#/nowhere"}}'],
+    ['a text', '"hello"'],
+  ])('is refused: %s', async (_what, text) => {
+    await expect(readDocument(text)).rejects.toMatchObject({ code: 'tool-source/invalid' });
+  });
+
+  it('is not followed to elsewhere, and not taken when it is of another kind', async () => {
+    const { tools } = await toolsOf(document({ '/a': { post: { operationId: 'a', requestBody: { content: { 'application/json': { schema: { $ref: 'http://169.254.169.254/schema' } } } } } } }));
+    expect(tools[0]?.inputSchema).toMatchObject({ properties: { body: {} } });
+    expect(problemWithDocument({ swagger: '2.0', paths: {} })).toContain('OpenAPI 3');
+    expect((await toolsOf({ ...document({ '/a': { get: {} } }), servers: [] })).leftOut).toHaveLength(1);
+  });
+
+  it('cannot make a property a prototype, nor a checker stop', () => {
+    const schema = plainSchema(JSON.parse('{"type":"object","properties":{"__proto__":{"type":"string"}},"required":[1],"enum":[],"minLength":-1,"type2":5}'));
+    expect(schema).toEqual(JSON.parse('{"type":"object","properties":{"__proto__":{"type":"string"}}}'));
+    expect(schemaCheck(schema)({})).toBeUndefined();
+  });
+});
+
+it('takes the tools of a source by a pattern, and no built-in one', () => {
+  expect(expanded(['recall', 'shop__*', 'shop__a'], ['recall', 'remember', 'shop__a', 'shop__b', 'other__c'])).toEqual(['recall', 'shop__a', 'shop__b']);
+  expect(expanded(['*'], ['recall', 'shop__a'])).toEqual(['shop__a']);
+});
