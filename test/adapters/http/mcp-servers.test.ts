@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { z } from 'zod';
+import { createPinnedSender } from '../../../src/adapters/http/http-caller';
+import { createMcpServers } from '../../../src/adapters/tool-sources/mcp-servers';
+import { codeOf } from '../../../src/contracts/errors';
+import type { McpSettings } from '../../../src/contracts/tool-source';
+
+const mcp = createMcpServers({ send: createPinnedSender({ privateAddresses: ['127.0.0.1'] }) });
+const running: Server[] = [];
+afterEach(() => {
+  for (const server of running.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  running.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const accessTo = (url: string, settings: Partial<McpSettings> = {}) => ({ name: 'docs', settings: { kind: 'mcp' as const, url, trustsAnnotations: false, ...settings }, secret: undefined });
+const never = new AbortController().signal;
+const codeFrom = (promise: Promise<unknown>) => promise.then(() => 'nothing thrown', codeOf);
+const call = (url: string, tool: string, onChange: () => void = () => undefined, timeoutMs = 5_000) =>
+  mcp.call(accessTo(url), { tool, input: {}, idempotencyKey: 'turn/1/call', timeoutMs, signal: never, onChange });
+
+/** A server of the SDK's, one for each session; `grow` gives itself another tool while it is called. */
+async function honestServer(): Promise<{ url: string; calls: () => number }> {
+  let calls = 0;
+  const sessions = new Map<string, StreamableHTTPServerTransport>();
+  const origin = await serve((request, response) => {
+    const known = sessions.get(String(request.headers['mcp-session-id']));
+    if (known) return void known.handleRequest(request, response);
+    const server = new McpServer({ name: 'honest', version: '1' });
+    server.registerTool('look', { description: 'Looks', inputSchema: { at: z.string().optional() }, annotations: { readOnlyHint: true } }, () => ({ content: [{ type: 'text', text: 'seen' }] }));
+    server.registerTool('grow', { description: 'Grows' }, async () => {
+      calls += 1;
+      server.registerTool('new', { description: 'New' }, () => ({ content: [] }));
+      await server.server.sendToolListChanged();
+      return { content: [{ type: 'text', text: 'grown' }] };
+    });
+    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => `session-${sessions.size}`, onsessioninitialized: (id) => void sessions.set(id, transport) });
+    void server.connect(transport as Transport).then(() => transport.handleRequest(request, response));
+  });
+  return { url: `${origin}/mcp`, calls: () => calls };
+}
+
+it("lists tools, and believes the server's word on them only where the tenant does", async () => {
+  const { url } = await honestServer();
+  const effects = async (settings: Partial<McpSettings>) => (await mcp.list(accessTo(url, settings), never)).tools.map(({ name, effect }) => [name, effect]);
+  expect(await effects({})).toEqual([['docs__look', 'write'], ['docs__grow', 'write']]);
+  expect(await effects({ trustsAnnotations: true })).toEqual([['docs__look', 'read'], ['docs__grow', 'write']]);
+});
+
+it('hears during a call that the tools have changed', async () => {
+  const { url, calls } = await honestServer();
+  let heard: () => void = () => undefined;
+  const changed = new Promise<void>((resolve) => (heard = resolve));
+  expect(await call(url, 'grow', heard)).toMatchObject({ isError: false, output: 'grown' });
+  await changed;
+  expect(calls()).toBe(1);
+});
+
+it('follows no redirect, to nowhere', async () => {
+  let led = 0;
+  const elsewhere = await serve((_request, response) => void response.end(String((led += 1))));
+  const url = await serve((_request, response) => void response.writeHead(307, { location: `${elsewhere}/mcp` }).end());
+  expect(await codeFrom(call(url, 'x'))).toBe('tool/refused');
+  expect(led).toBe(0);
+});
+
+it('calls nobody at an address that is closed to tools', async () => {
+  expect(await codeFrom(call('http://169.254.169.254/mcp', 'x'))).toBe('tool/egress-refused');
+  expect(await codeFrom(call('http://127.0.0.1:1/mcp', 'x'))).toBe('tool/unreachable');
+});
+
+it('gives up on answers without end, and on none at all', async () => {
+  const endless = await serve((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const more = setInterval(() => response.write('x'.repeat(100_000)), 1);
+    response.on('close', () => clearInterval(more));
+  });
+  expect(await codeFrom(call(endless, 'x'))).toBe('tool/unreachable');
+  const silent = await serve(() => undefined);
+  expect(await codeFrom(call(silent, 'x', undefined, 300))).toBe('tool/unreachable');
+});
