@@ -7,7 +7,7 @@ import { delegable } from '../../src/domain/admission';
 import { type Permission, permissionsOf, type Realm, roles } from '../../src/domain/permissions';
 import { type Account, newTenant, signUp } from './accounts';
 import { Mint } from './mint';
-import { declaredRoutes, requestTo, titleOf } from './requests';
+import { declaredRoutes, requestTo, titleOf, toolDocument } from './requests';
 import { type Answer, type RunningApi, startApi } from './running-api';
 
 /** Somebody a route may or may not be open to. */
@@ -82,7 +82,7 @@ it('asks each permission somewhere, but for that which waits for its route', () 
 
 describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
-  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName';
+  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source';
   let real: RunningApi;
   let ada: Account;
   let bob: Account;
@@ -107,11 +107,14 @@ describe('what is another’s', () => {
     const session = async (of: ServedTenant, { accessToken }: Account) => (await made<{ sessionId: string }>(of, 'sessions', accessToken, {})).sessionId;
     const key = async (of: ServedTenant, { accessToken }: Account) => (await made<{ keyId: string }>(of, 'api-keys', accessToken, { name: 'k', permissions: ['read:usage'] })).keyId;
     const agent = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'agents', accessToken, { name: 'theirs', settings: {} })).name;
+    const source = async (of: ServedTenant, { accessToken }: Account) =>
+      (await real.send<{ name: string }>(`/api/v1/tenants/${of.tenantId}/tool-sources/theirs`, { method: 'PUT', token: accessToken, body: { settings: { kind: 'openapi' }, document: toolDocument } })).body.name;
     others = {
       sessionId: [await session(tenant, bob), await session(other, stranger)],
       userId: ['', stranger.userId],
       keyId: ['', await key(other, strangersAdmin)],
       agentName: ['', await agent(other, strangersAdmin)],
+      source: ['', await source(other, strangersAdmin)],
     };
   });
   afterAll(() => real.stop());
@@ -120,8 +123,10 @@ describe('what is another’s', () => {
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
   const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' ? ada : admin);
   const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
-  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName'];
-  const withObjects = guarded.flatMap(([title, route]) =>
+  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source'];
+  /** Makes what is not there: nobody is told that it is missing. */
+  const makes = ({ method, path }: Route) => method === 'put' && path.endsWith('/tool-sources/{source}');
+  const withObjects = guarded.filter(([, route]) => !makes(route)).flatMap(([title, route]) =>
     route.access !== 'public' && route.access.realm !== 'operator' ? kinds.flatMap((kind): [string, Route, Kind][] => (route.path.includes(`{${kind}}`) ? [[title, route, kind]] : [])) : [],
   );
 
@@ -172,7 +177,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

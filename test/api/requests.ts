@@ -7,6 +7,9 @@ export const declaredRoutes: readonly Route[] = allRoutes({ dependencies: [], ve
 
 const missingBackup = 'bak-0123456789';
 
+/** The smallest that has a tool. */
+export const toolDocument = { openapi: '3.0.3', info: { title: 'A shop', version: '1' }, servers: [{ url: 'https://shop.example.com' }], paths: { '/orders': { get: { operationId: 'orders', responses: { 200: { description: 'orders' } } } } } };
+
 /** A request each route would take, by its OpenAPI path and method: a new route must be added here to pass. */
 const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants': { tenantId: 'never-made', administrator: { email: 'admin@example.com' } },
@@ -34,6 +37,9 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/agents': { name: 'never-made', settings: {} },
   'post /api/v1/tenants/{tenantId}/agents/{agentName}/versions': { settings: {} },
   'put /api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}': { version: 1 },
+  'put /api/v1/tenants/{tenantId}/tool-sources/{source}': { settings: { kind: 'openapi' }, document: toolDocument },
+  'put /api/v1/tenants/{tenantId}/tool-sources/{source}/secret': { secret: 'never-set' },
+  'post /api/v1/tenants/{tenantId}/tool-sources/{source}/refresh': {},
   'put /api/v1/tenants/{tenantId}/config': {},
   'put /api/v1/tenants/{tenantId}/users/{userId}/roles': { roles: [] },
   'post /api/v1/tenants/{tenantId}/users/{userId}/disable': {},
@@ -51,7 +57,7 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary' };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing' };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {
