@@ -10,6 +10,7 @@ import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
 import { createBackupStore } from './adapters/aws/backup/store';
 import { createBedrockModel } from './adapters/aws/bedrock-model';
+import { createBudgetLedger } from './adapters/aws/budget-ledger';
 import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
@@ -63,6 +64,7 @@ import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
 import { createValkey } from './adapters/valkey/connection';
 import type { Config } from './config';
+import type { ModelPrices } from './contracts/prices';
 import { platformResources } from './contracts/names';
 import type { Logger } from './logging';
 import type { Memory } from './ports/memory';
@@ -126,7 +128,7 @@ export function createAdapters(config: Config, logger: Logger) {
     probeResults: createProbeResults(aws),
     isolationProbe: createIsolationProbe({ settings: config.aws, aws, access, users, sessions, cipher, live, valkey, codec: dataConverter.payloadCodecs[0], apiUrl: config.isolationProbe.apiUrl }),
     suspendsIntruders: config.isolationProbe.suspends,
-    usage: createUsageStore({ access }),
+    ...createCounters({ access, prices: config.prices }),
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,
     history: createHistoryReader(dataConverter.payloadCodecs[0]),
@@ -169,6 +171,9 @@ function createToolAdapters({ access, memory, privateAddresses }: { access: Tena
     webhooks: createWebhooks(http),
   };
 }
+
+/** What was used, what it cost, and what may still be spent. */
+const createCounters = ({ access, prices }: { access: TenantAccess; prices: ModelPrices }) => ({ usage: createUsageStore({ access }), budgetLedger: createBudgetLedger({ access }), prices });
 
 /** What Temporal is asked to do, and asked about. */
 const createOrders = (client: Client) => ({

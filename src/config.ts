@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isAddressRange } from './adapters/http/egress-rules';
+import { builtInPrices, ModelPrices } from './contracts/prices';
 import { TierChanges } from './contracts/tiers';
 import { tiersWith } from './domain/tiers';
 
@@ -49,6 +50,12 @@ const Settings = z.object({
     .transform(parseJson)
     .pipe(TierChanges)
     .describe('tiers to add or change, as JSON: {"gold": {"activitySlots": 200, "rate": {"requestsPerMinute": 5000, "burst": 500}}}'),
+  MODEL_PRICES: z
+    .string()
+    .default('{}')
+    .transform(parseJson)
+    .pipe(ModelPrices)
+    .describe('prices of models to add or change, as JSON, in millionths of a dollar for a million tokens: {"anthropic.*": {"inputMicroUsdPerMillion": 3000000, "outputMicroUsdPerMillion": 15000000}}'),
   KEY_ROTATION: z
     .enum(['on-demand', 'data-keys'])
     .default('on-demand')
@@ -142,6 +149,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     tenantCacheMs: value.TENANT_CACHE_MS,
     accessCacheMs: value.ACCESS_CACHE_MS,
     tiers: tiersWith(value.TIERS),
+    prices: { ...builtInPrices, ...value.MODEL_PRICES },
     keyRotation: value.KEY_ROTATION,
     temporal: {
       address: value.TEMPORAL_ADDRESS,

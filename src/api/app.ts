@@ -16,6 +16,7 @@ import { certificateRoutes, type CertificateRoutesDeps } from './routes/certific
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
 import { apiKeyRoutes, type ApiKeyRoutesDeps } from './routes/api-keys';
 import { backupRoutes, type BackupRoutesDeps } from './routes/backups';
+import { budgetRoutes, type BudgetRoutesDeps } from './routes/budgets';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
 import { eventRoutes } from './routes/events';
@@ -43,6 +44,7 @@ export type AppDeps = MountDeps &
   WithoutConversations<AgentRoutesDeps> &
   WithoutConversations<ApprovalRoutesDeps> &
   AuditRoutesDeps &
+  BudgetRoutesDeps &
   CertificateRoutesDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
@@ -76,6 +78,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...configRoutes(deps),
     ...toolSourceRoutes(deps),
     ...usageRoutes(deps),
+    ...budgetRoutes(deps),
     ...userRoutes(deps),
     ...apiKeyRoutes(deps),
     ...signInRoutes(deps),

@@ -62,6 +62,8 @@ export const errors = {
   'approval/closed': { status: 409, title: 'The approval no longer waits', retryable: false },
   'approval/own-request': { status: 403, title: 'Somebody else must approve this', retryable: false },
   'approval/already-voted': { status: 409, title: 'You have approved this already', retryable: false },
+  'budget/exhausted': { status: 402, title: 'The budget is used up', retryable: false },
+  'model/no-price': { status: 422, title: 'Nobody has said what the model costs', retryable: false },
   'model/throttled': { status: 503, title: 'The model is busy', retryable: true },
   'model/unavailable': { status: 503, title: 'The model cannot be reached', retryable: true },
   'model/stream-broken': { status: 503, title: 'The model stopped in the middle of its answer', retryable: true },

@@ -1,14 +1,22 @@
 import { z } from 'zod';
 import { AgentPin } from './agent';
 import { approvalDecisions } from './approval';
+import { budgetLevels, budgetUnits } from './budget';
 import { turnOutcomes } from './session';
 
-export const Usage = z.object({ inputTokens: z.number().int(), outputTokens: z.number().int() });
+export const Usage = z.object({
+  /** Without what comes from or goes into what the model server keeps. */
+  inputTokens: z.number().int(),
+  outputTokens: z.number().int(),
+  cacheReadTokens: z.number().int().optional(),
+  cacheWriteTokens: z.number().int().optional(),
+});
 export type Usage = z.infer<typeof Usage>;
 
 const inTurn = { turnId: z.string() };
 const inStep = { ...inTurn, step: z.number().int().min(1) };
 const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
+const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().optional() };
 const ofApproval = { ...ofCall, approvalId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
@@ -46,7 +54,12 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('tool.started'), ...ofCall }),
   z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
   z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),
-  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage }),
+  /** `costMicroUsd`: at the price of that time; absent for a model without a price. `agent`: by name; absent for the tenant's own. */
+  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost }),
+  /** An attempt that broke or was stopped: about what it cost, as the model server does not say. */
+  z.object({ type: z.literal('usage.wasted'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost }),
+  /** The turn waits before this step until there is budget again. `renewsAt`: when a new period begins. */
+  z.object({ type: z.literal('budget.exhausted'), ...inStep, level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }),
   z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional() }),
   /** All before it was copied from the log of another session, as that stood at the end of a turn; what it cost is counted there. */
   z.object({ type: z.literal('session.forked'), from: z.string(), atTurn: z.string() }),

@@ -20,3 +20,10 @@ export interface ToolUseBlock {
 export interface ToolResultBlock {
   readonly toolResult: { readonly callId: string; readonly output: JsonValue; readonly isError: boolean };
 }
+
+/** Of one request to the model. */
+export interface RequestSize {
+  /** Of all that the model reads, as UTF-8. */
+  readonly bytes: number;
+  readonly characters: number;
+}

@@ -352,11 +352,26 @@ export const tableKeys = {
   /** What was used, one item for each period, user and model: hours in one partition, days in another. */
   usage: (period: UsagePeriod) => `USAGE#${period}`,
   /** @param period - `2026-11-24T13` of an hour, `2026-11-24` of a day. */
-  usageOf: (period: string, userId: string, modelId: string) => `${period}#${userId}#${modelId}`,
+  usageOf: (period: string, userId: string, modelId: string, agent?: string) => `${period}#${userId}#${modelId}${agent === undefined ? '' : `#${agent}`}`,
+  /** What counts against a budget; steps for which something is reserved; sessions that wait for more. */
+  budget: (counter: string) => `BUDGET#${counter}`,
+  budgetCounter: () => 'COUNTER',
+  reservations: (sessionId: string) => `BUDGET-RESERVED#${sessionId}`,
+  reservation: (turnId: string, step: number) => `${turnId}/${step}`,
+  reservationsOf: (turnId: string) => `${turnId}/`,
+  outOfBudget: () => 'BUDGET-PAUSED',
   /** How far the roll-up has come: since when it looks for new sessions, which are open, and in each how much it has counted. */
   rollUp: () => 'USAGE',
   openSessions: () => 'USAGE#OPEN',
   counted: () => 'USAGE',
+} as const;
+
+/** What a budget's counter is of. @param at - an ISO time in UTC. */
+export const budgetCounters = {
+  session: (sessionId: string) => `SESSION#${sessionId}`,
+  userDay: (userId: string, at: string) => `USER-DAY#${at.slice(0, '2026-11-24'.length)}#${userId}`,
+  tenantDay: (at: string) => `DAY#${at.slice(0, '2026-11-24'.length)}`,
+  tenantMonth: (at: string) => `MONTH#${at.slice(0, '2026-11'.length)}`,
 } as const;
 
 export const usagePeriods = ['hour', 'day'] as const;
@@ -388,6 +403,9 @@ export const batchKeys = {
   stepStarted: (turnId: string, step: number) => `${turnId}/${step}/started`,
   stepReset: (turnId: string, step: number, attempt: number) => `${turnId}/${step}/reset/${attempt}`,
   stepCompleted: (turnId: string, step: number) => `${turnId}/${step}/completed`,
+  stepPaused: (turnId: string, step: number) => `${turnId}/${step}/paused`,
+  stepPausedAgain: (turnId: string, step: number, after: number) => `${turnId}/${step}/paused/${after}`,
+  stepWasted: (turnId: string, step: number, attempt: string) => `${turnId}/${step}/wasted/${attempt}`,
   stepStopped: (turnId: string, step: number) => `${turnId}/${step}/stopped`,
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
@@ -479,6 +497,13 @@ export const metrics = {
   backlog: 'TaskQueueBacklog',
   /** How long the oldest of them has waited, in seconds; nothing when none waits. */
   backlogAge: 'TaskQueueBacklogAge',
+  /** What the tenant's agents used, as the roll-up counts it: each once, at the hour of its use. Micro-dollars are counted, too. */
+  inputTokens: 'InputTokens',
+  outputTokens: 'OutputTokens',
+  modelCalls: 'ModelCallCount',
+  modelCost: 'ModelCostMicroUsd',
+  /** Of attempts that broke or were stopped. */
+  wastedTokens: 'WastedTokens',
   /** Operations of the tenant of which a step rests until somebody helps. Also without dimension: of all tenants. */
   stuckOperations: 'StuckOperationCount',
   /** Ways by which the tenant's credentials or tokens got at another's. Also without dimension: of all tenants. */

@@ -17,7 +17,7 @@ export interface SessionRef {
 export const OnBusy = z.enum(['enqueue', 'steer', 'interrupt', 'reject']);
 export type OnBusy = z.infer<typeof OnBusy>;
 
-export const turnOutcomes = ['completed', 'interrupted', 'cancelled', 'failed', 'max_steps', 'timed_out'] as const;
+export const turnOutcomes = ['completed', 'interrupted', 'cancelled', 'failed', 'budget_exhausted', 'max_steps', 'timed_out'] as const;
 export type TurnOutcome = (typeof turnOutcomes)[number];
 
 export const SessionRecord = z.object({

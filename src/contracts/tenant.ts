@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ApprovalPolicy, ApprovalWebhook } from './approval';
+import { Budgets } from './budget';
 import { isReservedTenantId, reservedTenantIds, tenantIdPattern } from './names';
 
 /** Of any tenant, Tenure's own included. What a request names is a {@link TenantId}. */
@@ -78,6 +79,10 @@ export const TenantRecord = z.object({
   /** Changes when the key was rotated: data keys made before are used for nothing new. */
   keyGeneration: z.string().optional(),
   rate: RequestRate.optional(),
+  /** What an operator allows the tenant to spend, in place of what its tier does. */
+  operatorBudgets: Budgets.optional(),
+  /** What the tenant's administrators allow, within that. */
+  ownBudgets: Budgets.optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),
   runtime: TenantRuntime.optional(),
@@ -122,6 +127,8 @@ export const AgentConfig = z.object({
   allowedOrigins: z.array(z.url()).max(64).default([]),
   /** Those of them that tell a repetition by its Idempotency-Key: a call that changes something there is repeated when its answer was lost. */
   idempotentOrigins: z.array(z.url()).max(64).default([]),
+  /** What it may spend, within what the tenant may. */
+  budgets: Budgets.optional(),
   /** Which calls wait for a person. Absent: none. */
   approvals: ApprovalPolicy.optional(),
   approvalWebhook: ApprovalWebhook.optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Budgets } from './budget';
 import { maxMessageCharacters } from './session';
 import { RequestRate, Tier } from './tenant';
 
@@ -35,6 +36,8 @@ export const TierDefinition = z.strictObject({
   models: Allowed,
   tools: Allowed,
   limits: Limits,
+  /** Of each tenant, unless an operator has set its own. */
+  budgets: Budgets.optional(),
 });
 export type TierDefinition = z.infer<typeof TierDefinition>;
 export type Tiers = Readonly<Record<string, TierDefinition>>;

@@ -1,12 +1,24 @@
 import { z } from 'zod';
-import type { SessionEvent } from './events';
 
-/** What answers cost, in numbers that add up. */
+/** Absent when it is 0. */
+const Figure = z.number().int().min(0).optional();
+
+/**
+ * What answers cost, in numbers that add up. Dollars are those of the price at the time; `unpricedCalls` are of models without one.
+ * `wasted…`: attempts that broke or were stopped, about.
+ */
 export const UsageFigures = z.object({
   inputTokens: z.number().int().min(0),
   outputTokens: z.number().int().min(0),
-  /** Calls of a model. */
+  /** Calls of a model that came to an answer. */
   modelCalls: z.number().int().min(0),
+  cacheReadTokens: Figure,
+  cacheWriteTokens: Figure,
+  costMicroUsd: Figure,
+  unpricedCalls: Figure,
+  wastedCalls: Figure,
+  wastedTokens: Figure,
+  wastedMicroUsd: Figure,
 });
 export type UsageFigures = z.infer<typeof UsageFigures>;
 
@@ -16,11 +28,11 @@ export interface UsageCell extends UsageFigures {
   readonly period: string;
   readonly userId: string;
   readonly modelId: string;
+  /** Absent: the tenant's own. */
+  readonly agent?: string | undefined;
 }
 
-export type UsageEvent = SessionEvent & { readonly type: 'usage.recorded' };
-
-export const usageGroupings = ['hour', 'day', 'model', 'user'] as const;
+export const usageGroupings = ['hour', 'day', 'model', 'user', 'agent'] as const;
 export type UsageGrouping = (typeof usageGroupings)[number];
 
 /** A line of a usage report: what it is about, and the figures. */
@@ -29,6 +41,8 @@ export const UsageLine = UsageFigures.extend({
   from: z.iso.datetime().optional(),
   modelId: z.string().optional(),
   userId: z.string().optional(),
+  /** By name; `default` is the tenant's own. */
+  agent: z.string().optional(),
 });
 export type UsageLine = z.infer<typeof UsageLine>;
 

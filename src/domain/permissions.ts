@@ -12,6 +12,8 @@ export const permissions = [
   'read:config',
   'write:config',
   'read:usage',
+  /** What may be spent: operators set the tenant's limits, administrators limits within those. */
+  'write:budget',
   /** Who there is in a tenant, and what they may do. */
   'read:user',
   'write:user',
@@ -54,14 +56,14 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
     [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
+      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
     },
   },
   operator: {
     [groups.operators]: {
       summary: 'run the platform and its tenants; no conversations',
       permissions: [
-        ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
+        ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'write:budget', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
         ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'write:operator', 'read:audit'] as const,
       ],
     },

@@ -7,19 +7,32 @@ const lengthOf: Readonly<Record<UsagePeriod, number>> = { hour: '2026-11-24T13'.
 /** The hour or day an ISO time in UTC lies in. */
 export const periodOf = (period: UsagePeriod, at: string): string => at.slice(0, lengthOf[period]);
 
-const beginningOf = (period: string): string => new Date(period.length === lengthOf.day ? `${period}T00:00:00Z` : `${period}:00:00Z`).toISOString();
+/** As a time in ISO 8601, UTC. */
+export const beginningOf = (period: string): string => new Date(period.length === lengthOf.day ? `${period}T00:00:00Z` : `${period}:00:00Z`).toISOString();
 
-const nothing: UsageFigures = { inputTokens: 0, outputTokens: 0, modelCalls: 0 };
+const always = ['inputTokens', 'outputTokens', 'modelCalls'] as const;
+const sometimes = ['cacheReadTokens', 'cacheWriteTokens', 'costMicroUsd', 'unpricedCalls', 'wastedCalls', 'wastedTokens', 'wastedMicroUsd'] as const;
+/** All figures there are. */
+export const usageFigures = [...always, ...sometimes] as const;
 
-export const sumOf = (all: readonly UsageFigures[]): UsageFigures =>
-  all.reduce(
-    (sum, one) => ({
-      inputTokens: sum.inputTokens + one.inputTokens,
-      outputTokens: sum.outputTokens + one.outputTokens,
-      modelCalls: sum.modelCalls + one.modelCalls,
-    }),
-    nothing,
-  );
+export function sumOf(all: readonly UsageFigures[]): UsageFigures {
+  const total = (name: (typeof usageFigures)[number]) => all.reduce((sum, figures) => sum + (figures[name] ?? 0), 0);
+  return {
+    ...{ inputTokens: total('inputTokens'), outputTokens: total('outputTokens'), modelCalls: total('modelCalls') },
+    ...Object.fromEntries(sometimes.flatMap((name) => (total(name) > 0 ? [[name, total(name)]] : []))),
+  };
+}
+
+type UsageEvent = Extract<SessionEvent, { type: 'usage.recorded' | 'usage.wasted' }>;
+
+const tellsOfUsage = (event: SessionEvent): event is UsageEvent => event.type === 'usage.recorded' || event.type === 'usage.wasted';
+
+function figuresOf({ type, usage, costMicroUsd }: UsageEvent): UsageFigures {
+  const { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 } = usage;
+  if (type === 'usage.recorded') return { ...usage, modelCalls: 1, ...(costMicroUsd === undefined && { unpricedCalls: 1 }), ...(costMicroUsd && { costMicroUsd }) };
+  const wastedTokens = inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
+  return { inputTokens: 0, outputTokens: 0, modelCalls: 0, wastedCalls: 1, wastedTokens, ...(costMicroUsd && { wastedMicroUsd: costMicroUsd }) };
+}
 
 /** Adds up the cells of which `keyOf` says the same. */
 function added<Item extends UsageFigures>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
@@ -32,9 +45,9 @@ function added<Item extends UsageFigures>(items: readonly Item[], keyOf: (item: 
 export const usageIn = (events: readonly SessionEvent[], userId: string, period: UsagePeriod): UsageCell[] =>
   added(
     events.flatMap((event): UsageCell[] =>
-      event.type === 'usage.recorded' ? [{ period: periodOf(period, event.at), userId, modelId: event.modelId, modelCalls: 1, ...event.usage }] : [],
+      tellsOfUsage(event) ? [{ period: periodOf(period, event.at), userId, modelId: event.modelId, ...(event.agent !== undefined && { agent: event.agent }), ...figuresOf(event) }] : [],
     ),
-    ({ period: at, modelId }) => `${at} ${modelId}`,
+    ({ period: at, modelId, agent = '' }) => `${at} ${modelId} ${agent}`,
   );
 
 /**
@@ -44,7 +57,7 @@ export const usageIn = (events: readonly SessionEvent[], userId: string, period:
 export function countable(events: readonly SessionEvent[], maxCells: number): SessionEvent[] {
   const cells = new Set<string>();
   const end = events.findIndex((event) => {
-    if (event.type === 'usage.recorded') cells.add(`${periodOf('hour', event.at)} ${event.modelId}`);
+    if (tellsOfUsage(event)) cells.add(`${periodOf('hour', event.at)} ${event.modelId} ${event.agent ?? ''}`);
     return cells.size > maxCells;
   });
   return end === -1 ? [...events] : events.slice(0, end);
@@ -56,15 +69,18 @@ export const periodFor = (by: readonly UsageGrouping[], ...times: readonly strin
 
 /** The cells as lines, added up over all that is not asked for; in order. */
 export function groupUsage(cells: readonly UsageCell[], by: readonly UsageGrouping[]): UsageLine[] {
-  const lines = cells.map(({ period, userId, modelId, inputTokens, outputTokens, modelCalls }): UsageLine => {
+  const lines = cells.map(({ period, userId, modelId, agent = tenantsOwnAgent, ...figures }): UsageLine => {
     const time = by.includes('hour') ? period : by.includes('day') ? periodOf('day', period) : undefined;
     return {
       ...(time !== undefined && { from: beginningOf(time) }),
       ...(by.includes('model') && { modelId }),
       ...(by.includes('user') && { userId }),
-      ...{ inputTokens, outputTokens, modelCalls },
+      ...(by.includes('agent') && { agent }),
+      ...figures,
     };
   });
-  const keyOf = ({ from = '', modelId = '', userId = '' }: UsageLine) => `${from} ${modelId} ${userId}`;
+  const keyOf = ({ from = '', modelId = '', userId = '', agent = '' }: UsageLine) => `${from} ${modelId} ${userId} ${agent}`;
   return added(lines, keyOf).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
+
+const tenantsOwnAgent = 'default';

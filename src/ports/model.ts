@@ -1,5 +1,5 @@
 import type { Usage } from '../contracts/events';
-import type { JsonValue, ModelMessage, ToolSpec } from '../contracts/model';
+import type { JsonValue, ModelMessage, RequestSize, ToolSpec } from '../contracts/model';
 
 export interface ModelRequest {
   readonly tenantId: string;
@@ -20,6 +20,8 @@ export type ModelChunk =
   | { readonly kind: 'end'; readonly stopReason: string; readonly usage: Usage };
 
 export interface Model {
+  /** Of all that the model is to read, as it goes over the wire. */
+  sizeOf(request: Omit<ModelRequest, 'signal'>): RequestSize;
   /**
    * Streams one answer.
    * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (retryable), `model/refused` (not).

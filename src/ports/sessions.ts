@@ -1,16 +1,18 @@
 import type { AgentPin } from '../contracts/agent';
+import type { ExhaustedBudget } from '../contracts/budget';
 import type { Decision } from '../contracts/approval';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 
 export interface SessionStatus {
-  /** `waiting`: for people, who are to approve tool calls. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
-  readonly state: 'idle' | 'running' | 'waiting' | 'paused' | 'closing' | 'closed';
+  /** `waiting`: for people, who are to approve tool calls. `out_of_budget`: the turn waits before its next step for `exhausted` to be raised or renewed. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
+  readonly state: 'idle' | 'running' | 'waiting' | 'out_of_budget' | 'paused' | 'closing' | 'closed';
   /** Highest sequence number the workflow knows. */
   readonly head: number;
   readonly turnCount: number;
   readonly queuedTurns: number;
   /** Tool calls that wait for people; absent: none. */
   readonly waitingApprovals?: number;
+  readonly exhausted?: ExhaustedBudget;
 }
 
 /** The session workflows, through Temporal. All verbs are idempotent. */
@@ -41,6 +43,8 @@ export interface Sessions {
   hold(session: SessionRef, at: 'turn' | 'step'): Promise<void>;
   /** Lets it go on where it rests. Fine when it does not rest, or has ended. */
   release(session: SessionRef): Promise<void>;
+  /** Has it try again, should it wait for budget; every worker has heard after so long. Fine when it does not, or has ended. */
+  budgetChanged(session: SessionRef, heardAfterMs: number): Promise<void>;
   /** Ends it at once, in the middle of whatever it does and without a trace in its log: when its data are about to go. Fine when it has ended. */
   terminate(session: SessionRef): Promise<void>;
   /** `idle` with head 0 when no message was sent yet. */

@@ -36,7 +36,7 @@ export interface TenantRegistry {
   /** Gives the id of a deleted tenant back; does nothing when another operation has written there since. */
   purge(tenantId: string, operationId: string): Promise<void>;
   /** Notes what has been built. */
-  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'keyGeneration' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'tier' | 'displayName' | 'keepUntil' | 'restoredAt'>>): Promise<TenantRecord>;
+  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'keyGeneration' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'operatorBudgets' | 'ownBudgets' | 'tier' | 'displayName' | 'keepUntil' | 'restoredAt'>>): Promise<TenantRecord>;
 }
 
 /** Looks tenants up on the hot path. Answers are at most `tenantCacheMs` old. */

@@ -3,6 +3,7 @@ import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
+import { BudgetWatch } from './budget-watch';
 import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
 import { sessionActivities } from './session-activities';
 
@@ -10,6 +11,7 @@ import { sessionActivities } from './session-activities';
 export class Conversation {
   state: domain.SessionState;
   readonly approvals: ApprovalDesk;
+  private readonly budget = new BudgetWatch(this);
   /** What every activity is told: whose session it is, and which agent it keeps to. */
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
   private readonly activities: ReturnType<typeof sessionActivities>;
@@ -26,6 +28,7 @@ export class Conversation {
     this.activities = sessionActivities(input.tenantId);
     this.approvals = new ApprovalDesk({ ...this.ref, userId: input.userId, session: this, activities: this.activities });
     this.approvals.attend();
+    this.budget.attend();
   }
 
   /** Whether all that remains to be done is in the state: the next run can begin with it. */
@@ -100,6 +103,10 @@ export class Conversation {
     this.state = domain.release(this.state, Date.now());
   }
 
+  budgetChanged(heardAfterMs: number): void {
+    this.state = domain.budgetChanged(this.state, Date.now() + heardAfterMs);
+  }
+
   /** Nothing is to be done now. */
   rest(): void {
     this.state = domain.rest(this.state, Date.now());
@@ -135,7 +142,7 @@ export class Conversation {
     this.state = domain.pickUp(this.state, picked);
   }
 
-  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering }: domain.CurrentTurn): Promise<void> {
+  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,
@@ -145,10 +152,12 @@ export class Conversation {
       after: this.state.head,
       historyStart: domain.historyStart(this.state),
       ...(steering && { steering }),
+      ...(outOfBudget && { resumed: true }),
       ...(configVersion !== undefined && { configVersion }),
     });
-    this.state = domain.recordThought(this.state, thought);
+    this.state = domain.recordThought(this.state, thought, Date.now());
     this.approvals.attend();
+    this.budget.attend();
   }
 
   /** Runs the calls that wait for nobody, side by side, and those that people approve meanwhile. Returns when none runs. */

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AgentPin } from '../contracts/agent';
+import type { ExhaustedBudget } from '../contracts/budget';
 import type { OnBusy } from '../contracts/session';
 import type { Decision, RestPoint, SessionState } from '../domain/session';
 
@@ -31,12 +32,14 @@ export interface SubmittedMessage {
 }
 
 export interface SessionView {
-  readonly state: 'idle' | 'running' | 'waiting' | 'paused' | 'closing';
+  readonly state: 'idle' | 'running' | 'waiting' | 'out_of_budget' | 'paused' | 'closing';
   readonly head: number;
   readonly turnCount: number;
   readonly queuedTurns: number;
   /** Absent: none. */
   readonly waitingApprovals?: number;
+  /** What it waits for, when it is out of budget. */
+  readonly exhausted?: ExhaustedBudget;
 }
 
 /** The update id is the turn id: a message sent twice opens one turn. @returns the log's head when it was taken. */
@@ -52,6 +55,8 @@ export const closeSession = defineSignal('closeSession');
 export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');
 /** It goes on where it rests. */
 export const releaseSession = defineSignal('releaseSession');
+/** A budget has changed: a session that waits for one tries again once every worker has heard. */
+export const budgetChanged = defineSignal<[{ heardAfterMs: number }]>('budgetChanged');
 /** Stays in the history of a run of the maintenance that an operator had its schedule start: nobody handles it. */
 export const startedByHand = defineSignal<[{ who: string; why: string }]>('startedByHand');
 export const readSession = defineQuery<SessionView>('session');

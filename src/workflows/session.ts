@@ -12,7 +12,7 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -30,6 +30,7 @@ export async function session(input: SessionInput): Promise<void> {
     conversation.release();
     show(conversation);
   });
+  setHandler(budgetChanged, ({ heardAfterMs }) => conversation.budgetChanged(heardAfterMs));
   setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
   setHandler(forkSession, (source) => conversation.forked(source));
   setHandler(

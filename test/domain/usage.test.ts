@@ -1,7 +1,9 @@
 import type { SessionEvent } from '../../src/contracts/events';
+import { csvOf } from '../../src/cli/commands/tenant-usage';
+import { usageReadings } from '../../src/activities/maintenance/usage-readings';
 import { countable, groupUsage, periodFor, usageIn } from '../../src/domain/usage';
 
-const used = (at: string, modelId: string, tokens: number, seq = 1): SessionEvent => ({ seq, at, type: 'usage.recorded', turnId: 't', step: 1, modelId, usage: { inputTokens: tokens, outputTokens: 1 } });
+const used = (at: string, modelId: string, tokens: number, seq = 1): SessionEvent => ({ seq, at, type: 'usage.recorded', turnId: 't', step: 1, modelId, usage: { inputTokens: tokens, outputTokens: 1 }, costMicroUsd: 0 });
 const said: SessionEvent = { seq: 1, at: '2026-11-24T13:00:00.000Z', type: 'message.completed', turnId: 't', step: 1, text: 'hi', stopReason: 'end_turn' };
 
 const events = [used('2026-11-24T13:59:59.999Z', 'large', 1), said, used('2026-11-24T14:00:00.000Z', 'large', 2), used('2026-11-25T00:00:00.000Z', 'small', 4)];
@@ -26,6 +28,23 @@ it('cuts events where they would make more cells than one write takes', () => {
   expect(countable([], 1)).toEqual([]);
   const sameHour = Array.from({ length: 200 }, () => used('2026-11-24T13:00:00.000Z', 'large', 1));
   expect(countable(sameHour, 1)).toHaveLength(200);
+});
+
+it('counts dollars, models without a price, and attempts that came to nothing apart', () => {
+  const at = '2026-11-24T13:00:00.000Z';
+  const step = { turnId: 't', step: 1, modelId: 'large', usage: { inputTokens: 10, outputTokens: 2 } };
+  const all: SessionEvent[] = [
+    { seq: 1, at, type: 'usage.recorded', ...step, costMicroUsd: 70 },
+    { seq: 2, at, type: 'usage.recorded', ...step, usage: { ...step.usage, cacheReadTokens: 5 } },
+    { seq: 3, at, type: 'usage.wasted', ...step, costMicroUsd: 7 },
+    { seq: 4, at, type: 'usage.recorded', ...step, agent: 'clerk', costMicroUsd: 1 },
+  ];
+  const figures = { inputTokens: 20, outputTokens: 4, modelCalls: 2, cacheReadTokens: 5, costMicroUsd: 70, unpricedCalls: 1, wastedCalls: 1, wastedTokens: 12, wastedMicroUsd: 7 };
+  expect(groupUsage(usageIn(all, 'ann', 'hour'), ['agent'])).toEqual([{ agent: 'clerk', inputTokens: 10, outputTokens: 2, modelCalls: 1, costMicroUsd: 1 }, { agent: 'default', ...figures }]);
+  const readings = usageReadings('acme', usageIn(all, 'ann', 'hour'));
+  expect(readings.map(({ name, values }) => [name, values[0]?.[0]])).toEqual([['InputTokens', 30], ['OutputTokens', 6], ['ModelCallCount', 3], ['ModelCostMicroUsd', 71], ['WastedTokens', 12]]);
+  expect(readings[0]).toMatchObject({ tenantId: 'acme', at: new Date(at) });
+  expect(csvOf([{ modelId: 'a,"b"', inputTokens: 1, outputTokens: 2, modelCalls: 1 }]).split('\r\n')[1]).toBe(',"a,""b""",,,1,2,1,0,0,0,0,0,0,0');
 });
 
 describe('a report', () => {

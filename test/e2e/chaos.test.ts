@@ -2,12 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
 import { watchOperation } from '../../src/cli/operations';
 import type { BackupSummary } from '../../src/contracts/backup';
+import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
 import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
 import type { MaintenanceReport } from '../../src/contracts/maintenance';
 import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
+import type { SessionStatus } from '../../src/ports/sessions';
 import { type RunningPlatform, runPlatform } from './platform';
 
 jest.setTimeout(120_000);
@@ -137,6 +139,90 @@ describe('when a service does not answer for a while', () => {
     const turn = await asked;
     expect(turn).toMatchObject({ outcome: 'completed', answer: say });
     await expectWholeStory(alice, sessionId, turn.entries);
+  });
+});
+
+describe('budgets', () => {
+  interface Report {
+    readonly spent: { readonly tenantDay: BudgetCounter };
+  }
+  const budgets = (body?: Budgets) => platform.api.call<Report>('/api/v1/tenants/acme/budgets', { token: platform.operator, ...(body && { method: 'PUT', body }) });
+  const spent = async () => (await budgets()).spent.tenantDay;
+  afterAll(() => budgets({}));
+
+  /** All that is in the ledger, and all that the model server has served, since some moment of before. */
+  async function sums() {
+    const [{ settled, wasted, lost, reserved }, served] = await Promise.all([spent(), platform.model.served()]);
+    return {
+      calls: settled.modelCalls + wasted.modelCalls + lost.modelCalls,
+      tokens: settled.tokens + wasted.tokens,
+      lost,
+      reserved,
+      served: { calls: served.requests, tokens: served.inputTokens + served.outputTokens + served.wastedTokens, wasted: served.wastedTokens },
+    };
+  }
+
+  it('are held against what the model server served, with answers that break, retries, interruptions and a worker that is killed', async () => {
+    await budgets({ tenantDay: { tokens: 100_000_000, microUsd: 1_000_000_000 } });
+    // The workers have heard when something is counted.
+    for (let warm = 0; (await spent()).settled.modelCalls === 0; warm += 1) expect((await alice.ask(await alice.open(), `Hello ${warm}`)).outcome).toBe('completed');
+    const before = await sums();
+
+    const say = 'one two three four five six';
+    const broken = (['stream-error', 'disconnect'] as const).flatMap((kind) => [1, 3].map((after) => ({ match: `${kind} after ${after}`, steps: [{ say, fail: { kind, after } }, { say }] })));
+    const busy = { match: 'too busy', steps: [{ fail: { kind: 'throttling' as const } }, { say }] };
+    const slow = { match: 'slow one', steps: [{ say, holdAfter: 2 }] };
+    for (const script of [...broken, busy, slow]) await platform.model.script(script);
+    const stopped = await alice.open();
+    const asked = [...broken, busy].map(async ({ match }) => (await alice.ask(await alice.open(), match)).outcome);
+    const products = [2, 3, 5].map(async (factor) => (await alice.ask(await alice.open(), `What is 17*${factor}?`)).outcome);
+    const left = alice.ask(stopped, 'slow one');
+    await until(async () => (await platform.model.holding('slow one')) === 1);
+    await platform.api.call(`/api/v1/tenants/acme/sessions/${stopped}/messages`, { method: 'POST', token: alice.token, body: { text: 'Never mind', onBusy: 'interrupt' } });
+    expect((await left).outcome).toBe('interrupted');
+    expect(new Set(await Promise.all([...asked, ...products]))).toEqual(new Set(['completed']));
+    await until(async () => (await spent()).reserved.modelCalls === 0 && (await platform.model.served()).abandoned > 0);
+    const calm = await sums();
+    expect(calm.lost).toEqual(before.lost);
+    expect({ calls: calm.calls - before.calls, tokens: calm.tokens - before.tokens }).toEqual({ calls: calm.served.calls - before.served.calls, tokens: calm.served.tokens - before.served.tokens });
+    expect(calm.calls - before.calls).toBe(2 * broken.length + 1 + 2 * 3 + 2);
+
+    await platform.model.script({ match: 'killed one', steps: [{ say, holdAfter: 2 }, { say }] });
+    const survived = alice.ask(await alice.open(), 'killed one');
+    await until(async () => (await platform.model.holding('killed one')) === 1);
+    platform.services.worker.kill('SIGKILL');
+    expect((await survived).outcome).toBe('completed');
+    await until(async () => (await spent()).reserved.modelCalls === 0);
+    const after = await sums();
+    // Nobody saw how that attempt ended: it counts as the most it can have cost, apart from the rest.
+    const unseen = after.served.wasted - calm.served.wasted;
+    expect(after.lost.modelCalls - calm.lost.modelCalls).toBe(1);
+    expect(after.lost.tokens - calm.lost.tokens).toBeGreaterThanOrEqual(unseen);
+    expect({ calls: after.calls - calm.calls, tokens: after.tokens - calm.tokens }).toEqual({ calls: after.served.calls - calm.served.calls, tokens: after.served.tokens - calm.served.tokens - unseen });
+  });
+
+  it('that are used up make a turn wait, no model is asked, and it goes on when one is raised', async () => {
+    const sessionId = await alice.open();
+    expect((await alice.ask(sessionId, 'Hello')).outcome).toBe('completed');
+    await budgets({ session: { tokens: 1 } });
+    const statusOf = async () => (await platform.api.call<{ status: SessionStatus }>(`/api/v1/tenants/acme/sessions/${sessionId}`, { token: alice.token })).status;
+    // Until the workers have heard, turns are answered.
+    let asked = alice.ask(sessionId, 'And now?');
+    for (;;) {
+      const first = await Promise.race([asked, until(async () => (await statusOf()).state === 'out_of_budget')]);
+      if (!first) break;
+      asked = alice.ask(sessionId, 'And now?');
+    }
+    const { requests } = await platform.model.served();
+    expect(await statusOf()).toMatchObject({ exhausted: { level: 'session', unit: 'tokens' } });
+    await budgets({ session: { tokens: 1_000_000 } });
+    const turn = await asked;
+    expect(turn.outcome).toBe('completed');
+    expect(turn.entries.flatMap((entry) => (entry.type === 'budget.exhausted' ? [`${entry.level}.${entry.unit}`] : []))).toEqual(['session.tokens']);
+    expect((await platform.model.served()).requests).toBe(requests + 1);
+    const log = await alice.log(sessionId);
+    expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+    expect(log.filter((event) => event.type === 'turn.started' && event.turnId === turn.turnId)).toHaveLength(1);
   });
 });
 

@@ -1,12 +1,16 @@
 import { Context } from '@temporalio/activity';
-import { countable, usageIn } from '../../domain/usage';
+import type { UsageCell } from '../../contracts/usage';
+import { countable, sumOf, usageIn } from '../../domain/usage';
+import type { Metrics, Reading } from '../../ports/metrics';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { FollowedSession, UsageStore } from '../../ports/usage';
+import { usageReadings } from './usage-readings';
 
 export interface UsageDeps {
   readonly sessions: SessionDirectory;
   readonly log: SessionLog;
   readonly usage: UsageStore;
+  readonly metrics: Metrics;
 }
 
 export interface RolledUp {
@@ -30,13 +34,14 @@ export const createUsageActivities = (deps: UsageDeps) => ({
     const rolledUpAt = new Date().toISOString();
     await followNewSessions(deps, tenantId, rolledUpAt);
     let sessions = 0;
-    let modelCalls = 0;
+    const counted: UsageCell[] = [];
     for await (const session of deps.usage.followed(tenantId)) {
       cancellationSignal.throwIfAborted();
-      modelCalls += await countSession(deps, session);
+      counted.push(...(await countSession(deps, session)));
       sessions += 1;
     }
-    return { sessions, modelCalls };
+    await publish(deps, usageReadings(tenantId, counted), cancellationSignal);
+    return { sessions, modelCalls: sumOf(counted).modelCalls };
   },
 });
 
@@ -64,20 +69,25 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
   await usage.noteProgress(tenantId, { rolledUpAt, ...(newest !== undefined && { sessionsSince: newest }) });
 }
 
-/** @returns how many model calls were added. */
-async function countSession({ log, usage }: UsageDeps, session: FollowedSession): Promise<number> {
-  let modelCalls = 0;
+/** What is counted is not counted again: CloudWatch lacks what a run counted that died before it published. */
+async function publish({ metrics }: UsageDeps, readings: readonly Reading[], signal: AbortSignal): Promise<void> {
+  for (let rest = readings; rest.length > 0; ) rest = rest.slice(await metrics.publish(rest, signal));
+}
+
+/** @returns what was added, by the hour. */
+async function countSession({ log, usage }: UsageDeps, session: FollowedSession): Promise<UsageCell[]> {
+  const counted: UsageCell[] = [];
   for (;;) {
     const after = await usage.countedUpTo(session);
     const events = countable(await log.read(session, { after, limit: pageEvents }), maxCells);
     const last = events.at(-1);
-    if (!last) return modelCalls;
+    if (!last) return counted;
     const hours = usageIn(events, session.userId, 'hour');
     const isCounted = await usage.count(session, { after, upTo: last.seq, hours, days: usageIn(events, session.userId, 'day') });
-    if (isCounted) modelCalls += hours.reduce((sum, cell) => sum + cell.modelCalls, 0);
+    if (isCounted) counted.push(...hours);
     if (last.type === 'session.closed') {
       await usage.unfollow(session);
-      return modelCalls;
+      return counted;
     }
   }
 }

@@ -1,10 +1,12 @@
 import type { AgentPin } from '../../contracts/agent';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
+import type { ModelPrices } from '../../contracts/prices';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
 import type { Agents } from '../../ports/agents';
 import type { Approvals } from '../../ports/approvals';
 import type { AgentConfigs } from '../../ports/agent-configs';
+import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
@@ -27,6 +29,8 @@ export interface SessionStepDeps {
   readonly tiers: Tiers;
   readonly approvals: Approvals;
   readonly webhooks: Webhooks;
+  readonly ledger: BudgetLedger;
+  readonly prices: ModelPrices;
 }
 
 /** A user's turn in a session, and where the log stood when the workflow asked. */

@@ -5,6 +5,8 @@ import { rulingAmong } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import { approvalRequest, pendingFrom } from './approval-events';
+import type { SessionStepDeps } from './deps';
+import { costOf } from './step-budget';
 import type { ToolSet } from './tools';
 
 /** The tools of the agent. */
@@ -27,10 +29,10 @@ interface StepPlace extends SessionRef {
 }
 
 /** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
-export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset): EventBody[] {
+export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset, prices: SessionStepDeps['prices']): EventBody[] {
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
-  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage };
+  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage) };
   const calls = soundCalls(answer.calls.slice(0, maxCallsPerBatch));
   if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
   const requests: EventBody[] = calls.map(({ callId, name, input }) => ({

@@ -6,12 +6,14 @@ import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
-import type { ModelChunk } from '../../ports/model';
+import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 import { agentOf } from './agent';
 import { approvalRecords } from './approval-events';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type Equipped, permitted } from './policy';
+import { holdBudget, settleFromLog } from './step-budget';
+import { stepRefused } from './step-refused';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
 import { TokenStream } from './token-stream';
 
@@ -25,6 +27,8 @@ export interface ThinkInput extends TurnInput {
   readonly configVersion?: number;
   /** The model is shown what comes after it. */
   readonly historyStart: number;
+  /** Whether the step was refused before for want of budget: then the turn has begun in the log. */
+  readonly resumed?: true;
   /** Messages that join the turn in this step, at most `maxSteering`. */
   readonly steering?: readonly string[];
 }
@@ -45,9 +49,18 @@ export const createThink = (deps: SessionStepDeps) => ({
     const [config] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
-    if (earlier) return concluded(deps, input, earlier, config);
+    if (earlier) {
+      await settleFromLog(deps, input, earlier);
+      return concluded(deps, input, earlier, config);
+    }
 
+    const { agent } = config;
     const { history, opening } = await prepare(deps, input);
+    const request = requestOf({ tenantId, ...config, history: [...history, ...opening] });
+    const held = await holdBudget(deps, input, agent, deps.model.sizeOf(request));
+    if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
+    const { budget } = held;
+    if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
     const stream = new TokenStream({
       send: (delta) => deps.live.publish({ tenantId, sessionId }, [delta]),
       place: { turnId, step },
@@ -61,13 +74,16 @@ export const createThink = (deps: SessionStepDeps) => ({
     }, noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const answer = await askModel(deps, { tenantId, ...config, history: [...history, ...opening] }, stream, beginning).catch(async (error: unknown) => {
+    const calls: ToolCall[] = [];
+    const answer = await askModel(deps.model, request, { stream, calls, beginning, most: mostCharacters(agent) }).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
-      if (isStopped()) await keepPartial(deps, input, head, stream.text);
+      const waste = await budget.waste(agent.modelId, stream.text + calls.map(({ rawInput }) => rawInput).join(''), error);
+      if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
+      else if (waste) await keepWaste(deps, input, head, waste);
       throw error;
     });
     const opened = await beginning.settle();
-    const said = eventsOf(answer, input, config, config);
+    const said = eventsOf(answer, input, config, config, deps.prices);
     const batch = {
       after: opened?.head ?? after,
       key,
@@ -75,7 +91,11 @@ export const createThink = (deps: SessionStepDeps) => ({
       // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
       notBehind: batchKeys.turnCompleted(turnId),
     };
-    const written = await record(deps, input, batch, (events) => stream.among(events));
+    const written = await record(deps, input, batch, (events) => stream.among(events)).catch(async (error: unknown) => {
+      await budget.wasteAnswer(agent.modelId, answer.usage);
+      throw error;
+    });
+    await budget.settle(agent.modelId, answer.usage);
     return concluded(deps, input, written.events, config);
   },
 });
@@ -115,7 +135,7 @@ async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ hist
   const textOf = async (messageId: string) => (await deps.messages.get({ tenantId, sessionId }, messageId)).text;
   const [history, text, steered] = await Promise.all([
     deps.log.read({ tenantId, sessionId }, { after: historyStart, upTo: after }),
-    step === 1 ? textOf(turnId) : undefined,
+    step === 1 && !input.resumed ? textOf(turnId) : undefined,
     Promise.all((input.steering ?? []).map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, text: await textOf(messageId) }))),
   ]);
   const opening: EventBody[] = [...steered, { type: 'step.started', turnId, step }];
@@ -144,34 +164,48 @@ async function writeOpening(deps: SessionStepDeps, input: ThinkInput, events: re
 const isStopped = (): boolean => Context.current().cancellationDetails?.cancelRequested === true;
 
 /** What the model had said when it was stopped: readers have seen it, and the model will. */
-async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: number, text: string): Promise<void> {
-  if (text === '') return;
+async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: number, text: string, waste: EventBody | undefined): Promise<void> {
   const { turnId, step } = input;
-  const events: EventBody[] = [{ type: 'message.completed', turnId, step, text, stopReason: 'stopped', partial: true }];
-  await record(deps, input, { after, key: batchKeys.stepStopped(turnId, step), events, notBehind: batchKeys.turnCompleted(turnId) });
+  const said: EventBody[] = text === '' ? [] : [{ type: 'message.completed', turnId, step, text, stopReason: 'stopped', partial: true }];
+  const events = [...said, ...(waste ? [waste] : [])];
+  if (events.length > 0) await record(deps, input, { after, key: batchKeys.stepStopped(turnId, step), events, notBehind: batchKeys.turnCompleted(turnId) });
+}
+
+/** What a broken attempt has cost; the next one is not kept waiting for it when it cannot be written. */
+async function keepWaste(deps: SessionStepDeps, input: ThinkInput, after: number, waste: EventBody): Promise<void> {
+  const { turnId, step } = input;
+  const { activityId, attempt } = activityInfo();
+  const key = batchKeys.stepWasted(turnId, step, `${activityId}/${attempt}`);
+  await record(deps, input, { after, key, events: [waste], notBehind: batchKeys.turnCompleted(turnId) }).catch(() => undefined);
 }
 
 /** Of one answer: the model's own limit counts tokens, and is the model's to keep. No token is longer than this on average. */
 const mostCharacters = ({ maxOutputTokens }: AgentConfig): number => Math.max(65_536, 16 * maxOutputTokens);
 
-async function askModel(
-  { model }: SessionStepDeps,
-  { tenantId, agent, toolbox, history }: Equipped & { tenantId: string; history: readonly EventBody[] },
-  stream: TokenStream,
-  beginning: DeferredWrite<{ head: number }>,
-): Promise<Answer> {
-  const calls: Extract<ModelChunk, { kind: 'toolCall' }>[] = [];
-  const chunks = model.converse({
-    tenantId,
-    modelId: agent.modelId,
-    systemPrompt: withToolOutputRule(agent.systemPrompt),
-    messages: toModelMessages(history),
-    tools: toolbox.specs(agent.tools),
-    maxOutputTokens: agent.maxOutputTokens,
-    signal: cancellationSignal(),
-  });
-  for await (const chunk of chunks) {
-    if (stream.text.length > mostCharacters(agent)) throw new DomainError('model/refused', 'The model does not stop talking.');
+type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
+type Request = Omit<ModelRequest, 'signal'>;
+
+const requestOf = ({ tenantId, agent, toolbox, history }: Equipped & { tenantId: string; history: readonly EventBody[] }): Request => ({
+  tenantId,
+  modelId: agent.modelId,
+  systemPrompt: withToolOutputRule(agent.systemPrompt),
+  messages: toModelMessages(history),
+  tools: toolbox.specs(agent.tools),
+  maxOutputTokens: agent.maxOutputTokens,
+});
+
+interface Listening {
+  readonly stream: TokenStream;
+  /** Takes each call as it comes. */
+  readonly calls: ToolCall[];
+  readonly beginning: DeferredWrite<{ head: number }>;
+  /** Characters of text. */
+  readonly most: number;
+}
+
+async function askModel(model: Model, request: Request, { stream, calls, beginning, most }: Listening): Promise<Answer> {
+  for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
+    if (stream.text.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
     if (chunk.kind === 'text') stream.push(chunk.text);
     else if (chunk.kind === 'toolCall') calls.push(chunk);
     else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };

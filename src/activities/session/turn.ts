@@ -5,6 +5,7 @@ import type { TurnEnd } from '../../domain/session';
 import { type LogPast, pastOf, type PickedUp, stateOf } from '../../domain/log-past';
 import { cancelledApproval, openApprovals, openCalls } from '../../domain/transcript';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { closeBudget } from './step-budget';
 import type { Recorded } from './use-tool';
 
 export interface AnnounceTurnsInput extends SessionRef {
@@ -81,6 +82,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
     const ofTurn = events.filter((event) => 'turnId' in event && event.turnId === turnId);
     const head = events.at(-1)?.seq ?? after;
     const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
+    await closeBudget(deps, { ...session, turnId }, ofTurn);
     if (ofTurn.some((event) => event.type === 'turn.completed')) {
       await listCancelled(deps, session, ofTurn);
       return { head, unseen };

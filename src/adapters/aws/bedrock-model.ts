@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { DomainError } from '../../contracts/errors';
+import type { Usage } from '../../contracts/events';
 import { maxInputCharacters } from '../../domain/requested-calls';
 import type { JsonValue, ModelMessage, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
@@ -38,6 +39,12 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
     }),
   });
   return {
+    sizeOf(request) {
+      const { messages, system, toolConfig } = commandFor(request).input;
+      const text = JSON.stringify([messages, system, toolConfig]);
+      return { bytes: Buffer.byteLength(text), characters: text.length };
+    },
+
     async *converse(request) {
       const blocks = new BlockReader();
       try {
@@ -52,7 +59,7 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
   };
 }
 
-const commandFor = ({ tenantId, modelId, systemPrompt, messages, tools, maxOutputTokens }: ModelRequest) =>
+const commandFor = ({ tenantId, modelId, systemPrompt, messages, tools, maxOutputTokens }: Omit<ModelRequest, 'signal'>) =>
   new ConverseStreamCommand({
     modelId,
     system: [{ text: systemPrompt }],
@@ -88,7 +95,7 @@ class BlockReader {
   hasBegun = false;
   private readonly openCalls = new Map<number, { callId: string; name: string; rawInput: string }>();
   private stopReason: string | undefined;
-  private usage = { inputTokens: 0, outputTokens: 0 };
+  private usage: Usage = { inputTokens: 0, outputTokens: 0 };
 
   *read(event: ConverseStreamOutput): Generator<ModelChunk> {
     this.hasBegun = true;
@@ -107,8 +114,8 @@ class BlockReader {
       if (call) yield { kind: 'toolCall', ...call, input: parseInput(call.rawInput) };
     } else if (event.messageStop) this.stopReason = event.messageStop.stopReason;
     else if (event.metadata?.usage) {
-      const { inputTokens = 0, outputTokens = 0 } = event.metadata.usage;
-      this.usage = { inputTokens, outputTokens };
+      const { inputTokens = 0, outputTokens = 0, cacheReadInputTokens: read, cacheWriteInputTokens: write } = event.metadata.usage;
+      this.usage = { inputTokens, outputTokens, ...(read !== undefined && { cacheReadTokens: read }), ...(write !== undefined && { cacheWriteTokens: write }) };
     }
   }
 

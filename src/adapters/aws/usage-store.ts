@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { tableKeys, tenantResources, type UsagePeriod } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { type UsageCell, UsageFigures } from '../../contracts/usage';
+import { usageFigures } from '../../domain/usage';
 import type { UsageStore } from '../../ports/usage';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
 
 const Progress = z.object({ sessionsSince: z.string().optional(), rolledUpAt: z.string().optional() });
 const Followed = z.object({ sk: z.string(), userId: z.string() });
-const Cell = UsageFigures.extend({ period: z.string(), userId: z.string(), modelId: z.string() });
+const Cell = UsageFigures.extend({ period: z.string(), userId: z.string(), modelId: z.string(), agent: z.string().optional() });
 
 const countedKey = (sessionId: string) => ({ pk: tableKeys.session(sessionId), sk: tableKeys.counted() });
 
@@ -23,15 +24,18 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
     return (await table(tenantId).send(new GetCommand({ ...TableNameOf(tenantId), Key, ConsistentRead: true }))).Item;
   }
 
-  const adding = (tenantId: string, period: UsagePeriod, { period: at, userId, modelId, ...figures }: UsageCell) => ({
-    Update: {
-      ...TableNameOf(tenantId),
-      Key: { pk: tableKeys.usage(period), sk: tableKeys.usageOf(at, userId, modelId) },
-      UpdateExpression: 'SET #period = :period, userId = :user, modelId = :model ADD inputTokens :input, outputTokens :output, modelCalls :calls',
-      ExpressionAttributeNames: { '#period': 'period' },
-      ExpressionAttributeValues: { ':period': at, ':user': userId, ':model': modelId, ':input': figures.inputTokens, ':output': figures.outputTokens, ':calls': figures.modelCalls },
-    },
-  });
+  function adding(tenantId: string, period: UsagePeriod, { period: at, userId, modelId, agent, ...figures }: UsageCell) {
+    const given = usageFigures.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]] as const]));
+    return {
+      Update: {
+        ...TableNameOf(tenantId),
+        Key: { pk: tableKeys.usage(period), sk: tableKeys.usageOf(at, userId, modelId, agent) },
+        UpdateExpression: `SET #period = :period, userId = :user, modelId = :model${agent === undefined ? '' : ', agent = :agent'} ADD ${given.map(([name]) => `${name} :${name}`).join(', ')}`,
+        ExpressionAttributeNames: { '#period': 'period' },
+        ExpressionAttributeValues: { ':period': at, ':user': userId, ':model': modelId, ...(agent !== undefined && { ':agent': agent }), ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])) },
+      },
+    };
+  }
 
   return {
     async progress(tenantId) {

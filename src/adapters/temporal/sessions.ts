@@ -7,7 +7,7 @@ import { codeOf, DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -57,6 +57,10 @@ export function createSessions(client: Client): Sessions {
 
     async release(session) {
       await unlessMissing(() => calling(() => handleOf(session).signal(releaseSession)));
+    },
+
+    async budgetChanged(session, heardAfterMs) {
+      await unlessMissing(() => calling(() => handleOf(session).signal(budgetChanged, { heardAfterMs })));
     },
 
     async terminate(session) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent';
+import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { derivedId, newId } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
@@ -17,11 +18,12 @@ const Message = z.strictObject({ text: z.string().trim().min(1).max(maxMessageCh
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
-    state: z.enum(['idle', 'running', 'waiting', 'paused', 'closing', 'closed']),
+    state: z.enum(['idle', 'running', 'waiting', 'out_of_budget', 'paused', 'closing', 'closed']),
     head: z.number().int(),
     turnCount: z.number().int(),
     queuedTurns: z.number().int(),
     waitingApprovals: z.number().int().optional(),
+    exhausted: z.object({ level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }).optional(),
   }),
 });
 

@@ -29,7 +29,7 @@ export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] 
   sharedRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/usage',
-    summary: 'Show what the tenant used, by hour, day, model and user',
+    summary: 'Show what the tenant used, by hour, day, model, user and agent',
     permission: 'read:usage',
     params: TenantPath,
     query: Query,

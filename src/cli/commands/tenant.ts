@@ -6,6 +6,7 @@ import { startOperation, type Waiting } from '../progress/run';
 import { confirmDestruction, type Confirmation } from '../terminal/confirm';
 import { readJsonFile } from '../terminal/files';
 import { type Column, minuteOf, shortArn, timeOf } from '../terminal/table';
+import { budgetsCommand } from './tenant-budgets';
 import { configCommand } from './tenant-config';
 import { leavingCommands } from './tenant-leaving';
 import { usageCommand } from './tenant-usage';
@@ -147,6 +148,6 @@ const restore = command<Restore>({
 export const tenantCommands: GroupSpec = {
   name: 'tenant',
   summary: 'onboard, change and offboard tenants',
-  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, signEverybodyOut, inventory, usageCommand],
+  commands: [create, list, show, configCommand, ...changes, ...leavingCommands, restore, signEverybodyOut, inventory, usageCommand, budgetsCommand],
 };
 

@@ -1,4 +1,5 @@
 import { onlyWaitsForPeople } from './approvals';
+import { waitsForBudget } from './budget-pause';
 import type { CurrentTurn, OpenCall, RestPoint, SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
@@ -6,10 +7,11 @@ export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => held
 
 /** Lets the session come to rest; what is at work just now is finished first. */
 export const hold = (state: SessionState, at: RestPoint, nowMs: number): SessionState =>
-  restIfAsking({ ...(at === 'turn' ? wake(state, nowMs) : state), heldAt: at, heldSinceMs: state.heldSinceMs ?? nowMs }, nowMs);
+  restIfWaiting({ ...(at === 'turn' ? wake(state, nowMs) : state), heldAt: at, heldSinceMs: state.heldSinceMs ?? nowMs }, nowMs);
 
-/** A turn that only waits for people rests, held or not. */
-const restIfAsking = (state: SessionState, nowMs: number): SessionState => (state.current && onlyWaitsForPeople(state.current) ? rest(state, nowMs) : state);
+/** A turn that only waits, for people or for budget, rests, held or not. */
+const restIfWaiting = (state: SessionState, nowMs: number): SessionState =>
+  state.current && (onlyWaitsForPeople(state.current) || waitsForBudget(state.current)) ? rest(state, nowMs) : state;
 
 /** The session waits: a turn that is under way rests from now on. */
 export function rest(state: SessionState, nowMs: number): SessionState {
@@ -22,7 +24,7 @@ export function release(state: SessionState, nowMs: number): SessionState {
   const { heldAt, heldSinceMs, ...released } = state;
   if (heldAt === undefined) return released;
   const woken = wake(released, nowMs);
-  return woken.current && heldSinceMs !== undefined ? restIfAsking({ ...woken, current: postponeExpiry(woken.current, nowMs - heldSinceMs) }, nowMs) : woken;
+  return woken.current && heldSinceMs !== undefined ? restIfWaiting({ ...woken, current: postponeExpiry(woken.current, nowMs - heldSinceMs) }, nowMs) : woken;
 }
 
 /** The turn goes on: the time it rested does not count. */
@@ -32,9 +34,10 @@ export function wake(state: SessionState, nowMs: number): SessionState {
   return { ...state, current: { ...turn, startedAtMs: turn.startedAtMs + nowMs - restingSinceMs } };
 }
 
-/** Nobody could decide while the tenant was suspended. */
+/** Nobody could decide, nor raise a budget, while the tenant was suspended. */
 const postponeExpiry = (turn: CurrentTurn, byMs: number): CurrentTurn => ({
   ...turn,
+  ...(turn.outOfBudget && { outOfBudget: { ...turn.outOfBudget, giveUpAtMs: turn.outOfBudget.giveUpAtMs + byMs } }),
   calls: turn.calls.map((call): OpenCall => (call.approval ? { ...call, approval: { ...call.approval, expiresAtMs: call.approval.expiresAtMs + byMs } } : call)),
 });
 

@@ -1,5 +1,6 @@
 /** What a session does next, and what becomes of it by whatever happens: pure, one subject a file. */
 export * from './approvals';
+export * from './budget-pause';
 export * from './holding';
 export * from './inbox';
 export * from './interruption';

@@ -1,4 +1,5 @@
 import { onlyWaitsForPeople } from './approvals';
+import { waitsForBudget } from './budget-pause';
 import { isAtRest, keepsWaiting } from './holding';
 import type { CurrentTurn, SessionState, TurnEnd } from './state';
 
@@ -18,6 +19,7 @@ export function nextAction(state: SessionState): Action {
   const { maxSteps } = state.limits;
   if (turn.step > maxSteps)
     return { do: 'endTurn', turn, end: { outcome: 'max_steps', message: `The agent used all of its ${maxSteps} steps.` } };
+  if (waitsForBudget(turn)) return state.closing ? { do: 'endTurn', turn, end: closedOutOfBudget } : { do: 'wait' };
   if (state.heldAt === 'step') return state.closing ? { do: 'endTurn', turn, end: closedWhileHeld } : { do: 'wait' };
   return { do: 'think', turn };
 }
@@ -29,6 +31,8 @@ function nextOfCalls(state: SessionState, turn: CurrentTurn): Action {
 }
 
 const closedWhileAsking: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while a tool call waited for approval.' };
+
+const closedOutOfBudget: TurnEnd = { outcome: 'budget_exhausted', code: 'session/closed', message: 'The session closed while the turn waited for budget.' };
 
 /** A tenant that leaves from its suspension leaves at once. */
 const closedWhileHeld: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while the tenant was suspended.' };

@@ -1,3 +1,4 @@
+import type { ExhaustedBudget } from '../../contracts/budget';
 import type { TurnOutcome } from '../../contracts/session';
 
 /** Messages that may wait in one session. */
@@ -79,8 +80,19 @@ export interface CurrentTurn {
   readonly configVersion?: number;
   /** Set while it rests between two steps. */
   readonly restingSinceMs?: number;
+  /** Set while this step has been refused for want of budget. */
+  readonly outOfBudget?: BudgetPause;
   /** Set once the turn is to end for another reason than the model's last word. */
   readonly end?: TurnEnd;
+}
+
+/** Why a turn waits, and when it tries again. */
+export interface BudgetPause extends ExhaustedBudget {
+  readonly retryAtMs: number;
+  /** When the turn ends instead; moved on by the time the tenant was suspended meanwhile. */
+  readonly giveUpAtMs: number;
+  /** Whether the step is being tried again just now. */
+  readonly isRetrying: boolean;
 }
 
 /** Where a held session comes to rest: when its turn has ended, or already before the turn's next step. */

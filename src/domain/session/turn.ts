@@ -1,4 +1,5 @@
 import type { TurnOutcome } from '../../contracts/session';
+import { type Exhausted, pauseForBudget, withoutPause } from './budget-pause';
 import { giveBack } from './inbox';
 import { advance, type CurrentTurn, type OpenCall, type SessionState, type TurnLimits } from './state';
 
@@ -9,19 +10,26 @@ export interface Thought {
   /** Calls that wait for a result; those refused at once have theirs already. */
   readonly calls: readonly OpenCall[];
   readonly limits: TurnLimits;
+  /** The step may not be thought: it might cost more than is left. */
+  readonly exhausted?: Exhausted;
   /** Of the configuration it was thought with. */
   readonly configVersion?: number;
 }
 
-/** The model has spoken: its tools come next, or the turn is over. */
-export function recordThought(state: SessionState, thought: Thought): SessionState {
+/**
+ * The model has spoken: its tools come next, or the turn is over. Or it may not speak: then the turn waits for budget.
+ * @param nowMs - counts for that wait only.
+ */
+export function recordThought(state: SessionState, thought: Thought, nowMs = 0): SessionState {
   const advanced = { ...advance(state, thought.head), limits: thought.limits };
   if (!advanced.current) return advanced;
   if (thought.outcome) return finishTurn(advanced, thought.head);
-  const current = withoutSteering(advanced.current);
+  const current = withoutSteering(withoutPause(advanced.current));
   const step = thought.calls.length > 0 ? current.step : current.step + 1;
   const configVersion = current.configVersion ?? thought.configVersion;
-  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...(configVersion !== undefined && { configVersion }) } };
+  const version = configVersion !== undefined && { configVersion };
+  if (thought.exhausted) return { ...advanced, current: pauseForBudget({ ...withoutSteering(advanced.current), ...version }, thought.exhausted, nowMs) };
+  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...version } };
 }
 
 function withoutSteering(turn: CurrentTurn): CurrentTurn {

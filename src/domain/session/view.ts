@@ -1,21 +1,30 @@
+import type { ExhaustedBudget } from '../../contracts/budget';
 import { onlyWaitsForPeople, waitingCalls, waitsForPeople } from './approvals';
+import { budgetPause } from './budget-pause';
 import { isAtRest } from './holding';
 import { isBusy, type SessionState } from './state';
 
-function stateOf(state: SessionState): 'closing' | 'paused' | 'waiting' | 'running' | 'idle' {
+function stateOf(state: SessionState): 'closing' | 'paused' | 'waiting' | 'out_of_budget' | 'running' | 'idle' {
   if (state.closing) return 'closing';
   if (isAtRest(state)) return 'paused';
   if (state.current && !state.current.end && onlyWaitsForPeople(state.current)) return 'waiting';
+  if (budgetPause(state)) return 'out_of_budget';
   return isBusy(state) ? 'running' : 'idle';
 }
 
-export const viewOf = (state: SessionState) => ({
-  state: stateOf(state),
-  head: state.head,
-  turnCount: state.turnCount,
-  queuedTurns: state.inbox.length,
-  ...(waitingCalls(state).length > 0 && { waitingApprovals: waitingCalls(state).length }),
-});
+export function viewOf(state: SessionState) {
+  const pause = budgetPause(state);
+  return {
+    state: stateOf(state),
+    head: state.head,
+    turnCount: state.turnCount,
+    queuedTurns: state.inbox.length,
+    ...(waitingCalls(state).length > 0 && { waitingApprovals: waitingCalls(state).length }),
+    ...(pause && { exhausted: exhaustedOf(pause) }),
+  };
+}
+
+const exhaustedOf = ({ level, unit, renewsAt }: ExhaustedBudget): ExhaustedBudget => ({ level, unit, ...(renewsAt !== undefined && { renewsAt }) });
 
 /** The session in words, as Markdown for the Temporal UI. */
 export function describe(state: SessionState): string {
@@ -29,6 +38,8 @@ function activityOf(state: SessionState): string {
   if (!turn) return closing ? 'closing' : 'waiting for the user';
   const place = `step ${turn.step} of turn ${turnCount + 1}`;
   if (turn.end) return `ending turn ${turnCount + 1}: ${turn.end.outcome}`;
+  const pause = budgetPause(state);
+  if (pause) return `out of budget (\`${pause.level}.${pause.unit}\`) before ${place}; goes on when it is raised${pause.renewsAt === undefined ? '' : `, or at ${pause.renewsAt}`}`;
   const [waiting, used] = [turn.calls.filter(waitsForPeople), turn.calls.filter((call) => !waitsForPeople(call))];
   const asked = waiting.map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
   const using = used.map(({ tool }) => `\`${tool}\``).join(', ');

@@ -3,8 +3,10 @@ import type { LocalAccounts } from '../../cli/accounts';
 import { type ApiClient, ApiProblem } from '../../cli/api-client';
 import { watchOperation } from '../../cli/operations';
 import type { ApprovalRecord } from '../../contracts/approval';
+import type { Budgets } from '../../contracts/budget';
 import { groups, workflowIds } from '../../contracts/names';
 import type { Operation } from '../../contracts/operation';
+import type { SessionStatus } from '../../ports/sessions';
 import type { OrdersServer } from './orders-server';
 import type { Report } from './report';
 import { type Turn, User } from './user';
@@ -40,6 +42,7 @@ export async function tellStory(stage: Stage): Promise<void> {
   await report.tell('Use two tools at once', () => useTwoTools(stage, alice));
   await report.tell('Kill the worker in the middle of a tool call', () => surviveKill(stage, alice));
   await report.tell('Ask a person before money goes out, and add a wish meanwhile', () => approveRefund(stage, alice));
+  await report.tell('Run out of budget in the middle of a turn, and go on', () => runOutOfBudget(stage, alice));
   await report.tell("Knock at globex's door with acme's token", () => beRefused(stage, alice));
   await report.tell('Offboard acme', () => offboard(stage, operator, alice));
   await report.tell('Globex works on', async () => {
@@ -126,6 +129,37 @@ async function approveRefund(stage: Stage, alice: User): Promise<void> {
   report.claim("the administrator's approval let it run, once", turn.outcome === 'completed' && orders.placed === placedBefore + 1, turn.outcome);
   const joined = turn.entries.some((entry) => entry.type === 'turn.steered');
   report.claim('the wish joined the running turn, and was answered with it', joined && completedTools(turn).includes('current_time'), turn.answer);
+}
+
+/** Workers read a tenant's budgets anew after a second. */
+const heardAfterMs = 1_200;
+
+/** One model call is all that a session may make: the second one of the turn waits for more. */
+async function runOutOfBudget(stage: Stage, alice: User): Promise<void> {
+  const { report, api, accounts } = stage;
+  const { accessToken: token } = await accounts.userTokens('acme', 'admin@acme.example', [groups.administrators]);
+  const allow = (budgets: Budgets) => api.call('/api/v1/tenants/acme/budgets', { method: 'PUT', token, body: budgets });
+  await allow({ session: { modelCalls: 1 } });
+  await delay(heardAfterMs);
+  const sessionId = await alice.open();
+  const asked = alice.ask(sessionId, 'What is 6*7?', (piece) => process.stdout.write(piece));
+  const { exhausted } = await outOfBudget(api, alice, sessionId);
+  report.say(`session ${sessionId} waits: ${exhausted?.level ?? ''}.${exhausted?.unit ?? ''} is used up`);
+  const soFar = await alice.log(sessionId);
+  report.claim('the turn waits behind its tool, and says for what', soFar.at(-1)?.type === 'budget.exhausted' && soFar.some(({ type }) => type === 'tool.completed'));
+  await allow({ session: { modelCalls: 10 } });
+  const turn = await asked;
+  process.stdout.write('\n');
+  report.claim('it goes on by itself once the administrator has raised the budget', turn.outcome === 'completed' && turn.answer.includes('42'), turn.answer);
+  await allow({});
+}
+
+async function outOfBudget(api: ApiClient, { tenantId, token }: User, sessionId: string): Promise<SessionStatus> {
+  for (;;) {
+    const { status } = await api.call<{ status: SessionStatus }>(`/api/v1/tenants/${tenantId}/sessions/${sessionId}`, { token });
+    if (status.state === 'out_of_budget') return status;
+    await delay(50);
+  }
 }
 
 type WaitingApproval = ApprovalRecord & { readonly arguments: unknown };

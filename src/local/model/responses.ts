@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerEnd, Failure, WantedCall } from './protocol';
 import { callFrames, endFrames, exceptionFrame, startFrame, textFrame } from './wire';
 
+type WholeUsage = Required<AnswerEnd>['usage'];
 type WholeAnswer = AsyncGenerator<string, Required<AnswerEnd>, void>;
 
 export interface Pace {
@@ -17,10 +18,12 @@ interface Manner {
   readonly pace: Pace;
   readonly failure: Failure | undefined;
   readonly newCallId: () => string;
+  /** Told of each piece of text when it is on its way. */
+  readonly onText: (text: string) => void;
 }
 
-/** ConverseStream: text as it comes, then the tool requests. @returns whether the caller stayed to the end. */
-export async function streamAnswer(response: ServerResponse, answer: WholeAnswer, { pace, failure, newCallId }: Manner): Promise<boolean> {
+/** ConverseStream: text as it comes, then the tool requests. @returns what it cost; or that the caller has left, or it broke off. */
+export async function streamAnswer(response: ServerResponse, answer: WholeAnswer, { pace, failure, newCallId, onText }: Manner): Promise<WholeUsage | 'left' | 'broken'> {
   const startedAtMs = performance.now();
   const failsAfter = failure && 'after' in failure ? failure.after : undefined;
   // An answer that cannot even begin is refused with a status, not with a stream.
@@ -32,21 +35,22 @@ export async function streamAnswer(response: ServerResponse, answer: WholeAnswer
   let pieces = 0;
   for (; !next.done && pieces !== failsAfter; next = await answer.next()) {
     if (pieces === pace.holdAfter) await pace.hold();
-    if (response.destroyed) return false;
+    if (response.destroyed) return 'left';
     response.write(textFrame(next.value));
+    onText(next.value);
     pieces += 1;
     if (pace.msPerToken > 0) await delay(pace.msPerToken);
   }
   // Nothing is left of the text: what is held is the end.
   if (next.done && pieces === pace.holdAfter) await pace.hold();
-  if (response.destroyed) return false;
+  if (response.destroyed) return 'left';
   if (failure) breakOff(response, failure);
-  if (failure || !next.done) return true;
+  if (failure || !next.done) return 'broken';
   const { calls, stopReason, usage } = next.value;
   for (const frame of callFrames(calls, pieces > 0, newCallId)) response.write(frame);
   for (const frame of endFrames(stopReason, usage, Math.round(performance.now() - startedAtMs))) response.write(frame);
   response.end();
-  return !response.destroyed;
+  return usage;
 }
 
 function breakOff(response: ServerResponse, { kind }: Failure): void {
@@ -55,8 +59,8 @@ function breakOff(response: ServerResponse, { kind }: Failure): void {
   else response.end(exceptionFrame('modelStreamErrorException', 'The model broke off.'));
 }
 
-/** Converse: all of it at once. */
-export async function respondAtOnce(response: ServerResponse, answer: WholeAnswer, newCallId: () => string): Promise<void> {
+/** Converse: all of it at once. @returns what it cost. */
+export async function respondAtOnce(response: ServerResponse, answer: WholeAnswer, newCallId: () => string): Promise<WholeUsage> {
   const startedAtMs = performance.now();
   let text = '';
   let next = await answer.next();
@@ -70,6 +74,7 @@ export async function respondAtOnce(response: ServerResponse, answer: WholeAnswe
     metrics: { latencyMs: Math.round(performance.now() - startedAtMs) },
   };
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return usage;
 }
 
 /** Input that is not JSON goes as the text it is: whoever reads it sees what the model wrote. */

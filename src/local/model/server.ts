@@ -29,6 +29,8 @@ export interface Served {
   readonly requests: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Of answers that broke off or were left: what had been read and said until then. */
+  readonly wastedTokens: number;
   /** Streams the client left before their end. */
   readonly abandoned: number;
   /** The latest, oldest first. */
@@ -130,18 +132,25 @@ export class ModelServer {
     }
     const left = new AbortController();
     response.once('close', () => left.abort());
-    const answer = this.counted({ modelId, tenantId: request.requestMetadata?.['tenantId'], request }, this.answerTo(modelId, request, scripted?.step, left.signal));
+    this.served = { ...this.served, requests: this.served.requests + 1, latest: [...this.served.latest, { modelId, tenantId: request.requestMetadata?.['tenantId'], request }].slice(-maxLatest) };
+    const answer = withUsage(request, this.answerTo(modelId, request, scripted?.step, left.signal));
     const newCallId = () => this.newCallId();
     if (!isStream) {
-      await respondAtOnce(response, answer, newCallId);
+      this.count(await respondAtOnce(response, answer, newCallId));
       return;
     }
     const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: () => scripted?.hold(left.signal) };
-    const isWhole = await streamAnswer(response, answer, { failure, pace, newCallId }).catch((error: unknown) => {
-      if (left.signal.aborted) return false;
+    const cut = { said: '' };
+    const usage = await streamAnswer(response, answer, { failure, pace, newCallId, onText: (text) => (cut.said += text) }).catch((error: unknown) => {
+      if (left.signal.aborted) return 'left' as const;
       throw error;
     });
-    if (!isWhole) this.served = { ...this.served, abandoned: this.served.abandoned + 1 };
+    if (typeof usage === 'object') this.count(usage);
+    else this.served = { ...this.served, abandoned: this.served.abandoned + (usage === 'left' ? 1 : 0), wastedTokens: this.served.wastedTokens + tokensRead(request) + tokensIn(cut.said) };
+  }
+
+  private count({ inputTokens, outputTokens }: Required<AnswerEnd>['usage']): void {
+    this.served = { ...this.served, inputTokens: this.served.inputTokens + inputTokens, outputTokens: this.served.outputTokens + outputTokens };
   }
 
   private answerTo(modelId: string, request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
@@ -150,28 +159,27 @@ export class ModelServer {
     return this.options.openAi ? forwardTo(this.options.openAi, request, signal) : spoken(replyByRules(request));
   }
 
-  /** Counts the request when it comes, its tokens when they are known. */
-  private async *counted(latest: ServedRequest, answer: Answer): AsyncGenerator<string, Required<AnswerEnd>, void> {
-    this.served = { ...this.served, requests: this.served.requests + 1, latest: [...this.served.latest, latest].slice(-maxLatest) };
-    let text = '';
-    let next = await answer.next();
-    for (; !next.done; next = await answer.next()) {
-      text += next.value;
-      yield next.value;
-    }
-    const end = next.value;
-    const usage = end.usage ?? { inputTokens: tokensIn(JSON.stringify(latest.request.messages)), outputTokens: tokensIn(text + JSON.stringify(end.calls)) };
-    this.served = { ...this.served, inputTokens: this.served.inputTokens + usage.inputTokens, outputTokens: this.served.outputTokens + usage.outputTokens };
-    return { ...end, usage };
-  }
-
   private newCallId(): string {
     this.calls += 1;
     return `tooluse_${process.pid}_${this.calls}`;
   }
 }
 
-const nothingServed: Served = { requests: 0, inputTokens: 0, outputTokens: 0, abandoned: 0, latest: [] };
+const tokensRead = ({ messages, system, toolConfig }: ConverseRequest): number => tokensIn(JSON.stringify([messages, system, toolConfig]));
+
+/** The answer, and what it cost. */
+async function* withUsage(request: ConverseRequest, answer: Answer): AsyncGenerator<string, Required<AnswerEnd>, void> {
+  let text = '';
+  let next = await answer.next();
+  for (; !next.done; next = await answer.next()) {
+    text += next.value;
+    yield next.value;
+  }
+  const end = next.value;
+  return { ...end, usage: end.usage ?? { inputTokens: tokensRead(request), outputTokens: tokensIn(text + JSON.stringify(end.calls)) } };
+}
+
+const nothingServed: Served = { requests: 0, inputTokens: 0, outputTokens: 0, wastedTokens: 0, abandoned: 0, latest: [] };
 const Matching = z.object({ match: z.string() });
 const Timing = z.object({ firstTokenMs: z.number().min(0), msPerToken: z.number().min(0) });
 

@@ -1,15 +1,16 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createUsageActivities, type RolledUp } from '../../../src/activities/maintenance/usage';
+import { createMetrics } from '../../../src/adapters/aws/metrics';
 import { createUsageStore } from '../../../src/adapters/aws/usage-store';
 import { newId } from '../../../src/contracts/ids';
 import { batchKeys } from '../../../src/contracts/names';
 import type { SessionRef } from '../../../src/contracts/session';
 import type { UsageCell } from '../../../src/contracts/usage';
 import { sumOf } from '../../../src/domain/usage';
-import { access, log, newSession, sessions, standingPlatform, standingTenant } from './tenants';
+import { access, aws, log, newSession, sessions, standingPlatform, standingTenant } from './tenants';
 
 const usage = createUsageStore({ access });
-const activities = createUsageActivities({ sessions, log, usage });
+const activities = createUsageActivities({ sessions, log, usage, metrics: createMetrics(aws) });
 
 let tenantId: string;
 beforeAll(standingPlatform);
@@ -37,7 +38,7 @@ async function call(session: SessionRef, modelId: string, inputTokens: number, o
     key: batchKeys.stepCompleted(turnId, (head += 1)),
     events: [
       { type: 'step.started', turnId, step: 1 },
-      { type: 'usage.recorded', turnId, step: 1, modelId, usage: { inputTokens, outputTokens } },
+      { type: 'usage.recorded', turnId, step: 1, modelId, usage: { inputTokens, outputTokens }, costMicroUsd: 0 },
     ],
   });
 }

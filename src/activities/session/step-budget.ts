@@ -1,0 +1,126 @@
+import { activityInfo } from '@temporalio/activity';
+import { budgetLevels, type Budgets, type Reservation } from '../../contracts/budget';
+import { codeOf, DomainError } from '../../contracts/errors';
+import type { EventBody, SessionEvent, Usage } from '../../contracts/events';
+import type { RequestSize } from '../../contracts/model';
+import { budgetCounters } from '../../contracts/names';
+import type { AgentConfig } from '../../contracts/tenant';
+import { amountsOf, type BudgetsInForce, budgetsInForce, guessedUsage, hasLimit, limitsDollars, renewalOf, worstCase } from '../../domain/budgets';
+import { costMicroUsdOf, priceOf } from '../../domain/prices';
+import type { Exhausted } from '../../domain/session';
+import { definitionOf } from '../../domain/tiers';
+import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
+import type { SessionStepDeps } from './deps';
+
+type BudgetDeps = Pick<SessionStepDeps, 'ledger' | 'prices' | 'directory' | 'tiers'>;
+
+interface StepOfUser extends StepRef {
+  readonly userId: string;
+}
+
+/** What the most that a step can cost was held against, or what has not enough left for it. */
+export type HeldStep = { readonly budget: StepBudget } | { readonly exhausted: Exhausted; readonly inForce: BudgetsInForce };
+
+/**
+ * Holds the most a step can cost against every budget that has a limit. Where none has, nobody is asked.
+ * @throws DomainError `model/no-price` where dollars are limited; `dependency/unavailable`: what cannot be written down is not spent.
+ */
+export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentConfig, size: RequestSize): Promise<HeldStep> {
+  const inForce = await budgetsOf(deps, step.tenantId, agent.budgets);
+  if (!hasLimit(inForce)) {
+    await closeDead(deps, step);
+    return { budget: new StepBudget(deps, step, size, undefined) };
+  }
+  const price = priceOf(deps.prices, agent.modelId);
+  if (!price && limitsDollars(inForce))
+    throw new DomainError('model/no-price', `A budget in dollars is set, and model ${agent.modelId} has no price: set one with MODEL_PRICES, or limit tokens or calls instead.`);
+  const levels = limitedCounters(inForce, step, new Date().toISOString());
+  const reservation = { holder: holderOf(), amounts: worstCase(size, agent.maxOutputTokens, price), counters: levels.map(({ counter }) => counter) };
+  const missing = await deps.ledger.reserve(step, reservation, levels);
+  if (!missing) return { budget: new StepBudget(deps, step, size, reservation) };
+  const renewsAt = renewalOf(missing.level, Date.now());
+  return { inForce, exhausted: { ...missing, ...(renewsAt !== undefined && { renewsAt }), longestPauseMs: inForce.longestPauseMs } };
+}
+
+export async function budgetsOf({ directory, tiers }: Pick<BudgetDeps, 'directory' | 'tiers'>, tenantId: string, agent: Budgets | undefined): Promise<BudgetsInForce> {
+  const { tier, operatorBudgets: operator, ownBudgets: own } = await directory.built(tenantId);
+  return budgetsInForce({ tier: definitionOf(tiers, tier).budgets, operator, own, agent });
+}
+
+const limitedCounters = ({ limits }: BudgetsInForce, { sessionId, userId }: StepOfUser, at: string): LimitedCounter[] => {
+  const counters = { session: budgetCounters.session(sessionId), userDay: budgetCounters.userDay(userId, at), tenantDay: budgetCounters.tenantDay(at), tenantMonth: budgetCounters.tenantMonth(at) };
+  return budgetLevels.flatMap((level) => {
+    const limit = limits[level];
+    return limit ? [{ level, counter: counters[level], limit }] : [];
+  });
+};
+
+/** This attempt among all at the step, those after a pause included. */
+function holderOf(): string {
+  const { workflowExecution, activityId, attempt } = activityInfo();
+  return `${workflowExecution?.runId ?? ''}/${activityId}/${attempt}`;
+}
+
+/** The last limit was taken away after an attempt that held something: that is not kept. */
+async function closeDead({ ledger }: BudgetDeps, step: StepRef): Promise<void> {
+  const dead = activityInfo().attempt > 1 ? await ledger.held(step) : undefined;
+  if (dead) await ledger.close(step, dead, { lost: dead.amounts });
+}
+
+/** What one attempt at a step holds, until it is known what it cost. */
+export class StepBudget {
+  constructor(
+    private readonly deps: BudgetDeps,
+    private readonly step: StepRef,
+    private readonly size: RequestSize,
+    private readonly reservation: Reservation | undefined,
+  ) {}
+
+  /** The answer is in the log. */
+  async settle(modelId: string, usage: Usage): Promise<void> {
+    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, { settled: amountsOf(usage, priceOf(this.deps.prices, modelId)) });
+  }
+
+  /**
+   * The attempt came to nothing. That cannot be noted, too? Then the next attempt, or the end of the turn, finds what it held.
+   * @param written - what the model had said and asked for. @returns what the log says of it; undefined when nothing was served.
+   */
+  async waste(modelId: string, written: string, error: unknown): Promise<EventBody | undefined> {
+    const usage = wasServed(written, error) ? guessedUsage(this.size, written) : undefined;
+    const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
+    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
+    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage) };
+  }
+
+  /** The model answered, and the answer cannot be written any more: the turn is over. */
+  async wasteAnswer(modelId: string, usage: Usage): Promise<void> {
+    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, { wasted: amountsOf(usage, priceOf(this.deps.prices, modelId)) }).catch(() => undefined);
+  }
+}
+
+/** A model server that refuses a request does not charge it. */
+const wasServed = (written: string, error: unknown): boolean => written !== '' || !['model/throttled', 'model/unavailable', 'model/refused'].includes(codeOf(error) ?? '');
+
+/** At today's price; nothing for a model without one. */
+export function costOf({ prices }: Pick<SessionStepDeps, 'prices'>, modelId: string, usage: Usage): { costMicroUsd?: number } {
+  const price = priceOf(prices, modelId);
+  return price ? { costMicroUsd: costMicroUsdOf(price, usage) } : {};
+}
+
+/** An attempt that wrote its answer may have died before it settled: the log knows what it cost. */
+export async function settleFromLog({ ledger, prices }: BudgetDeps, step: StepRef, events: readonly SessionEvent[]): Promise<void> {
+  const reservation = await ledger.held(step);
+  if (reservation) await ledger.close(step, reservation, endingOf(reservation, step, events, prices));
+}
+
+/** A turn has ended without the model's last word: nothing stays held, and nobody waits for budget any more. @param events - of the turn. */
+export async function closeBudget({ ledger, prices }: BudgetDeps, { turnId, ...session }: Omit<StepRef, 'step'>, events: readonly EventBody[]): Promise<void> {
+  for (const { step, reservation } of await ledger.heldOf(session, turnId)) await ledger.close({ ...session, turnId, step }, reservation, endingOf(reservation, { step }, events, prices));
+  if (events.some(({ type }) => type === 'budget.exhausted')) await ledger.noteWaiting(session, false);
+}
+
+function endingOf(reservation: Reservation, { step }: { step: number }, events: readonly EventBody[], prices: SessionStepDeps['prices']) {
+  const used = events.find((event) => event.type === 'usage.recorded' && event.step === step);
+  if (used?.type !== 'usage.recorded') return { lost: reservation.amounts };
+  return { settled: amountsOf(used.usage, priceOf(prices, used.modelId)) };
+}

@@ -1,0 +1,27 @@
+import type { Usage } from '../contracts/events';
+import type { ModelPrice, ModelPrices } from '../contracts/prices';
+
+/** @returns undefined when nobody has said what the model costs. */
+export function priceOf(prices: ModelPrices, modelId: string): ModelPrice | undefined {
+  const fitting = Object.keys(prices).filter((name) => (name.endsWith('*') ? modelId.startsWith(name.slice(0, -1)) : name === modelId));
+  const [best] = fitting.sort((a, b) => rankOf(b) - rankOf(a));
+  return best === undefined ? undefined : prices[best];
+}
+
+/** A whole name goes before a beginning, a longer beginning before a shorter one. */
+const rankOf = (name: string): number => (name.endsWith('*') ? name.length - 1 : Infinity);
+
+/** In micro-dollars, rounded up: what is spent is never less than what was paid. */
+export function costMicroUsdOf(price: ModelPrice, { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 }: Usage): number {
+  const input = price.inputMicroUsdPerMillion;
+  const perMillion =
+    inputTokens * input +
+    outputTokens * price.outputMicroUsdPerMillion +
+    cacheReadTokens * (price.cacheReadMicroUsdPerMillion ?? input) +
+    cacheWriteTokens * (price.cacheWriteMicroUsdPerMillion ?? input);
+  return Math.ceil(perMillion / 1_000_000);
+}
+
+/** The most so many tokens of input can cost: each may be read from what is kept, or be kept. */
+export const dearestInput = ({ inputMicroUsdPerMillion: input, cacheReadMicroUsdPerMillion: read = input, cacheWriteMicroUsdPerMillion: write = input }: ModelPrice): number =>
+  Math.max(input, read, write);
