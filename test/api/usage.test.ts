@@ -1,3 +1,4 @@
+import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
 import { groups } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import type { UsageReport } from '../../src/contracts/usage';
@@ -41,4 +42,37 @@ it('answers operators alike', async () => {
 
 it.each(['by=week', 'by=', 'from=yesterday', 'from=2026-11-25&to=2026-11-24', 'from=2020-01-01&to=2026-01-01', 'from=2026-01-01&to=2026-11-01&by=hour'])('refuses %s', async (query) => {
   expect((await ask(query)).body).toMatchObject({ status: 400, code: 'request/malformed' });
+});
+
+describe('budgets', () => {
+  const path = () => `/api/v1/tenants/${tenant.tenantId}/budgets`;
+  const put = (body: unknown, { accessToken: token }: Account) => api.send<BudgetReport>(path(), { method: 'PUT', token, body });
+  interface BudgetReport {
+    readonly operator: Budgets;
+    readonly administrator: Budgets;
+    readonly inForce: Budgets;
+    readonly spent: Record<string, BudgetCounter>;
+  }
+
+  it("are the operator's, and within them the administrator's; each replaces only their own", async () => {
+    await put({ tenantDay: { microUsd: 500 }, session: { tokens: 9 } }, operator);
+    const { body } = await put({ tenantDay: { microUsd: 700 }, session: { tokens: 5 }, onExhausted: 'end' }, administrator);
+    expect(body).toMatchObject({ operator: { tenantDay: { microUsd: 500 } }, administrator: { tenantDay: { microUsd: 700 } }, inForce: { tenantDay: { microUsd: 500 }, session: { tokens: 5 }, onExhausted: 'end' } });
+    expect((await put({}, administrator)).body.inForce).toEqual({ tenantDay: { microUsd: 500 }, session: { tokens: 9 }, onExhausted: 'pause', longestPauseSeconds: 2_678_400 });
+    const { budgetLedger: ledger } = api.adapters;
+    const step = { tenantId: tenant.tenantId, sessionId: 's', turnId: 't', step: 1 };
+    const amounts = { microUsd: 3, tokens: 2, modelCalls: 1 };
+    await ledger.reserve(step, { holder: 'h', amounts, counters: ['SESSION#s'] }, [{ level: 'session', counter: 'SESSION#s', limit: { tokens: 9 } }]);
+    const shown = await api.send<BudgetReport>(`${path()}?sessionId=s`, { token: administrator.accessToken });
+    expect(shown.body.spent['session']?.reserved).toEqual(amounts);
+    expect(Object.keys(shown.body.spent).sort()).toEqual(['session', 'tenantDay', 'tenantMonth']);
+    expect((await put({}, operator)).body.inForce).toEqual({ onExhausted: 'pause', longestPauseSeconds: 2_678_400 });
+  });
+
+  it('refuses who may not set them, and what is no budget', async () => {
+    const member = await signUp(tenant, [groups.members]);
+    expect((await put({}, member)).status).toBe(403);
+    expect((await put({ week: { tokens: 1 } }, administrator)).status).toBe(400);
+    expect((await put({ session: { tokens: -1 } }, administrator)).status).toBe(400);
+  });
 });

@@ -81,10 +81,14 @@ class World {
   }
 
   /** The activity that thinks goes on: its beginning reaches the log, or it ends. */
-  think(how: 'begins' | 'answers' | 'asks' | 'fails' | 'dies', pick: number): void {
+  think(how: 'begins' | 'refused' | 'answers' | 'asks' | 'fails' | 'dies', pick: number): void {
     const thinking = this.thinking;
     if (!thinking) return;
     const { turnId, step } = thinking.turn;
+    if (how === 'refused') {
+      if (!thinking.isWritten) this.refuse(thinking.turn, thinking.opening);
+      return;
+    }
     if (how !== 'dies' && !thinking.isWritten) {
       this.write(...thinking.opening);
       thinking.isWritten = true;
@@ -101,6 +105,21 @@ class World {
     const calls = how === 'asks' ? this.ask(thinking.turn, pick) : [];
     if (how === 'answers') this.write({ type: 'turn.completed', turnId, outcome: 'completed' });
     this.state = domain.recordThought(this.state, { head: this.log.length, calls, limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, ...(how === 'answers' && { outcome: 'completed' as const }) });
+  }
+
+  /** There is no budget for the step: the log says how the turn began, and that, once. */
+  private refuse({ turnId, step, outOfBudget }: domain.CurrentTurn, opening: readonly EventBody[]): void {
+    this.thinking = undefined;
+    this.write(...opening.filter(({ type }) => type !== 'step.started'));
+    if (!outOfBudget) this.write({ type: 'budget.exhausted', turnId, step, level: 'tenantDay', unit: 'tokens' });
+    const exhausted = { level: 'tenantDay', unit: 'tokens', longestPauseMs: 500 } as const;
+    this.state = domain.recordThought(this.state, { head: this.log.length, calls: [], limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, exhausted }, this.nowMs);
+  }
+
+  /** A budget was raised, or the turn has waited long enough; while the tenant is suspended, nobody looks. */
+  budget(how: 'raised' | 'given up'): void {
+    const pause = domain.budgetPause(this.state);
+    if (pause && this.state.heldAt === undefined) this.state = domain.retryBudget(this.state, how === 'raised' ? this.nowMs : Math.max(this.nowMs, pause.giveUpAtMs));
   }
 
   /** A tool that runs begins, answers, or dies. */
@@ -163,7 +182,7 @@ class World {
     const { turnId, step, announced, steering = [] } = turn;
     const opening: EventBody[] = [
       ...(step === 1 && !announced ? [{ type: 'turn.queued', turnId } as const] : []),
-      ...(step === 1 ? [{ type: 'turn.started', turnId, text: turnId } as const] : []),
+      ...(step === 1 && !turn.outOfBudget ? [{ type: 'turn.started', turnId, text: turnId } as const] : []),
       ...steering.map((messageId): EventBody => ({ type: 'turn.steered', turnId, step, messageId, text: messageId })),
       { type: 'step.started', turnId, step },
     ];
@@ -206,9 +225,10 @@ const pick = fc.nat(1_000);
 type Step = (world: World) => void;
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom<OnBusy>('enqueue', 'steer', 'interrupt', 'reject').map((onBusy): Step => (world) => world.send(onBusy)) },
-  { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies'), pick).map(([how, n]): Step => (world) => world.think(how, n)) },
+  { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies', 'refused'), pick).map(([how, n]): Step => (world) => world.think(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'fails'), pick).map(([how, n]): Step => (world) => world.tool(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('approve', 'approve', 'deny', 'edit', 'expire'), pick).map(([how, n]): Step => (world) => world.decide(how, n)) },
+  { weight: 3, arbitrary: fc.constantFrom('raised', 'raised', 'given up').map((how): Step => (world) => world.budget(how)) },
   { weight: 1, arbitrary: pick.map((n): Step => (world) => world.cancel(n)) },
   { weight: 1, arbitrary: fc.constantFrom<domain.RestPoint>('turn', 'step').map((at): Step => (world) => world.hold(at)) },
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.release()) },
@@ -222,6 +242,7 @@ function settleAll(world: World): void {
   for (let left = 3_000; !world.isQuiet && left > 0; left -= 1) {
     world.announce();
     world.proceed();
+    world.budget('raised');
     world.think('answers', left);
     world.tool('answers', left);
     world.decide('approve', left);
@@ -238,6 +259,7 @@ function expectInvariants({ log, sent, state, closed }: World): void {
   expect([...ended, ...joined].sort()).toEqual(sent.map(({ turnId }) => turnId).sort());
   expect(new Set(of('turn.started').map(({ turnId }) => turnId)).size).toBe(of('turn.started').length);
   expect(new Set(of('turn.queued').map(({ turnId }) => turnId)).size).toBe(of('turn.queued').length);
+  expect(new Set(of('budget.exhausted').map(({ turnId, step }) => `${turnId}/${step}`)).size).toBe(of('budget.exhausted').length);
   // Each request has one result; each approval one decision, before its call begins.
   const calls = (events: readonly { callId: string }[]) => events.map(({ callId }) => callId).sort();
   expect(calls([...of('tool.completed'), ...of('tool.failed')])).toEqual(calls(of('tool.requested')));

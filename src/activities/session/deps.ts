@@ -29,7 +29,7 @@ export interface SessionStepDeps {
   readonly tiers: Tiers;
   readonly approvals: Approvals;
   readonly webhooks: Webhooks;
-  readonly ledger: BudgetLedger;
+  readonly budgetLedger: BudgetLedger;
   readonly prices: ModelPrices;
 }
 

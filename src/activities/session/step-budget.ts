@@ -12,7 +12,7 @@ import { definitionOf } from '../../domain/tiers';
 import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
 import type { SessionStepDeps } from './deps';
 
-type BudgetDeps = Pick<SessionStepDeps, 'ledger' | 'prices' | 'directory' | 'tiers'>;
+type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'directory' | 'tiers'>;
 
 interface StepOfUser extends StepRef {
   readonly userId: string;
@@ -36,7 +36,7 @@ export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: Agen
     throw new DomainError('model/no-price', `A budget in dollars is set, and model ${agent.modelId} has no price: set one with MODEL_PRICES, or limit tokens or calls instead.`);
   const levels = limitedCounters(inForce, step, new Date().toISOString());
   const reservation = { holder: holderOf(), amounts: worstCase(size, agent.maxOutputTokens, price), counters: levels.map(({ counter }) => counter) };
-  const missing = await deps.ledger.reserve(step, reservation, levels);
+  const missing = await deps.budgetLedger.reserve(step, reservation, levels);
   if (!missing) return { budget: new StepBudget(deps, step, size, reservation) };
   const renewsAt = renewalOf(missing.level, Date.now());
   return { inForce, exhausted: { ...missing, ...(renewsAt !== undefined && { renewsAt }), longestPauseMs: inForce.longestPauseMs } };
@@ -62,7 +62,7 @@ function holderOf(): string {
 }
 
 /** The last limit was taken away after an attempt that held something: that is not kept. */
-async function closeDead({ ledger }: BudgetDeps, step: StepRef): Promise<void> {
+async function closeDead({ budgetLedger: ledger }: BudgetDeps, step: StepRef): Promise<void> {
   const dead = activityInfo().attempt > 1 ? await ledger.held(step) : undefined;
   if (dead) await ledger.close(step, dead, { lost: dead.amounts });
 }
@@ -78,7 +78,7 @@ export class StepBudget {
 
   /** The answer is in the log. */
   async settle(modelId: string, usage: Usage): Promise<void> {
-    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, { settled: amountsOf(usage, priceOf(this.deps.prices, modelId)) });
+    if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, { settled: amountsOf(usage, priceOf(this.deps.prices, modelId)) });
   }
 
   /**
@@ -88,13 +88,13 @@ export class StepBudget {
   async waste(modelId: string, written: string, error: unknown): Promise<EventBody | undefined> {
     const usage = wasServed(written, error) ? guessedUsage(this.size, written) : undefined;
     const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
-    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
+    if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
     return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage) };
   }
 
   /** The model answered, and the answer cannot be written any more: the turn is over. */
   async wasteAnswer(modelId: string, usage: Usage): Promise<void> {
-    if (this.reservation) await this.deps.ledger.close(this.step, this.reservation, { wasted: amountsOf(usage, priceOf(this.deps.prices, modelId)) }).catch(() => undefined);
+    if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, { wasted: amountsOf(usage, priceOf(this.deps.prices, modelId)) }).catch(() => undefined);
   }
 }
 
@@ -108,13 +108,13 @@ export function costOf({ prices }: Pick<SessionStepDeps, 'prices'>, modelId: str
 }
 
 /** An attempt that wrote its answer may have died before it settled: the log knows what it cost. */
-export async function settleFromLog({ ledger, prices }: BudgetDeps, step: StepRef, events: readonly SessionEvent[]): Promise<void> {
+export async function settleFromLog({ budgetLedger: ledger, prices }: BudgetDeps, step: StepRef, events: readonly SessionEvent[]): Promise<void> {
   const reservation = await ledger.held(step);
   if (reservation) await ledger.close(step, reservation, endingOf(reservation, step, events, prices));
 }
 
 /** A turn has ended without the model's last word: nothing stays held, and nobody waits for budget any more. @param events - of the turn. */
-export async function closeBudget({ ledger, prices }: BudgetDeps, { turnId, ...session }: Omit<StepRef, 'step'>, events: readonly EventBody[]): Promise<void> {
+export async function closeBudget({ budgetLedger: ledger, prices }: BudgetDeps, { turnId, ...session }: Omit<StepRef, 'step'>, events: readonly EventBody[]): Promise<void> {
   for (const { step, reservation } of await ledger.heldOf(session, turnId)) await ledger.close({ ...session, turnId, step }, reservation, endingOf(reservation, { step }, events, prices));
   if (events.some(({ type }) => type === 'budget.exhausted')) await ledger.noteWaiting(session, false);
 }

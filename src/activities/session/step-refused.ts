@@ -24,7 +24,7 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, con
   const { tenantId, sessionId, turnId, step, after } = input;
   const ends = inForce.onExhausted === 'end';
   // In the list before the log says so: whoever reads that it waits, and raises a budget, must find it.
-  if (!ends) await deps.ledger.noteWaiting({ tenantId, sessionId }, true);
+  if (!ends) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, true);
   const { level, unit, renewsAt } = exhausted;
   const told: EventBody = { type: 'budget.exhausted', turnId, step, level, unit, ...(renewsAt !== undefined && { renewsAt }) };
   const message = `The budget ${level}.${unit} is used up.`;

@@ -38,7 +38,7 @@ export interface BudgetRoutesDeps {
   readonly registry: TenantRegistry;
   readonly configs: AgentConfigs;
   readonly tiers: Tiers;
-  readonly ledger: BudgetLedger;
+  readonly budgetLedger: BudgetLedger;
   readonly sessionWorkflows: Sessions;
   readonly tierHeardAfterMs: number;
 }
@@ -73,7 +73,7 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
       const { tenantId } = input.params;
       await recordOf(deps, tenantId);
       const record = await deps.registry.update(tenantId, isOperator(input) ? { operatorBudgets: input.body } : { ownBudgets: input.body });
-      for await (const session of deps.ledger.waiting(tenantId)) await deps.sessionWorkflows.budgetChanged(session, deps.tierHeardAfterMs);
+      for await (const session of deps.budgetLedger.waiting(tenantId)) await deps.sessionWorkflows.budgetChanged(session, deps.tierHeardAfterMs);
       return { body: await reportOf(deps, record, {}) };
     },
   }),
@@ -86,7 +86,7 @@ async function recordOf({ registry }: BudgetRoutesDeps, tenantId: string): Promi
   return record;
 }
 
-async function reportOf({ configs, tiers, ledger }: BudgetRoutesDeps, record: TenantRecord, { userId, sessionId }: z.output<typeof Query>): Promise<z.input<typeof BudgetReport>> {
+async function reportOf({ configs, tiers, budgetLedger: ledger }: BudgetRoutesDeps, record: TenantRecord, { userId, sessionId }: z.output<typeof Query>): Promise<z.input<typeof BudgetReport>> {
   const { tenantId, operatorBudgets: operator = {}, ownBudgets: own = {} } = record;
   const { budgets: agent = {} } = await configs.get(tenantId);
   const tier = definitionOf(tiers, record.tier).budgets ?? {};
