@@ -140,11 +140,12 @@ describe('an agent with a name', () => {
   const read = <Body>(path: string) => api.send<Body>(agents(path), { token: administrator.accessToken });
   const publish = (name: string, modelId: string, more: object = {}, headers?: Record<string, string>) => change<AgentVersion & { code?: string }>('POST', `/${name}/versions`, { settings: { modelId }, ...more }, headers);
   /** The model that answers, which tells one version from another. */
-  const modelOf = async (body: object): Promise<{ modelId: string; sessionId: string }> => {
+  const modelOf = async (body: object): Promise<{ modelId: string; agent: string | undefined; sessionId: string }> => {
     const { sessionId, turnId } = (await ask({ prompt: 'Hello', ...body })).body;
     const { body: log } = await api.send<{ data: SessionEvent[] }>(`${sessionsPath()}/${sessionId}/events`, { token: alice.accessToken });
     const cost = log.data.find((event) => event.type === 'usage.recorded' && event.turnId === turnId);
-    return { modelId: cost?.type === 'usage.recorded' ? cost.modelId : '', sessionId };
+    if (cost?.type !== 'usage.recorded') throw new Error('Nobody was asked.');
+    return { modelId: cost.modelId, agent: cost.agent, sessionId };
   };
 
   beforeAll(async () => {
@@ -161,7 +162,7 @@ describe('an agent with a name', () => {
     const goneOn = await modelOf({ session_id: first.sessionId });
     expect([first, beforeMove, afterMove, older, goneOn].map(({ modelId }) => modelId)).toEqual(['model.one', 'model.one', 'model.two', 'model.one', 'model.one']);
     expect((await api.send<SessionRecord>(`${sessionsPath()}/${afterMove.sessionId}`, { token: alice.accessToken })).body.agent).toEqual({ name: 'support', version: 2 });
-    expect((await modelOf({})).modelId).not.toContain('model.');
+    expect([first, older, await modelOf({})].map(({ agent }) => agent)).toEqual(['support', 'support', undefined]);
   });
 
   it('keeps its session: another agent asks for another one', async () => {

@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import type { AgentPin } from '../../contracts/agent';
 import { budgetLevels, type Budgets, type Reservation } from '../../contracts/budget';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { EventBody, SessionEvent, Usage } from '../../contracts/events';
@@ -16,6 +17,8 @@ type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'directory' 
 
 interface StepOfUser extends StepRef {
   readonly userId: string;
+  /** The version its session keeps to; absent: the tenant's own agent. */
+  readonly agent?: AgentPin;
 }
 
 /** What the most that a step can cost was held against, or what has not enough left for it. */
@@ -71,7 +74,7 @@ async function closeDead({ budgetLedger: ledger }: BudgetDeps, step: StepRef): P
 export class StepBudget {
   constructor(
     private readonly deps: BudgetDeps,
-    private readonly step: StepRef,
+    private readonly step: StepOfUser,
     private readonly size: RequestSize,
     private readonly reservation: Reservation | undefined,
   ) {}
@@ -89,7 +92,7 @@ export class StepBudget {
     const usage = wasServed(written, error) ? guessedUsage(this.size, written) : undefined;
     const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
-    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage) };
+    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step) };
   }
 
   /** The model answered, and the answer cannot be written any more: the turn is over. */
@@ -100,6 +103,9 @@ export class StepBudget {
 
 /** A model server that refuses a request does not charge it. */
 const wasServed = (written: string, error: unknown): boolean => written !== '' || !['model/throttled', 'model/unavailable', 'model/refused'].includes(codeOf(error) ?? '');
+
+/** Who has used it, by name. */
+export const byAgent = ({ agent }: Pick<StepOfUser, 'agent'>): { agent?: string } => (agent ? { agent: agent.name } : {});
 
 /** At today's price; nothing for a model without one. */
 export function costOf({ prices }: Pick<SessionStepDeps, 'prices'>, modelId: string, usage: Usage): { costMicroUsd?: number } {

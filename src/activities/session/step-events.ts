@@ -1,3 +1,4 @@
+import type { AgentPin } from '../../contracts/agent';
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
 import type { SessionRef, TurnOutcome } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
@@ -6,7 +7,7 @@ import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import { approvalRequest, pendingFrom } from './approval-events';
 import type { SessionStepDeps } from './deps';
-import { costOf } from './step-budget';
+import { byAgent, costOf } from './step-budget';
 import type { ToolSet } from './tools';
 
 /** The tools of the agent. */
@@ -24,6 +25,7 @@ export interface Answer {
 
 interface StepPlace extends SessionRef {
   readonly userId: string;
+  readonly agent?: AgentPin;
   readonly turnId: string;
   readonly step: number;
 }
@@ -32,7 +34,7 @@ interface StepPlace extends SessionRef {
 export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset, prices: SessionStepDeps['prices']): EventBody[] {
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
-  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage) };
+  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage), ...byAgent(place) };
   const calls = soundCalls(answer.calls.slice(0, maxCallsPerBatch));
   if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
   const requests: EventBody[] = calls.map(({ callId, name, input }) => ({
