@@ -3,7 +3,8 @@ import path from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
 /** Bundles the workflows once, at build time, so that workers start at once and all run the same code. */
-export async function bundleWorkflows(workflowsPath = require.resolve('./index')): Promise<string> {
+async function bundleWorkflows(): Promise<string> {
+  const workflowsPath = require.resolve('./index');
   const failureConverterPath = require.resolve('./failure-converter');
   const { code } = await bundleWorkflowCode({ workflowsPath, failureConverterPath, logger: { ...console, trace: () => undefined, debug: () => undefined, info: () => undefined, log: () => undefined } });
   return code;

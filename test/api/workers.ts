@@ -8,7 +8,7 @@ import { connectionOptions } from '../../src/adapters/temporal/connection';
 import type { Adapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import { taskQueues } from '../../src/contracts/names';
-import { bundleWorkflows } from '../../src/workflows/bundle';
+import { bundleOfPlatform } from '../support/bundle';
 
 const logger = new DefaultLogger('ERROR');
 
@@ -16,7 +16,7 @@ const logger = new DefaultLogger('ERROR');
 export async function startWorkers(adapters: Adapters, tenantIds: readonly string[]): Promise<() => Promise<void>> {
   Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } } });
   const connection = await NativeConnection.connect(connectionOptions(loadConfig().temporal));
-  const workflowBundle = { code: await bundleWorkflows(require.resolve('../../src/workflows')) };
+  const workflowBundle = await bundleOfPlatform();
   const base = { connection, dataConverter: adapters.dataConverter, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
   const tenantActivities = createTenantActivities(adapters);
   const workers = await Promise.all([

@@ -1,8 +1,10 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Duration } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { searchAttributes } from '../../src/contracts/names';
+import { bundleOf } from './bundle';
+import { replayAll, type WorkflowHistory } from './replay';
 
 /** Activities by task queue: each queue gets a worker of its own, as in production. */
 export type ActivitiesByQueue = Readonly<Record<string, NonNullable<WorkerOptions['activities']>>>;
@@ -26,15 +28,6 @@ function quietRuntime() {
   isInstalled = true;
 }
 
-const bundles = new Map<string, Promise<WorkflowBundleWithSourceMap>>();
-
-/** Bundled once per test file: webpack takes seconds. */
-function bundleOf(workflowsPath: string): Promise<WorkflowBundleWithSourceMap> {
-  const known = bundles.get(workflowsPath) ?? bundleWorkflowCode({ workflowsPath, logger });
-  bundles.set(workflowsPath, known);
-  return known;
-}
-
 /**
  * Runs a scenario against real workers on a time-skipping server of its own, then replays every workflow it names from
  * its history: a workflow that would not replay would be stuck after a deploy.
@@ -46,7 +39,7 @@ export async function withWorkers(input: WorkersInput, scenario: Scenario): Prom
   try {
     const workers = await createWorkers(env, input);
     const workflowIds = await runAll(workers, () => scenario(env));
-    await replay(env, input, workflowIds);
+    await replayAll(await bundleOf(input.workflowsPath), await historiesOf(env, workflowIds));
   } finally {
     await env.teardown();
   }
@@ -56,13 +49,15 @@ export type Scenario = (env: TestWorkflowEnvironment) => Promise<readonly string
 
 /**
  * The same on the server and workers of the scenario before, which takes a third of the time: for files of many scenarios.
- * They must not use a workflow id twice, nor leave a workflow running. Ends with `end`.
+ * They must not use a workflow id twice, nor leave a workflow running. Ends with `end`, which replays them all.
  */
 export class SharedWorkers {
   private env: TestWorkflowEnvironment | undefined;
   private running: { readonly kind: string; readonly stop: () => Promise<void> } | undefined;
   /** What the activities of the scenario that runs do. */
   private activities: ActivitiesByQueue = {};
+  /** Of the scenarios so far, by the module of their workflows. */
+  private readonly histories = new Map<string, WorkflowHistory[]>();
 
   async run(input: WorkersInput, scenario: Scenario): Promise<void> {
     this.env ??= await timeSkippingServer();
@@ -72,12 +67,15 @@ export class SharedWorkers {
       await this.running?.stop();
       this.running = { kind, stop: start(await createWorkers(this.env, { ...input, activities: this.relayed(input.activities) })) };
     }
-    await replay(this.env, input, await scenario(this.env));
+    const told = await historiesOf(this.env, await scenario(this.env));
+    this.histories.set(input.workflowsPath, [...(this.histories.get(input.workflowsPath) ?? []), ...told]);
   }
 
+  /** @throws Error that names the workflows that do not replay. */
   async end(): Promise<void> {
     await this.running?.stop();
     await this.env?.teardown();
+    for (const [workflowsPath, histories] of this.histories) await replayAll(await bundleOf(workflowsPath), histories);
   }
 
   /** Each call goes to the activity of the scenario that runs. */
@@ -107,13 +105,9 @@ async function createWorkers(env: TestWorkflowEnvironment, { workflowsPath, work
   );
 }
 
-async function replay(env: TestWorkflowEnvironment, { workflowsPath }: WorkersInput, workflowIds: readonly string[]): Promise<void> {
+async function historiesOf(env: TestWorkflowEnvironment, workflowIds: readonly string[]): Promise<WorkflowHistory[]> {
   if (workflowIds.length === 0) throw new Error('Name the workflows to replay.');
-  const workflowBundle = await bundleOf(workflowsPath);
-  for (const workflowId of workflowIds) {
-    const history = await env.client.workflow.getHandle(workflowId).fetchHistory();
-    await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
-  }
+  return Promise.all(workflowIds.map(async (workflowId) => ({ workflowId, history: await env.client.workflow.getHandle(workflowId).fetchHistory() })));
 }
 
 /** Lets time pass although an activity waits for a worker: by itself, the server skips none then. */

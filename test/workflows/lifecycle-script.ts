@@ -19,7 +19,8 @@ import { type ActivitiesByQueue, SharedWorkers, type WorkersInput } from '../sup
 export const tenantId = 'acme';
 
 const shared = new SharedWorkers();
-afterAll(() => shared.end());
+// Replays all that the tests did.
+afterAll(() => shared.end(), 120_000);
 
 let testsBegun = 0;
 beforeEach(() => void (testsBegun += 1));
