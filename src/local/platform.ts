@@ -12,6 +12,8 @@ import { answers, type LocalStack, type StackOptions, startStack } from './stack
 
 export interface PlatformOptions extends StackOptions {
   readonly apiPort?: number;
+  /** Settings of the API alone, beside the stack's. */
+  readonly apiEnv?: Readonly<Record<string, string>>;
   /** What the worker's environment is instead of the stack's: its connections may lead through proxies. */
   readonly workerEnv?: (env: LocalStack['env']) => Promise<LocalStack['env']>;
 }
@@ -35,7 +37,7 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   };
   try {
     const { operator, users } = await setUp(stack);
-    const api = apiService(stack, options, apiPort, { ...stack.env, ...keysOf(users.api) });
+    const api = apiService(stack, options, apiPort, { ...stack.env, ...options.apiEnv, ...keysOf(users.api) });
     const worker = workerService(stack, options, { ISOLATION_PROBE_API_URL: apiUrl, ...((await options.workerEnv?.(stack.env)) ?? stack.env), ...keysOf(users.worker) });
     started.push(api, worker);
     await Promise.all([api.start(), worker.start()]);

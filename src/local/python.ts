@@ -37,6 +37,13 @@ export async function installLocalTools({ onProgress, directory = path.join(proj
   return toolsIn(directory, onProgress);
 }
 
+/** Installs what tests and campaigns run beside the stack (moto's server, Schemathesis), once. @returns the virtual environment's folder. */
+export async function installTestTools(onProgress: (line: string) => void): Promise<string> {
+  const directory = path.join(projectRoot, '.tenure/venv-test');
+  await installPackages({ directory, env: process.env, requirements: 'requirements-test.txt', what: "moto's server and Schemathesis, for tests (once; about 400 MB)", onProgress });
+  return directory;
+}
+
 export interface PackageOptions extends Required<InstallOptions> {
   /** File in the project's folder. */
   readonly requirements: string;

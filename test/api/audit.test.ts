@@ -195,6 +195,7 @@ describe('reading it', () => {
     await some(`until=${middle}`, ({ at }) => at < middle);
     expect(await list('since=2999-01-01')).toEqual([]);
     expect((await api.send(`${chainOf(tenant.tenantId)}?cursor=x`, { token: operator.accessToken })).status).toBe(400);
+    expect(await api.send(`${chainOf(tenant.tenantId)}?cursor=0`, { token: operator.accessToken })).toMatchObject({ status: 200, body: { data: [] } });
   });
 
   it('shows administrators nothing of whoever had the id before', async () => {

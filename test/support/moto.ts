@@ -3,8 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { freePorts } from '../../src/local/ports';
-import { projectRoot } from '../../src/local/project-root';
-import { installPackages } from '../../src/local/python';
+import { installTestTools } from '../../src/local/python';
 import { Service } from '../../src/local/service';
 import { answers, startLeash } from '../../src/local/stack';
 
@@ -17,9 +16,7 @@ export interface Moto {
 
 /** A server of services that the local stack lacks, for tests alone. Installed once, beside the stack's own packages. */
 export async function startMoto(): Promise<Moto> {
-  const directory = path.join(projectRoot, '.tenure/venv-test');
-  const onProgress = (line: string) => void process.stderr.write(`  ${line}\n`);
-  await installPackages({ directory, env: process.env, requirements: 'requirements-test.txt', what: "moto's server, for tests (once; about 320 MB)", onProgress });
+  const directory = await installTestTools((line) => void process.stderr.write(`  ${line}\n`));
   const { moto: port } = await freePorts(['moto']);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tenure-moto-'));
   const url = `http://127.0.0.1:${port}`;

@@ -9,6 +9,7 @@ import type { AuditHead, AuditLog } from '../../ports/audit';
 import { exportOf } from '../audit-export';
 import { InvalidRequest } from '../problem';
 import { operatorRoute, publicRoute, type Route, sharedRoute } from '../route';
+import { queryInteger } from '../query-values';
 import { Page, pageOf } from './paging';
 
 const TenantPath = z.object({ tenantId: AnyTenantId });
@@ -24,7 +25,7 @@ const Filter = Page.extend({
   outcome: z.enum(auditOutcomes).optional(),
 });
 
-const After = z.object({ after: z.coerce.number().int().min(0).default(0).describe('the number of the entry it begins behind') });
+const After = z.object({ after: queryInteger({ min: 0 }).default(0).describe('the number of the entry it begins behind') });
 
 const OfChain = z.object({ tenantId: AnyTenantId.optional().describe("a tenant's log, of one that has left too; the platform's without it") });
 

@@ -7,12 +7,13 @@ import { keptBecause } from '../../domain/tombstone';
 import type { Certificates } from '../../ports/certificates';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { certificatePage } from '../pages/certificate-page';
+import { queryBoolean } from '../query-values';
 import { operatorRoute, publicRoute, type Route } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
 const Purge = z
-  .strictObject({ force: z.stringbool().default(false), reason: z.string().trim().min(10).max(500).optional() })
+  .strictObject({ force: queryBoolean.default(false), reason: z.string().trim().min(10).max(500).optional() })
   .refine(({ force, reason }) => !force || reason !== undefined, { path: ['reason'], message: 'say why it cannot wait' });
 
 export interface CertificateRoutesDeps {

@@ -8,11 +8,12 @@ import { InvalidRequest } from '../problem';
 import { tenantRoute, type Route } from '../route';
 import { sessionFeed } from '../session-feed';
 import { pageOf } from './paging';
+import { queryInteger } from '../query-values';
 import { SessionPath } from './sessions';
 
 const Range = z.object({
   after: z.string().max(32).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
+  limit: queryInteger({ min: 1, max: 500 }).default(100),
   format: z.enum(['page', 'jsonl']).optional().describe('`jsonl`: all there is behind the cursor, a line of JSON each, however long; Accept: application/jsonl asks for the same'),
 });
 

@@ -7,6 +7,7 @@ import type { Operations } from '../../ports/operations';
 import { operationFeed } from '../operation-feed';
 import { InvalidRequest } from '../problem';
 import { operatorRoute, type Route } from '../route';
+import { queryBoolean } from '../query-values';
 import { Page, pageOf } from './paging';
 
 const OperationPath = z.object({ operationId: z.string().regex(operationIdPattern, 'not an operation id') });
@@ -15,7 +16,7 @@ const Filter = Page.extend({
   tenantId: AnyTenantId.optional(),
   kind: z.enum(operationKinds).optional(),
   state: z.enum(operationStates).optional(),
-  stuck: z.stringbool().optional(),
+  stuck: queryBoolean.optional(),
   since: z.iso.datetime().optional().describe('begun then or later'),
   until: z.iso.datetime().optional().describe('begun before'),
 });

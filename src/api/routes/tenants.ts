@@ -11,6 +11,7 @@ import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkTools } from '../agent-tools';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { operatorRoute, type Route } from '../route';
+import { queryBoolean, queryInteger } from '../query-values';
 import { Page, pageOf } from './paging';
 
 const CreateTenant = z.strictObject({
@@ -25,17 +26,17 @@ const CreateTenant = z.strictObject({
 const secondsPerDay = 86_400;
 
 const Offboard = z.strictObject({
-  graceSeconds: z.coerce.number().int().min(0).max(90 * secondsPerDay).default(7 * secondsPerDay),
+  graceSeconds: queryInteger({ min: 0, max: 90 * secondsPerDay }).default(7 * secondsPerDay),
   /** What becomes of turns that run. */
   drainPolicy: DrainPolicy.default('wait'),
   /** How long they may take with the policy `wait`. */
-  drainSeconds: z.coerce.number().int().min(0).max(secondsPerDay).default(300),
+  drainSeconds: queryInteger({ min: 0, max: secondsPerDay }).default(300),
   /** Deletes without having restored the backup on trial; the certificate says so. */
-  skipRehearsal: z.stringbool().default(false),
+  skipRehearsal: queryBoolean.default(false),
   /** Of the tenant's closed sessions, in Temporal. */
-  deleteHistories: z.stringbool().default(false),
+  deleteHistories: queryBoolean.default(false),
   /** For a tenant whose key is lost, of which no backup can be taken; refused while its key works. */
-  withoutBackup: z.stringbool().default(false),
+  withoutBackup: queryBoolean.default(false),
   /** Why it is given up; the certificate has it. */
   reason: z.string().trim().min(10).max(500).optional(),
 }).refine(({ withoutBackup, reason }) => withoutBackup === (reason !== undefined), { path: ['reason'], message: 'goes with withoutBackup=true: say why the data are given up' });

@@ -47,7 +47,7 @@ export function createReader(client: Table) {
     },
 
     async *readBack(chain: string, before = lastSeq): AsyncGenerator<AuditEntry> {
-      for await (const { entries } of items<Batch>(chain, batchesUpTo(before - 1), false)) for (const entry of entries.toReversed()) if (entry.seq < before) yield entry;
+      for await (const { entries } of items<Batch>(chain, batchesUpTo(Math.max(0, before - 1)), false)) for (const entry of entries.toReversed()) if (entry.seq < before) yield entry;
     },
 
     async *checkpoints(chain: string, { after = 0, upTo = lastSeq }: { after?: number; upTo?: number } = {}): AsyncGenerator<SignedCheckpoint> {
