@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type AppDeps, createApp } from '../../src/api/app';
 import type { Problem } from '../../src/api/problem';
 import { AuditTrail } from '../../src/api/audit-trail';
@@ -8,6 +9,7 @@ import { TrafficReporter } from '../../src/api/traffic-reporter';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import { createLogger } from '../../src/logging';
+import type { Dependency } from '../../src/ports/readiness';
 
 export interface RunningApi {
   readonly adapters: Adapters;
@@ -56,7 +58,7 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
     ...changes,
   };
   const server = createServer(createApp(deps)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await Promise.all([once(server, 'listening'), ...adapters.dependencies.map(untilItAnswers)]);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     adapters,
@@ -72,6 +74,11 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
       await adapters.close();
     },
   };
+}
+
+/** As a balancer does, which sends nobody to a process that is not ready. */
+async function untilItAnswers(dependency: Dependency): Promise<void> {
+  while (!(await dependency.check().then(() => true, () => false))) await delay(5);
 }
 
 async function send<Body>(url: string, { method = 'GET', token, body, headers }: ApiRequest = {}): Promise<Answer<Body>> {
