@@ -3,7 +3,7 @@ import { tenantOfResource } from '../../../contracts/names';
 import { isAwsError } from '../failures';
 
 /** How each service says that there is no such thing. */
-const absences = ['NoSuchBucket', 'NoSuchUpload', 'NoSuchEntityException', 'NotFound', 'NotFoundException', 'ResourceNotFoundException'] as const;
+const absences = ['NoSuchBucket', 'NoSuchUpload', 'NoSuchEntityException', 'NotFound', 'NotFoundException', 'ResourceNotFoundException', 'ParameterNotFound'] as const;
 
 /** The answer, or undefined when the thing asked for is not there. */
 export async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
