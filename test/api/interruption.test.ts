@@ -224,6 +224,6 @@ it('keeps what was said when a turn is cancelled, and takes the cancellation as 
   const cancel = () => api.send(`${session}/cancel`, { method: 'POST', token: alice.accessToken, body: { turnId: running.turnId } });
   expect((await cancel()).status).toBe(202);
   const log = await logUntilEnd(session, running.turnId);
-  expect(log.slice(-2)).toMatchObject([{ type: 'message.completed', partial: true }, { type: 'turn.completed', outcome: 'cancelled' }]);
+  expect(log.slice(-3)).toMatchObject([{ type: 'message.completed', partial: true }, { type: 'usage.wasted' }, { type: 'turn.completed', outcome: 'cancelled' }]);
   expect((await cancel()).status).toBe(202);
 });
