@@ -56,7 +56,9 @@ const holdsAt = (text: string) => until(async () => (await platform.model.holdin
 
 it('ends an interrupted turn whose worker is killed before it hears of that, and runs the message that interrupted', async () => {
   const text = `long ${randomUUID()}`;
-  await platform.model.script({ match: text, steps: [{ say: 'one two three four', holdAfter: 2 }] });
+  const held = { say: 'one two three four', holdAfter: 2 };
+  // The next worker's attempt must not answer before the interruption reaches it.
+  await platform.model.script({ match: text, steps: [held, held] });
   const sessionId = await alice.open();
   const running = await say(sessionId, text);
   await holdsAt(text);
