@@ -1,18 +1,18 @@
-import { GetCommand, PutCommand, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
 import { Agent, type AgentPin, AgentVersion, type AgentVersionWithSettings, defaultAlias, maxAgents, maxVersions } from '../../contracts/agent';
 import { DomainError } from '../../contracts/errors';
-import { tableKeys, tenantResources } from '../../contracts/names';
+import { tableKeys } from '../../contracts/names';
 import { AgentConfig } from '../../contracts/tenant';
 import type { Agents, Publication } from '../../ports/agents';
 import type { TenantCipher } from '../../ports/cipher';
-import { decodeCursor, encodeCursor } from './cursors';
 import { isAwsError, unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
+import { allOfPartition, listedPage, tableNameOf } from './tenant-table';
 
 /** A version never changes, but a tenant whose data are restored may publish the same number anew. */
 const cacheMs = 60_000;
-const versionPattern = /^V#\d{6}$/;
+const versionKeys = { beginning: 'V#', pattern: /^V#\d{6}$/ };
 
 /** Seals what a version says, bound to its place. */
 export function createAgentBodies({ cipher }: { cipher: TenantCipher }) {
@@ -47,7 +47,7 @@ function createReader({ access, cipher }: Dependencies) {
   const table = (tenantId: string) => access.clients(tenantId, 'session-read').table;
 
   async function read(tenantId: string, Key: { pk: string; sk: string }): Promise<Record<string, unknown> | undefined> {
-    return (await table(tenantId).send(new GetCommand({ TableName: tenantResources(tenantId).table, Key, ConsistentRead: true }))).Item;
+    return (await table(tenantId).send(new GetCommand({ ...tableNameOf(tenantId), Key, ConsistentRead: true }))).Item;
   }
 
   async function readVersion(tenantId: string, pin: AgentPin): Promise<AgentVersionWithSettings> {
@@ -64,12 +64,7 @@ function createReader({ access, cipher }: Dependencies) {
   });
 
   return {
-    async list(tenantId: string): Promise<Agent[]> {
-      const { Items = [] } = await table(tenantId).send(
-        new QueryCommand({ TableName: tenantResources(tenantId).table, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': tableKeys.agents() }, ConsistentRead: true }),
-      );
-      return Items.map((item) => Agent.parse(item));
-    },
+    list: (tenantId: string): Promise<Agent[]> => allOfPartition(table(tenantId), tenantId, tableKeys.agents(), (item) => Agent.parse(item)),
 
     async get(tenantId: string, name: string): Promise<Agent | undefined> {
       const item = await read(tenantId, placeOf(name));
@@ -83,20 +78,9 @@ function createReader({ access, cipher }: Dependencies) {
       return version && AgentVersion.parse(version);
     },
 
-    async versions(tenantId: string, name: string, { limit, cursor }: Parameters<Agents['versions']>[2]) {
-      const pk = tableKeys.agentVersions(name);
-      const { Items = [], LastEvaluatedKey } = await table(tenantId).send(
-        new QueryCommand({
-          TableName: tenantResources(tenantId).table,
-          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :versions)',
-          ExpressionAttributeValues: { ':pk': pk, ':versions': 'V#' },
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: limit,
-          ...(cursor !== undefined && { ExclusiveStartKey: { pk, sk: decodeCursor(cursor, versionPattern) } }),
-        }),
-      );
-      return { versions: Items.map((item) => AgentVersion.parse(item)), ...(LastEvaluatedKey && { nextCursor: encodeCursor(String(LastEvaluatedKey['sk'])) }) };
+    async versions(tenantId: string, name: string, page: Parameters<Agents['versions']>[2]) {
+      const { items: versions, ...rest } = await listedPage(table(tenantId), { tenantId, pk: tableKeys.agentVersions(name), ...page, keys: versionKeys }, (item) => AgentVersion.parse(item));
+      return { versions, ...rest };
     },
 
     version: (tenantId: string, pin: AgentPin): Promise<AgentVersionWithSettings> => known.forceFetch(`${tenantId}/${pin.name}@${pin.version}`, { context: { tenantId, pin } }),
@@ -116,7 +100,7 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
   async function write(tenantId: string, agent: Agent, { settings, note, by, requestId }: Publication, condition: object): Promise<AgentVersion | undefined> {
     const { name, latestVersion: version, updatedAt: createdAt } = agent;
     const added: AgentVersion = { name, version, createdAt, createdBy: by, ...(note !== undefined && { note }) };
-    const TableName = tenantResources(tenantId).table;
+    const { TableName } = tableNameOf(tenantId);
     const body = await bodies.seal(tenantId, added, settings);
     const TransactItems = [
       { Put: { TableName, Item: { ...placeOf(name), ...agent }, ...condition } },
@@ -154,7 +138,7 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
 
     async replace(tenantId, next) {
       const agent = following(next);
-      const write = table(tenantId).send(new PutCommand({ TableName: tenantResources(tenantId).table, Item: { ...placeOf(agent.name), ...agent }, ...isAt(next) }));
+      const write = table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...placeOf(agent.name), ...agent }, ...isAt(next) }));
       await unlessRefused(write, () => {
         throw changed(next);
       });

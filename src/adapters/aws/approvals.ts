@@ -1,10 +1,10 @@
-import { GetCommand, paginateQuery, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { ApprovalRecord } from '../../contracts/approval';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import type { Approvals } from '../../ports/approvals';
 import { isAwsError } from './failures';
-import { listedPage } from './listed-page';
 import type { TenantAccess } from './tenant-access';
+import { allOfPartition, listedPage } from './tenant-table';
 
 const byId = ({ sessionId, approvalId }: { sessionId: string; approvalId: string }) => ({ pk: tableKeys.approvals(sessionId), sk: approvalId });
 const listed = (list: 'waiting' | 'decided', { requestedAt, approvalId }: ApprovalRecord) => ({ pk: tableKeys.approvalList(list), sk: tableKeys.listed(requestedAt, approvalId) });
@@ -60,20 +60,8 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
       ]);
     },
 
-    async ofSession({ tenantId, sessionId }) {
-      const pages = paginateQuery(
-        { client: access.clients(tenantId, 'approvals').table },
-        {
-          TableName: tenantResources(tenantId).table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': tableKeys.approvals(sessionId) },
-          ConsistentRead: true,
-        },
-      );
-      const records: ApprovalRecord[] = [];
-      for await (const { Items } of pages) records.push(...(Items ?? []).map((item) => ApprovalRecord.parse(item)));
-      return records;
-    },
+    ofSession: ({ tenantId, sessionId }) =>
+      allOfPartition(access.clients(tenantId, 'approvals').table, tenantId, tableKeys.approvals(sessionId), (item) => ApprovalRecord.parse(item)),
 
     async list(tenantId, { list, limit, cursor }) {
       const pk = tableKeys.approvalList(list);

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, paginateQuery, PutCommand, TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { AmountsSchema, type BudgetCounter, type BudgetUnit, budgetUnits, type Posting, type Reservation } from '../../contracts/budget';
-import { tableKeys, tenantResources } from '../../contracts/names';
+import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { closing, columns, committed, emptyCounter, missingUnit, type Postings, reserving, roomFor } from '../../domain/budgets';
 import type { BudgetLedger, LimitedCounter, StepRef } from '../../ports/budget-ledger';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
+import { itemsOf, tableNameOf } from './tenant-table';
 
 /** Many steps of a tenant meet on its counters: DynamoDB lets one of two transactions through, and the other tries again. */
 const collisionTries = 12;
@@ -21,14 +22,13 @@ const reservationKey = ({ sessionId, turnId, step }: StepRef) => ({ pk: tableKey
 const counterKey = (name: string) => ({ pk: tableKeys.budget(name), sk: tableKeys.budgetCounter() });
 const attribute = (column: string, unit: BudgetUnit) => `${column}_${unit}`;
 const held = 'committed';
-const TableNameOf = (tenantId: string) => ({ TableName: tenantResources(tenantId).table });
 
 /** Counters of the tenant's table, and an item for each step that is asked just now. They change together or not at all. */
 export function createBudgetLedger({ access }: { access: TenantAccess }): BudgetLedger {
   const table = (tenantId: string) => access.clients(tenantId, 'usage').table;
 
   async function heldFor(step: StepRef): Promise<Reservation | undefined> {
-    const { Item } = await table(step.tenantId).send(new GetCommand({ ...TableNameOf(step.tenantId), Key: reservationKey(step), ConsistentRead: true }));
+    const { Item } = await table(step.tenantId).send(new GetCommand({ ...tableNameOf(step.tenantId), Key: reservationKey(step), ConsistentRead: true }));
     return Item && reservationOf(Item);
   }
 
@@ -48,7 +48,7 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
   }
 
   const posting = (tenantId: string, [name, change]: readonly [string, Posting], condition?: Condition): Item => ({
-    Update: { ...TableNameOf(tenantId), Key: counterKey(name), ...adding(change, condition) },
+    Update: { ...tableNameOf(tenantId), Key: counterKey(name), ...adding(change, condition) },
   });
 
   const postAll = (tenantId: string, postings: Postings, levels: readonly LimitedCounter[] = []): Item[] =>
@@ -65,7 +65,7 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
   }
 
   async function readCounters(tenantId: string, names: readonly string[]): Promise<Record<string, BudgetCounter>> {
-    const get = async (name: string) => (await table(tenantId).send(new GetCommand({ ...TableNameOf(tenantId), Key: counterKey(name), ConsistentRead: true }))).Item;
+    const get = async (name: string) => (await table(tenantId).send(new GetCommand({ ...tableNameOf(tenantId), Key: counterKey(name), ConsistentRead: true }))).Item;
     return Object.fromEntries(await Promise.all(names.map(async (name) => [name, counterOf(await get(name))] as const)));
   }
 
@@ -93,7 +93,7 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
     },
 
     async close(step, reservation, ending) {
-      const leaving = { Delete: { ...TableNameOf(step.tenantId), Key: reservationKey(step), ...heldBy(reservation.holder) } };
+      const leaving = { Delete: { ...tableNameOf(step.tenantId), Key: reservationKey(step), ...heldBy(reservation.holder) } };
       await write(step.tenantId, [leaving, ...postAll(step.tenantId, closing(reservation, ending))]);
     },
 
@@ -111,12 +111,8 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
 
   function taking(step: StepRef, { holder, amounts, counters }: Reservation, dead: Reservation | undefined): Item {
     const Item = { ...reservationKey(step), holder, amounts, counters };
-    return { Put: { ...TableNameOf(step.tenantId), Item, ...(dead ? heldBy(dead.holder) : { ConditionExpression: 'attribute_not_exists(pk)' }) } };
+    return { Put: { ...tableNameOf(step.tenantId), Item, ...(dead ? heldBy(dead.holder) : { ConditionExpression: 'attribute_not_exists(pk)' }) } };
   }
-}
-
-async function* itemsOf(table: DynamoDBDocumentClient, tenantId: string, query: object): AsyncGenerator {
-  for await (const { Items } of paginateQuery({ client: table }, { ...TableNameOf(tenantId), ...query, ConsistentRead: true })) yield* Items ?? [];
 }
 
 /** Sessions that wait for budget. */
@@ -124,8 +120,8 @@ const waitingList = (access: TenantAccess): Pick<BudgetLedger, 'noteWaiting' | '
   async noteWaiting({ tenantId, sessionId }, isWaiting) {
     const Key = { pk: tableKeys.outOfBudget(), sk: sessionId };
     const { table } = access.clients(tenantId, 'usage');
-    if (isWaiting) await table.send(new PutCommand({ ...TableNameOf(tenantId), Item: Key }));
-    else await table.send(new DeleteCommand({ ...TableNameOf(tenantId), Key }));
+    if (isWaiting) await table.send(new PutCommand({ ...tableNameOf(tenantId), Item: Key }));
+    else await table.send(new DeleteCommand({ ...tableNameOf(tenantId), Key }));
   },
 
   async *waiting(tenantId): AsyncGenerator<SessionRef> {

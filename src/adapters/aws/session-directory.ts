@@ -4,8 +4,8 @@ import { tableKeys, tenantResources } from '../../contracts/names';
 import { SessionRecord, type SessionRef } from '../../contracts/session';
 import type { SessionDirectory } from '../../ports/session-store';
 import { isAwsError } from './failures';
-import { listedPage } from './listed-page';
 import type { TenantAccess } from './tenant-access';
+import { listedPage } from './tenant-table';
 
 /** Where a record stands: by its id, in the tenant's list, and in its user's list. */
 const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [

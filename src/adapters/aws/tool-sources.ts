@@ -1,9 +1,10 @@
-import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
-import { tableKeys, tenantResources } from '../../contracts/names';
+import { tableKeys } from '../../contracts/names';
 import { ToolSource } from '../../contracts/tool-source';
 import type { ToolSources } from '../../ports/tool-sources';
 import type { TenantAccess } from './tenant-access';
+import { allOfPartition, tableNameOf } from './tenant-table';
 
 /** A change made by another process is seen after this. */
 const cacheMs = 2_000;
@@ -14,28 +15,11 @@ const cacheMs = 2_000;
  */
 export function createToolSources({ access }: { access: TenantAccess }): ToolSources {
   const tableOf = (tenantId: string) => access.clients(tenantId, 'approvals').table;
-  const placeOf = (tenantId: string, name: string) => ({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.toolSources(), sk: name } });
+  const placeOf = (tenantId: string, name: string) => ({ ...tableNameOf(tenantId), Key: { pk: tableKeys.toolSources(), sk: name } });
   const parse = (item: Record<string, unknown>) => ToolSource.parse(JSON.parse(String(item['source'])));
 
-  async function list(tenantId: string): Promise<ToolSource[]> {
-    const found: ToolSource[] = [];
-    for (let start: Record<string, unknown> | undefined, isFirst = true; isFirst || start; isFirst = false) {
-      const { Items = [], LastEvaluatedKey } = await tableOf(tenantId).send(
-        new QueryCommand({
-          TableName: tenantResources(tenantId).table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': tableKeys.toolSources() },
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        }),
-      );
-      found.push(...Items.map(parse));
-      start = LastEvaluatedKey;
-    }
-    return found;
-  }
-
-  const cache = new LRUCache<string, ToolSource[]>({ max: 1_000, ttl: cacheMs, fetchMethod: (tenantId) => list(tenantId) });
+  const list = (tenantId: string): Promise<ToolSource[]> => allOfPartition(tableOf(tenantId), tenantId, tableKeys.toolSources(), parse);
+  const cache = new LRUCache<string, ToolSource[]>({ max: 1_000, ttl: cacheMs, fetchMethod: list });
 
   return {
     list,

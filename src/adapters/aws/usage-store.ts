@@ -1,12 +1,13 @@
-import { DeleteCommand, GetCommand, paginateQuery, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { tableKeys, tenantResources, type UsagePeriod } from '../../contracts/names';
+import { tableKeys, type UsagePeriod } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { type UsageCell, UsageFigures } from '../../contracts/usage';
 import { usageFigures } from '../../domain/usage';
 import type { UsageStore } from '../../ports/usage';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
+import { itemsOf, tableNameOf } from './tenant-table';
 
 const Progress = z.object({ sessionsSince: z.string().optional(), rolledUpAt: z.string().optional() });
 const Followed = z.object({ sk: z.string(), userId: z.string() });
@@ -17,18 +18,17 @@ const countedKey = (sessionId: string) => ({ pk: tableKeys.session(sessionId), s
 /** Counters in the tenant's table. A count and the place it was counted up to change in one transaction. */
 export function createUsageStore({ access }: { access: TenantAccess }): UsageStore {
   const table = (tenantId: string) => access.clients(tenantId, 'usage').table;
-  const TableNameOf = (tenantId: string) => ({ TableName: tenantResources(tenantId).table });
   const progressKey = { pk: tableKeys.rollUp(), sk: tableKeys.rollUp() };
 
   async function get(tenantId: string, Key: { pk: string; sk: string }): Promise<unknown> {
-    return (await table(tenantId).send(new GetCommand({ ...TableNameOf(tenantId), Key, ConsistentRead: true }))).Item;
+    return (await table(tenantId).send(new GetCommand({ ...tableNameOf(tenantId), Key, ConsistentRead: true }))).Item;
   }
 
   function adding(tenantId: string, period: UsagePeriod, { period: at, userId, modelId, agent, ...figures }: UsageCell) {
     const given = usageFigures.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]] as const]));
     return {
       Update: {
-        ...TableNameOf(tenantId),
+        ...tableNameOf(tenantId),
         Key: { pk: tableKeys.usage(period), sk: tableKeys.usageOf(at, userId, modelId, agent) },
         UpdateExpression: `SET #period = :period, userId = :user, modelId = :model${agent === undefined ? '' : ', agent = :agent'} ADD ${given.map(([name]) => `${name} :${name}`).join(', ')}`,
         ExpressionAttributeNames: { '#period': 'period' },
@@ -44,19 +44,19 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
     },
 
     async noteProgress(tenantId, progress) {
-      await table(tenantId).send(new PutCommand({ ...TableNameOf(tenantId), Item: { ...progressKey, ...progress } }));
+      await table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...progressKey, ...progress } }));
     },
 
     async follow({ tenantId, sessionId, userId }) {
-      await table(tenantId).send(new PutCommand({ ...TableNameOf(tenantId), Item: { pk: tableKeys.openSessions(), sk: sessionId, userId } }));
+      await table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { pk: tableKeys.openSessions(), sk: sessionId, userId } }));
     },
 
     async unfollow({ tenantId, sessionId }) {
-      await table(tenantId).send(new DeleteCommand({ ...TableNameOf(tenantId), Key: { pk: tableKeys.openSessions(), sk: sessionId } }));
+      await table(tenantId).send(new DeleteCommand({ ...tableNameOf(tenantId), Key: { pk: tableKeys.openSessions(), sk: sessionId } }));
     },
 
     async *followed(tenantId) {
-      for await (const item of itemsOf(tenantId, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': tableKeys.openSessions() } })) {
+      for await (const item of itemsOf(table(tenantId), tenantId, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': tableKeys.openSessions() } })) {
         const { sk, userId } = Followed.parse(item);
         yield { tenantId, sessionId: sk, userId };
       }
@@ -69,7 +69,7 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
     async count({ tenantId, sessionId }: SessionRef, { after, upTo, hours, days }) {
       const moving = {
         Put: {
-          ...TableNameOf(tenantId),
+          ...tableNameOf(tenantId),
           Item: { ...countedKey(sessionId), seq: upTo },
           ConditionExpression: after === 0 ? 'attribute_not_exists(pk) OR seq = :after' : 'seq = :after',
           ExpressionAttributeValues: { ':after': after },
@@ -92,14 +92,10 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
         ExpressionAttributeValues: { ':pk': tableKeys.usage(period), ':from': from, ':to': to },
       };
       const cells: UsageCell[] = [];
-      for await (const item of itemsOf(tenantId, query)) cells.push(Cell.parse(item));
+      for await (const item of itemsOf(table(tenantId), tenantId, query)) cells.push(Cell.parse(item));
       return cells;
     },
   };
-
-  async function* itemsOf(tenantId: string, query: object): AsyncGenerator {
-    for await (const { Items } of paginateQuery({ client: table(tenantId) }, { ...TableNameOf(tenantId), ...query, ConsistentRead: true })) yield* Items ?? [];
-  }
 }
 
 /** The place was not where it was thought to be; any other reason is a failure. */

@@ -4,7 +4,6 @@ import { problemWithDocument, toolsOfDocument } from '../../domain/openapi-tools
 import { withCredential } from '../../domain/source-credential';
 import type { HttpCaller } from '../../ports/http-caller';
 import type { McpServers, SourceAccess, ToolLister } from '../../ports/tool-sources';
-
 import { invalid, readDocument } from './documents';
 
 const timeoutMs = 15_000;
