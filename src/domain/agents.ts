@@ -1,6 +1,7 @@
 import { type Agent, type AgentPin, defaultAlias, maxAliases } from '../contracts/agent';
 import { DomainError } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
+import { matchesName } from './name-pattern';
 
 /** The name in a reference such as `support@3`, and what stands behind the `@`. */
 export function partsOf(reference: string): { readonly name: string; readonly selector: string | undefined } {
@@ -43,9 +44,6 @@ export function withoutAlias(agent: Agent, alias: string): Agent {
 /** Tools that the approval policy speaks of and the agent does not have: a rule that could never hold is a mistake. */
 export function mustAgree({ tools, approvals }: AgentConfig): void {
   const named = (approvals?.rules ?? []).map(({ tool }) => tool);
-  const missing = [...new Set(named)].filter((tool) => !tool.endsWith('*') && !tools.some((own) => isNamed(own, tool)));
+  const missing = [...new Set(named)].filter((tool) => !tool.endsWith('*') && !tools.some((own) => matchesName(own, tool)));
   if (missing.length > 0) throw new DomainError('agent/invalid', `approvals.rules: the agent has no tool ${missing.join(', ')}.`);
 }
-
-/** Tools of a source may stand there together: `orders__*`. */
-const isNamed = (pattern: string, tool: string): boolean => (pattern.endsWith('*') ? tool.startsWith(pattern.slice(0, -1)) : pattern === tool);

@@ -1,5 +1,6 @@
 import type { ApprovalPolicy, ApprovalTerms, ArgumentCondition, Ruling } from '../contracts/approval';
 import type { JsonValue } from '../contracts/model';
+import { matchesName } from './name-pattern';
 
 /** One call, exactly. */
 export interface RequestedCall {
@@ -18,7 +19,7 @@ const usualTerms: ApprovalTerms = { quorum: 1, notRequester: false, expiresAfter
 
 /** What the policy says of a call: the first rule that fits, else what the tool asks for, else its effect. Without a policy all else is allowed. */
 export function rulingOn(policy: ApprovalPolicy | undefined, call: RequestedCall): PolicyRuling {
-  const rule = policy?.rules.find(({ tool, when }) => fits(tool, call.tool) && when.every((condition) => holds(condition, call.input)));
+  const rule = policy?.rules.find(({ tool, when }) => matchesName(tool, call.tool) && when.every((condition) => holds(condition, call.input)));
   const decision = rule?.decision ?? call.usual ?? policy?.otherwise[call.effect] ?? 'allow';
   return decision === 'ask' ? { decision, terms: termsOf(policy, rule) } : { decision };
 }
@@ -44,8 +45,6 @@ type SomeTerms = { readonly [Name in keyof ApprovalTerms]?: ApprovalTerms[Name] 
 
 const given = (terms: SomeTerms): Partial<ApprovalTerms> =>
   Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined));
-
-const fits = (pattern: string, tool: string): boolean => (pattern.endsWith('*') ? tool.startsWith(pattern.slice(0, -1)) : tool === pattern);
 
 function holds({ pointer, is, value }: ArgumentCondition, input: JsonValue): boolean {
   const found = valueAt(input, pointer);

@@ -1,9 +1,10 @@
 import type { Usage } from '../contracts/events';
 import type { ModelPrice, ModelPrices } from '../contracts/prices';
+import { matchesName } from './name-pattern';
 
 /** @returns undefined when nobody has said what the model costs. */
 export function priceOf(prices: ModelPrices, modelId: string): ModelPrice | undefined {
-  const fitting = Object.keys(prices).filter((name) => (name.endsWith('*') ? modelId.startsWith(name.slice(0, -1)) : name === modelId));
+  const fitting = Object.keys(prices).filter((name) => matchesName(name, modelId));
   const [best] = fitting.sort((a, b) => rankOf(b) - rankOf(a));
   return best === undefined ? undefined : prices[best];
 }

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../contracts/model';
 import { type ListedTool, maxToolsOfSource, sourceSeparator, type ToolListing } from '../contracts/tool-source';
+import { matchesName } from './name-pattern';
 
 const maxDescriptionCharacters = 1_000;
 /** Of one tool as the model is shown it: it is paid for in every step. */
@@ -50,7 +51,7 @@ export const sourceOf = (tool: string): string => tool.slice(0, tool.indexOf(sou
 
 /** The names with those of each pattern (`orders__*`) in place of it, each once. */
 export const expanded = (names: readonly string[], known: readonly string[]): string[] => [
-  ...new Set(names.flatMap((name) => (name.endsWith('*') ? known.filter((one) => isOfSource(one) && one.startsWith(name.slice(0, -1))) : [name]))),
+  ...new Set(names.flatMap((name) => (name.endsWith('*') ? known.filter((one) => isOfSource(one) && matchesName(name, one)) : [name]))),
 ];
 
 /** Servers that calls of these tools go to. */

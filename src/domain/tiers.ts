@@ -1,6 +1,7 @@
 import { DomainError } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
 import { builtInTiers, type TierChanges, type TierDefinition, type Tiers } from '../contracts/tiers';
+import { matchesName } from './name-pattern';
 
 /** The built-in tiers with an installation's own. */
 export function tiersWith(changes: TierChanges): Tiers {
@@ -44,7 +45,7 @@ export const toolsAmong = ({ tools }: Pick<TierDefinition, 'tools'>, names: read
 const limitNames = (limits: TierDefinition['limits']) => Object.keys(limits) as (keyof TierDefinition['limits'])[];
 
 const isAmong = (allowed: readonly string[], name: string): boolean =>
-  allowed.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+  allowed.some((pattern) => matchesName(pattern, name));
 
 /** What one user may have of so many: at least one, as parts are rounded up. */
 export const shareOf = ({ userShare }: Pick<TierDefinition, 'userShare'>, all: number): number => Math.ceil(all * userShare);
