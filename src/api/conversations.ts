@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AgentPin } from '../contracts/agent';
 import { DomainError } from '../contracts/errors';
-import { derivedId, newId } from '../contracts/ids';
+import { idFor } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import { partsOf, pinOf } from '../domain/agents';
 import type { Agents } from '../ports/agents';
@@ -129,7 +129,7 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
       const { agent } = await mustOwn(session, caller);
       const { text, onBusy, idempotencyKey } = message;
       checkMessage(tiers, tenant, text);
-      const turnId = idempotencyKey === undefined ? newId('turn') : derivedId('turn', session.tenantId, session.sessionId, idempotencyKey);
+      const turnId = idFor('turn', idempotencyKey, session.tenantId, session.sessionId);
       const { userId } = caller;
       const { after } = await submit(session, tenant, { turnId, userId, text, onBusy, agent });
       return { sessionId: session.sessionId, turnId, after };

@@ -9,6 +9,9 @@ const prefixed = (kind: IdKind, unique: string) => (prefixes[kind] ? `${prefixes
 /** A new id: lower-case ULID, so that ids sort by time. */
 export const newId = (kind: IdKind): string => prefixed(kind, ulid().toLowerCase());
 
+/** Of what a request makes: the same for the same Idempotency-Key and parts, a new one without a key. */
+export const idFor = (kind: IdKind, idempotencyKey: string | undefined, ...parts: readonly string[]): string => (idempotencyKey === undefined ? newId(kind) : derivedId(kind, ...parts, idempotencyKey));
+
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** The same parts give the same id: a request repeated with its Idempotency-Key finds what it made the first time. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent';
 import { Usage } from '../../contracts/events';
-import { derivedId, newId } from '../../contracts/ids';
+import { idFor } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
 import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
@@ -92,7 +92,7 @@ async function converse(
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
   const { tenantId } = tenant;
-  const sessionId = ask.sessionId ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey));
+  const sessionId = ask.sessionId ?? idFor('session', idempotencyKey, tenantId, caller.userId);
   await conversations.openUnlessThere({ tenantId, sessionId }, caller, ask.agent);
   const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };

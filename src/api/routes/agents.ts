@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Agent, AgentName, AgentVersion, AgentVersionWithSettings, AliasName, maxVersions } from '../../contracts/agent';
 import { DomainError } from '../../contracts/errors';
-import { derivedId, newId } from '../../contracts/ids';
+import { idFor } from '../../contracts/ids';
 import { AgentConfig, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
@@ -185,6 +185,6 @@ function publicationOf(
   { caller: { userId: by }, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>,
   settings: AgentConfig,
 ) {
-  const requestId = idempotencyKey === undefined ? newId('publication') : derivedId('publication', tenantId, name, by, idempotencyKey);
+  const requestId = idFor('publication', idempotencyKey, tenantId, name, by);
   return { settings, note, by, requestId };
 }

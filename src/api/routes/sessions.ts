@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
-import { derivedId, newId } from '../../contracts/ids';
+import { idFor } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
@@ -54,7 +54,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     response: SessionRecord,
     status: 201,
     async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey }) {
-      const sessionId = idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, caller.userId, idempotencyKey);
+      const sessionId = idFor('session', idempotencyKey, tenantId, caller.userId);
       const record = await conversations.open({ tenantId, sessionId }, caller, agent);
       return { headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: record };
     },
@@ -109,7 +109,7 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
       const owned = await conversations.mustOwn(params, caller);
       const { tenantId, sessionId: from } = params;
       const source = { sessionId: from, turnId, upTo: await forkPoint(log, params, turnId) };
-      const sessionId = wanted ?? (idempotencyKey === undefined ? newId('session') : derivedId('session', tenantId, from, caller.userId, idempotencyKey));
+      const sessionId = wanted ?? idFor('session', idempotencyKey, tenantId, from, caller.userId);
       await conversations.mustBeFree({ tenantId, sessionId }, caller, source);
       const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, owned, source);
       return { status: isThere ? 201 : 202, headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: { sessionId, turnId, from } };
