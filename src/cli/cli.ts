@@ -1,4 +1,5 @@
 import type { LocalSettings } from '../contracts/local-settings';
+import { groups } from '../contracts/names';
 import { Access } from './access';
 import { ApiClient } from './api-client';
 import { CliFailure, exitCodes } from './failures';
@@ -51,6 +52,11 @@ export class Cli {
   /** The API as a user of a tenant. At the local stack the user is made on the spot. @throws CliFailure */
   tenantUser(tenantId: string, localUser?: { readonly email: string; readonly groups: readonly string[] }): Promise<Access> {
     return this.access({ tenantId, ...(localUser && { localUser }) });
+  }
+
+  /** The API as an administrator of a tenant. @throws CliFailure */
+  administrator(tenantId: string, email: string): Promise<Access> {
+    return this.tenantUser(tenantId, { email, groups: [groups.administrators] });
   }
 
   async tokens({ tenantId, localUser }: Caller): Promise<TokenSource> {

@@ -93,4 +93,5 @@ export const shared = {
   confirm: { flags: '--confirm <id>', description: 'the id, repeated' },
   limit: { flags: '--limit <count>', description: 'no more than this many', parse: parseCount },
   user: { flags: '--user <email>', description: 'at the local stack: who speaks; created when missing', default: 'you@example.com' },
+  administrator: { flags: '--user <email>', description: 'at the local stack: which administrator; created when missing', default: 'admin@example.com' },
 } as const satisfies Record<string, OptionSpec>;

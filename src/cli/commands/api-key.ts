@@ -1,7 +1,6 @@
 import { type ApiKey, apiKeyLife } from '../../contracts/access';
-import { groups } from '../../contracts/names';
 import { apiPath } from '../access';
-import { collect, command, type GroupSpec, parseSeconds } from '../command';
+import { collect, command, type GroupSpec, parseSeconds, shared } from '../command';
 import { type Column, timeOf } from '../terminal/table';
 
 const columns: readonly Column<ApiKey>[] = [
@@ -19,11 +18,11 @@ const create = command<{ permission: string[]; expires?: number; user: string }>
   options: [
     { flags: '--permission <permission>', description: 'what it may do; may be repeated', parse: collect, required: true },
     { flags: '--expires <time>', description: `when it ends: such as 12h or 7d, at most ${apiKeyLife.longest / 86_400}d; ${apiKeyLife.usual / 86_400}d when absent`, parse: parseSeconds },
-    { flags: '--user <email>', description: 'at the local stack: which administrator; created when missing', default: 'admin@example.com' },
+    shared.administrator,
   ],
   examples: ['tenure api-key create acme "nightly report" --permission read:usage --expires 7d'],
   async run(cli, { permission, expires, user }, tenantId: string, name: string) {
-    const api = await cli.tenantUser(tenantId, { email: user, groups: [groups.administrators] });
+    const api = await cli.administrator(tenantId, user);
     const body = { name, permissions: permission, ...(expires !== undefined && { expiresInSeconds: expires }) };
     const made = await api.call<ApiKey & { key: string }>(apiPath`/tenants/${tenantId}/api-keys`, { method: 'POST', body });
     cli.out.result(made, () => made.key);

@@ -1,15 +1,11 @@
 import type { ApprovalRecord } from '../../contracts/approval';
-import { groups } from '../../contracts/names';
 import { apiPath } from '../access';
-import type { Cli } from '../cli';
 import { command, type CommandSpec, type GroupSpec, shared } from '../command';
 import { type Column, factsOf, printable, timeOf } from '../terminal/table';
 
 type Approval = ApprovalRecord & { readonly arguments: unknown; readonly replacedBy?: string };
 
-const asApprover = { ...shared.user, default: 'admin@example.com', description: 'at the local stack: who decides; created as an administrator when missing' };
-
-const access = (cli: Cli, tenantId: string, user: string) => cli.tenantUser(tenantId, { email: user, groups: [groups.administrators] });
+const asApprover = { ...shared.administrator, description: 'at the local stack: who decides; created as an administrator when missing' };
 
 const columns: readonly Column<Approval>[] = [
   { title: 'approval', of: ({ approvalId }) => approvalId },
@@ -27,7 +23,7 @@ const list = command<{ user: string; limit?: number; decided?: true }>({
   options: [{ flags: '--decided', description: 'those that were decided instead' }, shared.limit, asApprover],
   examples: ['tenure approval list acme'],
   async run(cli, { user, limit = 50, decided }, tenantId: string) {
-    const rows = await (await access(cli, tenantId, user)).all<Approval>(apiPath`/tenants/${tenantId}/approvals`, { state: decided === true ? 'decided' : 'waiting' }, limit);
+    const rows = await (await cli.administrator(tenantId, user)).all<Approval>(apiPath`/tenants/${tenantId}/approvals`, { state: decided === true ? 'decided' : 'waiting' }, limit);
     cli.out.list(rows, columns, decided === true ? 'None was decided.' : 'None waits.');
   },
 });
@@ -40,7 +36,7 @@ const decide = (verb: 'approve' | 'deny', summary: string): CommandSpec =>
     examples: [`tenure approval ${verb} acme ses-01k0 apr-01k0`],
     async run(cli, { user, note }, tenantId: string, sessionId: string, approvalId: string) {
       const path = apiPath`/tenants/${tenantId}/sessions/${sessionId}/approvals/${approvalId}`;
-      const approval = await (await access(cli, tenantId, user)).call<Approval>(path, { method: 'POST', body: { decision: verb, ...(note !== undefined && { note }) } });
+      const approval = await (await cli.administrator(tenantId, user)).call<Approval>(path, { method: 'POST', body: { decision: verb, ...(note !== undefined && { note }) } });
       const { state, tool, quorum } = approval;
       cli.out.result(approval, () => factsOf({ approval: approvalId, tool, state: state === 'waiting' ? `waiting: ${quorum} people must approve` : state }, cli.out.paint));
     },

@@ -1,7 +1,6 @@
-import { groups } from '../../contracts/names';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
-import { command, type GroupSpec } from '../command';
+import { command, type GroupSpec, shared } from '../command';
 import { readInput } from '../terminal/files';
 import { type Column, timeOf } from '../terminal/table';
 
@@ -30,9 +29,6 @@ const toolColumns: readonly Column<Source['tools'][number]>[] = [
   { title: 'what it does', of: ({ description }) => description.split('\n')[0]?.slice(0, 80) },
 ];
 
-const asAdministrator = { flags: '--user <email>', description: 'at the local stack: which administrator; created when missing', default: 'admin@example.com' } as const;
-const access = (cli: Cli, tenantId: string, user: string) => cli.tenantUser(tenantId, { email: user, groups: [groups.administrators] });
-
 function show(cli: Cli, source: Source): void {
   cli.out.list(source.tools, toolColumns, 'It has no tools.');
   for (const { name, reason } of source.leftOut) cli.out.note(`Left out: ${name}. ${reason}`);
@@ -57,7 +53,7 @@ const add = command<Add>({
     { flags: '--server <address>', description: 'in place of the server that the document names' },
     { flags: '--header <name>', description: 'the header that shows the secret; authorization with Bearer when absent' },
     { flags: '--secret-file <file>', description: 'what the servers are shown; - reads standard input' },
-    asAdministrator,
+    shared.administrator,
   ],
   examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt'],
   async run(cli, { user, openapi, mcp, server, header, secretFile }, tenantId: string, name: string) {
@@ -70,7 +66,7 @@ const add = command<Add>({
       ...(openapi !== undefined && !isAddress && { document: await readInput(openapi) }),
       ...(secretFile !== undefined && { secret: (await readInput(secretFile)).trim() }),
     };
-    const source = await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'PUT', body });
+    const source = await (await cli.administrator(tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'PUT', body });
     show(cli, source);
   },
 });
@@ -95,19 +91,19 @@ const showOne = command({
 const refresh = command<{ user: string }>({
   usage: 'refresh <tenantId> <source>',
   summary: 'ask a source anew which tools it has',
-  options: [asAdministrator],
+  options: [shared.administrator],
   async run(cli, { user }, tenantId: string, name: string) {
-    show(cli, await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/refresh`, { method: 'POST', body: {} }));
+    show(cli, await (await cli.administrator(tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/refresh`, { method: 'POST', body: {} }));
   },
 });
 
 const secret = command<{ user: string }>({
   usage: 'secret <tenantId> <source> <file>',
   summary: 'set what the servers of a source are shown; - reads standard input',
-  options: [asAdministrator],
+  options: [shared.administrator],
   async run(cli, { user }, tenantId: string, name: string, file: string) {
     const body = { secret: (await readInput(file)).trim() };
-    const source = await (await access(cli, tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/secret`, { method: 'PUT', body });
+    const source = await (await cli.administrator(tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/secret`, { method: 'PUT', body });
     cli.out.result(source, () => `${name} shows it to ${source.origins.join(', ')}.`);
   },
 });
@@ -115,9 +111,9 @@ const secret = command<{ user: string }>({
 const remove = command<{ user: string }>({
   usage: 'delete <tenantId> <source>',
   summary: 'delete a source with its secret',
-  options: [asAdministrator],
+  options: [shared.administrator],
   async run(cli, { user }, tenantId: string, name: string) {
-    await (await access(cli, tenantId, user)).call(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'DELETE' });
+    await (await cli.administrator(tenantId, user)).call(apiPath`/tenants/${tenantId}/tool-sources/${name}`, { method: 'DELETE' });
     cli.out.result({ deleted: name }, () => `${name} is deleted.`);
   },
 });
