@@ -26,21 +26,22 @@ export type HeldStep = { readonly budget: StepBudget } | { readonly exhausted: E
 
 /**
  * Holds the most a step can cost against every budget that has a limit. Where none has, nobody is asked.
+ * @param sizeOf - measures what the model is to read; not asked where nothing depends on it.
  * @throws DomainError `model/no-price` where dollars are limited; `dependency/unavailable`: what cannot be written down is not spent.
  */
-export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentConfig, size: RequestSize): Promise<HeldStep> {
+export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentConfig, sizeOf: () => RequestSize): Promise<HeldStep> {
   const inForce = await budgetsOf(deps, step.tenantId, agent.budgets);
   if (!hasLimit(inForce)) {
     await closeDead(deps, step);
-    return { budget: new StepBudget(deps, step, size, undefined) };
+    return { budget: new StepBudget(deps, step, sizeOf, undefined) };
   }
   const price = priceOf(deps.prices, agent.modelId);
   if (!price && limitsDollars(inForce))
     throw new DomainError('model/no-price', `A budget in dollars is set, and model ${agent.modelId} has no price: set one with MODEL_PRICES, or limit tokens or calls instead.`);
   const levels = limitedCounters(inForce, step, new Date().toISOString());
-  const reservation = { holder: holderOf(), amounts: worstCase(size, agent.maxOutputTokens, price), counters: levels.map(({ counter }) => counter) };
+  const reservation = { holder: holderOf(), amounts: worstCase(sizeOf(), agent.maxOutputTokens, price), counters: levels.map(({ counter }) => counter) };
   const missing = await deps.budgetLedger.reserve(step, reservation, levels);
-  if (!missing) return { budget: new StepBudget(deps, step, size, reservation) };
+  if (!missing) return { budget: new StepBudget(deps, step, sizeOf, reservation) };
   const renewsAt = renewalOf(missing.level, Date.now());
   return { inForce, exhausted: { ...missing, ...(renewsAt !== undefined && { renewsAt }), longestPauseMs: inForce.longestPauseMs } };
 }
@@ -75,7 +76,7 @@ export class StepBudget {
   constructor(
     private readonly deps: BudgetDeps,
     private readonly step: StepOfUser,
-    private readonly size: RequestSize,
+    private readonly sizeOf: () => RequestSize,
     private readonly reservation: Reservation | undefined,
   ) {}
 
@@ -89,7 +90,7 @@ export class StepBudget {
    * @param written - what the model had said and asked for. @returns what the log says of it; undefined when nothing was served.
    */
   async waste(modelId: string, written: string, error: unknown): Promise<EventBody | undefined> {
-    const usage = wasServed(written, error) ? guessedUsage(this.size, written) : undefined;
+    const usage = wasServed(written, error) ? guessedUsage(this.sizeOf(), written) : undefined;
     const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
     return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step) };

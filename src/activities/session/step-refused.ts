@@ -1,9 +1,9 @@
 import type { EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
-import type { AgentConfig } from '../../contracts/tenant';
 import type { BudgetsInForce } from '../../domain/budgets';
 import type { Exhausted, Thought } from '../../domain/session';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
+import type { Equipped } from './policy';
 import { thoughtFrom } from './step-events';
 
 interface RefusedStep extends TurnInput {
@@ -20,7 +20,7 @@ interface Refusal {
 }
 
 /** There is not enough left for a step: the log says so once, and the turn waits or ends. No model was asked. */
-export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, config: { version: number; agent: AgentConfig }, { exhausted, inForce, opening }: Refusal): Promise<Thought> {
+export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, config: Equipped & { readonly version: number }, { exhausted, inForce, opening }: Refusal): Promise<Thought> {
   const { tenantId, sessionId, turnId, step, after } = input;
   const ends = inForce.onExhausted === 'end';
   // In the list before the log says so: whoever reads that it waits, and raises a budget, must find it.
@@ -32,8 +32,8 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, con
   // Refused once more, it says nothing new; messages that have joined meanwhile are in the log all the same.
   const begun = opening.filter(({ type }) => type !== 'step.started');
   const events = [...begun, ...(input.resumed ? [] : [told]), ...(ends ? [end] : [])];
-  if (events.length === 0) return { ...thoughtFrom([], config, deps), head: after, exhausted };
+  if (events.length === 0) return { ...thoughtFrom([], config, config), head: after, exhausted };
   const key = input.resumed ? batchKeys.stepPausedAgain(turnId, step, after) : batchKeys.stepPaused(turnId, step);
   const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) });
-  return { ...thoughtFrom(written.events, config, deps), ...(!ends && { exhausted }) };
+  return { ...thoughtFrom(written.events, config, config), ...(!ends && { exhausted }) };
 }

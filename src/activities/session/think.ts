@@ -57,7 +57,7 @@ export const createThink = (deps: SessionStepDeps) => ({
     const { agent } = config;
     const { history, opening } = await prepare(deps, input);
     const request = requestOf({ tenantId, ...config, history: [...history, ...opening] });
-    const held = await holdBudget(deps, input, agent, deps.model.sizeOf(request));
+    const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
     if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
     const { budget } = held;
     if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
