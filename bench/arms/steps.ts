@@ -17,6 +17,7 @@ export function turnSteps(bedrockEndpoint: string) {
       const signal = new AbortController().signal;
       for await (const chunk of model.converse({
         tenantId: 'bench',
+        sessionId: 'bench',
         modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0',
         systemPrompt: 'You are a calculator.',
         messages,

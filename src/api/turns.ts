@@ -9,6 +9,8 @@ import { sessionFeed } from './session-feed';
 export interface TurnAnswer {
   readonly answer: string;
   readonly outcome: TurnOutcome;
+  /** Why a turn that came to an answer is not quite as it should be: `model/cut-off`, or what stopped it. */
+  readonly code?: string;
   readonly usage: Usage;
 }
 
@@ -44,7 +46,7 @@ export async function answerOf(deps: TurnsDeps, session: Pick<SessionRef, 'tenan
       usage.inputTokens += entry.usage.inputTokens;
       usage.outputTokens += entry.usage.outputTokens;
     }
-    if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, usage };
+    if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, ...(entry.code !== undefined && { code: entry.code }), usage };
   }
   return undefined;
 }

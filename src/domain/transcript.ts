@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../contracts/errors';
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { JsonValue, ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
 
@@ -20,8 +21,11 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
     else if (last ?? role === 'user') messages.push({ role, content: [block] });
   };
   const begun = new Set<string>();
+  const withheld = withheldTurns(events);
   for (const event of events) {
-    if (event.type === 'turn.started') {
+    if ('turnId' in event && withheld.has(event.turnId)) {
+      if (event.type === 'turn.completed') say('user', { text: withheldNote(events, event.turnId) });
+    } else if (event.type === 'turn.started') {
       begun.add(event.turnId);
       say('user', { text: event.text });
     } else if (event.type === 'turn.steered') say('user', { text: event.text });
@@ -33,6 +37,16 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
     else if (isToolResult(event)) say('user', { toolResult: resultOf(event, edits.get(callKey(event))) });
   }
   return messages as ModelMessage[];
+}
+
+/** Turns that a guardrail stopped: it would stop every later turn, too, in which it sees what it objected to. */
+const withheldTurns = (events: readonly EventBody[]): ReadonlySet<string> =>
+  new Set(events.flatMap((event) => (event.type === 'turn.completed' && event.code === ('model/guardrail-intervened' satisfies ErrorCode) ? [event.turnId] : [])));
+
+/** In place of such a turn. What was done in it was done. */
+function withheldNote(events: readonly EventBody[], turnId: string): string {
+  const used = new Set(events.flatMap((event) => (event.type === 'tool.completed' && event.turnId === turnId ? [event.tool] : [])));
+  return `(A guardrail withheld what was said here.${used.size > 0 ? ` These tools were used before: ${[...used].join(', ')}.` : ''})`;
 }
 
 /** What the model is told when it was stopped: its words before may break off anywhere. */

@@ -3,6 +3,7 @@ import type { JsonValue, ModelMessage, RequestSize, ToolSpec } from '../contract
 
 export interface ModelRequest {
   readonly tenantId: string;
+  readonly sessionId: string;
   readonly modelId: string;
   readonly systemPrompt: string;
   /** Oldest first, alternating, user first. */
@@ -24,7 +25,7 @@ export interface Model {
   sizeOf(request: Omit<ModelRequest, 'signal'>): RequestSize;
   /**
    * Streams one answer.
-   * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (retryable), `model/refused` (not).
+   * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (retryable), `model/refused`, `model/context-overflow` (not).
    * @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
    */
   converse(request: ModelRequest): AsyncIterable<ModelChunk>;

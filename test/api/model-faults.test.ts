@@ -89,6 +89,54 @@ it('says that the model refused, and the session goes on', async () => {
   await model.script({ match: 'refuse me', steps: [{ fail: { kind: 'validation' } }] });
   const { status, body } = await ask('refuse me');
   expect([status, body.code]).toEqual([502, 'model/refused']);
-  await model.script({ match: 'withheld', steps: [{ say: '', stopReason: 'guardrail_intervened' }] });
-  expect((await ask('withheld')).body.code).toBe('model/refused');
+  await model.script({ match: 'so long', steps: [{ fail: { kind: 'too-long' } }] });
+  expect((await ask('so long')).body.code).toBe('model/context-overflow');
+});
+
+const wish = { name: 'remember', input: { fact: 'never said' } };
+
+it.each([
+  ['stop_sequence', 200, 'completed', undefined],
+  ['max_tokens', 200, 'completed', 'model/cut-off'],
+  ['guardrail_intervened', 422, undefined, 'model/guardrail-intervened'],
+  ['content_filtered', 422, undefined, 'model/content-filtered'],
+  ['model_context_window_exceeded', 422, undefined, 'model/context-overflow'],
+  ['of_the_future', 502, undefined, 'model/unknown-stop'],
+] as const)('ends a turn whose model stops for %s by a name', async (stopReason, status, outcome, code) => {
+  const prompt = `stop for ${stopReason}`;
+  // Of an answer that is not one, nothing is carried out.
+  await model.script({ match: prompt, steps: [{ say: 'As far as', stopReason, calls: status === 200 ? [] : [wish] }] });
+  const sessionId = prompt.replaceAll(/[ _]/g, '-');
+  const answer = await ask(prompt, sessionId);
+  expect([answer.status, answer.body.outcome, answer.body.code]).toEqual([status, outcome, code]);
+  const log = await logOf(sessionId);
+  expect(log.at(-1)).toMatchObject({ type: 'turn.completed', outcome: outcome ?? 'failed', ...(code && { code }) });
+  expect([count(log, 'tool.requested'), count(log, 'usage.recorded')]).toEqual([0, 1]);
+});
+
+it('asks again when the model writes what cannot be read, three times at most, and counts each', async () => {
+  const bad = { say: 'hm', stopReason: 'malformed_tool_use', usage: { inputTokens: 10, outputTokens: 2 } };
+  await model.script({ match: 'once garbled', steps: [bad, { say: 'Once more.' }] });
+  const { body } = await ask('once garbled');
+  expect(body).toMatchObject({ outcome: 'completed', answer: 'Once more.' });
+  const log = await logOf(body.sessionId);
+  expect(log.filter(({ type }) => type === 'usage.wasted' || type === 'step.reset')).toMatchObject([{ type: 'usage.wasted', usage: { inputTokens: 10, outputTokens: 2 } }, { type: 'step.reset' }]);
+  await model.script({ match: 'always garbled', repeat: true, steps: [bad] });
+  expect((await ask('always garbled')).body.code).toBe('model/malformed-output');
+  expect((await model.served()).latest.filter(({ request }) => JSON.stringify(request.messages).includes('always garbled'))).toHaveLength(3);
+});
+
+it('does not make a call that may have been cut, and tells the model', async () => {
+  await model.script({ match: 'cut in a call', steps: [{ stopReason: 'max_tokens', calls: [wish] }, { say: 'Shorter, then.' }] });
+  const { body } = await ask('cut in a call');
+  expect(body).toMatchObject({ outcome: 'completed', answer: 'Shorter, then.' });
+  const log = await logOf(body.sessionId);
+  expect([count(log, 'tool.failed'), count(log, 'tool.started')]).toEqual([1, 0]);
+});
+
+it('waits as long as a busy model asks for', async () => {
+  await model.script({ match: 'later', steps: [{ fail: { kind: 'throttling', retryAfterSeconds: 2 } }, { say: 'Now.' }] });
+  const log = await logOf((await ask('later')).body.sessionId);
+  const at = (type: SessionEvent['type']) => Date.parse(log.find((event) => event.type === type)?.at ?? '');
+  expect(at('message.completed') - at('step.started')).toBeGreaterThan(1_800);
 });

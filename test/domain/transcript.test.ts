@@ -73,6 +73,13 @@ it('keeps what was said before an interruption, and says that there was one', ()
   ]);
 });
 
+it('does not show again what a guardrail objected to, and says what was done meanwhile', () => {
+  const end: EventBody = { type: 'turn.completed', turnId: 't1', outcome: 'failed', code: 'model/guardrail-intervened' };
+  const [message, ...others] = toModelMessages(logged(asked('t1', 'something bad'), wanted('a'), got('a'), said('t1', 2, 'Sorry.'), end, asked('t2', 'hello')));
+  expect(others).toEqual([]);
+  expect(message).toEqual({ role: 'user', content: [{ text: expect.stringMatching(/guardrail.*calculator/) as string }, { text: 'hello' }] });
+});
+
 it('says nothing of a turn that was stopped before it began', () => {
   expect(toModelMessages(logged({ type: 'turn.completed', turnId: 't1', outcome: 'cancelled' }, asked('t2', 'hello')))).toEqual([{ role: 'user', content: [{ text: 'hello' }] }]);
 });

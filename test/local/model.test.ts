@@ -9,7 +9,7 @@ import { setImmediate } from 'node:timers/promises';
 import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, type ConverseStreamOutput, type Message } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
-import { codeOf } from '../../src/contracts/errors';
+import { codeOf, type DomainError } from '../../src/contracts/errors';
 import type { ModelMessage } from '../../src/contracts/model';
 import { modelControl } from '../../src/local/model/control';
 import { ModelServer } from '../../src/local/model/server';
@@ -38,6 +38,7 @@ async function ask(messages: readonly ModelMessage[], options: { tools?: string[
   const model = createBedrockModel({ region: 'us-east-1', endpoint: options.at ?? url });
   const request = {
     tenantId: 'acme',
+    sessionId: 'ses-1',
     modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0',
     systemPrompt: 'Be brief.',
     messages,
@@ -71,7 +72,7 @@ it('asks for two tools in one step, and hands on input that is not JSON as it is
   ]);
 });
 
-it.each(['max_tokens', 'stop_sequence', 'guardrail_intervened', 'content_filtered', 'malformed_tool_use'])('stops for the reason %s', async (stopReason) => {
+it.each(['max_tokens', 'stop_sequence', 'guardrail_intervened', 'content_filtered', 'malformed_tool_use', 'model_context_window_exceeded', 'of_the_future'])('stops for the reason %s', async (stopReason) => {
   await control.script({ match: 'stop', steps: [{ say: 'x', stopReason }] });
   expect((await ask([user('stop')])).at(-1)).toMatchObject({ kind: 'end', stopReason });
 });
@@ -81,9 +82,22 @@ it.each([
   ['unavailable', 'model/unavailable'],
   ['internal', 'model/unavailable'],
   ['validation', 'model/refused'],
+  ['too-long', 'model/context-overflow'],
 ] as const)('fails with %s, which is %s', async (kind, code) => {
   await control.script({ match: 'fail', steps: [{ fail: { kind } }] });
   expect(await failure([user('fail')])).toBe(code);
+});
+
+it('is asked again when it says', async () => {
+  await control.script({ match: 'busy', steps: [{ fail: { kind: 'throttling', retryAfterSeconds: 7 } }, { fail: { kind: 'unavailable', retryAfterSeconds: 86_400 } }, { fail: { kind: 'throttling' } }] });
+  const after = () => ask([user('busy')]).then(() => 'none', (error: unknown) => (error as DomainError).retryAfterSeconds);
+  expect([await after(), await after(), await after()]).toEqual([7, 60, undefined]);
+});
+
+it('is told whose request it is, in terms that Bedrock takes', async () => {
+  await ask([user('whose')]);
+  const { latest } = await control.served();
+  expect(latest.at(-1)?.request.requestMetadata).toEqual({ tenantId: 'acme', sessionId: 'ses-1' });
 });
 
 it.each(['stream-error', 'disconnect'] as const)('breaks off in the middle of its answer: %s', async (kind) => {
@@ -98,7 +112,7 @@ it.each(['stream-error', 'disconnect'] as const)('breaks off in the middle of it
 
 it('is out of reach when nobody listens', async () => {
   const nobody = createBedrockModel({ region: 'us-east-1', endpoint: 'http://127.0.0.1:1' });
-  const request = { tenantId: 'acme', modelId: 'm', systemPrompt: 'x', messages: [user('x')], tools: [], maxOutputTokens: 1, signal: new AbortController().signal };
+  const request = { tenantId: 'acme', sessionId: 'ses-1', modelId: 'm', systemPrompt: 'x', messages: [user('x')], tools: [], maxOutputTokens: 1, signal: new AbortController().signal };
   expect(await nobody.converse(request)[Symbol.asyncIterator]().next().then(() => 'none', codeOf)).toBe('model/unavailable');
 });
 

@@ -87,10 +87,11 @@ export class StepBudget {
 
   /**
    * The attempt came to nothing. That cannot be noted, too? Then the next attempt, or the end of the turn, finds what it held.
-   * @param written - what the model had said and asked for. @returns what the log says of it; undefined when nothing was served.
+   * @param written - what the model had said and asked for. @param told - what the model server says it cost, if it came to that.
+   * @returns what the log says of it; undefined when nothing was served.
    */
-  async waste(modelId: string, written: string, error: unknown): Promise<EventBody | undefined> {
-    const usage = wasServed(written, error) ? guessedUsage(this.sizeOf(), written) : undefined;
+  async waste(modelId: string, { written, told }: { written: string; told: Usage | undefined }, error: unknown): Promise<EventBody | undefined> {
+    const usage = told ?? (wasServed(written, error) ? guessedUsage(this.sizeOf(), written) : undefined);
     const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
     return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step) };
@@ -103,7 +104,7 @@ export class StepBudget {
 }
 
 /** A model server that refuses a request does not charge it. */
-const wasServed = (written: string, error: unknown): boolean => written !== '' || !['model/throttled', 'model/unavailable', 'model/refused'].includes(codeOf(error) ?? '');
+const wasServed = (written: string, error: unknown): boolean => written !== '' || !['model/throttled', 'model/unavailable', 'model/refused', 'model/context-overflow'].includes(codeOf(error) ?? '');
 
 /** Who has used it, by name. */
 export const byAgent = ({ agent }: Pick<StepOfUser, 'agent'>): { agent?: string } => (agent ? { agent: agent.name } : {});

@@ -1,10 +1,11 @@
 import type { AgentPin } from '../../contracts/agent';
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
-import type { SessionRef, TurnOutcome } from '../../contracts/session';
+import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import { rulingAmong } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
+import { endOf, isCutOff, mayUseTools } from '../../domain/stop-reasons';
 import { approvalRequest, pendingFrom } from './approval-events';
 import type { SessionStepDeps } from './deps';
 import { byAgent, costOf } from './step-budget';
@@ -35,7 +36,7 @@ export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: V
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage), ...byAgent(place) };
-  const calls = soundCalls(answer.calls.slice(0, maxCallsPerBatch));
+  const calls = soundCalls(mayUseTools(answer.stopReason) ? answer.calls.slice(0, maxCallsPerBatch) : []);
   if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
   const requests: EventBody[] = calls.map(({ callId, name, input }) => ({
     type: 'tool.requested',
@@ -48,7 +49,7 @@ export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: V
   const answers = calls.flatMap((sound, index): EventBody[] => {
     const { callId, name: tool, input } = sound;
     const call = { turnId, step, callId, tool };
-    const refusal = refusalOf(sound, index, agent, toolbox);
+    const refusal = isCutOff(answer.stopReason) && index === calls.length - 1 ? maybeCutOff : refusalOf(sound, index, agent, toolbox);
     if (refusal) return [{ type: 'tool.failed', ...call, ...refusal }];
     const ruling = rulingAmong(toolbox, agent.approvals, { tool, input });
     if (ruling.decision === 'deny') return [{ type: 'tool.failed', ...call, ...deniedByPolicy }];
@@ -64,6 +65,9 @@ interface VersionedAgent {
 }
 
 export const deniedByPolicy = { code: 'tool/denied', message: 'The policy of this tenant does not allow this call.' } as const;
+
+/** Input that lacks its end can still be JSON: of a call that was not begun, nothing is. */
+const maybeCutOff = { code: 'tool/invalid-input', message: 'Your answer was cut at the largest length allowed, and this call may not be whole. Make it again, shorter.' } as const;
 
 /** Session and turn begin, the step does, the model speaks, and it costs. */
 const maxOtherEvents = 6;
@@ -83,22 +87,6 @@ function refusalOf(
   if (flaw !== undefined) return { code: 'tool/invalid-input', message: flaw };
   const problem = tool.problemWith(input);
   return problem ? { code: 'tool/invalid-input', message: problem } : undefined;
-}
-
-/** How a turn ends by the model's own stop reason. */
-function endOf(stopReason: string): { outcome: TurnOutcome; code?: string; message?: string } {
-  switch (stopReason) {
-    case 'end_turn':
-    case 'stop_sequence':
-      return { outcome: 'completed' };
-    case 'max_tokens':
-      return { outcome: 'completed', message: 'The answer was cut at the largest length allowed.' };
-    case 'guardrail_intervened':
-    case 'content_filtered':
-      return { outcome: 'failed', code: 'model/refused', message: 'The answer was withheld by the content policy.' };
-    default:
-      return { outcome: 'failed', code: 'model/refused', message: `The model stopped without an answer (${stopReason}).` };
-  }
 }
 
 /** Reads the workflow's part of a step back from its events, whoever wrote them. */

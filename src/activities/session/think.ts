@@ -1,9 +1,11 @@
 import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
-import { maxBatchEvents, type EventBody, type SessionEvent } from '../../contracts/events';
+import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
+import { isMalformed } from '../../domain/stop-reasons';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
@@ -56,7 +58,7 @@ export const createThink = (deps: SessionStepDeps) => ({
 
     const { agent } = config;
     const { history, opening } = await prepare(deps, input);
-    const request = requestOf({ tenantId, ...config, history: [...history, ...opening] });
+    const request = requestOf({ tenantId, sessionId, ...config, history: [...history, ...opening] });
     const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
     if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
     const { budget } = held;
@@ -74,10 +76,11 @@ export const createThink = (deps: SessionStepDeps) => ({
     }, noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const calls: ToolCall[] = [];
-    const answer = await askModel(deps.model, request, { stream, calls, beginning, most: mostCharacters(agent) }).catch(async (error: unknown) => {
+    const heard: Heard = { calls: [], usage: undefined };
+    const answer = await askModel(deps.model, request, { stream, heard, beginning, most: mostCharacters(agent) }).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
-      const waste = await budget.waste(agent.modelId, stream.text + calls.map(({ rawInput }) => rawInput).join(''), error);
+      const written = stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
+      const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
       if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
       else if (waste) await keepWaste(deps, input, head, waste);
       throw error;
@@ -182,11 +185,15 @@ async function keepWaste(deps: SessionStepDeps, input: ThinkInput, after: number
 /** Of one answer: the model's own limit counts tokens, and is the model's to keep. No token is longer than this on average. */
 const mostCharacters = ({ maxOutputTokens }: AgentConfig): number => Math.max(65_536, 16 * maxOutputTokens);
 
+/** Attempts at a step after which an answer that cannot be read ends the turn: each of them has cost something. */
+const mostMalformed = 3;
+
 type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 type Request = Omit<ModelRequest, 'signal'>;
 
-const requestOf = ({ tenantId, agent, toolbox, history }: Equipped & { tenantId: string; history: readonly EventBody[] }): Request => ({
+const requestOf = ({ tenantId, sessionId, agent, toolbox, history }: Equipped & SessionRef & { history: readonly EventBody[] }): Request => ({
   tenantId,
+  sessionId,
   modelId: agent.modelId,
   systemPrompt: withToolOutputRule(agent.systemPrompt),
   messages: toModelMessages(history),
@@ -194,21 +201,30 @@ const requestOf = ({ tenantId, agent, toolbox, history }: Equipped & { tenantId:
   maxOutputTokens: agent.maxOutputTokens,
 });
 
+/** What came of an answer besides its text, noted as it comes: an answer that comes to nothing has cost something, too. */
+interface Heard {
+  readonly calls: ToolCall[];
+  usage: Usage | undefined;
+}
+
 interface Listening {
   readonly stream: TokenStream;
-  /** Takes each call as it comes. */
-  readonly calls: ToolCall[];
+  readonly heard: Heard;
   readonly beginning: DeferredWrite<{ head: number }>;
   /** Characters of text. */
   readonly most: number;
 }
 
-async function askModel(model: Model, request: Request, { stream, calls, beginning, most }: Listening): Promise<Answer> {
+async function askModel(model: Model, request: Request, { stream, heard, beginning, most }: Listening): Promise<Answer> {
   for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
     if (stream.text.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
     if (chunk.kind === 'text') stream.push(chunk.text);
-    else if (chunk.kind === 'toolCall') calls.push(chunk);
-    else return { text: stream.text, calls, stopReason: chunk.stopReason, usage: chunk.usage };
+    else if (chunk.kind === 'toolCall') heard.calls.push(chunk);
+    else {
+      heard.usage = chunk.usage;
+      if (isMalformed(chunk.stopReason) && activityInfo().attempt < mostMalformed) throw new DomainError('model/malformed-output', 'The model wrote what cannot be read.');
+      return { text: stream.text, calls: heard.calls, stopReason: chunk.stopReason, usage: chunk.usage };
+    }
     // Whoever cannot write need not listen on.
     if (beginning.hasBegun) await beginning.begin();
   }

@@ -59,13 +59,14 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
   };
 }
 
-const commandFor = ({ tenantId, modelId, systemPrompt, messages, tools, maxOutputTokens }: Omit<ModelRequest, 'signal'>) =>
+const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tools, maxOutputTokens }: Omit<ModelRequest, 'signal'>) =>
   new ConverseStreamCommand({
     modelId,
     system: [{ text: systemPrompt }],
     messages: messages.map(toMessage),
     inferenceConfig: { maxTokens: maxOutputTokens },
-    requestMetadata: { tenantId },
+    // Bedrock takes 16 entries of at most 256 characters, of a kind that our ids are: model invocation logs can be searched by them.
+    requestMetadata: { tenantId, sessionId },
     ...(tools.length > 0 && { toolConfig: toToolConfig(tools) }),
   });
 
@@ -139,10 +140,26 @@ const broken = (cause?: unknown) => new DomainError('model/stream-broken', 'The 
 const busyNames = ['ThrottlingException', 'ServiceQuotaExceededException', 'ModelNotReadyException'];
 const refusalNames = ['ValidationException', 'AccessDeniedException', 'ResourceNotFoundException', 'ModelErrorException'];
 
+/** Bedrock has no name of its own for a request that is longer than the model can read: it is a ValidationException in words of the model's maker. */
+const tellsOfLength = /(input|prompt)\b.*\b(too long|exceeds?)\b|context (length|limit|window)|too many (input )?tokens/i;
+
 function modelFailure(error: unknown, hasBegun: boolean): unknown {
   if (error instanceof DomainError || error instanceof TypeError || !(error instanceof Error)) return error;
-  if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error });
+  if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error, ...retryAfter(error) });
+  if (error.name === 'ValidationException' && tellsOfLength.test(error.message))
+    return new DomainError('model/context-overflow', 'The conversation is longer than the model can read. Open a new session, or show the model fewer turns (historyTurns).', { cause: error });
   if (refusalNames.includes(error.name))
     return new DomainError('model/refused', `The model refused the request: ${error.message}`, { cause: error });
-  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error });
+  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...retryAfter(error) });
+}
+
+/** A server that is not well may ask for any time: a turn has better use for it. */
+const longestRetryAfterSeconds = 60;
+
+/** How long the server asks to be left alone; the usual back-off when it does not say. */
+function retryAfter(error: Error & { readonly $response?: { readonly headers?: Readonly<Record<string, string>> } }): { retryAfterSeconds?: number } {
+  const asked = error.$response?.headers?.['retry-after'];
+  if (asked === undefined) return {};
+  const seconds = Number.isFinite(Number(asked)) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1_000;
+  return seconds > 0 ? { retryAfterSeconds: Math.min(seconds, longestRetryAfterSeconds) } : {};
 }

@@ -21,6 +21,8 @@ const Answer = z.object({
   /** Absent while the turn goes on: follow `eventsUrl`. */
   answer: z.string().optional(),
   outcome: z.enum([...turnOutcomes, 'running']),
+  /** Why the answer is not whole, if it is not: such as `model/cut-off`. */
+  code: z.string().optional(),
   usage: Usage.optional(),
   eventsUrl: z.string(),
 });

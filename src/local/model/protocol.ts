@@ -47,17 +47,19 @@ export type AnswerEnd = Omit<Reply, 'text'>;
 
 /** How an answer goes wrong. `after` counts words that were streamed before. */
 export type Failure =
-  | { readonly kind: 'throttling' | 'unavailable' | 'validation' | 'internal' }
+  | { readonly kind: 'throttling' | 'unavailable' | 'validation' | 'too-long' | 'internal'; readonly retryAfterSeconds?: number | undefined }
   | { readonly kind: 'stream-error' | 'disconnect'; readonly after: number };
 
 export const toolResultsOf = (message: Message | undefined) => message?.content.flatMap(({ toolResult }) => toolResult ?? []) ?? [];
 
 export const textOf = (message: Message | undefined): string => message?.content.flatMap(({ text }) => text ?? []).join('\n') ?? '';
 
+/** Of keys and values. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */
+const metadataPattern = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** What Bedrock would refuse, in its words; undefined when nothing. */
-export function problemWith({ messages, toolConfig }: ConverseRequest): string | undefined {
+export function problemWith({ messages, toolConfig, requestMetadata = {} }: ConverseRequest): string | undefined {
   if (messages.some(({ content }) => content.some(({ text }) => text !== undefined && text.trim() === '')))
     return 'The text field in the ContentBlock object is blank. Add text to the text field, and try again.';
   if (messages[0]?.role !== 'user') return 'A conversation must start with a user message.';
@@ -69,6 +71,8 @@ export function problemWith({ messages, toolConfig }: ConverseRequest): string |
   }
   const usesTools = messages.some(({ content }) => content.some(({ toolUse, toolResult }) => toolUse ?? toolResult));
   if (usesTools && !toolConfig) return 'The toolConfig field must be defined when using toolUse and toolResult content blocks.';
+  const metadata = Object.entries(requestMetadata);
+  if (metadata.length > 16 || metadata.some(([name, value]) => name === '' || ![name, value].every((text) => metadataPattern.test(text)))) return "Value at 'requestMetadata' failed to satisfy constraint.";
   const badName = toolConfig?.tools.find(({ toolSpec }) => !toolNamePattern.test(toolSpec.name));
   return badName && `Value '${badName.toolSpec.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
 }

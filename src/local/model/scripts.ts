@@ -10,7 +10,7 @@ export const ScriptStep = z.object({
   stopReason: z.string().optional(),
   usage: z.object({ inputTokens: z.number().int(), outputTokens: z.number().int() }).optional(),
   fail: z
-    .union([z.object({ kind: z.enum(['throttling', 'unavailable', 'validation', 'internal']) }), z.object({ kind: z.enum(['stream-error', 'disconnect']), after: z.number().int().min(0) })])
+    .union([z.object({ kind: z.enum(['throttling', 'unavailable', 'validation', 'too-long', 'internal']), retryAfterSeconds: z.number().int().min(0).optional() }), z.object({ kind: z.enum(['stream-error', 'disconnect']), after: z.number().int().min(0) })])
     .optional(),
   firstTokenMs: z.number().min(0).optional(),
   msPerToken: z.number().min(0).optional(),

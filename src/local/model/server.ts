@@ -127,7 +127,7 @@ export class ModelServer {
     const scripted = this.scripts.take(request);
     const failure = scripted?.step.fail;
     if (failure && !('after' in failure)) {
-      refuse(response, refusals[failure.kind]);
+      refuse(response, refusals[failure.kind], failure.retryAfterSeconds === undefined ? {} : { 'retry-after': String(failure.retryAfterSeconds) });
       return;
     }
     const left = new AbortController();
@@ -194,8 +194,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 }
 
-function refuse(response: ServerResponse, [status, type, message]: readonly [number, string, string]): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type }).end(JSON.stringify({ message }));
+function refuse(response: ServerResponse, [status, type, message]: readonly [number, string, string], headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, { ...headers, 'content-type': 'application/json', 'x-amzn-errortype': type }).end(JSON.stringify({ message }));
 }
 
 function refusalOf(error: unknown): readonly [number, string, string] {

@@ -29,6 +29,7 @@ export const refusals = {
   throttling: [429, 'ThrottlingException', 'Too many requests, please wait before trying again.'],
   unavailable: [503, 'ServiceUnavailableException', 'The service is temporarily unavailable.'],
   validation: [400, 'ValidationException', 'The request is not valid.'],
+  'too-long': [400, 'ValidationException', 'Input is too long for requested model.'],
   internal: [500, 'InternalServerException', 'The system encountered an unexpected error.'],
 } as const satisfies Record<Exclude<Failure['kind'], 'stream-error' | 'disconnect'>, readonly [number, string, string]>;
 
