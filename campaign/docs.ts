@@ -6,10 +6,18 @@ const pages = { matrix: 'docs/reliability.md', tenants: 'docs/reliability.md', m
 
 /** Puts a run's result between `<!-- {name} -->` and `<!-- /{name} -->`. @throws Error when the page has no such place. */
 export async function updateDocs(name: keyof typeof pages, markdown: string): Promise<void> {
+  const { file, before, after } = await sectionOf(name);
+  await writeFile(file, `${before}\n\n${markdown}\n${after}`);
+}
+
+/** What stands there. @throws Error when the page has no such place. */
+export const readDocs = async (name: keyof typeof pages): Promise<string> => (await sectionOf(name)).section.trim();
+
+async function sectionOf(name: keyof typeof pages): Promise<{ file: string; before: string; section: string; after: string }> {
   const file = path.join(projectRoot, pages[name]);
-  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const page = await readFile(file, 'utf8');
-  const [before, after] = [page.split(begin)[0], page.split(end)[1]];
-  if (before === undefined || after === undefined || !page.includes(begin)) throw new Error(`${file} has no section ${begin}.`);
-  await writeFile(file, `${before}${begin}\n\n${markdown}\n${end}${after}`);
+  const begin = page.indexOf(`<!-- ${name} -->`) + `<!-- ${name} -->`.length;
+  const end = page.indexOf(`<!-- /${name} -->`);
+  if (!page.includes(`<!-- ${name} -->`) || end < begin) throw new Error(`${file} has no section ${name}.`);
+  return { file, before: page.slice(0, begin), section: page.slice(begin, end), after: page.slice(end) };
 }

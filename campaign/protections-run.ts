@@ -13,7 +13,6 @@ import { type Protection, without } from './protections/protection';
 /** What came of taking one out. */
 export interface ProtectionResult {
   readonly id: string;
-  readonly row: string;
   /** Whether the test noticed, for the reason it is there for. */
   readonly isCaught: boolean;
   /** What the test said, or why this shows nothing. */
@@ -53,7 +52,7 @@ async function removeOfFile(copy: string, test: string, protections: readonly Pr
       const startedAtMs = Date.now();
       const isThere = passed.some((name) => name.includes(protection.name));
       const verdict = isThere ? await remove(copy, protection, stack?.stack) : { isCaught: false, says: `The test does not pass with the protection in place: ${broken ?? 'it is not there'}` };
-      await onResult({ id: protection.id, row: protection.row, ...verdict, seconds: (Date.now() - startedAtMs) / 1_000 });
+      await onResult({ id: protection.id, ...verdict, seconds: (Date.now() - startedAtMs) / 1_000 });
     }
   } finally {
     await stack?.stop();

@@ -1,49 +1,44 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { updateDocs } from './docs';
+import { readDocs, updateDocs } from './docs';
+import { type Found, foundIn, markOf, toMarkdown } from './protections/found';
 import { protections } from './protections/list';
-import { type ProtectionResult, removeProtections } from './protections-run';
+import { removeProtections } from './protections-run';
 
 const { values: options } = parseArgs({
   options: {
-    /** Ids, or beginnings of them or of a jest file, with commas between. What was found of the others before stays. */
+    /** Ids, or beginnings of them or of a jest file, with commas between. What the page says of the others stays. */
     only: { type: 'string', default: '' },
-    out: { type: 'string', default: 'campaign/results' },
+    /** Those that were never taken out as they are now, or not noticed. */
+    open: { type: 'boolean', default: false },
+    /** Takes nothing out: the page alone is brought in line with the list. */
+    mark: { type: 'boolean', default: false },
   },
 });
 
-interface Kept extends ProtectionResult {
-  readonly on: string;
-}
-
 async function main(): Promise<void> {
+  if (options.mark) {
+    await keep();
+    return;
+  }
   const beginnings = options.only.split(',').filter(Boolean);
-  const chosen = protections.filter(({ id, test }) => beginnings.length === 0 || beginnings.some((beginning) => id.startsWith(beginning) || test.startsWith(beginning)));
-  if (chosen.length === 0) throw new Error(`No protection is called ${options.only}.`);
-  await mkdir(options.out, { recursive: true });
-  const file = path.join(options.out, 'protections.json');
-  const before = (JSON.parse(await readFile(file, 'utf8').catch(() => '[]')) as Kept[]).filter(({ id }) => protections.some((one) => one.id === id));
-  const kept = new Map(before.map((one) => [one.id, one]));
-  await removeProtections(chosen, async (result) => {
-    console.log(`${result.isCaught ? 'caught    ' : 'NOT CAUGHT'} ${result.id} (${result.seconds.toFixed(0)} s): ${result.says.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
-    kept.set(result.id, { ...result, on: new Date().toISOString().slice(0, 10) });
-    await writeFile(file, `${JSON.stringify([...kept.values()], undefined, 2)}\n`);
+  const isAskedFor = ({ id, test }: { id: string; test: string }): boolean => beginnings.length === 0 || beginnings.some((beginning) => id.startsWith(beginning) || test.startsWith(beginning));
+  const done = new Set((await before()).flatMap(({ isCaught, mark }) => (isCaught ? [mark] : [])));
+  const chosen = protections.filter((one) => isAskedFor(one) && !(options.open && done.has(markOf(one))));
+  if (chosen.length === 0) throw new Error(`No protection ${options.open ? 'that is open ' : ''}is called ${options.only}.`);
+  const missed: string[] = [];
+  await removeProtections(chosen, async ({ id, isCaught, says, seconds }) => {
+    console.log(`${isCaught ? 'caught    ' : 'NOT CAUGHT'} ${id} (${seconds.toFixed(0)} s): ${says.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
+    if (!isCaught) missed.push(id);
+    await keep(...chosen.filter((one) => one.id === id).map((one) => ({ id, isCaught, on: new Date().toISOString().slice(0, 10), mark: markOf(one), says: isCaught ? '' : says })));
   });
-  await updateDocs('protections', toMarkdown([...kept.values()]));
-  if (chosen.some(({ id }) => kept.get(id)?.isCaught !== true)) process.exitCode = 1;
+  if (missed.length > 0) process.exitCode = 1;
 }
 
-function toMarkdown(results: readonly Kept[]): string {
-  const missed = results.filter(({ isCaught }) => !isCaught);
-  const days = [...new Set(results.map(({ on }) => on))].sort();
-  const open = protections.filter(({ id }) => results.every((one) => one.id !== id));
-  return [
-    `${results.length} protections, each taken out by itself (${days.join(', ')}): ${missed.length === 0 ? 'its test failed for every one' : `${results.length - missed.length} were noticed`}.`,
-    ...missed.map(({ id, says }) => `- Not noticed: \`${id}\`. ${says.split('\n')[0] ?? ''}`),
-    ...(open.length > 0 ? [`- Not taken out yet: ${open.map(({ id }) => `\`${id}\``).join(', ')}`] : []),
-    '',
-  ].join('\n');
+const before = async (): Promise<Found[]> => foundIn(await readDocs('protections'));
+
+/** The page is what is kept of all runs: each result goes there at once, beside what it says of the others. */
+async function keep(...found: readonly Found[]): Promise<void> {
+  await updateDocs('protections', toMarkdown([...(await before()), ...found], protections));
 }
 
 // What still runs when something broke ends with this process.

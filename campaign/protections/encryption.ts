@@ -13,7 +13,7 @@ export const ofEncryption = [
     'every byte of it is authenticated',
     test,
     { id: 'payload-tag', file: cipher, search: 'return Buffer.concat([decipher.update(ciphertext), decipher.final()]);', replace: 'return decipher.update(ciphertext);', name: 'notices every changed or missing byte' },
-    { id: 'payload-header', file: cipher, search: 'iv).setAAD(header);', replace: 'iv);', also: [['.setAAD(header).setAuthTag(tag)', '.setAuthTag(tag)']], name: 'notices every changed or missing byte' },
+    { id: 'payload-header', file: cipher, search: 'iv).setAAD(header);', replace: 'iv);', also: [['.setAAD(header).setAuthTag(tag)', '.setAuthTag(tag)']], name: 'notices that its header was changed' },
   ),
   ...of('unwrapped keys are forgotten after five minutes', test, { id: 'unwrapped-keys-forgotten', file: keys, search: 'ttl: dataKeyMaxAgeMs,', replace: 'ttl: 10 * dataKeyMaxAgeMs,', name: 'forgets what it has in memory within five minutes', says: /did not come to be/ }),
   ...of(
