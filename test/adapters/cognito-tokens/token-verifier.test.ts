@@ -166,13 +166,15 @@ describe('the keys', () => {
   });
 
   it('are read anew when the pool has another, but not more often than the pause', async () => {
-    const verifier = createTokenVerifier({ cooldownMs: 200 });
-    await verify(token(), verifier);
+    const verifier = createTokenVerifier({ cooldownMs: 500 });
     const next = { ...(await exportJWK(theirs.publicKey)), kid: 'key-2', alg: 'RS256', use: 'sig' };
+    const renewed = token({ key: theirs, header: { kid: 'key-2' } });
+    const rotated = () => verify(renewed, verifier).then(() => 'none', codeOf);
+    await verify(token(), verifier);
     keys.answer = [200, JSON.stringify({ keys: [...(JSON.parse(jwks) as { keys: object[] }).keys, next] })];
-    const rotated = () => verify(token({ key: theirs, header: { kid: 'key-2' } }), verifier).then(() => 'none', codeOf);
     expect([await rotated(), keys.asked]).toEqual(['auth/unauthenticated', 1]);
-    while ((await rotated()) !== 'none') expect(keys.asked).toBeLessThanOrEqual(2);
+    const rotatedAtMs = performance.now();
+    while ((await rotated()) !== 'none') expect([keys.asked <= 2, performance.now() - rotatedAtMs < 10_000]).toEqual([true, true]);
     expect(keys.asked).toBe(2);
   });
 
@@ -182,8 +184,7 @@ describe('the keys', () => {
     await verify(old, verifier);
     keys.answer = [200, JSON.stringify({ keys: [{ ...(await exportJWK(theirs.publicKey)), kid: 'key-2', alg: 'RS256', use: 'sig' }] })];
     const askedAtMs = performance.now();
-    for (let code: unknown = 'none'; code === 'none'; ) code = await verify(old, verifier).then(() => 'none', codeOf);
-    expect(performance.now() - askedAtMs).toBeLessThan(1_000);
+    for (let code: unknown = 'none'; code === 'none'; code = await verify(old, verifier).then(() => 'none', codeOf)) expect(performance.now() - askedAtMs).toBeLessThan(10_000);
   });
 
   it('at an address where nobody listens are no fault of the token', async () => {

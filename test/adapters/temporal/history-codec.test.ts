@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
 import { ApplicationFailure, defaultPayloadConverter, type Payload, toPayloads } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError, encodeErrorToFailure, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow';
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { temporal } from '@temporalio/proto';
 import { codeOf } from '../../../src/contracts/errors';
 import { encryptedPayload, platformResources, workflowIds } from '../../../src/contracts/names';
@@ -108,6 +108,20 @@ it('notices every changed or missing byte', async () => {
     await expect(codec.decode([changed], session)).rejects.toThrow();
   }
   for (const length of [0, 1, 2, 20, data.length - 1]) await expect(codec.decode([{ ...sealed, data: data.subarray(0, length) }], session)).rejects.toThrow();
+});
+
+it('notices that its header was changed, even to the name of the same data key', async () => {
+  const tenant = await standingTenant();
+  const its = workflow(workflowIds.session(tenant.tenantId, 'ses-1'));
+  const [sealed] = await freshCodec().encode([payloadOf(secret)], its);
+  const keys = await historyKeysOf(tenant.tenantId);
+  // As somebody would who writes to the registry and to Temporal's database: nothing of what follows depends on the id but the tag.
+  const twice = [...(keys ?? []), { ...keys?.[0], id: 'ffffffff' }];
+  await aws.table.send(new UpdateCommand({ TableName: platformResources.registryTable, Key: { tenantId: tenant.tenantId }, UpdateExpression: 'SET historyKeys = :twice', ExpressionAttributeValues: { ':twice': twice } }));
+  const renamed = { ...sealed, data: Buffer.from(bytesOf(sealed).toString('hex').replace(partsOf(sealed).keyId, 'ffffffff'), 'hex') };
+  expect(partsOf(renamed).keyId).toBe('ffffffff');
+  await expect(freshCodec().decode([renamed], its)).rejects.toThrow('A payload was changed');
+  expect((await freshCodec().decode([sealed as Payload], its)).map(valueOf)).toEqual([secret]);
 });
 
 /** As releases before wrote them: everything in metadata, a wrapped data key in each. */
