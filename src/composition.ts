@@ -129,6 +129,7 @@ export function createAdapters(config: Config, logger: Logger) {
     isolationProbe: createIsolationProbe({ settings: config.aws, aws, access, users, sessions, cipher, live, valkey, codec: dataConverter.payloadCodecs[0], apiUrl: config.isolationProbe.apiUrl }),
     suspendsIntruders: config.isolationProbe.suspends,
     ...createCounters({ access, prices: config.prices }),
+    contexts: config.contexts,
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,
     history: createHistoryReader(dataConverter.payloadCodecs[0]),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isAddressRange } from './adapters/http/egress-rules';
+import { builtInContexts, ModelContexts } from './contracts/model-contexts';
 import { builtInPrices, ModelPrices } from './contracts/prices';
 import { TierChanges } from './contracts/tiers';
 import { tiersWith } from './domain/tiers';
@@ -56,6 +57,12 @@ const Settings = z.object({
     .transform(parseJson)
     .pipe(ModelPrices)
     .describe('prices of models to add or change, as JSON, in millionths of a dollar for a million tokens: {"anthropic.*": {"inputMicroUsdPerMillion": 3000000, "outputMicroUsdPerMillion": 15000000}}'),
+  MODEL_CONTEXTS: z
+    .string()
+    .default('{}')
+    .transform(parseJson)
+    .pipe(ModelContexts)
+    .describe('how many tokens models can read, to add or change, as JSON, and from which part of that on what is older is summarised: {"amazon.nova-*": {"tokens": 300000, "compactAt": 0.8}}'),
   KEY_ROTATION: z
     .enum(['on-demand', 'data-keys'])
     .default('on-demand')
@@ -150,6 +157,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     accessCacheMs: value.ACCESS_CACHE_MS,
     tiers: tiersWith(value.TIERS),
     prices: { ...builtInPrices, ...value.MODEL_PRICES },
+    contexts: { ...builtInContexts, ...value.MODEL_CONTEXTS },
     keyRotation: value.KEY_ROTATION,
     temporal: {
       address: value.TEMPORAL_ADDRESS,

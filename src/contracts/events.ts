@@ -17,6 +17,8 @@ const inTurn = { turnId: z.string() };
 const inStep = { ...inTurn, step: z.number().int().min(1) };
 const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
 const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().optional() };
+/** Absent: an answer to the user. */
+const forWhat = { purpose: z.enum(['compaction']).optional() };
 const ofApproval = { ...ofCall, approvalId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
@@ -55,9 +57,14 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
   z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),
   /** `costMicroUsd`: at the price of that time; absent for a model without a price. `agent`: by name; absent for the tenant's own. */
-  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost }),
+  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
   /** An attempt that broke or was stopped: about what it cost, as the model server does not say. */
-  z.object({ type: z.literal('usage.wasted'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost }),
+  z.object({ type: z.literal('usage.wasted'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
+  /**
+   * The conversation was too long for the model: from here on it reads `summary` in place of all up to event `upTo`. The log keeps all of it. `within`: the turn that
+   * was under way there, and `request` what its user had asked for, word for word.
+   */
+  z.object({ type: z.literal('history.compacted'), ...inStep, upTo: z.number().int().min(1), summary: z.string(), within: z.string().optional(), request: z.string().optional() }),
   /** The turn waits before this step until there is budget again. `renewsAt`: when a new period begins. */
   z.object({ type: z.literal('budget.exhausted'), ...inStep, level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }),
   z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional() }),

@@ -357,7 +357,7 @@ export const tableKeys = {
   budget: (counter: string) => `BUDGET#${counter}`,
   budgetCounter: () => 'COUNTER',
   reservations: (sessionId: string) => `BUDGET-RESERVED#${sessionId}`,
-  reservation: (turnId: string, step: number) => `${turnId}/${step}`,
+  reservation: (turnId: string, step: number, purpose?: string) => `${turnId}/${step}${purpose === undefined ? '' : `/${purpose}`}`,
   reservationsOf: (turnId: string) => `${turnId}/`,
   outOfBudget: () => 'BUDGET-PAUSED',
   /** How far the roll-up has come: since when it looks for new sessions, which are open, and in each how much it has counted. */
@@ -405,6 +405,9 @@ export const batchKeys = {
   stepCompleted: (turnId: string, step: number) => `${turnId}/${step}/completed`,
   stepPaused: (turnId: string, step: number) => `${turnId}/${step}/paused`,
   stepPausedAgain: (turnId: string, step: number, after: number) => `${turnId}/${step}/paused/${after}`,
+  /** After the history was compacted in the middle of the step. */
+  stepRestarted: (turnId: string, step: number) => `${turnId}/${step}/restarted`,
+  historyCompacted: (turnId: string, step: number, upTo: number) => `${turnId}/${step}/compacted/${upTo}`,
   stepWasted: (turnId: string, step: number, attempt: string) => `${turnId}/${step}/wasted/${attempt}`,
   stepStopped: (turnId: string, step: number) => `${turnId}/${step}/stopped`,
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
@@ -417,6 +420,12 @@ export const batchKeys = {
   /** What an offboarding wrote behind a log that had no end. */
   cutOff: (after: number) => `session/cut-off/${after}`,
 } as const;
+
+/** Where the summary of a batch with this key reaches to; undefined when it holds none. */
+export function compactedUpTo(batchKey: string): number | undefined {
+  const upTo = /^[^/]+\/\d+\/compacted\/(\d+)$/.exec(batchKey)?.[1];
+  return upTo === undefined ? undefined : Number(upTo);
+}
 
 /** Large event texts, in the tenant's bucket. */
 export const objectKeys = {

@@ -1,3 +1,6 @@
+import { compactedUpTo } from '../contracts/names';
+import type { Compaction } from './compaction';
+
 /** What a log tells of its session without being opened: its batches' places and keys (`batchKeys`). */
 export interface LogPast {
   readonly head: number;
@@ -7,6 +10,8 @@ export interface LogPast {
   /** Where waiting turns were announced, since the first of those turns. */
   readonly queuedAt: readonly number[];
   readonly isClosed: boolean;
+  /** The last one. */
+  readonly compaction?: Compaction;
 }
 
 /** Where a session stands, as its workflow takes it up. */
@@ -17,6 +22,7 @@ export interface PickedUp {
   readonly turnStarts: readonly number[];
   readonly seen: readonly (readonly [string, number])[];
   readonly isClosed: boolean;
+  readonly compaction?: Compaction;
 }
 
 /** As many as a workflow remembers. */
@@ -31,8 +37,11 @@ export async function pastOf(batches: AsyncIterable<{ firstSeq: number; count: n
   let turnCount = 0;
   let head = 0;
   let isClosed = false;
+  let compaction: Compaction | undefined;
   for await (const { firstSeq, count, key } of batches) {
     const [turnId = '', part = ''] = key.split('/');
+    const upTo = compactedUpTo(key);
+    if (upTo !== undefined) compaction = { at: firstSeq, upTo };
     if (key === 'session/closed') isClosed = true;
     else if (part === 'queued') queuedAt = [...queuedAt.filter((seq) => seq > (turns[0]?.after ?? 0)), firstSeq];
     // What a fork notes behind what it begins with is no turn.
@@ -42,13 +51,14 @@ export async function pastOf(batches: AsyncIterable<{ firstSeq: number; count: n
     }
     head = isClosed ? firstSeq - 1 : firstSeq + count - 1;
   }
-  return { head, turnCount, turns, queuedAt, isClosed };
+  return { head, turnCount, turns, queuedAt, isClosed, ...(compaction && { compaction }) };
 }
 
-export const stateOf = ({ turns, turnCount, isClosed }: LogPast, head: number): PickedUp => ({
+export const stateOf = ({ turns, turnCount, isClosed, compaction }: LogPast, head: number): PickedUp => ({
   head,
   turnCount,
   turnStarts: turns.slice(-maxTurnStarts).map(({ after }) => after),
   seen: turns.map(({ turnId, after }) => [turnId, after] as const),
   isClosed,
+  ...(compaction && { compaction }),
 });

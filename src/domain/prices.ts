@@ -1,16 +1,9 @@
 import type { Usage } from '../contracts/events';
 import type { ModelPrice, ModelPrices } from '../contracts/prices';
-import { matchesName } from './name-pattern';
+import { bestMatch } from './name-pattern';
 
 /** @returns undefined when nobody has said what the model costs. */
-export function priceOf(prices: ModelPrices, modelId: string): ModelPrice | undefined {
-  const fitting = Object.keys(prices).filter((name) => matchesName(name, modelId));
-  const [best] = fitting.sort((a, b) => rankOf(b) - rankOf(a));
-  return best === undefined ? undefined : prices[best];
-}
-
-/** A whole name goes before a beginning, a longer beginning before a shorter one. */
-const rankOf = (name: string): number => (name.endsWith('*') ? name.length - 1 : Infinity);
+export const priceOf = (prices: ModelPrices, modelId: string): ModelPrice | undefined => bestMatch(prices, modelId);
 
 /** In micro-dollars, rounded up: what is spent is never less than what was paid. */
 export function costMicroUsdOf(price: ModelPrice, { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 }: Usage): number {

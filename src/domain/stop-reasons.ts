@@ -33,3 +33,6 @@ export const isCutOff = (stopReason: string): boolean => stopReason === 'max_tok
 
 /** Whether asking the same again can help. */
 export const isMalformed = (stopReason: string): boolean => stopReason === 'malformed_model_output' || stopReason === 'malformed_tool_use';
+
+/** Whether the model had no room left to go on: less to read would give it some. */
+export const isOverflow = (stopReason: string): boolean => stopReason === 'model_context_window_exceeded';

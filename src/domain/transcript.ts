@@ -10,9 +10,11 @@ const maxResultCharacters = 50_000;
 /**
  * The log as the model reads it: messages alternate and begin with the user, and every tool request is followed by its
  * result. Requests that an interrupted write left open are left out.
+ *
+ * @param summary - stands for all before the events.
  */
-export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
-  const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+export function toModelMessages(events: readonly EventBody[], summary?: Summary): ModelMessage[] {
+  const answered = answeredCalls(events);
   const edits = editsIn(events);
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
   const say = (role: 'user' | 'assistant', block: Block) => {
@@ -20,8 +22,10 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
     if (last?.role === role) last.content.push(block);
     else if (last ?? role === 'user') messages.push({ role, content: [block] });
   };
-  const begun = new Set<string>();
   const withheld = withheldTurns(events);
+  const begun = new Set<string>(summary?.within === undefined ? [] : [summary.within]);
+  if (summary) say('user', { text: summaryNote(summary) });
+  if (summary?.request !== undefined) say('user', { text: requestNote(summary.request) });
   for (const event of events) {
     if ('turnId' in event && withheld.has(event.turnId)) {
       if (event.type === 'turn.completed') say('user', { text: withheldNote(events, event.turnId) });
@@ -40,7 +44,7 @@ export function toModelMessages(events: readonly EventBody[]): ModelMessage[] {
 }
 
 /** Turns that a guardrail stopped: it would stop every later turn, too, in which it sees what it objected to. */
-const withheldTurns = (events: readonly EventBody[]): ReadonlySet<string> =>
+export const withheldTurns = (events: readonly EventBody[]): ReadonlySet<string> =>
   new Set(events.flatMap((event) => (event.type === 'turn.completed' && event.code === ('model/guardrail-intervened' satisfies ErrorCode) ? [event.turnId] : [])));
 
 /** In place of such a turn. What was done in it was done. */
@@ -48,6 +52,13 @@ function withheldNote(events: readonly EventBody[], turnId: string): string {
   const used = new Set(events.flatMap((event) => (event.type === 'tool.completed' && event.turnId === turnId ? [event.tool] : [])));
   return `(A guardrail withheld what was said here.${used.size > 0 ? ` These tools were used before: ${[...used].join(', ')}.` : ''})`;
 }
+
+export type Summary = Extract<EventBody, { type: 'history.compacted' }>;
+
+/** How the model is told of what it no longer reads. */
+const summaryNote = ({ summary }: Summary): string => `(Summary of the conversation up to here, which was too long to show:)\n${summary}`;
+
+const requestNote = (request: string): string => `(What the user asked for last, word for word; you are working on it:)\n${request}`;
 
 /** What the model is told when it was stopped: its words before may break off anywhere. */
 const stopNotes = {
@@ -59,7 +70,7 @@ const isStop = (outcome: string): outcome is keyof typeof stopNotes => Object.ha
 
 /** Calls that were requested and have no result yet. */
 export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent, { type: 'tool.requested' }>[] {
-  const answered = new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+  const answered = answeredCalls(events);
   return events.filter((event) => event.type === 'tool.requested').filter((event) => !answered.has(callKey(event)));
 }
 
@@ -91,12 +102,19 @@ type ToolResultEvent = Extract<EventBody, { type: 'tool.completed' | 'tool.faile
 const isToolResult = (event: EventBody): event is ToolResultEvent =>
   event.type === 'tool.completed' || event.type === 'tool.failed';
 
-const callKey = ({ turnId, step, callId }: { turnId: string; step: number; callId: string }) => `${turnId}/${step}/${callId}`;
+/** Calls that have their result. */
+export const answeredCalls = (events: readonly EventBody[]): ReadonlySet<string> => new Set(events.flatMap((event) => (isToolResult(event) ? [callKey(event)] : [])));
+
+export const callKey = ({ turnId, step, callId }: { turnId: string; step: number; callId: string }) => `${turnId}/${step}/${callId}`;
 
 function resultOf(event: ToolResultEvent, edited: JsonValue | undefined): ToolResultBlock['toolResult'] {
-  if (event.type === 'tool.failed') return { callId: event.callId, output: { error: event.message, code: event.code }, isError: true };
+  return { callId: event.callId, output: shownResult(event, edited), isError: event.type === 'tool.failed' };
+}
+
+/** What the model is shown of a tool's result. @param edited - arguments that a person has put in place of the model's. */
+export function shownResult(event: ToolResultEvent, edited?: JsonValue): JsonValue {
+  if (event.type === 'tool.failed') return { error: event.message, code: event.code };
   const output = edited === undefined ? event.output : { output: event.output, argumentsChangedByAPersonTo: edited };
   const text = JSON.stringify(output);
-  if (text.length <= maxResultCharacters) return { callId: event.callId, output, isError: false };
-  return { callId: event.callId, output: { truncated: text.slice(0, maxResultCharacters), characters: text.length }, isError: false };
+  return text.length <= maxResultCharacters ? output : { truncated: text.slice(0, maxResultCharacters), characters: text.length };
 }

@@ -11,7 +11,7 @@ export const periodOf = (period: UsagePeriod, at: string): string => at.slice(0,
 export const beginningOf = (period: string): string => new Date(period.length === lengthOf.day ? `${period}T00:00:00Z` : `${period}:00:00Z`).toISOString();
 
 const always = ['inputTokens', 'outputTokens', 'modelCalls'] as const;
-const sometimes = ['cacheReadTokens', 'cacheWriteTokens', 'costMicroUsd', 'unpricedCalls', 'wastedCalls', 'wastedTokens', 'wastedMicroUsd'] as const;
+const sometimes = ['cacheReadTokens', 'cacheWriteTokens', 'costMicroUsd', 'unpricedCalls', 'wastedCalls', 'wastedTokens', 'wastedMicroUsd', 'compactionCalls', 'compactionTokens', 'compactionMicroUsd'] as const;
 /** All figures there are. */
 export const usageFigures = [...always, ...sometimes] as const;
 
@@ -27,11 +27,12 @@ type UsageEvent = Extract<SessionEvent, { type: 'usage.recorded' | 'usage.wasted
 
 const tellsOfUsage = (event: SessionEvent): event is UsageEvent => event.type === 'usage.recorded' || event.type === 'usage.wasted';
 
-function figuresOf({ type, usage, costMicroUsd }: UsageEvent): UsageFigures {
+function figuresOf({ type, usage, costMicroUsd, purpose }: UsageEvent): UsageFigures {
   const { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 } = usage;
-  if (type === 'usage.recorded') return { ...usage, modelCalls: 1, ...(costMicroUsd === undefined && { unpricedCalls: 1 }), ...(costMicroUsd && { costMicroUsd }) };
-  const wastedTokens = inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
-  return { inputTokens: 0, outputTokens: 0, modelCalls: 0, wastedCalls: 1, wastedTokens, ...(costMicroUsd && { wastedMicroUsd: costMicroUsd }) };
+  const tokens = inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
+  const compaction = purpose === 'compaction' && { compactionCalls: 1, compactionTokens: tokens, ...(costMicroUsd && { compactionMicroUsd: costMicroUsd }) };
+  if (type === 'usage.recorded') return { ...usage, modelCalls: 1, ...(costMicroUsd === undefined && { unpricedCalls: 1 }), ...(costMicroUsd && { costMicroUsd }), ...compaction };
+  return { inputTokens: 0, outputTokens: 0, modelCalls: 0, wastedCalls: 1, wastedTokens: tokens, ...(costMicroUsd && { wastedMicroUsd: costMicroUsd }) };
 }
 
 /** Adds up the cells of which `keyOf` says the same. */

@@ -1,10 +1,12 @@
 import type { Budget, BudgetCounter, BudgetLevel, BudgetUnit, Ending, Reservation } from '../contracts/budget';
 import type { SessionRef } from '../contracts/session';
 
-/** One model step: the same for all attempts at it. */
+/** One model step, or what is done for it: the same for all attempts at it. */
 export interface StepRef extends SessionRef {
   readonly turnId: string;
   readonly step: number;
+  /** Absent: the answer itself. */
+  readonly purpose?: 'compaction';
 }
 
 /** A level that has a limit, and the counter it is held against. */
@@ -27,7 +29,7 @@ export interface BudgetLedger {
   /** What is held for a step. */
   held(step: StepRef): Promise<Reservation | undefined>;
   /** What is held for any step of a turn. */
-  heldOf(session: SessionRef, turnId: string): Promise<{ step: number; reservation: Reservation }[]>;
+  heldOf(session: SessionRef, turnId: string): Promise<(Pick<StepRef, 'step' | 'purpose'> & { reservation: Reservation })[]>;
   /** Counters by name; those nobody has counted in are empty. */
   counters(tenantId: string, names: readonly string[]): Promise<Readonly<Record<string, BudgetCounter>>>;
   /** Keeps the session in the list of those that wait for budget, or takes it out. */

@@ -1,6 +1,7 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
+import type { CompactionPlan } from '../domain/compaction';
 import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
 import { BudgetWatch } from './budget-watch';
@@ -68,6 +69,7 @@ export class Conversation {
 
   async carryOut(action: Exclude<domain.Action, { do: 'wait' }>): Promise<void> {
     if (action.do === 'think') await this.inTurn(() => this.think(action.turn));
+    else if (action.do === 'compact') await this.inTurn(() => this.compact(action.turn, action.plan));
     else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn.turnId));
     else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
     else await this.activities.closeSession({ ...this.ref, after: this.state.head });
@@ -142,22 +144,43 @@ export class Conversation {
     this.state = domain.pickUp(this.state, picked);
   }
 
-  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget }: domain.CurrentTurn): Promise<void> {
+  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget, compacting }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,
       turnId,
       step,
       announced,
-      after: this.state.head,
-      historyStart: domain.historyStart(this.state),
+      ...this.historyRange(),
       ...(steering && { steering }),
       ...(outOfBudget && { resumed: true }),
+      ...(compacting && { compacted: true }),
       ...(configVersion !== undefined && { configVersion }),
     });
     this.state = domain.recordThought(this.state, thought, Date.now());
     this.approvals.attend();
     this.budget.attend();
+  }
+
+  /** The conversation has become too long for the model: what is older gets a summary. */
+  private async compact({ turnId, step, startedAtMs, configVersion, outOfBudget }: domain.CurrentTurn, plan: CompactionPlan): Promise<void> {
+    const compacted = await this.activities.compact(this.timeLeftMs(startedAtMs), {
+      ...this.ref,
+      userId: this.input.userId,
+      turnId,
+      step,
+      ...this.historyRange(),
+      plan,
+      ...(outOfBudget && { resumed: true }),
+      ...(configVersion !== undefined && { configVersion }),
+    });
+    this.state = domain.recordCompaction(this.state, plan, compacted, Date.now());
+    this.budget.attend();
+  }
+
+  private historyRange() {
+    const { head: after, compaction } = this.state;
+    return { after, historyStart: domain.historyStart(this.state), ...(compaction && { compaction }) };
   }
 
   /** Runs the calls that wait for nobody, side by side, and those that people approve meanwhile. Returns when none runs. */

@@ -26,6 +26,8 @@ export function sessionActivities(tenantId: string) {
         { ...base, scheduleToCloseTimeout: timeLeftMs, summary: `step ${input.step}` },
         [input],
       ),
+    compact: (timeLeftMs: number, input: Input<'compact'>) =>
+      proxied.compact.executeWithOptions({ ...base, scheduleToCloseTimeout: timeLeftMs, summary: `up to event ${input.plan.upTo}` }, [input]),
     useTool: (timeLeftMs: number, input: Input<'useTool'>) =>
       proxied.useTool.executeWithOptions(
         {

@@ -1,7 +1,11 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createSessionActivities } from '../../src/activities/session';
+import type { CompactInput } from '../../src/activities/session/compact';
 import type { SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
+import type { CompactionResult } from '../../src/domain/session';
 import { type Account, newTenant, signUp } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
@@ -16,6 +20,7 @@ let tenant: ServedTenant;
 let alice: Account;
 
 beforeAll(async () => {
+  process.env['MODEL_CONTEXTS'] = '{"small":{"tokens":4000,"compactAt":0.5}}';
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   alice = await signUp(tenant, [groups.members]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
@@ -32,11 +37,11 @@ interface Answer {
   readonly code?: string;
 }
 
-const ask = (prompt: string, sessionId?: string) =>
+const ask = (prompt: string, sessionId?: string, agent?: string) =>
   api.send<Answer>(`/api/v1/tenant/${tenant.tenantId}/agent`, {
     method: 'POST',
     token: alice.accessToken,
-    body: { prompt, ...(sessionId !== undefined && { session_id: sessionId }) },
+    body: { prompt, ...(sessionId !== undefined && { session_id: sessionId }), ...(agent !== undefined && { agent }) },
   });
 
 async function logOf(sessionId: string): Promise<SessionEvent[]> {
@@ -139,4 +144,68 @@ it('waits as long as a busy model asks for', async () => {
   const log = await logOf((await ask('later')).body.sessionId);
   const at = (type: SessionEvent['type']) => Date.parse(log.find((event) => event.type === type)?.at ?? '');
   expect(at('message.completed') - at('step.started')).toBeGreaterThan(1_800);
+});
+
+describe('a conversation that becomes too long for the model', () => {
+  const words = (begin: string) => `${begin} ${'and so on '.repeat(120)}`;
+  const latestMessages = async () => JSON.stringify((await model.served()).latest.at(-1)?.request.messages);
+  const summaryIn = (log: readonly SessionEvent[]) => log.flatMap((event) => (event.type === 'history.compacted' ? [event] : []));
+  const inputOf = async (sessionId: string, { turnId, step, upTo, seq }: ReturnType<typeof summaryIn>[number]): Promise<CompactInput> => {
+    const before = (await logOf(sessionId)).filter((event) => event.seq < seq).length;
+    return { tenantId: tenant.tenantId, sessionId, turnId, step, userId: alice.userId, after: before, historyStart: 0, agent: { name: 'small', version: 1 }, plan: { upTo, maxCharacters: 6_000 } };
+  };
+
+  it('goes on with a summary of what is older; the log keeps all of it, and a fork has both', async () => {
+    const administrator = await signUp(tenant, [groups.administrators]);
+    const settings = { modelId: 'small', systemPrompt: 'Be brief.', tools: ['calculator'] };
+    await api.send(`/api/v1/tenants/${tenant.tenantId}/agents`, { method: 'POST', token: administrator.accessToken, body: { name: 'small', settings } });
+    const { sessionId } = (await ask(words('My order is 4711'), undefined, 'small')).body;
+    let summaries: ReturnType<typeof summaryIn> = [];
+    for (let turn = 1; summaries.length === 0 && turn < 8; turn += 1) {
+      expect((await ask(words(`Number ${turn}`), sessionId)).body.outcome).toBe('completed');
+      summaries = summaryIn(await logOf(sessionId));
+    }
+    const log = await logOf(sessionId);
+    const [compacted] = summaries;
+    if (!compacted) throw new Error('nothing was summarised');
+    expect(compacted.summary).toContain('My order is 4711');
+    expect(log.find(({ type }) => type === 'turn.started')).toMatchObject({ text: words('My order is 4711').trim() });
+    expect(log[compacted.seq]).toMatchObject({ type: 'usage.recorded', purpose: 'compaction', modelId: 'small' });
+    expect(count(log, 'usage.recorded')).toBe(count(log, 'message.completed') + 1);
+
+    // Read by the next turns, here and in a fork, in place of what it stands for.
+    const forkAt = log.findLast((event) => event.type === 'turn.completed');
+    const fork = await api.send<{ sessionId: string }>(`/api/v1/tenants/${tenant.tenantId}/sessions/${sessionId}/fork`, { method: 'POST', token: alice.accessToken, body: { turnId: forkAt?.turnId } });
+    for (const id of [sessionId, fork.body.sessionId]) {
+      await ask('What is 6*7?', id);
+      expect(await latestMessages()).toContain('Summary of the conversation');
+      expect(await latestMessages()).not.toContain(words('My order is 4711').trim());
+    }
+
+    // An attempt that comes after the one that wrote it finds it, and asks nobody.
+    const asked = (await model.served()).requests;
+    const input = await inputOf(sessionId, compacted);
+    const activities = createSessionActivities(api.adapters);
+    const again = await new MockActivityEnvironment({ attempt: 2 }).run<[CompactInput], CompactionResult, typeof activities.compact>((given) => activities.compact(given), input);
+    expect([again.at, (await model.served()).requests]).toEqual([compacted.seq, asked]);
+  });
+
+  it.each([
+    ['refuses it', { fail: { kind: 'too-long' as const } }, 0],
+    ['has no room left to go on', { say: 'half an answer', stopReason: 'model_context_window_exceeded' }, 1],
+  ])('has a step tried again, once, with a summary, when the model %s', async (what, overflow, wasted) => {
+    const { sessionId } = (await ask(words('Long ago'))).body;
+    await model.script({ match: `then it ${what}`, steps: [overflow, { say: 'Whole.' }] });
+    expect((await ask(`then it ${what}`, sessionId)).body).toMatchObject({ outcome: 'completed', answer: 'Whole.' });
+    const log = await logOf(sessionId);
+    expect([summaryIn(log).length, count(log, 'step.reset'), count(log, 'usage.wasted')]).toEqual([1, 1, wasted]);
+    expect(log.filter((event) => event.type === 'step.started' && event.turnId === summaryIn(log)[0]?.turnId)).toHaveLength(1);
+    expect(await latestMessages()).toContain('Summary of the conversation');
+
+    await ask(words('Much more'), sessionId);
+    await model.script({ match: `always ${what}`, repeat: true, steps: [overflow] });
+    expect((await ask(`always ${what}`, sessionId)).body.code).toBe('model/context-overflow');
+    const after = await logOf(sessionId);
+    expect([summaryIn(after).length, after.at(-1)?.type]).toEqual([2, 'turn.completed']);
+  });
 });

@@ -29,6 +29,12 @@ it('does not answer a message again that was answered before the restore', async
   expect(pickUp(woken, stateOf(await pastOf(twoTurns()), 11)).current).toBeUndefined();
 });
 
+it('finds the last summary of the history, for a session that was restored or forked', async () => {
+  const past = await pastOf(batches(['t1/1/completed', 5], ['t2/1/started', 2], ['t2/1/compacted/4', 2], ['t2/1/restarted', 1], ['t2/1/completed', 3]));
+  expect(past).toMatchObject({ head: 13, turnCount: 2, compaction: { at: 8, upTo: 4 } });
+  expect(pickUp(beginTurn(receive(newSession, 't3'), 0), stateOf(past, past.head))).toMatchObject({ compaction: { at: 8, upTo: 4 } });
+});
+
 it('does not take the note of a fork for a turn', async () => {
   expect(await pastOf(batches(['t1/1/completed', 5], ['session/forked', 1]))).toMatchObject({ head: 6, turnCount: 1, isClosed: false });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { EventBody } from '../../src/contracts/events';
+import type { CompactionPlan } from '../../src/domain/compaction';
 import type { OnBusy } from '../../src/contracts/session';
 import * as domain from '../../src/domain/session';
 import { cancelledApproval, openApprovals, openCalls, toModelMessages } from '../../src/domain/transcript';
@@ -13,6 +14,8 @@ class World {
   readonly log: EventBody[] = [];
   readonly sent: { readonly turnId: string; readonly onBusy: OnBusy }[] = [];
   closed = false;
+  /** Steps that were found too long. */
+  readonly tooLong = new Set<string>();
   private thinking: { readonly turn: domain.CurrentTurn; readonly opening: EventBody[]; isWritten: boolean } | undefined;
   private readonly using = new Map<string, { readonly turn: domain.CurrentTurn; readonly call: domain.OpenCall; isBegun: boolean }>();
   private calls = 0;
@@ -31,6 +34,7 @@ class World {
     }
     this.state = domain.wake(this.state, this.nowMs);
     if (action.do === 'think') this.beginThinking();
+    else if (action.do === 'compact') this.compact(action.turn, action.plan);
     else if (action.do === 'useTools') this.beginTools();
     else if (action.do === 'endTurn') this.endTurn(action.turn, action.end);
     else {
@@ -81,7 +85,7 @@ class World {
   }
 
   /** The activity that thinks goes on: its beginning reaches the log, or it ends. */
-  think(how: 'begins' | 'refused' | 'answers' | 'asks' | 'fails' | 'dies', pick: number): void {
+  think(how: 'begins' | 'refused' | 'too long' | 'answers' | 'asks' | 'fails' | 'dies', pick: number): void {
     const thinking = this.thinking;
     if (!thinking) return;
     const { turnId, step } = thinking.turn;
@@ -94,6 +98,10 @@ class World {
       thinking.isWritten = true;
     }
     if (how === 'begins') return;
+    if (how === 'too long') {
+      if (!thinking.turn.compacting) this.findTooLong(thinking.turn);
+      return;
+    }
     this.thinking = undefined;
     const isStopped = this.state.current?.end !== undefined;
     if (how === 'fails' || how === 'dies') {
@@ -107,10 +115,25 @@ class World {
     this.state = domain.recordThought(this.state, { head: this.log.length, calls, limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, ...(how === 'answers' && { outcome: 'completed' as const }) });
   }
 
+  /** The conversation is longer than the model can read: what is older gets a summary before the step is thought again. */
+  private findTooLong({ turnId, step }: domain.CurrentTurn): void {
+    this.thinking = undefined;
+    this.tooLong.add(`${turnId}/${step}`);
+    const compact = { upTo: Math.max(1, this.log.length - 3), maxCharacters: 100 };
+    this.state = domain.recordThought(this.state, { head: this.log.length, calls: [], limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, compact });
+  }
+
+  /** Every third time the model makes no summary. */
+  private compact({ turnId, step }: domain.CurrentTurn, plan: CompactionPlan): void {
+    const isMade = this.log.length % 3 > 0;
+    if (isMade) this.write({ type: 'history.compacted', turnId, step, upTo: plan.upTo, summary: 'words' });
+    this.state = domain.recordCompaction(this.state, plan, { head: this.log.length, ...(isMade && { at: this.log.length }) }, this.nowMs);
+  }
+
   /** There is no budget for the step: the log says how the turn began, and that, once. */
   private refuse({ turnId, step, outOfBudget }: domain.CurrentTurn, opening: readonly EventBody[]): void {
     this.thinking = undefined;
-    this.write(...opening.filter(({ type }) => type !== 'step.started'));
+    this.write(...opening.filter(({ type }) => type !== 'step.started' && type !== 'step.reset'));
     if (!outOfBudget) this.write({ type: 'budget.exhausted', turnId, step, level: 'tenantDay', unit: 'tokens' });
     const exhausted = { level: 'tenantDay', unit: 'tokens', longestPauseMs: 500 } as const;
     this.state = domain.recordThought(this.state, { head: this.log.length, calls: [], limits: { maxSteps: 4, maxTurnMs: 1_000, historyTurns: 30 }, configVersion: 1, exhausted }, this.nowMs);
@@ -182,9 +205,9 @@ class World {
     const { turnId, step, announced, steering = [] } = turn;
     const opening: EventBody[] = [
       ...(step === 1 && !announced ? [{ type: 'turn.queued', turnId } as const] : []),
-      ...(step === 1 && !turn.outOfBudget ? [{ type: 'turn.started', turnId, text: turnId } as const] : []),
+      ...(step === 1 && !turn.outOfBudget && !turn.compacting ? [{ type: 'turn.started', turnId, text: turnId } as const] : []),
       ...steering.map((messageId): EventBody => ({ type: 'turn.steered', turnId, step, messageId, text: messageId })),
-      { type: 'step.started', turnId, step },
+      turn.compacting ? { type: 'step.reset', turnId, step, attempt: 2 } : { type: 'step.started', turnId, step },
     ];
     this.thinking = { turn, opening, isWritten: false };
   }
@@ -225,7 +248,7 @@ const pick = fc.nat(1_000);
 type Step = (world: World) => void;
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom<OnBusy>('enqueue', 'steer', 'interrupt', 'reject').map((onBusy): Step => (world) => world.send(onBusy)) },
-  { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies', 'refused'), pick).map(([how, n]): Step => (world) => world.think(how, n)) },
+  { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies', 'refused', 'too long'), pick).map(([how, n]): Step => (world) => world.think(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'fails'), pick).map(([how, n]): Step => (world) => world.tool(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('approve', 'approve', 'deny', 'edit', 'expire'), pick).map(([how, n]): Step => (world) => world.decide(how, n)) },
   { weight: 3, arbitrary: fc.constantFrom('raised', 'raised', 'given up').map((how): Step => (world) => world.budget(how)) },
@@ -251,7 +274,7 @@ function settleAll(world: World): void {
   expect(world.isQuiet).toBe(true);
 }
 
-function expectInvariants({ log, sent, state, closed }: World): void {
+function expectInvariants({ log, sent, state, closed, tooLong }: World): void {
   const of = <Type extends EventBody['type']>(type: Type) => log.filter((event): event is Extract<EventBody, { type: Type }> => event.type === type);
   const ended = of('turn.completed').map(({ turnId }) => turnId);
   const joined = of('turn.steered').map(({ messageId }) => messageId);
@@ -259,7 +282,11 @@ function expectInvariants({ log, sent, state, closed }: World): void {
   expect([...ended, ...joined].sort()).toEqual(sent.map(({ turnId }) => turnId).sort());
   expect(new Set(of('turn.started').map(({ turnId }) => turnId)).size).toBe(of('turn.started').length);
   expect(new Set(of('turn.queued').map(({ turnId }) => turnId)).size).toBe(of('turn.queued').length);
-  expect(new Set(of('budget.exhausted').map(({ turnId, step }) => `${turnId}/${step}`)).size).toBe(of('budget.exhausted').length);
+  // A step says once that it waits for budget, and once more when it has gone on meanwhile, with a summary.
+  expect(new Set(of('budget.exhausted').map(({ turnId, step }) => `${turnId}/${step}`)).size).toBeGreaterThanOrEqual(of('budget.exhausted').length - tooLong.size);
+  // A step's conversation is summarised once at most, and the state knows the last summary.
+  expect(new Set(of('history.compacted').map(({ turnId, step }) => `${turnId}/${step}`)).size).toBe(of('history.compacted').length);
+  expect(state.compaction?.upTo).toBe(of('history.compacted').at(-1)?.upTo);
   // Each request has one result; each approval one decision, before its call begins.
   const calls = (events: readonly { callId: string }[]) => events.map(({ callId }) => callId).sort();
   expect(calls([...of('tool.completed'), ...of('tool.failed')])).toEqual(calls(of('tool.requested')));

@@ -30,6 +30,10 @@ export class Script {
   get activities(): SessionActivities {
     return {
       think: ({ turnId, step }) => Promise.resolve({ ...this.write(`think ${turnId}/${step}`), outcome: 'completed', calls: [], limits }),
+      compact: ({ turnId, step, plan }) => {
+        const { head } = this.write(`compact ${turnId}/${step} up to ${plan.upTo}`);
+        return Promise.resolve({ head, at: head - 1 });
+      },
       useTool: ({ turnId, step, call }) => Promise.resolve(this.write(`tool ${turnId}/${step}/${call.callId}`)),
       failTool: ({ call, code }) => Promise.resolve(this.write(`failTool ${call.callId} ${code}`)),
       announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { turnsPerRun } from '../../src/domain/session';
-import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
+import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { answeringBehind, cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
 jest.setTimeout(60_000);
@@ -40,6 +40,53 @@ it('runs the tools of one step side by side, and tells the model of one that fai
     await close();
   });
   expect(script.done).toEqual(['think turn-1/1', 'tool a attempt 1', 'failTool b tool/failed', 'think turn-1/2', 'close']);
+});
+
+it('has what is older summarised when it is too long, once a step, and reads the summary from then on, as a new run too', async () => {
+  const read: unknown[] = [];
+  const script: Script = new Script({
+    think: ({ turnId, step, compacted = false, compaction }) => {
+      const { head } = script.write(`think ${turnId}/${step}`);
+      read.push(compaction?.upTo);
+      const isTooLong = turnId === 'turn-2' && !compacted;
+      return Promise.resolve(isTooLong ? { head, calls: [], limits, compact: { upTo: 2, maxCharacters: 10 } } : { head, outcome: 'completed', calls: [], limits });
+    },
+  });
+  await converse(script, async ({ env, send, close, handle }) => {
+    const first = (await handle.describe()).runId;
+    // One more than a run has, and one that waits: it goes on as a new run.
+    for (let turn = 1; turn <= turnsPerRun + 2; turn += 1) await send(`turn-${turn}`);
+    await env.sleep('1 minute');
+    await close();
+    expect((await handle.describe()).runId).not.toBe(first);
+  });
+  expect(script.done.filter((line) => !line.startsWith('announce')).slice(0, 5)).toEqual(['think turn-1/1', 'think turn-2/1', 'compact turn-2/1 up to 2', 'think turn-2/1', 'think turn-3/1']);
+  expect(read).toEqual([undefined, undefined, ...Array.from({ length: turnsPerRun + 1 }, () => 2)]);
+});
+
+it('ends a turn that is too long for the model even so, and waits for budget to summarise, too', async () => {
+  let pauses = 0;
+  const script: Script = new Script({
+    think: ({ turnId, step, compacted = false, resumed = false }) => {
+      const { head } = script.write(`think ${turnId}/${step}${resumed ? ' again' : ''}`);
+      if (compacted) throw ApplicationFailure.nonRetryable('too long', 'model/context-overflow');
+      return Promise.resolve({ head, calls: [], limits, compact: { upTo: 1, maxCharacters: 10 } });
+    },
+    compact: ({ plan, resumed = false }) => {
+      const { head } = script.write(`compact up to ${plan.upTo}${resumed ? ' again' : ''}`);
+      pauses += 1;
+      return Promise.resolve(pauses === 1 ? { head, exhausted: { level: 'session', unit: 'tokens', longestPauseMs: 3_600_000 } } : { head });
+    },
+  });
+  await converse(script, async ({ env, send, close, handle }) => {
+    await send('turn-1');
+    await env.sleep('1 minute');
+    expect(await handle.query(readSession)).toMatchObject({ state: 'out_of_budget' });
+    await handle.signal(budgetChanged, { heardAfterMs: 0 });
+    await env.sleep('1 minute');
+    await close();
+  });
+  expect(script.done).toEqual(['think turn-1/1', 'compact up to 1', 'compact up to 1 again', 'think turn-1/1', 'end turn-1 failed model/context-overflow', 'close']);
 });
 
 it('enqueues or rejects what comes while it works, and shows what waits', async () => {

@@ -1,5 +1,6 @@
 import type { AgentPin } from '../../contracts/agent';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
+import type { ModelContexts } from '../../contracts/model-contexts';
 import type { ModelPrices } from '../../contracts/prices';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
@@ -31,6 +32,7 @@ export interface SessionStepDeps {
   readonly webhooks: Webhooks;
   readonly budgetLedger: BudgetLedger;
   readonly prices: ModelPrices;
+  readonly contexts: ModelContexts;
 }
 
 /** A user's turn in a session, and where the log stood when the workflow asked. */

@@ -1,4 +1,5 @@
 import { createApprovalActivities } from './approvals';
+import { createCompact } from './compact';
 import type { SessionStepDeps } from './deps';
 import { createForkActivities } from './fork';
 import { createTurnActivities } from './turn';
@@ -8,6 +9,7 @@ import { createToolActivities } from './use-tool';
 /** What a session's workflow runs on its tenant's queue. */
 export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createThink(deps),
+  ...createCompact(deps),
   ...createToolActivities(deps),
   ...createTurnActivities(deps),
   ...createApprovalActivities(deps),

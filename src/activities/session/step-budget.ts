@@ -29,7 +29,7 @@ export type HeldStep = { readonly budget: StepBudget } | { readonly exhausted: E
  * @param sizeOf - measures what the model is to read; not asked where nothing depends on it.
  * @throws DomainError `model/no-price` where dollars are limited; `dependency/unavailable`: what cannot be written down is not spent.
  */
-export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentConfig, sizeOf: () => RequestSize): Promise<HeldStep> {
+export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: Pick<AgentConfig, 'modelId' | 'maxOutputTokens' | 'budgets'>, sizeOf: () => RequestSize): Promise<HeldStep> {
   const inForce = await budgetsOf(deps, step.tenantId, agent.budgets);
   if (!hasLimit(inForce)) {
     await closeDead(deps, step);
@@ -94,7 +94,7 @@ export class StepBudget {
     const usage = told ?? (wasServed(written, error) ? guessedUsage(this.sizeOf(), written) : undefined);
     const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
-    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step) };
+    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step), ...forPurpose(this.step) };
   }
 
   /** The model answered, and the answer cannot be written any more: the turn is over. */
@@ -109,6 +109,9 @@ const wasServed = (written: string, error: unknown): boolean => written !== '' |
 /** Who has used it, by name. */
 export const byAgent = ({ agent }: Pick<StepOfUser, 'agent'>): { agent?: string } => (agent ? { agent: agent.name } : {});
 
+/** What it was used for, when it was no answer. */
+export const forPurpose = ({ purpose }: Pick<StepRef, 'purpose'>): Pick<StepRef, 'purpose'> => (purpose ? { purpose } : {});
+
 /** At today's price; nothing for a model without one. */
 export function costOf({ prices }: Pick<SessionStepDeps, 'prices'>, modelId: string, usage: Usage): { costMicroUsd?: number } {
   const price = priceOf(prices, modelId);
@@ -122,13 +125,13 @@ export async function settleFromLog({ budgetLedger: ledger, prices }: BudgetDeps
 }
 
 /** A turn has ended without the model's last word: nothing stays held, and nobody waits for budget any more. @param events - of the turn. */
-export async function closeBudget({ budgetLedger: ledger, prices }: BudgetDeps, { turnId, ...session }: Omit<StepRef, 'step'>, events: readonly EventBody[]): Promise<void> {
-  for (const { step, reservation } of await ledger.heldOf(session, turnId)) await ledger.close({ ...session, turnId, step }, reservation, endingOf(reservation, { step }, events, prices));
+export async function closeBudget({ budgetLedger: ledger, prices }: BudgetDeps, { turnId, ...session }: Omit<StepRef, 'step' | 'purpose'>, events: readonly EventBody[]): Promise<void> {
+  for (const { reservation, ...held } of await ledger.heldOf(session, turnId)) await ledger.close({ ...session, turnId, ...held }, reservation, endingOf(reservation, held, events, prices));
   if (events.some(({ type }) => type === 'budget.exhausted')) await ledger.noteWaiting(session, false);
 }
 
-function endingOf(reservation: Reservation, { step }: { step: number }, events: readonly EventBody[], prices: SessionStepDeps['prices']) {
-  const used = events.find((event) => event.type === 'usage.recorded' && event.step === step);
+function endingOf(reservation: Reservation, { step, purpose }: Pick<StepRef, 'step' | 'purpose'>, events: readonly EventBody[], prices: SessionStepDeps['prices']) {
+  const used = events.find((event) => event.type === 'usage.recorded' && event.step === step && event.purpose === purpose);
   if (used?.type !== 'usage.recorded') return { lost: reservation.amounts };
   return { settled: amountsOf(used.usage, priceOf(prices, used.modelId)) };
 }

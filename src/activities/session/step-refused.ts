@@ -30,7 +30,7 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, con
   const message = `The budget ${level}.${unit} is used up.`;
   const end: EventBody = { type: 'turn.completed', turnId, outcome: 'budget_exhausted', code: 'budget/exhausted', message };
   // Refused once more, it says nothing new; messages that have joined meanwhile are in the log all the same.
-  const begun = opening.filter(({ type }) => type !== 'step.started');
+  const begun = opening.filter(({ type }) => type !== 'step.started' && type !== 'step.reset');
   const events = [...begun, ...(input.resumed ? [] : [told]), ...(ends ? [end] : [])];
   if (events.length === 0) return { ...thoughtFrom([], config, config), head: after, exhausted };
   const key = input.resumed ? batchKeys.stepPausedAgain(turnId, step, after) : batchKeys.stepPaused(turnId, step);

@@ -1,25 +1,27 @@
 import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import type { Thought } from '../../domain/session';
-import { isMalformed } from '../../domain/stop-reasons';
+import { isMalformed, isOverflow } from '../../domain/stop-reasons';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
-import { agentOf } from './agent';
+import { agentOf, type AgentOfTurn } from './agent';
 import { approvalRecords } from './approval-events';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
+import { type History, type HistoryRange, readHistory } from './history';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type Equipped, permitted } from './policy';
 import { holdBudget, settleFromLog } from './step-budget';
 import { stepRefused } from './step-refused';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
 import { TokenStream } from './token-stream';
+import { type Shortening, shorteningOf } from './too-long';
 
-export interface ThinkInput extends TurnInput {
+export interface ThinkInput extends TurnInput, HistoryRange {
   readonly userId: string;
   /** 1 is the first. */
   readonly step: number;
@@ -27,8 +29,8 @@ export interface ThinkInput extends TurnInput {
   readonly announced: boolean;
   /** Of the configuration the turn began with; absent in its first step. */
   readonly configVersion?: number;
-  /** The model is shown what comes after it. */
-  readonly historyStart: number;
+  /** Whether the conversation was too long for this step: what is older has been summarised since, if it could be. */
+  readonly compacted?: true;
   /** Whether the step was refused before for want of budget: then the turn has begun in the log. */
   readonly resumed?: true;
   /** Messages that join the turn in this step, at most `maxSteering`. */
@@ -41,7 +43,7 @@ export const createThink = (deps: SessionStepDeps) => ({
    * A repeated attempt returns what an earlier one wrote; a broken one is taken back with `step.reset`. Cancelled, it stops the
    * model and keeps what was said so far.
    *
-   * @returns `outcome` when the turn is over; otherwise the calls that wait (those with bad input are answered already).
+   * @returns `compact` when what is older must be summarised before the model can read it all; `outcome` when the turn is over; otherwise the calls that wait (those with bad input are answered already).
    * @throws DomainError `model/*`, `config/unreadable`, `dependency/unavailable`
    * @see docs/decisions/0003-session-log.md
    */
@@ -58,7 +60,10 @@ export const createThink = (deps: SessionStepDeps) => ({
 
     const { agent } = config;
     const { history, opening } = await prepare(deps, input);
-    const request = requestOf({ tenantId, sessionId, ...config, history: [...history, ...opening] });
+    const request = requestOf({ tenantId, sessionId, ...config, history, opening });
+    const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
+    const tooLong = shortening.beforeStep();
+    if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
     const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
     if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
     const { budget } = held;
@@ -77,14 +82,17 @@ export const createThink = (deps: SessionStepDeps) => ({
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
     const heard: Heard = { calls: [], usage: undefined };
-    const answer = await askModel(deps.model, request, { stream, heard, beginning, most: mostCharacters(agent) }).catch(async (error: unknown) => {
+    const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening, most: mostCharacters(agent) }).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
       const written = stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
       const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
       if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
       else if (waste) await keepWaste(deps, input, head, waste);
+      const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
+      if (compact) return { ...thoughtFrom([], config, config), head, compact };
       throw error;
     });
+    if ('compact' in answer) return answer;
     const opened = await beginning.settle();
     const said = eventsOf(answer, input, config, config, deps.prices);
     const batch = {
@@ -127,20 +135,22 @@ async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, t
   if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
 }
 
-async function configOf(deps: SessionStepDeps, input: ThinkInput): Promise<Config> {
+export async function configOf(deps: SessionStepDeps, input: AgentOfTurn): Promise<Config> {
   const { version, agent } = await agentOf(deps, input);
   return { version, ...(await permitted(deps, input.tenantId, agent)) };
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
-async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: readonly EventBody[]; opening: readonly EventBody[] }> {
-  const { tenantId, sessionId, turnId, step, after, historyStart } = input;
+async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: History; opening: readonly EventBody[] }> {
+  const { tenantId, sessionId, turnId, step, after } = input;
   const textOf = async (messageId: string) => (await deps.messages.get({ tenantId, sessionId }, messageId)).text;
   const [history, text, steered] = await Promise.all([
-    deps.log.read({ tenantId, sessionId }, { after: historyStart, upTo: after }),
-    step === 1 && !input.resumed ? textOf(turnId) : undefined,
+    readHistory(deps.log, input),
+    step === 1 && !input.resumed && !input.compacted ? textOf(turnId) : undefined,
     Promise.all((input.steering ?? []).map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, text: await textOf(messageId) }))),
   ]);
+  // It has begun already, and begins anew.
+  if (input.compacted) return { history, opening: [{ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 }, ...steered] };
   const opening: EventBody[] = [...steered, { type: 'step.started', turnId, step }];
   if (text !== undefined) opening.unshift({ type: 'turn.started', turnId, text });
   if (text !== undefined && !input.announced) opening.unshift({ type: 'turn.queued', turnId });
@@ -152,7 +162,7 @@ async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ hist
 async function writeOpening(deps: SessionStepDeps, input: ThinkInput, events: readonly EventBody[]): Promise<{ head: number }> {
   const { turnId, step, after } = input;
   const notBehind = batchKeys.turnCompleted(turnId);
-  const opened = await record(deps, input, { after, key: batchKeys.stepStarted(turnId, step), events, notBehind });
+  const opened = await record(deps, input, { after, key: input.compacted ? batchKeys.stepRestarted(turnId, step) : batchKeys.stepStarted(turnId, step), events, notBehind });
   if (!opened.repeated) return opened;
   const { attempt } = activityInfo();
   return record(deps, input, {
@@ -175,7 +185,7 @@ async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: numb
 }
 
 /** What a broken attempt has cost; the next one is not kept waiting for it when it cannot be written. */
-async function keepWaste(deps: SessionStepDeps, input: ThinkInput, after: number, waste: EventBody): Promise<void> {
+export async function keepWaste(deps: SessionStepDeps, input: TurnInput & { readonly step: number }, after: number, waste: EventBody): Promise<void> {
   const { turnId, step } = input;
   const { activityId, attempt } = activityInfo();
   const key = batchKeys.stepWasted(turnId, step, `${activityId}/${attempt}`);
@@ -191,12 +201,12 @@ const mostMalformed = 3;
 type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 type Request = Omit<ModelRequest, 'signal'>;
 
-const requestOf = ({ tenantId, sessionId, agent, toolbox, history }: Equipped & SessionRef & { history: readonly EventBody[] }): Request => ({
+const requestOf = ({ tenantId, sessionId, agent, toolbox, history: { summary, events }, opening }: Equipped & SessionRef & { history: History; opening: readonly EventBody[] }): Request => ({
   tenantId,
   sessionId,
   modelId: agent.modelId,
   systemPrompt: withToolOutputRule(agent.systemPrompt),
-  messages: toModelMessages(history),
+  messages: toModelMessages([...events, ...opening], summary),
   tools: toolbox.specs(agent.tools),
   maxOutputTokens: agent.maxOutputTokens,
 });
@@ -211,11 +221,12 @@ interface Listening {
   readonly stream: TokenStream;
   readonly heard: Heard;
   readonly beginning: DeferredWrite<{ head: number }>;
+  readonly shortening: Shortening;
   /** Characters of text. */
   readonly most: number;
 }
 
-async function askModel(model: Model, request: Request, { stream, heard, beginning, most }: Listening): Promise<Answer> {
+async function askModel(model: Model, request: Request, { stream, heard, beginning, shortening, most }: Listening): Promise<Answer> {
   for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
     if (stream.text.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
     if (chunk.kind === 'text') stream.push(chunk.text);
@@ -223,6 +234,7 @@ async function askModel(model: Model, request: Request, { stream, heard, beginni
     else {
       heard.usage = chunk.usage;
       if (isMalformed(chunk.stopReason) && activityInfo().attempt < mostMalformed) throw new DomainError('model/malformed-output', 'The model wrote what cannot be read.');
+      if (isOverflow(chunk.stopReason) && shortening.afterOverflow()) throw new DomainError('model/context-overflow', 'The model had no room left to go on.');
       return { text: stream.text, calls: heard.calls, stopReason: chunk.stopReason, usage: chunk.usage };
     }
     // Whoever cannot write need not listen on.

@@ -18,7 +18,7 @@ const Held = z.object({ sk: z.string(), holder: z.string(), amounts: AmountsSche
 
 type Item = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
-const reservationKey = ({ sessionId, turnId, step }: StepRef) => ({ pk: tableKeys.reservations(sessionId), sk: tableKeys.reservation(turnId, step) });
+const reservationKey = ({ sessionId, turnId, step, purpose }: StepRef) => ({ pk: tableKeys.reservations(sessionId), sk: tableKeys.reservation(turnId, step, purpose) });
 const counterKey = (name: string) => ({ pk: tableKeys.budget(name), sk: tableKeys.budgetCounter() });
 const attribute = (column: string, unit: BudgetUnit) => `${column}_${unit}`;
 const held = 'committed';
@@ -99,8 +99,11 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
 
     async heldOf({ tenantId, sessionId }, turnId) {
       const query = { KeyConditionExpression: 'pk = :pk AND begins_with(sk, :turn)', ExpressionAttributeValues: { ':pk': tableKeys.reservations(sessionId), ':turn': tableKeys.reservationsOf(turnId) } };
-      const found: { step: number; reservation: Reservation }[] = [];
-      for await (const item of itemsOf(table(tenantId), tenantId, query)) found.push({ step: Number(Held.parse(item).sk.split('/').at(-1)), reservation: reservationOf(item) });
+      const found: Awaited<ReturnType<BudgetLedger['heldOf']>> = [];
+      for await (const item of itemsOf(table(tenantId), tenantId, query)) {
+        const [step, purpose] = Held.parse(item).sk.slice(tableKeys.reservationsOf(turnId).length).split('/');
+        found.push({ step: Number(step), ...(purpose === 'compaction' && { purpose }), reservation: reservationOf(item) });
+      }
       return found;
     },
 

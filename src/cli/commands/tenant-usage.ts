@@ -21,6 +21,7 @@ const columns: readonly Column<UsageLine>[] = [
   { title: 'tokens out', of: ({ outputTokens }) => outputTokens },
   { title: 'USD', of: ({ costMicroUsd }) => dollarsOf(costMicroUsd) },
   { title: 'without price', of: ({ unpricedCalls }) => unpricedCalls },
+  { title: 'tokens in summaries', of: ({ compactionTokens }) => compactionTokens },
   { title: 'tokens wasted', of: ({ wastedTokens }) => wastedTokens },
   { title: 'USD wasted', of: ({ wastedMicroUsd }) => dollarsOf(wastedMicroUsd) },
 ];

@@ -1,3 +1,4 @@
+import type { CompactionPlan } from '../compaction';
 import { onlyWaitsForPeople } from './approvals';
 import { waitsForBudget } from './budget-pause';
 import { isAtRest, keepsWaiting } from './holding';
@@ -5,6 +6,7 @@ import type { CurrentTurn, SessionState, TurnEnd } from './state';
 
 export type Action =
   | { readonly do: 'think'; readonly turn: CurrentTurn }
+  | { readonly do: 'compact'; readonly turn: CurrentTurn; readonly plan: CompactionPlan }
   | { readonly do: 'useTools'; readonly turn: CurrentTurn }
   | { readonly do: 'endTurn'; readonly turn: CurrentTurn; readonly end: TurnEnd }
   | { readonly do: 'close' }
@@ -21,7 +23,8 @@ export function nextAction(state: SessionState): Action {
     return { do: 'endTurn', turn, end: { outcome: 'max_steps', message: `The agent used all of its ${maxSteps} steps.` } };
   if (waitsForBudget(turn)) return state.closing ? { do: 'endTurn', turn, end: closedOutOfBudget } : { do: 'wait' };
   if (state.heldAt === 'step') return state.closing ? { do: 'endTurn', turn, end: closedWhileHeld } : { do: 'wait' };
-  return { do: 'think', turn };
+  const { compacting: plan } = turn;
+  return plan === undefined || plan === 'done' ? { do: 'think', turn } : { do: 'compact', turn, plan };
 }
 
 /** A session that waits for people has nothing to finish: it closes at once, and rests at once. */

@@ -12,6 +12,7 @@ export function pickUp(state: SessionState, picked: PickedUp): SessionState {
     seen: [...picked.seen, ...state.seen.filter(([turnId]) => !past.has(turnId))].slice(-maxSeen),
     turnStarts: state.current ? [...picked.turnStarts, head].slice(-maxTurnStarts) : picked.turnStarts,
     turnCount: picked.turnCount,
+    ...(picked.compaction && { compaction: picked.compaction }),
   };
   if (picked.isClosed) return { ...withoutTurn(known), inbox: [], head: picked.head, closing: true };
   // A message sent again after the restore: its turn has been answered.

@@ -1,5 +1,6 @@
 import type { ExhaustedBudget } from '../../contracts/budget';
 import type { TurnOutcome } from '../../contracts/session';
+import type { Compaction, CompactionPlan } from '../compaction';
 
 /** Messages that may wait in one session. */
 export const maxInbox = 100;
@@ -82,6 +83,8 @@ export interface CurrentTurn {
   readonly restingSinceMs?: number;
   /** Set while this step has been refused for want of budget. */
   readonly outOfBudget?: BudgetPause;
+  /** What must be summarised before this step is thought again; `done` once that was tried: then it is thought, come what may. */
+  readonly compacting?: CompactionPlan | 'done';
   /** Set once the turn is to end for another reason than the model's last word. */
   readonly end?: TurnEnd;
 }
@@ -120,6 +123,8 @@ export interface SessionState {
   readonly seen: readonly (readonly [string, number])[];
   readonly turnStarts: readonly number[];
   readonly turnCount: number;
+  /** The last one: the model reads a summary of what was before. */
+  readonly compaction?: Compaction;
   readonly limits: TurnLimits;
   /** The latest approvals that were decided, and by which decisions. */
   readonly settled?: readonly { readonly approvalId: string; readonly decisionIds: readonly string[] }[];

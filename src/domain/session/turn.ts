@@ -1,4 +1,6 @@
 import type { TurnOutcome } from '../../contracts/session';
+import type { CompactionPlan } from '../compaction';
+import { omit } from '../omit';
 import { type Exhausted, pauseForBudget, withoutPause } from './budget-pause';
 import { giveBack } from './inbox';
 import { advance, type CurrentTurn, type OpenCall, type SessionState, type TurnLimits } from './state';
@@ -14,6 +16,19 @@ export interface Thought {
   readonly exhausted?: Exhausted;
   /** Of the configuration it was thought with. */
   readonly configVersion?: number;
+  /** The step has begun, and cannot be thought before this is summarised: the conversation is too long for the model. */
+  readonly compact?: CompactionPlan;
+}
+
+/** What came of summarising. */
+export interface CompactionResult {
+  readonly head: number;
+  /** Where the summary is; absent: there is none. */
+  readonly at?: number;
+  /** It was not tried: it might have cost more than is left. */
+  readonly exhausted?: Exhausted;
+  /** Set when the turn ended for that. */
+  readonly outcome?: TurnOutcome;
 }
 
 /**
@@ -23,13 +38,27 @@ export interface Thought {
 export function recordThought(state: SessionState, thought: Thought, nowMs = 0): SessionState {
   const advanced = { ...advance(state, thought.head), limits: thought.limits };
   if (!advanced.current) return advanced;
+  if (thought.compact) return { ...advanced, current: { ...withoutSteering(advanced.current), ...versionOf(advanced.current, thought), announced: true, compacting: thought.compact } };
   if (thought.outcome) return finishTurn(advanced, thought.head);
-  const current = withoutSteering(withoutPause(advanced.current));
-  const step = thought.calls.length > 0 ? current.step : current.step + 1;
-  const configVersion = current.configVersion ?? thought.configVersion;
-  const version = configVersion !== undefined && { configVersion };
+  const version = versionOf(advanced.current, thought);
   if (thought.exhausted) return { ...advanced, current: pauseForBudget({ ...withoutSteering(advanced.current), ...version }, thought.exhausted, nowMs) };
+  const current = omit(withoutSteering(withoutPause(advanced.current)), 'compacting');
+  const step = thought.calls.length > 0 ? current.step : current.step + 1;
   return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...version } };
+}
+
+function versionOf(turn: CurrentTurn, thought: Thought): Pick<CurrentTurn, 'configVersion'> {
+  const configVersion = turn.configVersion ?? thought.configVersion;
+  return configVersion === undefined ? {} : { configVersion };
+}
+
+/** What was too long has a summary, or gets none: the step is thought again. Or it waits for budget, and is summarised then. */
+export function recordCompaction(state: SessionState, { upTo }: CompactionPlan, { head, at, exhausted, outcome }: CompactionResult, nowMs: number): SessionState {
+  if (outcome) return finishTurn(state, head);
+  const { current, ...rest } = advance(state, head);
+  if (!current) return rest;
+  if (exhausted) return { ...rest, current: pauseForBudget(current, exhausted, nowMs) };
+  return { ...rest, ...(at !== undefined && { compaction: { at, upTo } }), current: { ...withoutPause(current), compacting: 'done' } };
 }
 
 function withoutSteering(turn: CurrentTurn): CurrentTurn {

@@ -43,6 +43,7 @@ function activityOf(state: SessionState): string {
   const [waiting, used] = [turn.calls.filter(waitsForPeople), turn.calls.filter((call) => !waitsForPeople(call))];
   const asked = waiting.map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
   const using = used.map(({ tool }) => `\`${tool}\``).join(', ');
+  if (turn.compacting !== undefined && turn.compacting !== 'done') return `summarising what was before, ${place}`;
   if (asked === '') return using === '' ? `thinking, ${place}` : `using ${using} in ${place}`;
   return `waiting for approval of ${asked}${using === '' ? '' : `, and using ${using}`} in ${place}`;
 }

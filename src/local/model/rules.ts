@@ -4,8 +4,9 @@ import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, 
  * A small assistant that follows rules instead of a model: enough to try every part of the platform, and the same answer
  * to the same question each time.
  */
-export function replyByRules({ messages, toolConfig }: ConverseRequest): Reply {
+export function replyByRules({ messages, system, toolConfig }: ConverseRequest): Reply {
   const last = messages.at(-1);
+  if (/^You summarise a conversation/.test(system?.[0]?.text ?? '')) return say(summaryOf(textOf(last)));
   const offered = new Set(toolConfig?.tools.map(({ toolSpec }) => toolSpec.name));
   // Results with words behind them: the user has said something new meanwhile.
   if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
@@ -15,6 +16,13 @@ export function replyByRules({ messages, toolConfig }: ConverseRequest): Reply {
 }
 
 const say = (text: string): Reply => ({ text, calls: [], stopReason: 'end_turn' });
+
+/** What was summarised before, and the beginning of all that the user said. */
+function summaryOf(conversation: string): string {
+  const before = /^\[Summary of what was before]\n([^]*?)(?=\n\n\[|$)/.exec(conversation)?.[1];
+  const said = [...conversation.matchAll(/^\[User]\n(.{1,80})/gm)].map(([, text]) => text);
+  return [...(before === undefined ? [] : [before]), `The user said: ${said.join('; ')}.`].join('\n');
+}
 
 /** The tools a question calls for; several when it asks several things. */
 function wishes(text: string): WantedCall[] {

@@ -1,0 +1,120 @@
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { codeOf, errors } from '../../contracts/errors';
+import type { EventBody, Usage } from '../../contracts/events';
+import { batchKeys } from '../../contracts/names';
+import { type CompactionPlan, maxSummaryTokens, requestWithin, summaryPrompt, textToSummarise } from '../../domain/compaction';
+import type { CompactionResult } from '../../domain/session';
+import { endOf } from '../../domain/stop-reasons';
+import type { Model, ModelRequest } from '../../ports/model';
+import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { type History, type HistoryRange, readHistory } from './history';
+import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
+import { stepRefused } from './step-refused';
+import { configOf, keepWaste } from './think';
+
+export interface CompactInput extends TurnInput, HistoryRange {
+  readonly userId: string;
+  /** The step that waits for it. */
+  readonly step: number;
+  readonly configVersion?: number;
+  readonly plan: CompactionPlan;
+  /** Whether it was refused before for want of budget. */
+  readonly resumed?: true;
+}
+
+export const createCompact = (deps: SessionStepDeps) => ({
+  /**
+   * Has the model summarise the older part of a conversation, and writes the summary to the log, which keeps what it stands for. A repeated attempt returns what an
+   * earlier one wrote. When the model cannot do it there is no summary, and the step is tried without.
+   *
+   * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (tried again), `model/no-price`, `turn/ended`, `config/unreadable`, `dependency/unavailable`
+   * @see docs/decisions/0094-compaction.md
+   */
+  async compact(input: CompactInput): Promise<CompactionResult> {
+    const { tenantId, sessionId, turnId, step, after, plan } = input;
+    const place = { tenantId, sessionId, turnId, step, purpose } as const;
+    const key = batchKeys.historyCompacted(turnId, step, plan.upTo);
+    const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
+    if (earlier) {
+      await settleFromLog(deps, place, earlier);
+      return { head: earlier.at(-1)?.seq ?? after, at: earlier[0]?.seq ?? after };
+    }
+    const [config, history] = await Promise.all([configOf(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
+    const { agent } = config;
+    const request = requestOf(input, agent.modelId, history);
+    const held = await holdBudget(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, { ...agent, maxOutputTokens: maxSummaryTokens }, () => deps.model.sizeOf(request));
+    if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening: [] });
+    if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
+
+    const answer = await summarise(deps, input, request, held.budget);
+    if ('head' in answer) return answer;
+    const { summary, usage } = answer;
+    const events: EventBody[] = [
+      { type: 'history.compacted', turnId, step, upTo: plan.upTo, summary, ...requestWithin(history.summary, history.events) },
+      { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage, ...costOf(deps, agent.modelId, usage), ...byAgent(input), purpose },
+    ];
+    const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) }).catch(async (error: unknown) => {
+      await held.budget.wasteAnswer(agent.modelId, usage);
+      throw error;
+    });
+    await held.budget.settle(agent.modelId, usage);
+    return { head: written.head, at: written.events[0]?.seq ?? written.head };
+  },
+});
+
+const purpose = 'compaction';
+
+type Request = Omit<ModelRequest, 'signal'>;
+
+const requestOf = ({ tenantId, sessionId, plan }: CompactInput, modelId: string, { summary, events }: History): Request => ({
+  tenantId,
+  sessionId,
+  modelId,
+  systemPrompt: summaryPrompt,
+  messages: [{ role: 'user', content: [{ text: textToSummarise(summary, events, plan.maxCharacters) }] }],
+  tools: [],
+  maxOutputTokens: maxSummaryTokens,
+});
+
+/** @returns a summary, or where the log ends when the model makes none. */
+async function summarise(deps: SessionStepDeps, input: CompactInput, request: Request, budget: StepBudget): Promise<{ summary: string; usage: Usage } | { head: number }> {
+  const heard: Heard = { text: '', usage: undefined };
+  try {
+    await listen(deps.model, request, heard);
+    if (heard.usage && heard.isSummary && heard.text.trim() !== '') return { summary: heard.text, usage: heard.usage };
+  } catch (error) {
+    await noteWaste(deps, input, request, budget, heard, error);
+    if (!isHopeless(error)) throw error;
+    return { head: input.after };
+  }
+  await noteWaste(deps, input, request, budget, heard, undefined);
+  return { head: input.after };
+}
+
+interface Heard {
+  text: string;
+  usage: Usage | undefined;
+  /** Whether the model came to an end as it should. */
+  isSummary?: boolean;
+}
+
+/** Characters of a summary that nobody reads on; no token is longer than this on average. */
+const mostCharacters = 16 * maxSummaryTokens;
+
+async function listen(model: Model, request: Request, heard: Heard): Promise<void> {
+  for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
+    if (chunk.kind === 'text' && heard.text.length < mostCharacters) heard.text += chunk.text;
+    if (chunk.kind === 'end') Object.assign(heard, { usage: chunk.usage, isSummary: endOf(chunk.stopReason).outcome === 'completed' });
+  }
+}
+
+/** That asking again would not help. */
+function isHopeless(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== undefined && code.startsWith('model/') && !errors[code].retryable;
+}
+
+async function noteWaste(deps: SessionStepDeps, input: CompactInput, { modelId }: Request, budget: StepBudget, { text, usage }: Heard, error: unknown): Promise<void> {
+  const waste = await budget.waste(modelId, { written: text, told: usage }, error);
+  if (waste) await keepWaste(deps, input, input.after, waste);
+}
