@@ -12,7 +12,7 @@ import { OwnedResource } from '../../src/contracts/inventory';
 import { Operation, OperationSummary } from '../../src/contracts/operation';
 import { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, TenantRecord } from '../../src/contracts/tenant';
-import { type RunningPlatform, runPlatform } from '../e2e/platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { Desk } from './tenure';
 
 jest.setTimeout(120_000);

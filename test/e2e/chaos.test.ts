@@ -1,55 +1,55 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
+import type { RunningPlatform } from '../../campaign/running-platform';
+import { burst, duplicates } from '../../campaign/sessions/floods';
+import { harms } from '../../campaign/sessions/harms';
+import { poison } from '../../campaign/sessions/poison';
+import { startStage, until } from '../../campaign/sessions/stage';
+import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { watchOperation } from '../../src/cli/operations';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
-import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
 import type { MaintenanceReport } from '../../src/contracts/maintenance';
 import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
 import type { SessionStatus } from '../../src/ports/sessions';
-import { type RunningPlatform, runPlatform } from './platform';
 
-jest.setTimeout(120_000);
+jest.setTimeout(150_000);
 
+let stage: Awaited<ReturnType<typeof startStage>>;
 let platform: RunningPlatform;
-let orders: OrdersServer;
 /** Its owner has not said that it tells repetitions. */
 let market: OrdersServer;
 let alice: User;
 
 beforeAll(async () => {
-  [orders, market] = await Promise.all([OrdersServer.start(), OrdersServer.start()]);
-  platform = await runPlatform();
-  expect((await platform.onboard('acme', { allowedOrigins: [orders.origin, market.origin], idempotentOrigins: [orders.origin] })).state).toBe('completed');
-  alice = await platform.user('acme');
+  market = await OrdersServer.start();
+  stage = await startStage({ origins: [market.origin] });
+  ({ platform, user: alice } = stage);
 });
 
 afterAll(async () => {
-  orders.stop();
   market.stop();
-  await platform.stop();
+  await stage.stop();
 });
 
-const victims = ['api', 'worker', 'temporal'] as const;
+/** A part of `npm run campaign:sessions`: each process and each moment at least once. */
+const sample = [
+  ...['worker killed in the answer', 'worker killed between tools', 'worker killed in a tool', 'worker killed after the last word'],
+  ...['api killed in the answer', 'temporal killed before the model', 'valkey killed in the answer', 'aws away in the answer'],
+];
 
-/** Waits for a state that is sure to come, and looks often. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await delay(20);
-}
+it.each(sample)('%s, nothing is lost and nothing done twice', async (id) => {
+  const one = harms.find((harm) => harm.id === id);
+  expect(await one?.run(stage, 2)).toEqual({ turns: 2, problems: [] });
+});
 
-const isDurable = (entry: LiveEntry): entry is SessionEvent => entry.type !== 'text.delta';
-
-/** Nothing lost, nothing twice, nothing out of order: what the client saw is what was written, without a gap. */
-async function expectWholeStory(user: User, sessionId: string, seen: readonly LiveEntry[]): Promise<SessionEvent[]> {
-  const log = await user.log(sessionId);
-  expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
-  expect(seen.filter(isDurable)).toEqual(log);
-  expect(log.filter(({ type }) => type === 'turn.completed')).toHaveLength(1);
-  return log;
-}
+it.each([duplicates, burst, poison])('$id: every effect once, in order, and with an outcome that has a name', async (one) => {
+  const { problems } = await one.run(stage, one === poison ? 1 : 20);
+  expect(problems).toEqual([]);
+});
 
 it('does not repeat a call that changes something when its worker dies and its target tells no repetition: model and user are told', async () => {
   const sessionId = await alice.open();
@@ -59,87 +59,23 @@ it('does not repeat a call that changes something when its worker dies and its t
   const turn = await asked;
   expect(turn).toMatchObject({ outcome: 'completed', answer: expect.stringContaining('may have taken effect or not') as unknown });
   expect([market.requests, market.placed]).toEqual([1, 1]);
-  const log = await expectWholeStory(alice, sessionId, turn.entries);
+  const log = await alice.log(sessionId);
+  expect(problemsOfNumbers(log)).toEqual([]);
   expect(log).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/outcome-unknown' }));
 });
 
-describe.each(victims)('when %s is killed', (victim) => {
-  it.each([
-    ['before the model says a word', 0],
-    ['in the middle of the answer', 3],
-  ])('%s, the turn completes all the same', async (_moment, holdAfter) => {
-    const prompt = `chaos ${victim} ${holdAfter}`;
-    const say = 'one two three four five six seven';
-    await platform.model.script({ match: prompt, steps: [{ say, holdAfter }, { say }] });
-    const sessionId = await alice.open();
-    const asked = alice.ask(sessionId, prompt);
-    await until(async () => (await platform.model.holding(prompt)) === 1);
-    platform.services[victim].kill('SIGKILL');
-    await platform.model.release(prompt);
-    const turn = await asked;
-    expect(turn).toMatchObject({ outcome: 'completed', answer: say });
-    await expectWholeStory(alice, sessionId, turn.entries);
-  });
+it.each(['api', 'temporal'] as const)('an onboarding and an offboarding in which %s is killed complete', async (victim) => {
+  const tenantId = `chaos-${victim}`;
+  const { operationId } = await platform.beginOnboarding(tenantId);
+  platform.services[victim].kill('SIGKILL');
+  expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
 
-  it('in the middle of a tool call, its effect happens once', async () => {
-    const shop = await OrdersServer.start();
-    try {
-      await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']).then(({ accessToken: token }) =>
-        platform.api.call('/api/v1/tenants/acme/config', { method: 'PUT', token, body: { allowedOrigins: [shop.origin], idempotentOrigins: [shop.origin] } }),
-      );
-      // Other processes see the new configuration once their own copy is two seconds old.
-      await delay(2_100);
-      const sessionId = await alice.open();
-      const asked = alice.ask(sessionId, `Place an order for 3 books at ${shop.origin}/orders`);
-      await shop.firstOrder;
-      platform.services[victim].kill('SIGKILL');
-      shop.answerWithheld();
-      const turn = await asked;
-      expect(turn).toMatchObject({ outcome: 'completed', answer: expect.stringContaining('order-1') as unknown });
-      expect(shop.placed).toBe(1);
-      const log = await expectWholeStory(alice, sessionId, turn.entries);
-      expect(log.filter(({ type }) => type === 'tool.completed')).toHaveLength(1);
-    } finally {
-      shop.stop();
-    }
-  });
-
-  it('in the middle of an onboarding and an offboarding, both complete', async () => {
-    const tenantId = `chaos-${victim}`;
-    const { operationId } = await platform.beginOnboarding(tenantId);
-    platform.services[victim].kill('SIGKILL');
-    expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
-
-    const path = `/api/v1/tenants/${tenantId}?graceSeconds=0&drainSeconds=0`;
-    const leaving = await platform.api.call<Operation>(path, { method: 'DELETE', token: platform.operator });
-    platform.services[victim].kill('SIGKILL');
-    const left = await watchOperation(platform.api, leaving.operationId, platform.operator);
-    expect(left.steps.filter(({ state }) => state !== 'completed' && state !== 'skipped')).toEqual([]);
-    expect(left.state).toBe('completed');
-  });
-});
-
-describe('when a service does not answer for a while', () => {
-  /** Longer than the clients' patience, so that requests fail and are tried again. */
-  const outageMs = 6_500;
-
-  it.each(['aws', 'model', 'valkey'] as const)('%s, in the middle of a turn, nothing is lost', async (victim) => {
-    const prompt = `outage of ${victim}`;
-    const say = 'one two three four five';
-    await platform.model.script({ match: prompt, steps: [{ say, holdAfter: 2 }, { say }] });
-    const sessionId = await alice.open();
-    const asked = alice.ask(sessionId, prompt);
-    await until(async () => (await platform.model.holding(prompt)) === 1);
-    const service = platform.services[victim];
-    service.kill('SIGSTOP');
-    const back = delay(outageMs).then(() => service.kill('SIGCONT'));
-    if (victim === 'model') await back;
-    await platform.model.release(prompt);
-    await back;
-    const turn = await asked;
-    expect(turn).toMatchObject({ outcome: 'completed', answer: say });
-    await expectWholeStory(alice, sessionId, turn.entries);
-  });
+  const path = `/api/v1/tenants/${tenantId}?graceSeconds=0&drainSeconds=0`;
+  const leaving = await platform.api.call<Operation>(path, { method: 'DELETE', token: platform.operator });
+  platform.services[victim].kill('SIGKILL');
+  const left = await watchOperation(platform.api, leaving.operationId, platform.operator);
+  expect(left.steps.filter(({ state }) => state !== 'completed' && state !== 'skipped')).toEqual([]);
+  expect(left.state).toBe('completed');
 });
 
 describe('budgets', () => {
@@ -177,11 +113,11 @@ describe('budgets', () => {
     const asked = [...broken, busy].map(async ({ match }) => (await alice.ask(await alice.open(), match)).outcome);
     const products = [2, 3, 5].map(async (factor) => (await alice.ask(await alice.open(), `What is 17*${factor}?`)).outcome);
     const left = alice.ask(stopped, 'slow one');
-    await until(async () => (await platform.model.holding('slow one')) === 1);
+    await until('the slow one is held', async () => (await platform.model.holding('slow one')) === 1);
     await platform.api.call(`/api/v1/tenants/acme/sessions/${stopped}/messages`, { method: 'POST', token: alice.token, body: { text: 'Never mind', onBusy: 'interrupt' } });
     expect((await left).outcome).toBe('interrupted');
     expect(new Set(await Promise.all([...asked, ...products]))).toEqual(new Set(['completed']));
-    await until(async () => (await spent()).reserved.modelCalls === 0 && (await platform.model.served()).abandoned > 0);
+    await until('nothing is reserved', async () => (await spent()).reserved.modelCalls === 0 && (await platform.model.served()).abandoned > 0);
     const calm = await sums();
     expect(calm.lost).toEqual(before.lost);
     expect({ calls: calm.calls - before.calls, tokens: calm.tokens - before.tokens }).toEqual({ calls: calm.served.calls - before.served.calls, tokens: calm.served.tokens - before.served.tokens });
@@ -189,10 +125,10 @@ describe('budgets', () => {
 
     await platform.model.script({ match: 'killed one', steps: [{ say, holdAfter: 2 }, { say }] });
     const survived = alice.ask(await alice.open(), 'killed one');
-    await until(async () => (await platform.model.holding('killed one')) === 1);
+    await until('the killed one is held', async () => (await platform.model.holding('killed one')) === 1);
     platform.services.worker.kill('SIGKILL');
     expect((await survived).outcome).toBe('completed');
-    await until(async () => (await spent()).reserved.modelCalls === 0);
+    await until('nothing is reserved', async () => (await spent()).reserved.modelCalls === 0);
     const after = await sums();
     // Nobody saw how that attempt ended: it counts as the most it can have cost, apart from the rest.
     const unseen = after.served.wasted - calm.served.wasted;
@@ -209,7 +145,7 @@ describe('budgets', () => {
     // Until the workers have heard, turns are answered.
     let asked = alice.ask(sessionId, 'And now?');
     for (;;) {
-      const first = await Promise.race([asked, until(async () => (await statusOf()).state === 'out_of_budget')]);
+      const first = await Promise.race([asked, until('the session is out of budget', async () => (await statusOf()).state === 'out_of_budget')]);
       if (!first) break;
       asked = alice.ask(sessionId, 'And now?');
     }
@@ -221,7 +157,7 @@ describe('budgets', () => {
     expect(turn.entries.flatMap((entry) => (entry.type === 'budget.exhausted' ? [`${entry.level}.${entry.unit}`] : []))).toEqual(['session.tokens']);
     expect((await platform.model.served()).requests).toBe(requests + 1);
     const log = await alice.log(sessionId);
-    expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+    expect(problemsOfNumbers(log)).toEqual([]);
     expect(log.filter((event) => event.type === 'turn.started' && event.turnId === turn.turnId)).toHaveLength(1);
   });
 });
@@ -245,25 +181,40 @@ describe('what runs by the clock', () => {
   const trigger = ({ scheduleId }: ScheduleHandle) =>
     temporal.workflowService.patchSchedule({ namespace: 'default', scheduleId, patch: { triggerImmediately: {} } });
 
+  /** Whatever the time is while this runs: nothing begins but what is triggered. */
+  const forgetTheTime = (schedule: ScheduleHandle) => schedule.update((given) => ({ ...given, spec: {} }));
+
   async function whatItStarted(schedule: ScheduleHandle, isNew: (workflowId: string) => boolean = () => true): Promise<string> {
-    for (;;) {
+    let found: string | undefined;
+    await until(`${schedule.scheduleId} starts a run`, async () => {
       const { info } = await schedule.describe();
-      const found = info.recentActions.map(({ action }) => action.workflow.workflowId).findLast(isNew);
-      if (found !== undefined) return found;
-      await delay(20);
-    }
+      return (found = info.recentActions.map(({ action }) => action.workflow.workflowId).findLast(isNew)) !== undefined;
+    });
+    return found ?? '';
+  }
+
+  /** The operation that a workflow carries out as its child. */
+  async function childOf(workflowId: string): Promise<string> {
+    let child: string | null | undefined;
+    await until(`${workflowId} has a child`, async () => {
+      const { events } = await temporal.workflow.getHandle(workflowId).fetchHistory();
+      child = events?.find((event) => event.childWorkflowExecutionStartedEventAttributes)?.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId;
+      return child != null;
+    });
+    return child ?? '';
   }
 
   /** @returns how it ended; Temporal itself may be away meanwhile. */
   async function ended(workflowId: string): Promise<string> {
     let status = 'RUNNING';
-    await until(async () => (status = await describe(workflowId).then(({ status: { name } }) => name, () => 'RUNNING')) !== 'RUNNING');
+    await until(`${workflowId} ends`, async () => (status = await describe(workflowId).then(({ status: { name } }) => name, () => 'RUNNING')) !== 'RUNNING');
     return status;
   }
 
   it('is left out while it runs, and done and reported once though the worker is killed in the middle of it', async () => {
     const [nightly, drift] = [scheduleOf('acme', 'backup'), scheduleOf(platformOwner, 'drift')];
     const { aws, worker } = platform.services;
+    await Promise.all([nightly, drift].map(forgetTheTime));
     // The worker has its keys in memory after this one.
     await trigger(drift);
     const earlier = await whatItStarted(drift);
@@ -274,19 +225,18 @@ describe('what runs by the clock', () => {
     await trigger(nightly);
     const night = await whatItStarted(nightly);
     await trigger(nightly);
-    await until(async () => (await nightly.describe()).info.numActionsSkippedOverlap === 1);
+    await until('one is left out', async () => (await nightly.describe()).info.numActionsSkippedOverlap === 1);
     worker.kill('SIGCONT');
-    let operation: string | null | undefined;
-    await until(async () => (operation = (await describe(night)).raw.pendingChildren?.[0]?.workflowId) != null);
+    const operation = await childOf(night);
     aws.kill('SIGSTOP');
     await trigger(drift);
     const inspection = await whatItStarted(drift, (id) => id !== earlier);
-    await until(async () => (await describe(inspection)).raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true);
+    await until('it looks', async () => (await describe(inspection)).raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true);
     worker.kill('SIGKILL');
     aws.kill('SIGCONT');
 
     expect(await Promise.all([ended(night), ended(inspection)])).toEqual(['COMPLETED', 'COMPLETED']);
-    const operationId = operationOfWorkflow(operation ?? '') ?? '';
+    const operationId = operationOfWorkflow(operation) ?? '';
     expect(await asOperator(`operations/${operationId}`)).toMatchObject({ kind: 'backup', state: 'completed' });
     expect((await asOperator<{ data: BackupSummary[] }>('tenants/acme/backups')).data).toMatchObject([{ reason: 'scheduled', verification: { verifiedBy: operationId } }]);
     expect((await nightly.describe()).info).toMatchObject({ numActionsTaken: 1, runningActions: [] });

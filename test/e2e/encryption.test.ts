@@ -14,7 +14,7 @@ import type { Operation } from '../../src/contracts/operation';
 import { loadConfig } from '../../src/config';
 import { workflowIds } from '../../src/contracts/names';
 import type { User } from '../../src/local/demo/user';
-import { type RunningPlatform, runPlatform } from './platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
 jest.setTimeout(180_000);
 

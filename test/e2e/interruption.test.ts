@@ -5,7 +5,7 @@ import type { SessionEvent } from '../../src/contracts/events';
 import type { OnBusy } from '../../src/contracts/session';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
-import { type RunningPlatform, runPlatform } from './platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
 jest.setTimeout(120_000);
 

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { workflowIds } from '../../src/contracts/names';
 import { turnsPerRun } from '../../src/domain/session';
-import { type RunningPlatform, runPlatform } from './platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
 jest.setTimeout(180_000);
 

@@ -2,7 +2,7 @@ import { watchOperation } from '../../src/cli/operations';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { Operation } from '../../src/contracts/operation';
 import { User } from '../../src/local/demo/user';
-import { type RunningPlatform, runPlatform } from './platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
 jest.setTimeout(120_000);
 

@@ -7,7 +7,7 @@ import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
 import type { User } from '../../src/local/demo/user';
-import { type RunningPlatform, runPlatform } from './platform';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
 jest.setTimeout(120_000);
 

@@ -4,19 +4,19 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * A shop outside the platform, as a tool sees it: it places an order once per Idempotency-Key, however often it is
- * asked. The first answer can be withheld: the order is placed, and the caller never hears of it.
+ * asked. Answers can be withheld, as the first one is: the order is placed, and the caller never hears of it.
  */
 export class OrdersServer {
   readonly origin: string;
   readonly firstOrder: Promise<void>;
   requests = 0;
   private readonly orders = new Map<string, string>();
-  private withheld: ServerResponse | undefined;
-  private orderPlaced: () => void = () => undefined;
+  private withheld: (() => void)[] = [];
+  private withholding: { left: number; readonly done: () => void } = { left: 0, done: () => undefined };
 
   private constructor(private readonly server: ReturnType<typeof createServer>) {
     this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    this.firstOrder = new Promise((resolve) => (this.orderPlaced = resolve));
+    this.firstOrder = this.withholdNext(1);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.answer(request, response));
   }
 
@@ -31,9 +31,14 @@ export class OrdersServer {
     return this.orders.size;
   }
 
-  /** Lets the first caller know after all, if it still waits. */
+  /** The next new orders are placed, and their callers do not hear of it. @returns when so many were. */
+  withholdNext(count: number): Promise<void> {
+    return new Promise((done) => (this.withholding = { left: count, done }));
+  }
+
+  /** Lets those callers know after all that still wait. */
   answerWithheld(): void {
-    if (this.withheld) confirm(this.withheld, 'order-1');
+    for (const answer of this.withheld.splice(0)) answer();
   }
 
   stop(): void {
@@ -44,14 +49,17 @@ export class OrdersServer {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     this.requests += 1;
     const key = String(request.headers['idempotency-key']);
-    const isFirst = this.orders.size === 0;
+    const isNew = !this.orders.has(key);
     const order = this.orders.get(key) ?? `order-${this.orders.size + 1}`;
     this.orders.set(key, order);
     request.resume();
-    if (isFirst) {
-      this.withheld = response;
-      this.orderPlaced();
-    } else confirm(response, order);
+    if (!isNew || this.withholding.left === 0) {
+      confirm(response, order);
+      return;
+    }
+    this.withheld.push(() => confirm(response, order));
+    this.withholding.left -= 1;
+    if (this.withholding.left === 0) this.withholding.done();
   }
 }
 

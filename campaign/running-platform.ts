@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { localAccounts } from '../../src/cli/accounts';
-import { ApiClient } from '../../src/cli/api-client';
-import { watchOperation } from '../../src/cli/operations';
-import { patiently } from '../../src/cli/patience';
-import type { Operation } from '../../src/contracts/operation';
-import { User } from '../../src/local/demo/user';
-import { modelControl } from '../../src/local/model/control';
-import { startPlatform } from '../../src/local/platform';
+import { localAccounts } from '../src/cli/accounts';
+import { ApiClient } from '../src/cli/api-client';
+import { watchOperation } from '../src/cli/operations';
+import { patiently } from '../src/cli/patience';
+import type { Operation } from '../src/contracts/operation';
+import { User } from '../src/local/demo/user';
+import { modelControl } from '../src/local/model/control';
+import { startPlatform } from '../src/local/platform';
 
-/** Tests talk faster than tenants may. */
+/** Those who try it talk faster than tenants may. */
 const rate = { requestsPerMinute: 100_000, burst: 10_000 };
 
 export type RunningPlatform = Awaited<ReturnType<typeof runPlatform>>;
@@ -32,13 +32,13 @@ export async function runPlatform() {
     model: modelControl(platform.stack.urls.model),
 
     /** Starts an onboarding; one key for all attempts, so that it is one operation. */
-    async beginOnboarding(tenantId: string, agent: object = {}): Promise<Operation> {
-      const body = { tenantId, rate, administrator: { email: `admin@${tenantId}.example` }, agent };
+    async beginOnboarding(tenantId: string, agent: object = {}, tier = 'standard'): Promise<Operation> {
+      const body = { tenantId, tier, rate, administrator: { email: `admin@${tenantId}.example` }, agent };
       return patiently(() => api.call<Operation>('/api/v1/tenants', { method: 'POST', token: operator, body, idempotencyKey: `onboard-${tenantId}` }));
     },
 
-    async onboard(tenantId: string, agent: object = {}): Promise<Operation> {
-      const { operationId } = await this.beginOnboarding(tenantId, agent);
+    async onboard(tenantId: string, agent: object = {}, tier = 'standard'): Promise<Operation> {
+      const { operationId } = await this.beginOnboarding(tenantId, agent, tier);
       return watchOperation(api, operationId, operator);
     },
 

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { OrdersServer } from '../../src/local/demo/orders-server';
+import type { User } from '../../src/local/demo/user';
+import { PoisonServer } from './poison-server';
+import { type RunningPlatform, runPlatform } from '../running-platform';
+
+/** Of a state that is sure to come. */
+const patienceMs = 90_000;
+
+/** A running platform with a tenant, a user of it, and two servers that its agent may call. */
+export interface Stage {
+  readonly platform: RunningPlatform;
+  readonly user: User;
+  readonly shop: OrdersServer;
+  readonly poison: PoisonServer;
+}
+
+/** @param options - `tier` of the tenant: floods ask more than `standard` takes; `origins` that its agent may call besides. */
+export async function startStage({ tier = 'standard', origins = [] }: { tier?: string; origins?: readonly string[] } = {}): Promise<Stage & { stop(): Promise<void> }> {
+  const [shop, poison] = await Promise.all([OrdersServer.start(), PoisonServer.start()]);
+  void shop.withholdNext(0);
+  const platform = await runPlatform();
+  const stop = async () => {
+    shop.stop();
+    poison.stop();
+    await platform.stop();
+  };
+  try {
+    const { state } = await platform.onboard('acme', { allowedOrigins: [shop.origin, poison.origin, ...origins], idempotentOrigins: [shop.origin] }, tier);
+    if (state !== 'completed') throw new Error(`The onboarding came to ${state}`);
+    return { platform, user: await platform.user('acme'), shop, poison, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Looks often. @throws Error naming what did not come. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const giveUpAtMs = Date.now() + patienceMs;
+  while (!(await isSo())) {
+    if (Date.now() > giveUpAtMs) throw new Error(`Waited in vain: ${what}`);
+    await delay(20);
+  }
+}
+
+/** Words that no other conversation has: scripts of the model are found by them. */
+export const newName = (): string => `story ${randomUUID().slice(0, 8)}`;
