@@ -75,7 +75,14 @@ export class Service {
     this.isWanted = true;
     this.wasReady = false;
     this.launch();
-    await this.untilReady();
+    try {
+      await this.untilReady();
+    } catch (error) {
+      // A port that a service chose for itself may have been somebody else's a moment later.
+      if (this.isRunning || this.spawnError) throw error;
+      this.launch();
+      await this.untilReady();
+    }
     this.wasReady = true;
   }
 
