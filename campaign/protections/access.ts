@@ -66,6 +66,7 @@ export const ofAccess = [
     'refused credentials are limited, and lock nobody out',
     'test/api/limits.test.ts',
     { id: 'refused-credentials', file: 'src/api/failed-authentications.ts', search: 'if (!decision || decision.allowed) continue;', replace: 'if (!decision || burst > 0) continue;', name: 'refused credentials are limited by' },
+    { id: 'refused-credentials-of-a-tenant', file: 'src/api/failed-authentications.ts', search: '...(tenantId.success ? [', replace: '...(tenantId.success && failuresPerMinute < 0 ? [', name: 'refused credentials are limited by tenant' },
     {
       id: 'locks-nobody-out',
       file: mount,

@@ -10,7 +10,7 @@ export const ofLimits = [
     'requests of a tenant, of a user, of an address without a token',
     limits,
     { id: 'rate-of-a-tenant', file: 'src/api/rate-limit.ts', search: '  if (allowed) return;', replace: "  if (allowed || bound === 'all') return;", name: 'grants a burst, then refuses' },
-    { id: 'rate-over-replicas', file: 'src/adapters/valkey/request-limiter.ts', search: 'valkeyKeys.rate(bucket)', replace: '`${valkeyKeys.rate(bucket)}/${(commands as unknown as { own?: number }).own ??= Math.random()}`', name: 'counts over all replicas' },
+    { id: 'rate-over-replicas', file: 'src/adapters/valkey/request-limiter.ts', search: 'valkeyKeys.rate(bucket)', replace: '`${valkeyKeys.rate(bucket)}/${(commands as unknown as { own?: number }).own ??= Math.random()}`', also: [['valkeyKeys.share(bucket, share.userId)', '`${valkeyKeys.share(bucket, share.userId)}/${(commands as unknown as { own?: number }).own ??= Math.random()}`']], name: 'counts over all replicas' },
     { id: 'rate-of-a-user', file: 'src/api/rate-limit.ts', search: 'share: { userId, rate: share } };', replace: '...(userId === "" && { share: { userId, rate: share } }) };', name: 'one user takes a part of the requests' },
     { id: 'rate-of-an-address', file: 'src/api/mount.ts', search: 'if (route.isProbe !== true) await limitRate(', replace: "if (route.path === '') await limitRate(", name: 'strangers may ask so much from one address' },
   ),
@@ -21,7 +21,7 @@ export const ofLimits = [
     { id: 'places-of-turns', file: conversations, search: take, replace: "await take('sessions', session.sessionId);", name: 'a tenant has so many turns' },
     { id: 'places-of-sessions', file: conversations, search: take, replace: "await take('turns', turnId);", name: 'a tenant has so many sessions at work' },
   ),
-  ...of('streams, turns, sessions at work; places of what died come free', 'test/adapters/valkey/places.test.ts', { id: 'places-of-the-dead', file: 'src/adapters/valkey/places.ts', search: "  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', nowMs)\n", replace: '', name: 'gets the places of a process that died back', says: /expect\(|Exceeded timeout/ }),
+  ...of('streams, turns, sessions at work; places of what died come free', 'test/adapters/valkey/places.test.ts', { id: 'places-of-the-dead', file: 'src/adapters/valkey/places.ts', search: "  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', nowMs)\n", replace: '', name: 'gets the places of a process that died back' }),
   ...of('sizes of bodies and messages', limits, { id: 'size-of-a-message', file: 'src/api/place-limits.ts', search: 'if (text.length > messageCharacters)', replace: 'if (messageCharacters < 0)', name: 'a message may be as long as the tier says' }),
   ...of('sizes of bodies and messages', 'test/api/bad-requests.test.ts', { id: 'size-of-a-body', file: 'src/api/request-parser.ts', search: 'express.json({ limit, ', replace: 'express.json({ limit: limit * 100, ', name: 'refuses a body over the limit' }),
   ...of(

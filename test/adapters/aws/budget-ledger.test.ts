@@ -1,9 +1,12 @@
+import { holdBudget } from '../../../src/activities/session/step-budget';
 import { createBudgetLedger } from '../../../src/adapters/aws/budget-ledger';
 import type { Amounts, Budget, BudgetLevel, Reservation } from '../../../src/contracts/budget';
 import { newId } from '../../../src/contracts/ids';
+import { AgentConfig } from '../../../src/contracts/tenant';
 import { committed, emptyCounter, noAmounts } from '../../../src/domain/budgets';
+import { tiersWith } from '../../../src/domain/tiers';
 import type { StepRef } from '../../../src/ports/budget-ledger';
-import { access, standingPlatform, standingTenant } from './tenants';
+import { access, directory, standingPlatform, standingTenant } from './tenants';
 
 const ledger = createBudgetLedger({ access });
 
@@ -59,6 +62,14 @@ it('lets no more through than there is, however many ask at once, and gives back
   const counter = await counterOf(day);
   expect(counter).toEqual({ reserved: noAmounts, settled: { microUsd: 30, tokens: 10, modelCalls: 2 }, wasted: of(1), lost: noAmounts });
   expect(await ledger.reserve(newStep(), held(100 - committed(counter).tokens, [day]), levels)).toBeUndefined();
+});
+
+it('asks no model that nobody has priced, where dollars are limited', async () => {
+  const deps = { budgetLedger: ledger, prices: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { microUsd: 1_000_000 } } } }) };
+  const agent = AgentConfig.parse({ modelId: 'nobody.knows-its-price' });
+  const step = newStep();
+  await expect(holdBudget(deps, { ...step, userId: 'ada' }, agent, () => ({ bytes: 100, characters: 100 }))).rejects.toMatchObject({ code: 'model/no-price' });
+  expect(await ledger.held(step)).toBeUndefined();
 });
 
 it('lists who waits for more', async () => {
