@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cursor, LiveEntry, SessionEvent } from '../contracts/events';
+import { type Cursor, isDelta, type LiveEntry, type SessionEvent } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 import type { LiveEvents, LiveSubscription } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
@@ -111,10 +111,10 @@ class Feed {
 
   private async *pass(entry: LiveEntry): AsyncGenerator<LiveEntry> {
     this.lookAgainAfterMs = 0;
-    const follows = entry.type === 'text.delta' ? entry.afterSeq : entry.seq - 1;
+    const follows = isDelta(entry) ? entry.afterSeq : entry.seq - 1;
     if (follows > this.seq) yield* this.catchUp();
     if (follows !== this.seq || this.isDone()) return;
-    if (entry.type !== 'text.delta') yield this.durable(entry);
+    if (!isDelta(entry)) yield this.durable(entry);
     else if (entry.n === this.n + 1) {
       this.n = entry.n;
       yield entry;

@@ -1,5 +1,6 @@
 import { DomainError, errors, isErrorCode } from '../contracts/errors';
 import type { LiveEntry, SessionEvent, Usage } from '../contracts/events';
+import type { JsonValue } from '../contracts/model';
 import type { SessionRef, TurnOutcome } from '../contracts/session';
 import type { LiveEvents } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
@@ -12,6 +13,8 @@ export interface TurnAnswer {
   /** Why a turn that came to an answer is not quite as it should be: `model/cut-off`, or what stopped it. */
   readonly code?: string;
   readonly usage: Usage;
+  /** What the answer says, of an agent with a schema. */
+  readonly value?: JsonValue;
 }
 
 export interface TurnsDeps {
@@ -37,18 +40,21 @@ export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<S
  */
 export async function answerOf(deps: TurnsDeps, session: Pick<SessionRef, 'tenantId'>, said: Said, waiting: { signal: AbortSignal; timeoutMs: number }): Promise<TurnAnswer | undefined> {
   const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(waiting.timeoutMs)]);
-  const usage = { inputTokens: 0, outputTokens: 0 };
+  const used: Usage[] = [];
   let answer = '';
   for await (const entry of followTurn(deps, session, said, signal)) {
     if (entry === 'idle') continue;
     if (entry.type === 'message.completed' && entry.text !== '') answer = entry.text;
-    if (entry.type === 'usage.recorded') {
-      usage.inputTokens += entry.usage.inputTokens;
-      usage.outputTokens += entry.usage.outputTokens;
-    }
-    if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, ...(entry.code !== undefined && { code: entry.code }), usage };
+    if (entry.type === 'usage.recorded') used.push(entry.usage);
+    if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, ...(entry.code !== undefined && { code: entry.code }), ...(entry.value !== undefined && { value: entry.value }), usage: sumOf(used) };
   }
   return undefined;
+}
+
+function sumOf(used: readonly Usage[]): Usage {
+  const total = (name: keyof Usage) => used.reduce((sum, usage) => sum + (usage[name] ?? 0), 0);
+  const [cacheReadTokens, cacheWriteTokens] = [total('cacheReadTokens'), total('cacheWriteTokens')];
+  return { inputTokens: total('inputTokens'), outputTokens: total('outputTokens'), ...(cacheReadTokens > 0 && { cacheReadTokens }), ...(cacheWriteTokens > 0 && { cacheWriteTokens }) };
 }
 
 function answerOrThrow({ outcome, code, message }: SessionEvent & { type: 'turn.completed' }, answer: string): string {

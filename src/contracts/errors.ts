@@ -73,6 +73,7 @@ export const errors = {
   'model/content-filtered': { status: 422, title: 'The content filter of the model withheld the answer', retryable: false },
   'model/malformed-output': { status: 502, title: 'The model wrote what cannot be read', retryable: true },
   'model/context-overflow': { status: 422, title: 'The conversation is too long for the model', retryable: false },
+  'model/invalid-output': { status: 502, title: "The answer does not fit the agent's schema", retryable: false },
   'model/unknown-stop': { status: 502, title: 'The model stopped for an unknown reason', retryable: false },
   'tool/unknown': { status: 422, title: 'There is no such tool', retryable: false },
   'tool/invalid-input': { status: 422, title: 'The tool input does not fit its schema', retryable: false },

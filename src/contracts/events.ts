@@ -32,8 +32,17 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step.started'), ...inStep }),
   /** A retry throws away what was streamed of this step: show nothing of it any more. */
   z.object({ type: z.literal('step.reset'), ...inStep, attempt: z.number().int() }),
-  /** `partial`: the model was stopped here; its turn ends without another word of it. */
-  z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional() }),
+  /** What the model thought before it answered; no part of the answer. `redacted`: what only the model's maker can read. */
+  z.object({
+    type: z.literal('reasoning.completed'),
+    ...inStep,
+    modelId: z.string(),
+    blocks: z.array(z.union([z.object({ text: z.string(), signature: z.string().optional() }), z.object({ redacted: z.string() })])),
+  }),
+  /** `partial`: the model was stopped here; its turn ends without another word of it. `modelId`: one of the agent's fallback models answered. */
+  z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional(), modelId: z.string().optional() }),
+  /** The answer does not fit the agent's schema: the model is told, and asked once more. */
+  z.object({ type: z.literal('answer.rejected'), ...inStep, problem: z.string() }),
   z.object({ type: z.literal('tool.requested'), ...ofCall, input: z.json() }),
   /** The call waits for people. `arguments` and `replaces`: a person has changed the arguments, and this takes the place of what was asked before. */
   z.object({
@@ -67,7 +76,8 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('history.compacted'), ...inStep, upTo: z.number().int().min(1), summary: z.string(), within: z.string().optional(), request: z.string().optional() }),
   /** The turn waits before this step until there is budget again. `renewsAt`: when a new period begins. */
   z.object({ type: z.literal('budget.exhausted'), ...inStep, level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }),
-  z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional() }),
+  /** `value`: of an agent with a schema, what the answer says. */
+  z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional(), value: z.json().optional() }),
   /** All before it was copied from the log of another session, as that stood at the end of a turn; what it cost is counted there. */
   z.object({ type: z.literal('session.forked'), from: z.string(), atTurn: z.string() }),
   z.object({ type: z.literal('session.closed') }),
@@ -90,7 +100,15 @@ export const TextDelta = z.object({
 });
 export type TextDelta = z.infer<typeof TextDelta>;
 
-export type LiveEntry = SessionEvent | TextDelta;
+/** A piece of what the model thinks before it answers: `reasoning.completed` has it afterwards. */
+export const ReasoningDelta = TextDelta.extend({ type: z.literal('reasoning.delta') });
+export type ReasoningDelta = z.infer<typeof ReasoningDelta>;
+
+export type Delta = TextDelta | ReasoningDelta;
+export type LiveEntry = SessionEvent | Delta;
+
+/** Whether an entry is not kept: it has a place behind a durable event, and no sequence number. */
+export const isDelta = (entry: LiveEntry): entry is Delta => entry.type === 'text.delta' || entry.type === 'reasoning.delta';
 
 /** Events in one atomic write. Bounds how far back a reader must look for the batch that holds its cursor. */
 export const maxBatchEvents = 64;
@@ -102,7 +120,7 @@ export interface Cursor {
 }
 
 /** Place in the stream: `{seq}` of a durable event, `{seq}.{n}` of a delta after it. */
-export const cursorOf = (entry: LiveEntry): string => (entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+export const cursorOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
 
 const cursorPattern = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
 

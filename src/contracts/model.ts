@@ -11,7 +11,14 @@ export interface ToolSpec {
 
 export type ModelMessage =
   | { readonly role: 'user'; readonly content: readonly ({ readonly text: string } | ToolResultBlock)[] }
-  | { readonly role: 'assistant'; readonly content: readonly ({ readonly text: string } | ToolUseBlock)[] };
+  | { readonly role: 'assistant'; readonly content: readonly ({ readonly text: string } | ToolUseBlock | ReasoningBlock)[] };
+
+/** What a model thought before it answered, as it must be shown to it again: signed, or in a form that only its maker can read (base64). */
+export type Reasoning = { readonly text: string; readonly signature?: string | undefined } | { readonly redacted: string };
+
+export interface ReasoningBlock {
+  readonly reasoning: Reasoning;
+}
 
 export interface ToolUseBlock {
   readonly toolUse: { readonly callId: string; readonly name: string; readonly input: JsonValue };

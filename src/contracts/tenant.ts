@@ -103,9 +103,35 @@ export type TenantRecord = z.infer<typeof TenantRecord>;
 /** A tenant that can work: everything it needs is there. */
 export type ServedTenant = TenantRecord & { readonly infrastructure: TenantInfrastructure; readonly memoryId: string };
 
+/** As Bedrock names models: an id, or the id or ARN of an inference profile. */
+const ModelId = z.string().min(1).max(256);
+
+/** Parts of a request that begin all requests of an agent alike. */
+export const CachePoint = z.enum(['system', 'tools']);
+export type CachePoint = z.infer<typeof CachePoint>;
+
+/** Of Bedrock Guardrails. */
+export const Guardrail = z.strictObject({
+  id: z.string().max(2_048).regex(/^([a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail\/[a-z0-9]+)$/, "a guardrail's id or ARN"),
+  version: z.string().regex(/^(DRAFT|[1-9][0-9]{0,7})$/, 'DRAFT or the number of a version'),
+});
+export type Guardrail = z.infer<typeof Guardrail>;
+
 /** The agent of a tenant, kept as one SecureString under /app/tenant/{id}/agent. */
 export const AgentConfig = z.object({
-  modelId: z.string().min(1).max(256).default('anthropic.claude-3-5-sonnet-20241022-v2:0'),
+  modelId: ModelId.default('anthropic.claude-3-5-sonnet-20241022-v2:0'),
+  /** Asked in this order when a model stays busy or out of reach. */
+  fallbackModels: z
+    .array(ModelId)
+    .max(4)
+    .refine((names) => new Set(names).size === names.length, 'names a model twice')
+    .optional(),
+  /** Reads along: what it objects to ends the turn as `model/guardrail-intervened`. */
+  guardrail: Guardrail.optional(),
+  /** Lets the model reason before it answers, within so many of its output tokens. */
+  reasoning: z.strictObject({ budgetTokens: z.number().int().min(1_024).max(63_999) }).optional(),
+  /** What of each request the model server is to keep, so that it costs less the next time. */
+  promptCache: z.array(CachePoint).max(2).optional(),
   systemPrompt: z
     .string()
     .trim()
@@ -127,6 +153,8 @@ export const AgentConfig = z.object({
   allowedOrigins: z.array(z.url()).max(64).default([]),
   /** Those of them that tell a repetition by its Idempotency-Key: a call that changes something there is repeated when its answer was lost. */
   idempotentOrigins: z.array(z.url()).max(64).default([]),
+  /** JSON Schema (2020-12) of what its turns answer with. Absent: words. */
+  responseSchema: z.record(z.string(), z.json()).optional(),
   /** What it may spend, within what the tenant may. */
   budgets: Budgets.optional(),
   /** Which calls wait for a person. Absent: none. */

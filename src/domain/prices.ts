@@ -1,9 +1,13 @@
 import type { Usage } from '../contracts/events';
 import type { ModelPrice, ModelPrices } from '../contracts/prices';
+import { foundationModelOf } from './models';
 import { bestMatch } from './name-pattern';
 
-/** @returns undefined when nobody has said what the model costs. */
-export const priceOf = (prices: ModelPrices, modelId: string): ModelPrice | undefined => bestMatch(prices, modelId);
+/** An inference profile costs what has been said of it, and otherwise what its model costs. @returns undefined when nobody has said what the model costs. */
+export function priceOf(prices: ModelPrices, modelId: string): ModelPrice | undefined {
+  const { '*': ofAll, ...others } = prices;
+  return bestMatch(others, modelId) ?? bestMatch(others, foundationModelOf(modelId)) ?? ofAll;
+}
 
 /** In micro-dollars, rounded up: what is spent is never less than what was paid. */
 export function costMicroUsdOf(price: ModelPrice, { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 }: Usage): number {

@@ -1,6 +1,7 @@
 import { DomainError } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
 import { builtInTiers, type TierChanges, type TierDefinition, type Tiers } from '../contracts/tiers';
+import { modelsOf } from './models';
 import { matchesName } from './name-pattern';
 
 /** The built-in tiers with an installation's own. */
@@ -33,7 +34,7 @@ export function refusalsOf({ models, tools, limits }: TierDefinition, agent: Age
   const allowedTools = toolsAmong({ tools }, agent.tools);
   const refusedTools = agent.tools.filter((tool) => !allowedTools.includes(tool));
   return [
-    ...(isAmong(models, agent.modelId) ? [] : [`model ${agent.modelId} (allowed: ${models.join(', ')})`]),
+    ...modelsOf(agent).flatMap((model) => (isAmong(models, model) ? [] : [`model ${model} (allowed: ${models.join(', ')})`])),
     ...(refusedTools.length === 0 ? [] : [`tools ${refusedTools.join(', ')} (allowed: ${tools.join(', ')})`]),
     ...limitNames(limits).flatMap((name) => (agent[name] > limits[name] ? [`${name} ${agent[name]} (at most ${limits[name]})`] : [])),
   ];

@@ -1,8 +1,9 @@
 import type { ErrorCode } from '../contracts/errors';
 import type { EventBody, SessionEvent } from '../contracts/events';
-import type { JsonValue, ModelMessage, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+import type { JsonValue, ModelMessage, ReasoningBlock, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+import { rejectionNote } from './structured-output';
 
-type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock;
+type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock;
 
 /** Characters of one tool result that the model is shown; the log keeps all of it. */
 const maxResultCharacters = 50_000;
@@ -12,8 +13,9 @@ const maxResultCharacters = 50_000;
  * result. Requests that an interrupted write left open are left out.
  *
  * @param summary - stands for all before the events.
+ * @param thinker - of the turn that goes on, and of the model that is asked: it is shown again what it thought before it used tools. What was thought in turns before, nobody needs any more.
  */
-export function toModelMessages(events: readonly EventBody[], summary?: Summary): ModelMessage[] {
+export function toModelMessages(events: readonly EventBody[], summary?: Summary, thinker?: { readonly turnId: string; readonly modelId: string }): ModelMessage[] {
   const answered = answeredCalls(events);
   const edits = editsIn(events);
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
@@ -22,6 +24,7 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary)
     if (last?.role === role) last.content.push(block);
     else if (last ?? role === 'user') messages.push({ role, content: [block] });
   };
+  const withTools = new Set(events.flatMap((event) => (event.type === 'tool.requested' && event.turnId === thinker?.turnId && answered.has(callKey(event)) ? [event.step] : [])));
   const withheld = withheldTurns(events);
   const begun = new Set<string>(summary?.within === undefined ? [] : [summary.within]);
   if (summary) say('user', { text: summaryNote(summary) });
@@ -34,8 +37,11 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary)
       say('user', { text: event.text });
     } else if (event.type === 'turn.steered') say('user', { text: event.text });
     else if (event.type === 'turn.completed' && begun.has(event.turnId) && isStop(event.outcome)) say('user', { text: stopNotes[event.outcome] });
+    else if (event.type === 'reasoning.completed' && event.turnId === thinker?.turnId && event.modelId === thinker.modelId && withTools.has(event.step))
+      for (const reasoning of event.blocks) say('assistant', { reasoning });
     // Bedrock refuses blank text, and would refuse every later request that shows it.
     else if (event.type === 'message.completed' && event.text.trim() !== '') say('assistant', { text: event.text });
+    else if (event.type === 'answer.rejected') say('user', { text: rejectionNote(event.problem) });
     else if (event.type === 'tool.requested' && answered.has(callKey(event)))
       say('assistant', { toolUse: { callId: event.callId, name: event.tool, input: event.input } });
     else if (isToolResult(event)) say('user', { toolResult: resultOf(event, edits.get(callKey(event))) });

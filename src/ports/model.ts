@@ -1,5 +1,6 @@
 import type { Usage } from '../contracts/events';
-import type { JsonValue, ModelMessage, RequestSize, ToolSpec } from '../contracts/model';
+import type { JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../contracts/model';
+import type { CachePoint, Guardrail } from '../contracts/tenant';
 
 export interface ModelRequest {
   readonly tenantId: string;
@@ -10,11 +11,19 @@ export interface ModelRequest {
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolSpec[];
   readonly maxOutputTokens: number;
+  /** Output tokens the model may reason with before it answers; absent: it does not. */
+  readonly reasoningTokens?: number | undefined;
+  readonly guardrail?: Guardrail | undefined;
+  /** What the model server is to keep of it. */
+  readonly promptCache?: readonly CachePoint[] | undefined;
   readonly signal: AbortSignal;
 }
 
 export type ModelChunk =
   | { readonly kind: 'text'; readonly text: string }
+  /** A piece of what it thinks, and each block of that once it is whole. */
+  | { readonly kind: 'reasoning'; readonly text: string }
+  | { readonly kind: 'reasoned'; readonly block: Reasoning }
   /** `input` is undefined when what the model wrote is not JSON; `rawInput` is what it wrote. */
   | { readonly kind: 'toolCall'; readonly callId: string; readonly name: string; readonly input: JsonValue | undefined; readonly rawInput: string }
   /** Always the last, exactly once. `stopReason` as Converse names it. */

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import type { ApprovalPolicy, ApprovalRecord } from '../../src/contracts/approval';
 import { argumentsHash } from '../../src/contracts/arguments-hash';
-import type { SessionEvent } from '../../src/contracts/events';
+import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { AgentConfig, ServedTenant } from '../../src/contracts/tenant';
@@ -100,7 +100,7 @@ async function sayFor(session: string, inputs: readonly object[], as: Account = 
 
 const post = (path: string) => ({ method: 'POST', url: `${world.origin}${path}`, body: { amount: 5 } });
 const follow = (session: string, as: Account = alice) => readEvents(`${api.url}${session}/events`, { token: as.accessToken });
-const durable = (received: Awaited<ReturnType<typeof readUntil>>) => received.flatMap(({ entry }): SessionEvent[] => (entry.type === 'text.delta' ? [] : [entry]));
+const durable = (received: Awaited<ReturnType<typeof readUntil>>) => received.flatMap(({ entry }): SessionEvent[] => (isDelta(entry) ? [] : [entry]));
 const logUntilEnd = async (session: string, as: Account = alice) => durable(await readUntil(follow(session, as), isTurnEnd));
 
 /** The approvals of a session, once there are so many, as one with the permission sees them. */

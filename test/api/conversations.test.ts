@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { type ClosedSessions, createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
 import { modelControl } from '../../src/local/model/control';
 import type { AgentVersion } from '../../src/contracts/agent';
-import type { SessionEvent } from '../../src/contracts/events';
+import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
@@ -89,7 +89,7 @@ describe('the agent endpoint', () => {
     const said = received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [entry.text] : []));
     expect(received.flatMap(({ entry }) => (entry.type === 'message.completed' ? [entry.text] : [])).join('')).toBe(said.join(''));
     expect(types.indexOf('text.delta')).toBe(types.lastIndexOf('step.started') + 1);
-    for (const { id, entry } of received) expect(id).toBe(entry.type === 'text.delta' ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+    for (const { id, entry } of received) expect(id).toBe(isDelta(entry) ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
   });
 
   it('goes on with a session', async () => {
@@ -219,7 +219,7 @@ describe('the events of a session', () => {
   it('come in pages, without a gap', async () => {
     const session = await openSession();
     const { eventsUrl } = await say(session, 'What is 6*7?');
-    const streamed = (await readUntil(follow(eventsUrl), isTurnEnd)).flatMap(({ entry }) => (entry.type === 'text.delta' ? [] : [entry]));
+    const streamed = (await readUntil(follow(eventsUrl), isTurnEnd)).flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]));
     const paged: SessionEvent[] = [];
     for (let after: string | undefined = '0'; after !== undefined; ) {
       const page: { data: SessionEvent[]; nextCursor?: string } = (
@@ -235,11 +235,11 @@ describe('the events of a session', () => {
   it('go on from any cursor, by header or address, without loss or repetition', async () => {
     const session = await openSession();
     const { eventsUrl } = await say(session, 'What is 6*7?');
-    const durable = (await readUntil(follow(eventsUrl), isTurnEnd)).filter(({ entry }) => entry.type !== 'text.delta');
+    const durable = (await readUntil(follow(eventsUrl), isTurnEnd)).filter(({ entry }) => !isDelta(entry));
     for (const [index, { id = '' }] of durable.slice(0, -1).entries()) {
       const byHeader = await readUntil(follow(`${session}/events?after=0`, { 'last-event-id': id }), isTurnEnd);
       const byAddress = await readUntil(follow(`${session}/events?after=${id}`), isTurnEnd);
-      for (const rest of [byHeader, byAddress]) expect(rest.filter(({ entry }) => entry.type !== 'text.delta')).toEqual(durable.slice(index + 1));
+      for (const rest of [byHeader, byAddress]) expect(rest.filter(({ entry }) => !isDelta(entry))).toEqual(durable.slice(index + 1));
     }
   });
 

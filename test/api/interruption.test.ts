@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SessionEvent } from '../../src/contracts/events';
+import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { OnBusy, SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
@@ -86,7 +86,7 @@ const follow = (path: string) => readEvents(api.url + path, { token: alice.acces
 /** The log up to the end of this turn. */
 async function logUntilEnd(session: string, turnId: string): Promise<SessionEvent[]> {
   const received = await readUntil(follow(`${session}/events`), (entry) => isTurnEnd(entry) && 'turnId' in entry && entry.turnId === turnId);
-  return received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [] : [entry]));
+  return received.flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]));
 }
 
 async function untilHeld(text: string): Promise<void> {

@@ -1,12 +1,14 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createSessionActivities } from '../../src/activities/session';
 import type { CompactInput } from '../../src/activities/session/compact';
-import type { SessionEvent } from '../../src/contracts/events';
+import type { Delta, SessionEvent, Usage } from '../../src/contracts/events';
+import type { JsonValue } from '../../src/contracts/model';
 import { groups } from '../../src/contracts/names';
-import type { ServedTenant } from '../../src/contracts/tenant';
+import type { AgentConfig, ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
 import type { CompactionResult } from '../../src/domain/session';
 import { type Account, newTenant, signUp } from './accounts';
+import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
@@ -18,11 +20,12 @@ let api: RunningApi;
 let stopWorkers: () => Promise<void>;
 let tenant: ServedTenant;
 let alice: Account;
+let admin: Account;
 
 beforeAll(async () => {
   process.env['MODEL_CONTEXTS'] = '{"small":{"tokens":4000,"compactAt":0.5}}';
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
-  alice = await signUp(tenant, [groups.members]);
+  [alice, admin] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
 }, 120_000);
 afterAll(async () => {
@@ -32,8 +35,10 @@ afterAll(async () => {
 
 interface Answer {
   readonly sessionId: string;
+  readonly usage?: Usage;
   readonly answer: string;
   readonly outcome: string;
+  readonly value?: JsonValue;
   readonly code?: string;
 }
 
@@ -43,6 +48,9 @@ const ask = (prompt: string, sessionId?: string, agent?: string) =>
     token: alice.accessToken,
     body: { prompt, ...(sessionId !== undefined && { session_id: sessionId }), ...(agent !== undefined && { agent }) },
   });
+
+const makeAgent = (name: string, settings: Partial<AgentConfig>) =>
+  api.send<{ code?: string; detail?: string }>(`/api/v1/tenants/${tenant.tenantId}/agents`, { method: 'POST', token: admin.accessToken, body: { name, settings } });
 
 async function logOf(sessionId: string): Promise<SessionEvent[]> {
   const path = `/api/v1/tenants/${tenant.tenantId}/sessions/${sessionId}/events?limit=500`;
@@ -207,5 +215,97 @@ describe('a conversation that becomes too long for the model', () => {
     expect((await ask(`always ${what}`, sessionId)).body.code).toBe('model/context-overflow');
     const after = await logOf(sessionId);
     expect([summaryIn(after).length, after.at(-1)?.type]).toEqual([2, 'turn.completed']);
+  });
+});
+
+describe('an agent with settings for its model', () => {
+  it('has another model answer when its own stays busy, and the log and the bill say which', async () => {
+    const own = 'anthropic.claude-3-5-sonnet-20241022-v2:0';
+    expect((await makeAgent('careful', { fallbackModels: ['us.anthropic.claude-3-5-sonnet-20240620-v1:0'] })).status).toBe(201);
+    // Whoever waited for it would wait a minute.
+    await model.script({ match: 'who answers', modelId: own, repeat: true, steps: [{ fail: { kind: 'throttling' } }, { fail: { kind: 'throttling', retryAfterSeconds: 60 } }] });
+    const { body } = await ask('who answers', undefined, 'careful');
+    expect(body.outcome).toBe('completed');
+    const log = await logOf(body.sessionId);
+    const modelId = 'us.anthropic.claude-3-5-sonnet-20240620-v1:0';
+    expect(log.find(({ type }) => type === 'message.completed')).toMatchObject({ modelId });
+    expect(log.find(({ type }) => type === 'usage.recorded')).toMatchObject({ modelId, costMicroUsd: expect.any(Number) as number });
+    expect(Date.parse(log.at(-1)?.at ?? '') - Date.parse(log[0]?.at ?? '')).toBeLessThan(50_000);
+  });
+
+  it('has a guardrail, which stops one turn and not those after it', async () => {
+    expect((await makeAgent('guarded', { guardrail: { id: 'gr1', version: '1' } })).status).toBe(201);
+    const sessionId = 'guarded-session';
+    const { status, body } = await ask('this is [guarded]', sessionId, 'guarded');
+    expect([status, body.code]).toEqual([422, 'model/guardrail-intervened']);
+    expect((await ask('What is 6*7?', sessionId)).body).toMatchObject({ outcome: 'completed', answer: '6*7 is 42.' });
+  });
+
+  it('has the beginning of its requests kept', async () => {
+    expect((await makeAgent('thrifty', { promptCache: ['system', 'tools'] })).status).toBe(201);
+    const { body: first } = await ask('Hello', undefined, 'thrifty');
+    const { body: second } = await ask('Hello again', undefined, 'thrifty');
+    expect(first.usage?.cacheWriteTokens).toBeGreaterThan(0);
+    expect(second.usage?.cacheReadTokens).toBe(first.usage?.cacheWriteTokens);
+  });
+
+  it('reasons, which is told apart from the answer, and goes back to the model as it was', async () => {
+    const settings = { reasoning: { budgetTokens: 1_024 }, maxOutputTokens: 2_048 };
+    expect((await makeAgent('thoughtful', settings)).status).toBe(201);
+    expect((await makeAgent('hasty', { ...settings, maxOutputTokens: 1_024 })).body.code).toBe('agent/invalid');
+    await model.script({ match: 'think it over', steps: [{ think: 'Add them.', say: 'I count.', calls: [{ name: 'calculator', input: { expression: '1+1' } }] }, { say: 'Two.' }] });
+    const path = `${api.url}/api/v1/tenant/${tenant.tenantId}/agent`;
+    const received = await readUntil(readEvents(path, { method: 'POST', token: alice.accessToken, body: { prompt: 'think it over', session_id: 'thoughtful', agent: 'thoughtful' } }), isTurnEnd);
+    const entries = received.map(({ entry }) => entry);
+    const textOf = (type: Delta['type']) => entries.flatMap((entry) => (entry.type === type ? [entry.text] : [])).join('');
+    expect([textOf('reasoning.delta'), textOf('text.delta')]).toEqual(['Add them.', 'I count.Two.']);
+    expect(entries.at(-1)).toMatchObject({ outcome: 'completed' });
+    const log = await logOf('thoughtful');
+    const reasoning = { text: 'Add them.', signature: expect.any(String) as string };
+    expect(log.find(({ type }) => type === 'reasoning.completed')).toMatchObject({ step: 1, blocks: [reasoning] });
+    // The model server refuses a loop without its signed beginning; behind it, it needs none.
+    const sent = async () => JSON.stringify((await model.served()).latest.at(-1)?.request.messages);
+    expect(await sent()).toContain('reasoningContent');
+    expect((await ask('And now?', 'thoughtful')).body.outcome).toBe('completed');
+    expect(await sent()).not.toContain('reasoningContent');
+  });
+
+  describe('that wants answers by a schema', () => {
+    const responseSchema = { type: 'object', properties: { count: { type: 'integer', minimum: 0 } }, required: ['count'], additionalProperties: false };
+    beforeAll(async () => {
+      expect((await makeAgent('counting', { responseSchema })).status).toBe(201);
+    });
+
+    it('gets what the answer says, tools used before it or not', async () => {
+      await model.script({ match: 'count them', steps: [{ say: 'Let me see.', calls: [{ name: 'calculator', input: { expression: '1+1' } }] }, { say: '```json\n{"count": 2}\n```' }] });
+      const { body } = await ask('count them', undefined, 'counting');
+      expect(body).toMatchObject({ outcome: 'completed', value: { count: 2 } });
+      expect((await logOf(body.sessionId)).at(-1)).toMatchObject({ type: 'turn.completed', value: { count: 2 } });
+      const { latest } = await model.served();
+      expect(latest.at(-1)?.request.system?.[0]?.text).toContain(JSON.stringify(responseSchema));
+    });
+
+    it('asks once more when it does not fit, and then no more', async () => {
+      await model.script({ match: 'miscount once', steps: [{ say: '{"count": -1}' }] });
+      await model.script({ match: 'Answer again, with JSON', steps: [{ say: '{"count": 3}' }] });
+      const { body } = await ask('miscount once', undefined, 'counting');
+      expect(body).toMatchObject({ outcome: 'completed', value: { count: 3 } });
+      expect((await logOf(body.sessionId)).find(({ type }) => type === 'answer.rejected')).toMatchObject({ problem: expect.stringContaining('count') as string });
+      await model.script({ match: 'miscount always', repeat: true, steps: [{ say: 'Many.' }] });
+      await model.script({ match: 'Answer again, with JSON', steps: [{ say: 'Very many.' }] });
+      const { status, body: failed } = await ask('miscount always', 'miscount', 'counting');
+      expect([status, failed.code]).toEqual([502, 'model/invalid-output']);
+      const log = await logOf('miscount');
+      expect([count(log, 'message.completed'), count(log, 'answer.rejected'), count(log, 'usage.recorded')]).toEqual([2, 1, 2]);
+    });
+
+    it.each([
+      ['is none', { type: 'nothing' }],
+      ['refers elsewhere', { $ref: 'https://example.com/schema.json' }],
+      ['could take forever to check', { type: 'string', pattern: '^(a+)+$' }],
+    ])('is not saved with a schema that %s', async (_what, schema) => {
+      const { status, body } = await makeAgent('never-saved', { responseSchema: schema });
+      expect([status, body.code]).toEqual([422, 'agent/invalid']);
+    });
   });
 });

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import petstore from '@readme/oas-examples/3.0/json/petstore.json';
-import type { SessionEvent } from '../../src/contracts/events';
+import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups, toolSecretName } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
@@ -83,7 +83,7 @@ async function turnWith(calls: ScriptStep['calls']): Promise<SessionEvent[]> {
   const at = `/api/v1/tenants/${tenant.tenantId}/sessions/${session.sessionId}`;
   await api.send(`${at}/messages`, { method: 'POST', token: admin.accessToken, body: { text } });
   const received = await readUntil(readEvents(`${api.url}${at}/events?after=0`, { token: admin.accessToken }), isTurnEnd);
-  return received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [] : [entry]));
+  return received.flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]));
 }
 
 const resultsOf = (events: readonly SessionEvent[]) =>

@@ -63,7 +63,7 @@ it.each([
 });
 
 it('writes the cursor it reads', () => {
-  expect(cursorOf({ type: 'text.delta', turnId: 't', step: 1, afterSeq: 12, n: 7, text: 'x' })).toBe('12.7');
+  for (const type of ['text.delta', 'reasoning.delta'] as const) expect(cursorOf({ type, turnId: 't', step: 1, afterSeq: 12, n: 7, text: 'x' })).toBe('12.7');
   expect(cursorOf({ type: 'session.closed', seq: 3, at: '2026-01-01T00:00:00Z' })).toBe('3');
 });
 

@@ -12,6 +12,9 @@ describe('prices', () => {
     const prices = { '*': { ...price, inputMicroUsdPerMillion: 1 }, 'a.*': { ...price, inputMicroUsdPerMillion: 2 }, 'a.b': { ...price, inputMicroUsdPerMillion: 3 } };
     expect(['x', 'a.c', 'a.b'].map((model) => priceOf(prices, model)?.inputMicroUsdPerMillion)).toEqual([1, 2, 3]);
     expect(priceOf({ 'a.b': price }, 'a.bc')).toBeUndefined();
+    // An inference profile: what was said of it, then of its model, then of all.
+    const profiles = { '*': { ...price, inputMicroUsdPerMillion: 1 }, 'a.b*': { ...price, inputMicroUsdPerMillion: 2 }, 'eu.*': { ...price, inputMicroUsdPerMillion: 3 } };
+    expect(['us.a.b-1', 'eu.a.b-1', 'us.x'].map((model) => priceOf(profiles, model)?.inputMicroUsdPerMillion)).toEqual([2, 3, 1]);
     expect(priceOf(builtInPrices, 'anthropic.claude-3-5-sonnet-20241022-v2:0')).toBeDefined();
   });
 

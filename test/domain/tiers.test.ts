@@ -49,6 +49,7 @@ describe('what a tier allows', () => {
       'maxOutputTokens 2001 (at most 2000)',
       'maxTurnSeconds 3601 (at most 3600)',
     ]);
+    expect(refusalsOf(gold, { ...fitting, fallbackModels: ['anthropic.claude-3', 'us.anthropic.claude-3'] })).toEqual(['model us.anthropic.claude-3 (allowed: anthropic.claude-*)']);
     expect(() => mustAllow(tiers, 'gold', agent)).toThrow('Tier gold does not allow model meta.llama');
   });
 });

@@ -10,10 +10,11 @@ import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, type Conv
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import { codeOf, type DomainError } from '../../src/contracts/errors';
-import type { ModelMessage } from '../../src/contracts/model';
+import type { Usage } from '../../src/contracts/events';
+import type { ModelMessage, Reasoning } from '../../src/contracts/model';
 import { modelControl } from '../../src/local/model/control';
 import { ModelServer } from '../../src/local/model/server';
-import type { ModelChunk } from '../../src/ports/model';
+import type { ModelChunk, ModelRequest } from '../../src/ports/model';
 
 const server = new ModelServer({ firstTokenMs: 0, msPerToken: 0 });
 let url: string;
@@ -33,7 +34,7 @@ const tool = (name: string) => ({ name, description: name, inputSchema: { type: 
 const user = (text: string): ModelMessage => ({ role: 'user', content: [{ text }] });
 
 /** Through the platform's own adapter, as an activity calls it. */
-async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal; heard?: ModelChunk[]; at?: string } = {}): Promise<ModelChunk[]> {
+async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal; heard?: ModelChunk[]; at?: string; more?: Partial<ModelRequest> } = {}): Promise<ModelChunk[]> {
   const chunks = options.heard ?? [];
   const model = createBedrockModel({ region: 'us-east-1', endpoint: options.at ?? url });
   const request = {
@@ -45,6 +46,7 @@ async function ask(messages: readonly ModelMessage[], options: { tools?: string[
     tools: (options.tools ?? []).map(tool),
     maxOutputTokens: 100,
     signal: options.signal ?? new AbortController().signal,
+    ...options.more,
   };
   for await (const chunk of model.converse(request)) chunks.push(chunk);
   return chunks;
@@ -92,6 +94,59 @@ it('is asked again when it says', async () => {
   await control.script({ match: 'busy', steps: [{ fail: { kind: 'throttling', retryAfterSeconds: 7 } }, { fail: { kind: 'unavailable', retryAfterSeconds: 86_400 } }, { fail: { kind: 'throttling' } }] });
   const after = () => ask([user('busy')]).then(() => 'none', (error: unknown) => (error as DomainError).retryAfterSeconds);
   expect([await after(), await after(), await after()]).toEqual([7, 60, undefined]);
+});
+
+it('keeps what comes before a cache point, and says what that saved', async () => {
+  const usage = async (promptCache?: ('system' | 'tools')[]) => {
+    const end = (await ask([user('hello')], { tools: ['calculator'], more: { promptCache } })).at(-1);
+    return end?.kind === 'end' ? end.usage : {};
+  };
+  const [plain, first, second, tools] = [await usage(), await usage(['system', 'tools']), await usage(['system', 'tools']), await usage(['tools'])] as Usage[];
+  expect(first?.cacheWriteTokens).toBeGreaterThan(0);
+  expect(second).toEqual({ inputTokens: first?.inputTokens, outputTokens: first?.outputTokens, cacheReadTokens: first?.cacheWriteTokens });
+  expect(tools?.cacheWriteTokens).toBeLessThan(first?.cacheWriteTokens ?? 0);
+  expect(plain).not.toHaveProperty('cacheWriteTokens');
+  const [before, , request] = (await control.served()).latest.map((served) => served.request);
+  expect([before?.system?.length, before?.toolConfig?.tools.length]).toEqual([1, 1]);
+  expect([request?.system?.at(-1), request?.toolConfig?.tools.at(-1)]).toEqual([{ cachePoint: { type: 'default' } }, { cachePoint: { type: 'default' } }]);
+});
+
+describe('that reasons', () => {
+  const more = { reasoningTokens: 1_024, maxOutputTokens: 2_000 };
+  const wants = { name: 'calculator', input: { expression: '1+1' } };
+  const result: ModelMessage = { role: 'user', content: [{ toolResult: { callId: 'c1', output: 2, isError: false } }] };
+  const after = (reasoning: Reasoning | undefined): ModelMessage[] => [
+    user('reason'),
+    { role: 'assistant', content: [...(reasoning ? [{ reasoning }] : []), { toolUse: { callId: 'c1', name: 'calculator', input: {} } }] },
+    result,
+  ];
+
+  it.each([false, true])('tells its thoughts apart from its words, and takes them back as they were (redacted: %s)', async (redacted) => {
+    await control.script({ match: 'reason', steps: [{ think: 'Let me see.', redacted, say: 'I count.', calls: [wants] }] });
+    const chunks = await ask([user('reason')], { tools: ['calculator'], more });
+    expect(chunks.flatMap((chunk) => (chunk.kind === 'reasoning' ? [chunk.text] : [])).join('')).toBe(redacted ? '' : 'Let me see.');
+    expect(chunks.flatMap((chunk) => (chunk.kind === 'text' ? [chunk.text] : [])).join('')).toBe('I count.');
+    expect(chunks.map(({ kind }) => kind).slice(-2)).toEqual(['toolCall', 'end']);
+    const block = chunks.flatMap((chunk) => (chunk.kind === 'reasoned' ? [chunk.block] : []))[0];
+    expect((await ask(after(block), { tools: ['calculator'], more })).at(-1)).toMatchObject({ stopReason: 'end_turn' });
+  });
+
+  it('refuses thoughts that were changed or left out, and a budget that leaves nothing for the answer', async () => {
+    const refusal = (messages: readonly ModelMessage[], changed = {}) => ask(messages, { tools: ['calculator'], more: { ...more, ...changed } }).then(() => 'none', (error: unknown) => (error as Error).message);
+    expect(await refusal(after({ text: 'Let me see.', signature: 'forged' }))).toContain('Invalid `signature`');
+    expect(await refusal(after(undefined))).toContain('must start with a thinking block');
+    expect(await refusal([user('reason')], { maxOutputTokens: 1_024 })).toContain('max_tokens');
+    expect(await refusal(after(undefined), { reasoningTokens: undefined })).toBe('none');
+  });
+});
+
+it('asks a guardrail, whatever the model is like', async () => {
+  const end = async (text: string, more: Partial<ModelRequest>) => (await ask([user(text)], { more })).at(-1);
+  const guardrail = { id: 'gr1', version: '3' };
+  expect(await end('this is [guarded]', { guardrail })).toMatchObject({ stopReason: 'guardrail_intervened' });
+  expect(await end('this is not', { guardrail })).toMatchObject({ stopReason: 'end_turn' });
+  expect(await end('this is [guarded]', {})).toMatchObject({ stopReason: 'end_turn' });
+  expect((await control.served()).latest[0]?.request.guardrailConfig).toEqual({ guardrailIdentifier: 'gr1', guardrailVersion: '3' });
 });
 
 it('is told whose request it is, in terms that Bedrock takes', async () => {

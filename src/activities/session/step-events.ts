@@ -1,11 +1,13 @@
 import type { AgentPin } from '../../contracts/agent';
 import { type EventBody, maxBatchEvents, type SessionEvent, type Usage } from '../../contracts/events';
+import type { Reasoning } from '../../contracts/model';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import { rulingAmong } from '../../domain/approval-policy';
 import { maxSteering, type OpenCall, type Thought } from '../../domain/session';
 import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/requested-calls';
 import { endOf, isCutOff, mayUseTools } from '../../domain/stop-reasons';
+import { structuredAnswer } from './answer-check';
 import { approvalRequest, pendingFrom } from './approval-events';
 import type { SessionStepDeps } from './deps';
 import { byAgent, costOf } from './step-budget';
@@ -19,9 +21,14 @@ interface Toolset {
 /** What the model said in one step, whole. */
 export interface Answer {
   readonly text: string;
+  readonly reasoning: readonly Reasoning[];
   readonly calls: readonly RequestedCall[];
   readonly stopReason: string;
   readonly usage: Usage;
+  /** Whether another model than the agent's own said it. */
+  readonly isFallback: boolean;
+  /** Whether an answer of the turn was rejected before. */
+  readonly isRepair: boolean;
 }
 
 interface StepPlace extends SessionRef {
@@ -34,10 +41,14 @@ interface StepPlace extends SessionRef {
 /** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
 export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset, prices: SessionStepDeps['prices']): EventBody[] {
   const { turnId, step } = place;
-  const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason };
+  const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason, ...(answer.isFallback && { modelId: agent.modelId }) };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage), ...byAgent(place) };
   const calls = soundCalls(mayUseTools(answer.stopReason) ? answer.calls.slice(0, maxCallsPerBatch) : []);
-  if (calls.length === 0) return [said, cost, { type: 'turn.completed', turnId, ...endOf(answer.stopReason) }];
+  const thought: EventBody[] = answer.reasoning.length === 0 ? [] : [{ type: 'reasoning.completed', turnId, step, modelId: agent.modelId, blocks: [...answer.reasoning] }];
+  if (calls.length === 0) {
+    const { rejection, end } = endAfter(answer, place, agent);
+    return [...thought, said, ...(rejection ? [rejection] : []), cost, ...(end ? [end] : [])];
+  }
   const requests: EventBody[] = calls.map(({ callId, name, input }) => ({
     type: 'tool.requested',
     turnId,
@@ -55,7 +66,17 @@ export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: V
     if (ruling.decision === 'deny') return [{ type: 'tool.failed', ...call, ...deniedByPolicy }];
     return ruling.decision === 'ask' ? [approvalRequest({ ...place, ...call, input, policyVersion: version, terms: ruling.terms }, Date.now())] : [];
   });
-  return [said, ...requests, ...answers, cost];
+  return [...thought, said, ...requests, ...answers, cost];
+}
+
+/** How a step without tools ends its turn; or why the model is asked once more. */
+function endAfter({ text, stopReason, isRepair }: Answer, { turnId, step }: StepPlace, { responseSchema }: AgentConfig): { rejection?: EventBody; end?: EventBody } {
+  const end = { type: 'turn.completed', turnId, ...endOf(stopReason) } as const;
+  if (end.outcome !== 'completed' || responseSchema === undefined) return { end };
+  const answer = structuredAnswer(responseSchema, text);
+  if ('value' in answer) return { end: { ...end, value: answer.value } };
+  if (!isRepair) return { rejection: { type: 'answer.rejected', turnId, step, problem: answer.problem } };
+  return { end: { type: 'turn.completed', turnId, outcome: 'failed', code: 'model/invalid-output', message: `The answer does not fit the agent's schema: ${answer.problem}.` } };
 }
 
 /** The agent, and the version of its configuration. */
@@ -69,8 +90,8 @@ export const deniedByPolicy = { code: 'tool/denied', message: 'The policy of thi
 /** Input that lacks its end can still be JSON: of a call that was not begun, nothing is. */
 const maybeCutOff = { code: 'tool/invalid-input', message: 'Your answer was cut at the largest length allowed, and this call may not be whole. Make it again, shorter.' } as const;
 
-/** Session and turn begin, the step does, the model speaks, and it costs. */
-const maxOtherEvents = 6;
+/** Session and turn begin, the step does, the model thinks and speaks, and it costs. */
+const maxOtherEvents = 7;
 /** Room for a request and a refusal or an approval each, and what stands around them. */
 const maxCallsPerBatch = Math.floor((maxBatchEvents - maxOtherEvents - maxSteering) / 2);
 

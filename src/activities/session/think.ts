@@ -1,11 +1,15 @@
 import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
 import { codeOf, DomainError } from '../../contracts/errors';
+import type { Reasoning } from '../../contracts/model';
 import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
+import { modelOfAttempt } from '../../domain/models';
+import { canReason, mayReason } from '../../domain/reasoning';
 import type { Thought } from '../../domain/session';
 import { isMalformed, isOverflow } from '../../domain/stop-reasons';
+import { withAnswerRule } from '../../domain/structured-output';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
@@ -50,7 +54,9 @@ export const createThink = (deps: SessionStepDeps) => ({
   async think(input: ThinkInput): Promise<Thought> {
     const { tenantId, sessionId, turnId, step, after } = input;
     // A turn keeps to the configuration it began with.
-    const [config] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
+    const [configured] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
+    const modelId = modelOfAttempt(configured.agent, activityInfo().attempt);
+    const config = { ...configured, agent: { ...configured.agent, modelId } };
     const key = batchKeys.stepCompleted(turnId, step);
     const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
     if (earlier) {
@@ -60,7 +66,7 @@ export const createThink = (deps: SessionStepDeps) => ({
 
     const { agent } = config;
     const { history, opening } = await prepare(deps, input);
-    const request = requestOf({ tenantId, sessionId, ...config, history, opening });
+    const request = requestOf({ tenantId, sessionId, turnId, ...config, history, opening });
     const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
     const tooLong = shortening.beforeStep();
     if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
@@ -81,20 +87,21 @@ export const createThink = (deps: SessionStepDeps) => ({
     }, noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
-    const heard: Heard = { calls: [], usage: undefined };
+    const heard: Heard = { calls: [], reasoning: [], usage: undefined };
     const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening, most: mostCharacters(agent) }).catch(async (error: unknown) => {
       const { head } = await beginning.begin();
-      const written = stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
+      const written = stream.reasoning + stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
       const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
       if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
       else if (waste) await keepWaste(deps, input, head, waste);
       const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
       if (compact) return { ...thoughtFrom([], config, config), head, compact };
-      throw error;
+      throw forNextAttempt(error, configured.agent);
     });
     if ('compact' in answer) return answer;
     const opened = await beginning.settle();
-    const said = eventsOf(answer, input, config, config, deps.prices);
+    const isRepair = history.events.some((event) => event.type === 'answer.rejected' && event.turnId === turnId);
+    const said = eventsOf({ ...answer, isFallback: modelId !== configured.agent.modelId, isRepair }, input, config, config, deps.prices);
     const batch = {
       after: opened?.head ?? after,
       key,
@@ -176,6 +183,13 @@ async function writeOpening(deps: SessionStepDeps, input: ThinkInput, events: re
 /** Whether the turn was stopped, as opposed to a worker that shuts down: then another one thinks this step again. */
 const isStopped = (): boolean => Context.current().cancellationDetails?.cancelRequested === true;
 
+/** The time a model asks for counts for that model: another one need not wait. */
+function forNextAttempt(error: unknown, agent: AgentConfig): unknown {
+  const { attempt } = activityInfo();
+  const isOver = modelOfAttempt(agent, attempt + 1) !== modelOfAttempt(agent, attempt);
+  return isOver && error instanceof DomainError && error.retryAfterSeconds !== undefined ? new DomainError(error.code, error.message, { cause: error }) : error;
+}
+
 /** What the model had said when it was stopped: readers have seen it, and the model will. */
 async function keepPartial(deps: SessionStepDeps, input: ThinkInput, after: number, text: string, waste: EventBody | undefined): Promise<void> {
   const { turnId, step } = input;
@@ -201,19 +215,27 @@ const mostMalformed = 3;
 type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 type Request = Omit<ModelRequest, 'signal'>;
 
-const requestOf = ({ tenantId, sessionId, agent, toolbox, history: { summary, events }, opening }: Equipped & SessionRef & { history: History; opening: readonly EventBody[] }): Request => ({
-  tenantId,
-  sessionId,
-  modelId: agent.modelId,
-  systemPrompt: withToolOutputRule(agent.systemPrompt),
-  messages: toModelMessages([...events, ...opening], summary),
-  tools: toolbox.specs(agent.tools),
-  maxOutputTokens: agent.maxOutputTokens,
-});
+function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[] }): Request {
+  const thinker = { turnId, modelId: agent.modelId };
+  const reasoning = agent.reasoning && canReason(agent.modelId) && mayReason(events, thinker) ? agent.reasoning : undefined;
+  return {
+    tenantId,
+    sessionId,
+    modelId: agent.modelId,
+    systemPrompt: withAnswerRule(withToolOutputRule(agent.systemPrompt), agent.responseSchema),
+    messages: toModelMessages([...events, ...opening], summary, reasoning && thinker),
+    tools: toolbox.specs(agent.tools),
+    maxOutputTokens: agent.maxOutputTokens,
+    guardrail: agent.guardrail,
+    promptCache: agent.promptCache,
+    reasoningTokens: reasoning?.budgetTokens,
+  };
+}
 
 /** What came of an answer besides its text, noted as it comes: an answer that comes to nothing has cost something, too. */
 interface Heard {
   readonly calls: ToolCall[];
+  readonly reasoning: Reasoning[];
   usage: Usage | undefined;
 }
 
@@ -226,16 +248,18 @@ interface Listening {
   readonly most: number;
 }
 
-async function askModel(model: Model, request: Request, { stream, heard, beginning, shortening, most }: Listening): Promise<Answer> {
+async function askModel(model: Model, request: Request, { stream, heard, beginning, shortening, most }: Listening): Promise<Omit<Answer, 'isFallback' | 'isRepair'>> {
   for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
-    if (stream.text.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
+    if (stream.text.length + stream.reasoning.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
     if (chunk.kind === 'text') stream.push(chunk.text);
+    else if (chunk.kind === 'reasoning') stream.pushReasoning(chunk.text);
+    else if (chunk.kind === 'reasoned') heard.reasoning.push(chunk.block);
     else if (chunk.kind === 'toolCall') heard.calls.push(chunk);
     else {
       heard.usage = chunk.usage;
       if (isMalformed(chunk.stopReason) && activityInfo().attempt < mostMalformed) throw new DomainError('model/malformed-output', 'The model wrote what cannot be read.');
       if (isOverflow(chunk.stopReason) && shortening.afterOverflow()) throw new DomainError('model/context-overflow', 'The model had no room left to go on.');
-      return { text: stream.text, calls: heard.calls, stopReason: chunk.stopReason, usage: chunk.usage };
+      return { text: stream.text, reasoning: heard.reasoning, calls: heard.calls, stopReason: chunk.stopReason, usage: chunk.usage };
     }
     // Whoever cannot write need not listen on.
     if (beginning.hasBegun) await beginning.begin();

@@ -1,8 +1,8 @@
-import type { LiveEntry, SessionEvent, TextDelta } from '../../contracts/events';
+import type { Delta, LiveEntry, SessionEvent } from '../../contracts/events';
 
 export interface TokenStreamOptions {
-  readonly send: (delta: TextDelta) => void;
-  readonly place: Pick<TextDelta, 'turnId' | 'step'>;
+  readonly send: (delta: Delta) => void;
+  readonly place: Pick<Delta, 'turnId' | 'step'>;
   /** Told of the first word. */
   readonly onFirst: () => void;
 }
@@ -12,7 +12,8 @@ export class TokenStream {
   private words = '';
   private count = 0;
   private afterSeq: number | undefined;
-  private waiting: Omit<TextDelta, 'afterSeq'>[] = [];
+  private thoughts = '';
+  private waiting: Omit<Delta, 'afterSeq'>[] = [];
 
   constructor(private readonly options: TokenStreamOptions) {}
 
@@ -20,11 +21,25 @@ export class TokenStream {
     return this.words;
   }
 
+  /** What the model thought before it spoke. */
+  get reasoning(): string {
+    return this.thoughts;
+  }
+
   push(text: string): void {
-    if (text === '') return;
     this.words += text;
+    this.tell('text.delta', text);
+  }
+
+  pushReasoning(text: string): void {
+    this.thoughts += text;
+    this.tell('reasoning.delta', text);
+  }
+
+  private tell(type: Delta['type'], text: string): void {
+    if (text === '') return;
     this.count += 1;
-    const delta = { type: 'text.delta', ...this.options.place, n: this.count, text } as const;
+    const delta = { type, ...this.options.place, n: this.count, text } as const;
     if (this.afterSeq === undefined) this.waiting.push(delta);
     else this.options.send({ ...delta, afterSeq: this.afterSeq });
     if (this.count === 1) this.options.onFirst();

@@ -4,13 +4,15 @@ import {
   ConverseStreamCommand,
   type ConverseStreamOutput,
   type Message,
+  type ReasoningContentBlock,
+  type ReasoningContentBlockDelta,
   type ToolConfiguration,
 } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { DomainError } from '../../contracts/errors';
 import type { Usage } from '../../contracts/events';
 import { maxInputCharacters } from '../../domain/requested-calls';
-import type { JsonValue, ModelMessage, ToolSpec } from '../../contracts/model';
+import type { JsonValue, ModelMessage, Reasoning, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 
 export interface BedrockSettings {
@@ -59,25 +61,31 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
   };
 }
 
-const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tools, maxOutputTokens }: Omit<ModelRequest, 'signal'>) =>
+const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tools, maxOutputTokens, guardrail, promptCache = [], reasoningTokens }: Omit<ModelRequest, 'signal'>) =>
   new ConverseStreamCommand({
     modelId,
-    system: [{ text: systemPrompt }],
+    system: [{ text: systemPrompt }, ...(promptCache.includes('system') ? [cachePoint] : [])],
     messages: messages.map(toMessage),
     inferenceConfig: { maxTokens: maxOutputTokens },
     // Bedrock takes 16 entries of at most 256 characters, of a kind that our ids are: model invocation logs can be searched by them.
     requestMetadata: { tenantId, sessionId },
-    ...(tools.length > 0 && { toolConfig: toToolConfig(tools) }),
+    ...(tools.length > 0 && { toolConfig: toToolConfig(tools, promptCache.includes('tools')) }),
+    ...(reasoningTokens !== undefined && { additionalModelRequestFields: { thinking: { type: 'enabled', budget_tokens: reasoningTokens } } }),
+    ...(guardrail && { guardrailConfig: { guardrailIdentifier: guardrail.id, guardrailVersion: guardrail.version } }),
   });
 
-const toToolConfig = (tools: readonly ToolSpec[]): ToolConfiguration => ({
-  tools: tools.map(({ name, description, inputSchema }) => ({ toolSpec: { name, description, inputSchema: { json: inputSchema } } })),
+/** All before it is kept. @see https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html */
+const cachePoint = { cachePoint: { type: 'default' } } as const;
+
+const toToolConfig = (tools: readonly ToolSpec[], isKept: boolean): ToolConfiguration => ({
+  tools: [...tools.map(({ name, description, inputSchema }) => ({ toolSpec: { name, description, inputSchema: { json: inputSchema } } })), ...(isKept ? [cachePoint] : [])],
 });
 
 const toMessage = ({ role, content }: ModelMessage): Message => ({
   role,
   content: content.map((block): ContentBlock => {
     if ('text' in block) return { text: block.text };
+    if ('reasoning' in block) return { reasoningContent: toReasoning(block.reasoning) };
     if ('toolUse' in block) {
       const { callId, name, input } = block.toolUse;
       return { toolUse: { toolUseId: callId, name, input: isObject(input) ? input : { input } } };
@@ -87,6 +95,9 @@ const toMessage = ({ role, content }: ModelMessage): Message => ({
   }),
 });
 
+const toReasoning = (block: Reasoning): ReasoningContentBlock =>
+  'redacted' in block ? { redactedContent: Buffer.from(block.redacted, 'base64') } : { reasoningText: { text: block.text, ...(block.signature !== undefined && { signature: block.signature }) } };
+
 /** Converse takes objects only, as inputs and as results. */
 const isObject = (value: JsonValue): value is { [key: string]: JsonValue } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -94,6 +105,7 @@ const isObject = (value: JsonValue): value is { [key: string]: JsonValue } =>
 /** Puts the pieces of a stream together: text goes on at once, a tool's input when it is whole. */
 class BlockReader {
   hasBegun = false;
+  private readonly openThoughts = new Map<number, { text: string; signature: string; redacted: Buffer[] }>();
   private readonly openCalls = new Map<number, { callId: string; name: string; rawInput: string }>();
   private stopReason: string | undefined;
   private usage: Usage = { inputTokens: 0, outputTokens: 0 };
@@ -106,10 +118,12 @@ class BlockReader {
     } else if (event.contentBlockDelta) {
       const { contentBlockIndex = 0, delta } = event.contentBlockDelta;
       if (delta?.text !== undefined) yield { kind: 'text', text: delta.text };
+      if (delta?.reasoningContent) yield* this.think(contentBlockIndex, delta.reasoningContent);
       const call = this.openCalls.get(contentBlockIndex);
       if (call && delta?.toolUse && call.rawInput.length <= maxInputCharacters) call.rawInput += delta.toolUse.input ?? '';
     } else if (event.contentBlockStop) {
       const index = event.contentBlockStop.contentBlockIndex ?? 0;
+      yield* this.thought(index);
       const call = this.openCalls.get(index);
       this.openCalls.delete(index);
       if (call) yield { kind: 'toolCall', ...call, input: parseInput(call.rawInput) };
@@ -118,6 +132,23 @@ class BlockReader {
       const { inputTokens = 0, outputTokens = 0, cacheReadInputTokens: read, cacheWriteInputTokens: write } = event.metadata.usage;
       this.usage = { inputTokens, outputTokens, ...(read !== undefined && { cacheReadTokens: read }), ...(write !== undefined && { cacheWriteTokens: write }) };
     }
+  }
+
+  private *think(index: number, { text = '', signature = '', redactedContent }: ReasoningContentBlockDelta): Generator<ModelChunk> {
+    const open = this.openThoughts.get(index) ?? { text: '', signature: '', redacted: [] };
+    this.openThoughts.set(index, open);
+    open.text += text;
+    open.signature += signature;
+    if (redactedContent) open.redacted.push(Buffer.from(redactedContent));
+    if (text !== '') yield { kind: 'reasoning', text };
+  }
+
+  private *thought(index: number): Generator<ModelChunk> {
+    const open = this.openThoughts.get(index);
+    if (!open) return;
+    this.openThoughts.delete(index);
+    const { text, signature, redacted } = open;
+    yield { kind: 'reasoned', block: redacted.length > 0 ? { redacted: Buffer.concat(redacted).toString('base64') } : { text, ...(signature !== '' && { signature }) } };
   }
 
   end(): ModelChunk {

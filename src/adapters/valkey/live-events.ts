@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cursorOf, type LiveEntry } from '../../contracts/events';
+import { cursorOf, isDelta, type LiveEntry } from '../../contracts/events';
 import { valkeyKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Logger } from '../../logging';
@@ -17,7 +17,7 @@ const subscribeWithinMs = 1_000;
 const cipherContext = { purpose: 'live' };
 
 /** Stream ids are cursors, so that a reader fetches what it lacks and nothing else. */
-const idOf = (entry: LiveEntry): string => (entry.type === 'text.delta' ? `${entry.afterSeq}-${entry.n}` : `${entry.seq}-0`);
+const idOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}-${entry.n}` : `${entry.seq}-0`);
 
 interface Dependencies {
   readonly valkey: Valkey;

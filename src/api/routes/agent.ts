@@ -20,6 +20,8 @@ const Answer = z.object({
   turnId: z.string(),
   /** Absent while the turn goes on: follow `eventsUrl`. */
   answer: z.string().optional(),
+  /** Of an agent with a `responseSchema`: what the answer says. */
+  value: z.json().optional(),
   outcome: z.enum([...turnOutcomes, 'running']),
   /** Why the answer is not whole, if it is not: such as `model/cut-off`. */
   code: z.string().optional(),

@@ -8,7 +8,7 @@ import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
 import { mustAllow } from '../../domain/tiers';
 import type { Agents } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
-import { checkTools } from '../agent-tools';
+import { checkAgent } from '../agent-check';
 import { type Route, type RouteInput, tenantRoute } from '../route';
 import { Page, pageOf } from './paging';
 
@@ -174,7 +174,7 @@ async function mustFind({ agents }: AgentsRoutesDeps, { tenantId, agentName: nam
 
 /** @throws DomainError `config/invalid`, `tier/not-allowed`, `agent/invalid` */
 function checked({ toolNames, tiers }: AgentsRoutesDeps, tier: string, before: AgentConfig, settings: AgentConfig): AgentConfig {
-  checkTools(settings, toolNames);
+  checkAgent(settings, toolNames);
   mustAllow(tiers, tier, settings);
   mustAgree(settings);
   return withSecretOf(before, settings);

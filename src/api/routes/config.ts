@@ -5,7 +5,7 @@ import type { Tiers } from '../../contracts/tiers';
 import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantRegistry } from '../../ports/tenant-registry';
-import { checkTools } from '../agent-tools';
+import { checkAgent } from '../agent-check';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { type Route, sharedRoute, tenantRoute } from '../route';
 
@@ -39,7 +39,7 @@ export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRout
     response: AgentConfig,
     status: 200,
     async handle({ params: { tenantId }, body }) {
-      checkTools(body, toolNames);
+      checkAgent(body, toolNames);
       // Read anew: an operation that has begun a moment ago relies on the configuration it saw.
       const { tier = '', claimedBy } = (await registry.get(tenantId)) ?? {};
       if (claimedBy !== undefined) throw new DomainError('tenant/busy', `Operation ${claimedBy} works on tenant ${tenantId}. Try again when it has ended.`);

@@ -4,7 +4,7 @@ import { Operation, type OperationRequests, SuspendTurns } from '../../contracts
 import { AgentConfig, TenantId, Tier } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
-import { checkTools } from '../agent-tools';
+import { checkAgent } from '../agent-check';
 import { operatorRoute, type Route } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -70,7 +70,7 @@ export const tenantChangeRoutes = ({ operations, toolNames }: TenantChangeRoutes
       summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
       body: z.strictObject({ agent: AgentConfig }),
       request(tenantId, { agent }) {
-        checkTools(agent, toolNames);
+        checkAgent(agent, toolNames);
         return { tenantId, agent };
       },
     }),

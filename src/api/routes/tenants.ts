@@ -8,7 +8,7 @@ import { mustAllow, mustKnowTier } from '../../domain/tiers';
 import type { Operations } from '../../ports/operations';
 import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
-import { checkTools } from '../agent-tools';
+import { checkAgent } from '../agent-check';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { operatorRoute, type Route } from '../route';
 import { queryBoolean, queryInteger } from '../query-values';
@@ -63,7 +63,7 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     status: 202,
     async handle({ body, idempotencyKey }) {
       mustKnowTier(tiers, body.tier);
-      checkTools(body.agent, toolNames);
+      checkAgent(body.agent, toolNames);
       mustAllow(tiers, body.tier, body.agent);
       const { displayName = body.tenantId, rate, ...request } = body;
       const operationId = operationIdFor('onboarding', body.tenantId, idempotencyKey);

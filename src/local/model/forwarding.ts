@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import type { Answer, AnswerEnd, ConverseRequest, Message } from './protocol';
+import { type Answer, type AnswerEnd, type ConverseRequest, type Message, toolSpecsOf } from './protocol';
 
 export interface OpenAiSettings {
   /** Such as http://127.0.0.1:11434/v1 */
@@ -65,7 +65,7 @@ async function* chunksOf({ body }: Response): AsyncGenerator<Chunk> {
 
 const toTools = ({ toolConfig }: ConverseRequest) =>
   toolConfig && {
-    tools: toolConfig.tools.map(({ toolSpec: { name, description, inputSchema } }) => ({ type: 'function', function: { name, description, parameters: inputSchema.json } })),
+    tools: toolSpecsOf({ toolConfig }).map(({ name, description, inputSchema }) => ({ type: 'function', function: { name, description, parameters: inputSchema.json } })),
   };
 
 const toChat = ({ system, messages }: ConverseRequest) => [

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 
 /** The part of Converse's request that matters to a model. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html */
@@ -7,17 +8,23 @@ const ToolResult = z.object({
   content: z.array(z.object({ text: z.string().optional(), json: z.json().optional() })),
   status: z.enum(['success', 'error']).optional(),
 });
-const ContentBlock = z.object({ text: z.string().optional(), toolUse: ToolUse.optional(), toolResult: ToolResult.optional() });
+const ReasoningContent = z.union([z.object({ reasoningText: z.object({ text: z.string(), signature: z.string().optional() }) }), z.object({ redactedContent: z.string() })]);
+const ContentBlock = z.object({ text: z.string().optional(), toolUse: ToolUse.optional(), toolResult: ToolResult.optional(), reasoningContent: ReasoningContent.optional() });
 const Message = z.object({ role: z.enum(['user', 'assistant']), content: z.array(ContentBlock).min(1) });
 export type Message = z.infer<typeof Message>;
 
+const CachePoint = z.object({ type: z.literal('default') });
+const ToolSpec = z.object({ name: z.string(), description: z.string().optional(), inputSchema: z.object({ json: z.json() }) });
+
 export const ConverseRequest = z.object({
   messages: z.array(Message).min(1),
-  system: z.array(z.object({ text: z.string().optional() })).optional(),
+  system: z.array(z.object({ text: z.string().optional(), cachePoint: CachePoint.optional() })).optional(),
   inferenceConfig: z.object({ maxTokens: z.number().int().min(1).optional(), stopSequences: z.array(z.string()).optional() }).optional(),
   toolConfig: z
-    .object({ tools: z.array(z.object({ toolSpec: z.object({ name: z.string(), description: z.string().optional(), inputSchema: z.object({ json: z.json() }) }) })).min(1) })
+    .object({ tools: z.array(z.object({ toolSpec: ToolSpec.optional(), cachePoint: CachePoint.optional() })).min(1) })
     .optional(),
+  additionalModelRequestFields: z.object({ thinking: z.object({ type: z.literal('enabled'), budget_tokens: z.number().int().min(1_024) }).optional() }).optional(),
+  guardrailConfig: z.object({ guardrailIdentifier: z.string().min(1), guardrailVersion: z.string().regex(/^(DRAFT|[1-9][0-9]{0,7})$/) }).optional(),
   requestMetadata: z.record(z.string(), z.string()).optional(),
 });
 export type ConverseRequest = z.infer<typeof ConverseRequest>;
@@ -33,12 +40,28 @@ export interface WantedCall {
   readonly callId?: string;
 }
 
+/** As Converse names it, without the sum. */
+export interface TokenUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadInputTokens?: number;
+  readonly cacheWriteInputTokens?: number;
+}
+
+export const totalOf = ({ inputTokens, outputTokens, cacheReadInputTokens = 0, cacheWriteInputTokens = 0 }: TokenUsage): number => inputTokens + outputTokens + cacheReadInputTokens + cacheWriteInputTokens;
+
 /** What the model answers. */
 export interface Reply {
   readonly text: string;
   readonly calls: readonly WantedCall[];
   readonly stopReason: string;
-  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number };
+  readonly usage?: TokenUsage;
+}
+
+/** What a model thinks before it answers. */
+export interface Thought {
+  readonly text: string;
+  readonly redacted?: boolean | undefined;
 }
 
 /** An answer while it comes into being: its text piece by piece, then the rest. */
@@ -52,6 +75,8 @@ export type Failure =
 
 export const toolResultsOf = (message: Message | undefined) => message?.content.flatMap(({ toolResult }) => toolResult ?? []) ?? [];
 
+export const toolSpecsOf = ({ toolConfig }: Pick<ConverseRequest, 'toolConfig'>) => toolConfig?.tools.flatMap(({ toolSpec }) => toolSpec ?? []) ?? [];
+
 export const textOf = (message: Message | undefined): string => message?.content.flatMap(({ text }) => text ?? []).join('\n') ?? '';
 
 /** Of keys and values. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */
@@ -59,7 +84,8 @@ const metadataPattern = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** What Bedrock would refuse, in its words; undefined when nothing. */
-export function problemWith({ messages, toolConfig, requestMetadata = {} }: ConverseRequest): string | undefined {
+export function problemWith(request: ConverseRequest): string | undefined {
+  const { messages, toolConfig, requestMetadata = {} } = request;
   if (messages.some(({ content }) => content.some(({ text }) => text !== undefined && text.trim() === '')))
     return 'The text field in the ContentBlock object is blank. Add text to the text field, and try again.';
   if (messages[0]?.role !== 'user') return 'A conversation must start with a user message.';
@@ -71,10 +97,31 @@ export function problemWith({ messages, toolConfig, requestMetadata = {} }: Conv
   }
   const usesTools = messages.some(({ content }) => content.some(({ toolUse, toolResult }) => toolUse ?? toolResult));
   if (usesTools && !toolConfig) return 'The toolConfig field must be defined when using toolUse and toolResult content blocks.';
+  const thinking = reasoningProblem(request);
+  if (thinking !== undefined) return thinking;
   const metadata = Object.entries(requestMetadata);
   if (metadata.length > 16 || metadata.some(([name, value]) => name === '' || ![name, value].every((text) => metadataPattern.test(text)))) return "Value at 'requestMetadata' failed to satisfy constraint.";
-  const badName = toolConfig?.tools.find(({ toolSpec }) => !toolNamePattern.test(toolSpec.name));
-  return badName && `Value '${badName.toolSpec.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+  const badName = toolSpecsOf({ toolConfig }).find(({ name }) => !toolNamePattern.test(name));
+  return badName && `Value '${badName.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+}
+
+/** Thoughts that have been changed are noticed. */
+export const signatureOf = (text: string): string => createHmac('sha256', 'the local model').update(text).digest('base64');
+
+export const thinks = ({ additionalModelRequestFields }: ConverseRequest): boolean => additionalModelRequestFields?.thinking !== undefined;
+
+/** What the maker of a model that reasons would refuse. */
+function reasoningProblem({ messages, inferenceConfig, additionalModelRequestFields }: ConverseRequest): string | undefined {
+  const thoughts = messages.flatMap(({ content }) => content.flatMap(({ reasoningContent }) => reasoningContent ?? []));
+  const isSigned = (thought: (typeof thoughts)[number]) => 'redactedContent' in thought || thought.reasoningText.signature === signatureOf(thought.reasoningText.text);
+  if (!thoughts.every(isSigned)) return 'messages: Invalid `signature` in `thinking` block';
+  const { thinking } = additionalModelRequestFields ?? {};
+  if (!thinking) return undefined;
+  if (thinking.budget_tokens >= (inferenceConfig?.maxTokens ?? Infinity)) return '`max_tokens` must be greater than `thinking.budget_tokens`';
+  // The loop of tools that goes on begins behind the last words of the user.
+  const loop = messages.slice(messages.findLastIndex((message) => message.role === 'user' && toolResultsOf(message).length === 0) + 1);
+  const [first] = loop[0]?.content ?? [];
+  return first && !first.reasoningContent ? 'messages: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking block' : undefined;
 }
 
 /** Every toolUse has its toolResult in the next message, and no result comes without one. */

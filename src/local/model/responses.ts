@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AnswerEnd, Failure, WantedCall } from './protocol';
-import { callFrames, endFrames, exceptionFrame, startFrame, textFrame } from './wire';
+import { type AnswerEnd, type Failure, signatureOf, type Thought, totalOf, type WantedCall } from './protocol';
+import { callFrames, endFrames, exceptionFrame, startFrame, textFrame, thoughtFrames } from './wire';
 
 type WholeUsage = Required<AnswerEnd>['usage'];
 type WholeAnswer = AsyncGenerator<string, Required<AnswerEnd>, void>;
@@ -15,6 +15,8 @@ export interface Pace {
 }
 
 interface Manner {
+  /** Told before the answer. */
+  readonly thought: Thought | undefined;
   readonly pace: Pace;
   readonly failure: Failure | undefined;
   readonly newCallId: () => string;
@@ -23,7 +25,7 @@ interface Manner {
 }
 
 /** ConverseStream: text as it comes, then the tool requests. @returns what it cost; or that the caller has left, or it broke off. */
-export async function streamAnswer(response: ServerResponse, answer: WholeAnswer, { pace, failure, newCallId, onText }: Manner): Promise<WholeUsage | 'left' | 'broken'> {
+export async function streamAnswer(response: ServerResponse, answer: WholeAnswer, { thought, pace, failure, newCallId, onText }: Manner): Promise<WholeUsage | 'left' | 'broken'> {
   const startedAtMs = performance.now();
   const failsAfter = failure && 'after' in failure ? failure.after : undefined;
   // An answer that cannot even begin is refused with a status, not with a stream.
@@ -32,11 +34,13 @@ export async function streamAnswer(response: ServerResponse, answer: WholeAnswer
   response.flushHeaders();
   if (pace.firstTokenMs > 0) await delay(pace.firstTokenMs);
   if (failsAfter !== 0) response.write(startFrame());
+  if (thought && failsAfter !== 0) for (const frame of thoughtFrames(thought, signatureOf(thought.text))) response.write(frame);
+  const before = thought ? 1 : 0;
   let pieces = 0;
   for (; !next.done && pieces !== failsAfter; next = await answer.next()) {
     if (pieces === pace.holdAfter) await pace.hold();
     if (response.destroyed) return 'left';
-    response.write(textFrame(next.value));
+    response.write(textFrame(next.value, before));
     onText(next.value);
     pieces += 1;
     if (pace.msPerToken > 0) await delay(pace.msPerToken);
@@ -47,7 +51,7 @@ export async function streamAnswer(response: ServerResponse, answer: WholeAnswer
   if (failure) breakOff(response, failure);
   if (failure || !next.done) return 'broken';
   const { calls, stopReason, usage } = next.value;
-  for (const frame of callFrames(calls, pieces > 0, newCallId)) response.write(frame);
+  for (const frame of callFrames(calls, { before, hasText: pieces > 0 }, newCallId)) response.write(frame);
   for (const frame of endFrames(stopReason, usage, Math.round(performance.now() - startedAtMs))) response.write(frame);
   response.end();
   return usage;
@@ -60,17 +64,18 @@ function breakOff(response: ServerResponse, { kind }: Failure): void {
 }
 
 /** Converse: all of it at once. @returns what it cost. */
-export async function respondAtOnce(response: ServerResponse, answer: WholeAnswer, newCallId: () => string): Promise<WholeUsage> {
+export async function respondAtOnce(response: ServerResponse, answer: WholeAnswer, { thought, newCallId }: Pick<Manner, 'thought' | 'newCallId'>): Promise<WholeUsage> {
   const startedAtMs = performance.now();
   let text = '';
   let next = await answer.next();
   for (; !next.done; next = await answer.next()) text += next.value;
   const { calls, stopReason, usage } = next.value;
-  const content = [...(text === '' ? [] : [{ text }]), ...calls.map((call) => ({ toolUse: { toolUseId: newCallId(), name: call.name, input: inputOf(call) } }))];
+  const thoughts = thought?.redacted === true ? { redactedContent: Buffer.from(thought.text).toString('base64') } : thought && { reasoningText: { text: thought.text, signature: signatureOf(thought.text) } };
+  const content = [...(thoughts ? [{ reasoningContent: thoughts }] : []), ...(text === '' ? [] : [{ text }]), ...calls.map((call) => ({ toolUse: { toolUseId: newCallId(), name: call.name, input: inputOf(call) } }))];
   const body = {
     output: { message: { role: 'assistant', content } },
     stopReason,
-    usage: { ...usage, totalTokens: usage.inputTokens + usage.outputTokens },
+    usage: { ...usage, totalTokens: totalOf(usage) },
     metrics: { latencyMs: Math.round(performance.now() - startedAtMs) },
   };
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -1,4 +1,4 @@
-import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, type WantedCall } from './protocol';
+import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, toolSpecsOf, type WantedCall } from './protocol';
 
 /**
  * A small assistant that follows rules instead of a model: enough to try every part of the platform, and the same answer
@@ -7,7 +7,7 @@ import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, 
 export function replyByRules({ messages, system, toolConfig }: ConverseRequest): Reply {
   const last = messages.at(-1);
   if (/^You summarise a conversation/.test(system?.[0]?.text ?? '')) return say(summaryOf(textOf(last)));
-  const offered = new Set(toolConfig?.tools.map(({ toolSpec }) => toolSpec.name));
+  const offered = new Set(toolSpecsOf({ toolConfig }).map(({ name }) => name));
   // Results with words behind them: the user has said something new meanwhile.
   if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
   const calls = wishes(textOf(last)).filter(({ name }) => offered.has(name));

@@ -4,6 +4,10 @@ import { type ConverseRequest, textOf } from './protocol';
 const Call = z.object({ name: z.string(), input: z.json().optional(), rawInput: z.string().optional() });
 
 export const ScriptStep = z.object({
+  /** What it thinks before, where it is asked to reason. */
+  think: z.string().optional(),
+  /** Whether only its maker can read that. */
+  redacted: z.boolean().optional(),
   say: z.string().default(''),
   calls: z.array(Call).default([]),
   /** Default: `tool_use` with calls, `end_turn` without. */
@@ -22,6 +26,8 @@ export type ScriptStep = z.output<typeof ScriptStep>;
 export const Script = z.object({
   /** Used by requests whose latest words of the user contain this. */
   match: z.string().min(1),
+  /** Of requests to this model only. */
+  modelId: z.string().optional(),
   /** One a request, in order. */
   steps: z.array(ScriptStep).min(1),
   /** Begins again after the last step; otherwise the rules answer from then on. */
@@ -41,7 +47,7 @@ export class Scripts {
   private readonly held = new Map<string, Set<() => void>>();
 
   add(script: z.output<typeof Script>): void {
-    this.byMatch.set(script.match, { script, next: 0 });
+    this.byMatch.set(`${script.match} ${script.modelId ?? ''}`, { script, next: 0 });
   }
 
   clear(): void {
@@ -49,11 +55,11 @@ export class Scripts {
     this.byMatch.clear();
   }
 
-  take({ messages }: ConverseRequest): { step: ScriptStep; hold: (left: AbortSignal) => Promise<void> } | undefined {
+  take({ messages }: ConverseRequest, asked: string): { step: ScriptStep; hold: (left: AbortSignal) => Promise<void> } | undefined {
     const said = textOf(messages.findLast((message) => message.role === 'user' && textOf(message) !== ''));
     for (const running of this.byMatch.values()) {
-      const { match, steps, repeat } = running.script;
-      if (!said.includes(match)) continue;
+      const { match, modelId = asked, steps, repeat } = running.script;
+      if (!said.includes(match) || modelId !== asked) continue;
       const step = steps[repeat ? running.next % steps.length : running.next];
       if (!step) continue;
       running.next += 1;

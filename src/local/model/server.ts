@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { forwardTo, type OpenAiSettings } from './forwarding';
-import { type Answer, type AnswerEnd, ConverseRequest, problemWith, type Reply } from './protocol';
+import { PromptCache } from './prompt-cache';
+import { type Answer, type AnswerEnd, ConverseRequest, problemWith, type Reply, textOf, thinks, type Thought, type TokenUsage, toolResultsOf } from './protocol';
 import { hostilePrefix, hostileReply, Targets } from './hostile';
 import { replyByRules } from './rules';
 import { respondAtOnce, streamAnswer } from './responses';
@@ -29,6 +30,8 @@ export interface Served {
   readonly requests: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
   /** Of answers that broke off or were left: what had been read and said until then. */
   readonly wastedTokens: number;
   /** Streams the client left before their end. */
@@ -45,6 +48,7 @@ const maxLatest = 200;
  */
 export class ModelServer {
   private readonly scripts = new Scripts();
+  private readonly promptCache = new PromptCache();
   private readonly server: Server = createServer((request, response) => {
     this.handle(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
@@ -110,6 +114,7 @@ export class ModelServer {
         return {};
       case 'POST /_reset':
         this.scripts.clear();
+        this.promptCache.clear();
         this.served = nothingServed;
         return {};
       default:
@@ -124,7 +129,7 @@ export class ModelServer {
       refuse(response, [400, 'ValidationException', problem]);
       return;
     }
-    const scripted = this.scripts.take(request);
+    const scripted = this.scripts.take(request, modelId);
     const failure = scripted?.step.fail;
     if (failure && !('after' in failure)) {
       refuse(response, refusals[failure.kind], failure.retryAfterSeconds === undefined ? {} : { 'retry-after': String(failure.retryAfterSeconds) });
@@ -133,15 +138,17 @@ export class ModelServer {
     const left = new AbortController();
     response.once('close', () => left.abort());
     this.served = { ...this.served, requests: this.served.requests + 1, latest: [...this.served.latest, { modelId, tenantId: request.requestMetadata?.['tenantId'], request }].slice(-maxLatest) };
-    const answer = withUsage(request, this.answerTo(modelId, request, scripted?.step, left.signal));
+    const input = this.promptCache.inputOf(modelId, request, tokensRead(request));
+    const thought = thoughtOn(request, scripted?.step);
+    const answer = withUsage(input, thought?.text ?? '', isGuarded(request) ? spoken(blocked) : this.answerTo(modelId, request, scripted?.step, left.signal));
     const newCallId = () => this.newCallId();
     if (!isStream) {
-      this.count(await respondAtOnce(response, answer, newCallId));
+      this.count(await respondAtOnce(response, answer, { thought, newCallId }));
       return;
     }
     const pace = { ...this.timing, ...definedTiming(scripted?.step), holdAfter: scripted?.step.holdAfter, hold: () => scripted?.hold(left.signal) };
     const cut = { said: '' };
-    const usage = await streamAnswer(response, answer, { failure, pace, newCallId, onText: (text) => (cut.said += text) }).catch((error: unknown) => {
+    const usage = await streamAnswer(response, answer, { thought, failure, pace, newCallId, onText: (text) => (cut.said += text) }).catch((error: unknown) => {
       if (left.signal.aborted) return 'left' as const;
       throw error;
     });
@@ -149,8 +156,15 @@ export class ModelServer {
     else this.served = { ...this.served, abandoned: this.served.abandoned + (usage === 'left' ? 1 : 0), wastedTokens: this.served.wastedTokens + tokensRead(request) + tokensIn(cut.said) };
   }
 
-  private count({ inputTokens, outputTokens }: Required<AnswerEnd>['usage']): void {
-    this.served = { ...this.served, inputTokens: this.served.inputTokens + inputTokens, outputTokens: this.served.outputTokens + outputTokens };
+  private count({ inputTokens, outputTokens, cacheReadInputTokens = 0, cacheWriteInputTokens = 0 }: TokenUsage): void {
+    const { served } = this;
+    this.served = {
+      ...served,
+      inputTokens: served.inputTokens + inputTokens,
+      outputTokens: served.outputTokens + outputTokens,
+      cacheReadTokens: served.cacheReadTokens + cacheReadInputTokens,
+      cacheWriteTokens: served.cacheWriteTokens + cacheWriteInputTokens,
+    };
   }
 
   private answerTo(modelId: string, request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
@@ -167,8 +181,17 @@ export class ModelServer {
 
 const tokensRead = ({ messages, system, toolConfig }: ConverseRequest): number => tokensIn(JSON.stringify([messages, system, toolConfig]));
 
+/** It thinks when the user has spoken, and no more until it has answered. */
+const thoughtOn = (request: ConverseRequest, step: ScriptStep | undefined): Thought | undefined =>
+  thinks(request) && toolResultsOf(request.messages.at(-1)).length === 0 ? { text: step?.think ?? 'I follow my rules.', redacted: step?.redacted } : undefined;
+
+/** Any guardrail objects to any message that holds this. */
+const guardedWord = '[guarded]';
+const isGuarded = ({ guardrailConfig, messages }: ConverseRequest): boolean => guardrailConfig !== undefined && messages.some((message) => textOf(message).includes(guardedWord));
+const blocked: Reply = { text: 'The guardrail of this model server does not allow that.', calls: [], stopReason: 'guardrail_intervened' };
+
 /** The answer, and what it cost. */
-async function* withUsage(request: ConverseRequest, answer: Answer): AsyncGenerator<string, Required<AnswerEnd>, void> {
+async function* withUsage(input: Omit<TokenUsage, 'outputTokens'>, thought: string, answer: Answer): AsyncGenerator<string, Required<AnswerEnd>, void> {
   let text = '';
   let next = await answer.next();
   for (; !next.done; next = await answer.next()) {
@@ -176,10 +199,10 @@ async function* withUsage(request: ConverseRequest, answer: Answer): AsyncGenera
     yield next.value;
   }
   const end = next.value;
-  return { ...end, usage: end.usage ?? { inputTokens: tokensRead(request), outputTokens: tokensIn(text + JSON.stringify(end.calls)) } };
+  return { ...end, usage: end.usage ?? { ...input, outputTokens: tokensIn(thought + text + JSON.stringify(end.calls)) } };
 }
 
-const nothingServed: Served = { requests: 0, inputTokens: 0, outputTokens: 0, wastedTokens: 0, abandoned: 0, latest: [] };
+const nothingServed: Served = { requests: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, wastedTokens: 0, abandoned: 0, latest: [] };
 const Matching = z.object({ match: z.string() });
 const Timing = z.object({ firstTokenMs: z.number().min(0), msPerToken: z.number().min(0) });
 

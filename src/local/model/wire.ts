@@ -1,5 +1,5 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec';
-import type { Failure, WantedCall } from './protocol';
+import { type Failure, type Thought, type TokenUsage, totalOf, type WantedCall } from './protocol';
 
 const codec = new EventStreamCodec(
   (bytes) => Buffer.from(bytes as Uint8Array).toString('utf8'),
@@ -41,8 +41,19 @@ export const tokensIn = (text: string): number => Math.ceil(text.length / 4);
 
 export const startFrame = (): Uint8Array => eventFrame('messageStart', { role: 'assistant' });
 
-/** Text is the first block of an answer. */
-export const textFrame = (text: string): Uint8Array => eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text } });
+/** Text is the first block of an answer, but for what was thought before it. */
+export const textFrame = (text: string, contentBlockIndex: number): Uint8Array => eventFrame('contentBlockDelta', { contentBlockIndex, delta: { text } });
+
+/** A block of thoughts: in words, and signed; or in a form that only their maker can read. */
+export function* thoughtFrames({ text, redacted }: Thought, signature: string): Generator<Uint8Array> {
+  const frame = (reasoningContent: object) => eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { reasoningContent } });
+  if (redacted === true) yield frame({ redactedContent: Buffer.from(text).toString('base64') });
+  else {
+    for (const word of wordsOf(text)) yield frame({ text: word });
+    yield frame({ signature });
+  }
+  yield eventFrame('contentBlockStop', { contentBlockIndex: 0 });
+}
 
 /** In pieces as small as a model's; of what is too long for anyone, larger ones. */
 const piecesOf = (input: string): string[] => input.match(input.length < 10_000 ? /[^]{1,12}/g : /[^]{1,4096}/g) ?? [];
@@ -51,10 +62,11 @@ const inputFrameOf = (contentBlockIndex: number, input: Uint8Array): Uint8Array 
   Buffer.concat([Buffer.from(`{"contentBlockIndex":${contentBlockIndex},"delta":{"toolUse":{"input":"`), input, Buffer.from('"}}}')]);
 
 /** The end of the text, if there was any, and each tool request with its input in pieces. */
-export function* callFrames(calls: readonly WantedCall[], hasText: boolean, newCallId: () => string): Generator<Uint8Array> {
-  if (hasText) yield eventFrame('contentBlockStop', { contentBlockIndex: 0 });
+/** @param before - blocks before the text. */
+export function* callFrames(calls: readonly WantedCall[], { before, hasText }: { before: number; hasText: boolean }, newCallId: () => string): Generator<Uint8Array> {
+  if (hasText) yield eventFrame('contentBlockStop', { contentBlockIndex: before });
   for (const [index, { name, input, rawInput, inputBytes, callId }] of calls.entries()) {
-    const contentBlockIndex = index + (hasText ? 1 : 0);
+    const contentBlockIndex = before + index + (hasText ? 1 : 0);
     yield eventFrame('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId: callId ?? newCallId(), name } } });
     if (inputBytes) yield rawEventFrame('contentBlockDelta', inputFrameOf(contentBlockIndex, inputBytes));
     for (const piece of inputBytes ? [] : piecesOf(rawInput ?? JSON.stringify(input ?? {})))
@@ -64,7 +76,7 @@ export function* callFrames(calls: readonly WantedCall[], hasText: boolean, newC
 }
 
 /** Why an answer stopped, and what it cost. */
-export const endFrames = (stopReason: string, usage: { inputTokens: number; outputTokens: number }, latencyMs: number): Uint8Array[] => [
+export const endFrames = (stopReason: string, usage: TokenUsage, latencyMs: number): Uint8Array[] => [
   eventFrame('messageStop', { stopReason }),
-  eventFrame('metadata', { usage: { ...usage, totalTokens: usage.inputTokens + usage.outputTokens }, metrics: { latencyMs } }),
+  eventFrame('metadata', { usage: { ...usage, totalTokens: totalOf(usage) }, metrics: { latencyMs } }),
 ];
