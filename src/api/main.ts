@@ -8,6 +8,7 @@ import { version } from '../../package.json';
 import { createApp } from './app';
 import { AuditTrail } from './audit-trail';
 import { TrafficReporter } from './traffic-reporter';
+import { answerUnreadable } from './unreadable-requests';
 
 /** Open requests get this long to finish; the process has ended a second later. */
 const stopWithinMs = 4_000;
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
     toolNames: adapters.toolbox.names,
     ...config.api,
   });
-  const server = createServer(app).listen(config.api.port, config.api.host);
+  const server = answerUnreadable(createServer(app), logger).listen(config.api.port, config.api.host);
   await once(server, 'listening');
   traffic.start();
   trail.start();

@@ -58,7 +58,7 @@ function operationOf(route: Route, schemas: Schemas): Json {
     security: access === 'public' ? [] : realmsOf(access.realm).map((realm) => ({ [realm]: [] })),
     ...(access !== 'public' && { description: `Needs the permission \`${access.permission}\`.` }),
     parameters: [...parametersOf('path', route, schemas), ...parametersOf('query', route, schemas), ...headersOf(route)],
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
+    ...(body && { requestBody: { required: !body.safeParse({}).success, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
     responses: responsesOf(route, schemas),
   };
 }
@@ -86,7 +86,7 @@ function parametersOf(place: 'path' | 'query', route: Route, schemas: Schemas): 
 }
 
 function headersOf({ idempotent, headers = {} }: Route): Json[] {
-  const needed = Object.entries(headers).map(([name, description]) => ({ name, in: 'header', required: true, schema: { type: 'string' }, description }));
+  const needed = Object.entries(headers).map(([name, { description, pattern }]) => ({ name, in: 'header', required: true, schema: { type: 'string', pattern: pattern.source }, description }));
   const key = {
     name: 'Idempotency-Key',
     in: 'header',

@@ -23,10 +23,13 @@ export type Problem = z.infer<typeof Problem>;
 
 type Issue = NonNullable<Problem['errors']>[number];
 
-/** A request that does not fit its schemas. */
+/** A request that does not fit its schemas (`request/malformed`), or asks for what no schema can forbid (`request/inconsistent`). */
 export class InvalidRequest extends DomainError {
-  constructor(readonly issues: readonly Issue[]) {
-    super('request/malformed', issues.map(({ path, message }) => `${path}: ${message}`).join('; '));
+  constructor(
+    readonly issues: readonly Issue[],
+    code: 'request/malformed' | 'request/inconsistent' = 'request/malformed',
+  ) {
+    super(code, issues.map(({ path, message }) => `${path}: ${message}`).join('; '));
   }
 }
 

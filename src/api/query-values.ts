@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
-const wholeNumber = /^\d{1,15}$/;
+const wholeNumber = /^[0-9]{1,15}$/;
+/** Of fifteen digits: all of them are numbers that JavaScript knows apart. */
+const most = 999_999_999_999_999;
 
 /** A whole number in a query, written in digits alone: no sign, no blank, no `1e2`, no `0x1f`, and not nothing at all. */
 export const queryInteger = ({ min, max }: { readonly min: number; readonly max?: number }) =>
-  z.preprocess((text) => (typeof text === 'string' && wholeNumber.test(text) ? Number(text) : text), z.number().int().min(min).max(max ?? Number.MAX_SAFE_INTEGER));
+  z.preprocess((text) => (typeof text === 'string' && wholeNumber.test(text) ? Number(text) : text), z.number().int().min(min).max(max ?? most));
 
 /** `true` or `false`, as the document says it. */
 export const queryBoolean = z.enum(['true', 'false']).transform((text) => text === 'true');

@@ -22,7 +22,7 @@ export type ParsedRequest = Pick<RouteInput<unknown, unknown, unknown>, 'params'
 /**
  * Reads and checks a request by its route's schemas, all parts of it before any is complained about.
  *
- * @throws DomainError `request/malformed` ({@link InvalidRequest}), `request/unsupported-media-type`; the body parser's own errors.
+ * @throws DomainError `request/malformed`, `request/inconsistent` ({@link InvalidRequest}), `request/unsupported-media-type`; the body parser's own errors.
  */
 export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyBytes: number; readonly tiers: Tiers }) {
   // As many parsers as there are limits: few.
@@ -50,9 +50,14 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
 
   return async (route: Route, request: Request, response: Response, tenant?: TenantRecord): Promise<ParsedRequest> => {
     const issues: InvalidRequest['issues'][number][] = [];
+    // Refinements are what a JSON Schema cannot say: who keeps to the OpenAPI document meets no 400.
+    const codes = new Set<string>();
     const check = (place: string, schema: z.ZodType | undefined, value: unknown): unknown => {
       const { data, error } = schema?.safeParse(value) ?? {};
-      for (const { path, message } of error?.issues ?? []) issues.push({ path: [place, ...path].map(String).join('.'), message });
+      for (const { code, path, message } of error?.issues ?? []) {
+        issues.push({ path: [place, ...path].map(String).join('.'), message });
+        codes.add(code);
+      }
       return data;
     };
     const parsed = {
@@ -61,7 +66,7 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
       idempotencyKey: check('Idempotency-Key', IdempotencyKey, request.get('Idempotency-Key')) as string | undefined,
       body: route.body && check('body', route.body, await readBody(route, request, response, tenant)),
     };
-    if (issues.length > 0) throw new InvalidRequest(issues);
+    if (issues.length > 0) throw new InvalidRequest(issues, codes.size === 1 && codes.has('custom') ? 'request/inconsistent' : 'request/malformed');
     return parsed;
   };
 }

@@ -78,7 +78,7 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   /** Whether it can answer with lines of JSON. */
   readonly hasLines?: boolean;
   /** Headers it needs, by name, and what they hold. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, { readonly description: string; readonly pattern: RegExp }>>;
 }
 
 interface Access {

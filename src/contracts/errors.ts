@@ -8,6 +8,10 @@ interface ErrorSpec {
 export const errors = {
   'request/malformed': { status: 400, title: 'The request is not valid', retryable: false },
   'request/too-large': { status: 413, title: 'The request body is too large', retryable: false },
+  'cursor/unknown': { status: 422, title: 'The list has no such place', retryable: false },
+  'request/inconsistent': { status: 422, title: 'Parts of the request do not go together', retryable: false },
+  'request/head-too-large': { status: 431, title: 'The address and headers are too large', retryable: false },
+  'request/timeout': { status: 408, title: 'The request did not arrive in time', retryable: true },
   'request/not-found': { status: 404, title: 'There is nothing at this address', retryable: false },
   'request/method-not-allowed': { status: 405, title: 'This address does not answer that method', retryable: false },
   'request/unsupported-media-type': { status: 415, title: 'Send JSON', retryable: false },

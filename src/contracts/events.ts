@@ -122,7 +122,8 @@ export interface Cursor {
 /** Place in the stream: `{seq}` of a durable event, `{seq}.{n}` of a delta after it. */
 export const cursorOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
 
-const cursorPattern = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
+/** Of a cursor in text. */
+export const cursorPattern = /^([0-9]{1,12})(?:\.([0-9]{1,9}))?$/;
 
 /** @returns undefined when the text is no cursor. */
 export function parseCursor(text: string): Cursor | undefined {

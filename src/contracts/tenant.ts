@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApprovalPolicy, ApprovalWebhook } from './approval';
 import { Budgets } from './budget';
+import { writtenText } from './written-text';
 import { isReservedTenantId, reservedTenantIds, tenantIdPattern } from './names';
 
 /** Of any tenant, Tenure's own included. What a request names is a {@link TenantId}. */
@@ -132,12 +133,7 @@ export const AgentConfig = z.object({
   reasoning: z.strictObject({ budgetTokens: z.number().int().min(1_024).max(63_999) }).optional(),
   /** What of each request the model server is to keep, so that it costs less the next time. */
   promptCache: z.array(CachePoint).max(2).optional(),
-  systemPrompt: z
-    .string()
-    .trim()
-    .min(1)
-    .max(32_000)
-    .default('You are a helpful assistant. Use the tools you are given. Remember what the user asks you to remember.'),
+  systemPrompt: writtenText({ max: 32_000 }).default('You are a helpful assistant. Use the tools you are given. Remember what the user asks you to remember.'),
   tools: z
     .array(z.string().min(1).max(64))
     .max(64)

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import type { Problem } from '../../src/api/problem';
+import { runSchemathesis, type SchemathesisOptions } from '../../campaign/schemathesis';
 import { bodyLimitOf } from '../../src/api/request-parser';
 import { errors } from '../../src/contracts/errors';
 import { groups } from '../../src/contracts/names';
@@ -88,6 +92,21 @@ it('answers 405 with the methods there are', async () => {
   expect([body.code, headers.get('allow')]).toEqual(['request/method-not-allowed', 'POST, GET']);
 });
 
+it('takes a cursor that looks like one of the list for none of it', async () => {
+  for (const path of ['/api/v1/operations?cursor=AAAAAAAA', '/api/v1/audit/export?after=999999999'])
+    expect((await api.send(path, { token: operator.accessToken })).body).toMatchObject({ status: 422, code: 'cursor/unknown' });
+});
+
+/** A part of `npm run campaign:api`, of operators, whom no rate holds up: more is too long for here. */
+it('keeps to its document: Schemathesis finds nothing', async () => {
+  const { body: document } = await api.send<SchemathesisOptions['document']>('/openapi.json');
+  const asker = { name: 'operator', token: operator.accessToken, known: { tenantId: [tenant.tenantId, 'never-made'] } };
+  const only = '^getApiV1(Tenants|Operations|TenantsTenantIdUsage)$';
+  const { requests, findings } = await runSchemathesis({ url: api.url, document, asker, examples: 1, seed: 1, only });
+  expect(findings).toEqual([]);
+  expect(requests).toBeGreaterThan(100);
+}, 300_000);
+
 describe('every answer', () => {
   it('names its request, and is a problem by RFC 9457 when it is none of success', async () => {
     const { headers, body } = await api.send('/nothing');
@@ -101,6 +120,17 @@ describe('every answer', () => {
       requestId: headers.get('x-request-id'),
       retryable: false,
     });
+  });
+
+  it('is a problem where there is no request yet: of a head that is too long, on a connection that was used before', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (path: string) => {
+      const [response] = (await once(get(api.url + path, { agent }), 'response')) as [IncomingMessage];
+      return { status: response.statusCode, body: JSON.parse((await response.toArray()).join('')) as Problem };
+    };
+    expect(await ask('/nothing')).toMatchObject({ status: 404, body: { code: 'request/not-found' } });
+    expect(await ask(`/${'x'.repeat(20_000)}`)).toMatchObject({ status: 431, body: { status: 431, code: 'request/head-too-large', retryable: false } });
+    agent.destroy();
   });
 
   it('tells nothing of a bug', async () => {

@@ -161,7 +161,7 @@ describe('a tenant that has left', () => {
     expect(list.body.data.every(({ status }) => status === 'deleted')).toBe(true);
     const purge = (query: string) => api.send<PurgeRecord & { code?: string }>(`/api/v1/tenants/${tenantId}/tombstone${query}`, asOperator({ method: 'DELETE' }));
     expect((await purge('')).body.code).toBe('tenant/id-kept');
-    expect((await purge('?force=true')).body.code).toBe('request/malformed');
+    expect((await purge('?force=true')).body.code).toBe('request/inconsistent');
     expect(await purge('?force=true&reason=The+customer+comes+back+today')).toMatchObject({ status: 200, body: { tenantId, forcedBecause: 'The customer comes back today' } });
     expect((await purge('')).body.code).toBe('tenant/not-found');
     expect(await api.adapters.registry.get(tenantId)).toBeUndefined();
@@ -182,7 +182,7 @@ describe('of a tenant whose key is lost', () => {
     await api.adapters.backups.take(tenantId, 'bak-nightly', 'scheduled', waiting);
     expect(await refusalOf(tenantId, without)).toBe('backup/possible');
     await lose(infrastructure.keyArn);
-    expect(await refusalOf(tenantId, '&withoutBackup=true')).toBe('request/malformed');
+    expect(await refusalOf(tenantId, '&withoutBackup=true')).toBe('request/inconsistent');
     const operation = await ended(await offboard(tenantId, without));
     expect(operation).toMatchObject({ state: 'completed' });
     expect(operation.steps.find(({ name }) => name === 'backup')?.state).toBe('skipped');

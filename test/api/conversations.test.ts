@@ -435,7 +435,7 @@ describe("AgentCore Runtime's contract", () => {
 
   it('refuses a tenant that is not that of its session', async () => {
     const { status, body } = await invoke({ prompt: 'Hello', tenant_id: 'another' });
-    expect([status, body.code]).toEqual([400, 'request/malformed']);
+    expect([status, body.code]).toEqual([422, 'request/inconsistent']);
   });
 
   it.each(['', 'no-separator', 'acme_', 'acme_a_b'])('refuses the session header "%s"', async (session) => {

@@ -19,6 +19,12 @@ it('is valid OpenAPI 3.1', async () => {
   await rm(directory, { recursive: true });
 });
 
+/** The parser takes no body for an empty one: the document must not ask for more. */
+it('requires a body exactly where an empty one is refused', () => {
+  const described = document['paths'] as Record<string, Record<string, { requestBody?: { required: boolean } }>>;
+  for (const { path, method, body } of declaredRoutes) expect([path, described[path]?.[method]?.requestBody?.required]).toEqual([path, body && !body.safeParse({}).success]);
+});
+
 it('names every operation once', () => {
   const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(declaredRoutes.length);

@@ -52,10 +52,13 @@ it.each([
   ['drift/pause', { reason: '' }],
   ['drift/run', { reason: 'x', repair: 'yes' }],
   ['drift/run', { reason: 'x', force: true }],
-  ['usage/run', { reason: 'x', tenantId: 'acme', repair: true }],
   ['nonsense/run', { reason: 'x' }],
 ])('refuses %s of %p', async (path, body) => {
   expect((await post(path, body)).body).toMatchObject({ status: 400, code: 'request/malformed' });
+});
+
+it("takes nothing but a reason for a tenant's job", async () => {
+  expect((await post('usage/run', { reason: 'x', tenantId: 'acme', repair: true })).body).toMatchObject({ status: 422, code: 'request/inconsistent' });
 });
 
 it("finds no report of a tenant's job, and no job of the platform's by a tenant's name", async () => {

@@ -81,7 +81,7 @@ describe('the list', () => {
 
   it('refuses a cursor of its own making', async () => {
     expect((await api.send('/api/v1/operations?cursor=%22', asOperator())).body).toMatchObject({ status: 400, code: 'request/malformed' });
-    expect((await api.send('/api/v1/operations?cursor=abc', asOperator())).body).toMatchObject({ status: 400, code: 'request/malformed' });
+    expect((await api.send('/api/v1/operations?cursor=abcdefgh', asOperator())).body).toMatchObject({ status: 422, code: 'cursor/unknown' });
   });
 });
 

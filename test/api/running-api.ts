@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type AppDeps, createApp } from '../../src/api/app';
 import type { Problem } from '../../src/api/problem';
 import { AuditTrail } from '../../src/api/audit-trail';
+import { answerUnreadable } from '../../src/api/unreadable-requests';
 import { TrafficReporter } from '../../src/api/traffic-reporter';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
@@ -57,7 +58,7 @@ export async function startApi(changes: Partial<AppDeps> = {}): Promise<RunningA
     failuresPerMinute: 1_000_000,
     ...changes,
   };
-  const server = createServer(createApp(deps)).listen(0, '127.0.0.1');
+  const server = answerUnreadable(createServer(createApp(deps)), logger).listen(0, '127.0.0.1');
   await Promise.all([once(server, 'listening'), ...adapters.dependencies.map(untilItAnswers)]);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

@@ -106,7 +106,7 @@ describe('exit codes', () => {
     ['a tenant there is no agent of', ['tenant', 'config', 'nobody'], 3, 'tenant/not-found'],
     ['a conflict', ['tenant', 'create', 'acme'], 4, 'tenant/exists'],
     ['a state that does not allow it', ['tenant', 'resume', 'acme'], 4, 'tenant/not-suspended'],
-    ['what a job does not take', ['maintenance', 'run', 'usage', '--tenant', 'acme', '--reason', 'a look', '--repair'], 2, 'request/malformed'],
+    ['what a job does not take', ['maintenance', 'run', 'usage', '--tenant', 'acme', '--reason', 'a look', '--repair'], 2, 'request/inconsistent'],
     ['what the API cannot read', ['tenant', 'create', 'A'], 2, 'request/malformed'],
   ])('tell %s', async (_what, args, code, problem) => {
     const ended = await desk.run([...args, '--json']);

@@ -12,7 +12,7 @@ import { allOfPartition, listedPage, tableNameOf } from './tenant-table';
 
 /** A version never changes, but a tenant whose data are restored may publish the same number anew. */
 const cacheMs = 60_000;
-const versionKeys = { beginning: 'V#', pattern: /^V#\d{6}$/ };
+const versionKeys = { beginning: 'V#', cursors: 'agentVersions' } as const;
 
 /** Seals what a version says, bound to its place. */
 export function createAgentBodies({ cipher }: { cipher: TenantCipher }) {

@@ -9,7 +9,6 @@ import { callerAccount } from './tenant-access';
 
 /** Of each job. A year of nights. */
 const keptReports = 400;
-const timePattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 export function createReports({ s3, sts }: PlatformClients): Reports {
   const bucket = new LRUCache<'name', string>({ max: 1, fetchMethod: async () => platformResources.backupBucket((await callerAccount(sts)).accountId) });
@@ -38,7 +37,7 @@ export function createReports({ s3, sts }: PlatformClients): Reports {
 
     async list(name, { limit, cursor }) {
       const Bucket = await bucket.forceFetch('name');
-      const before = cursor === undefined ? undefined : objectKeys.report(name, decodeCursor(cursor, timePattern));
+      const before = cursor === undefined ? undefined : objectKeys.report(name, decodeCursor(cursor, 'reports'));
       const keys = (await keysOf(Bucket, name)).filter((key) => before === undefined || key < before);
       const reports = await Promise.all(keys.slice(0, limit).map((key) => read(Bucket, key)));
       const last = reports.at(-1);

@@ -1,6 +1,6 @@
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { DomainError } from '../../contracts/errors';
-import { isScratchTenant, platformResources, tenantIdPattern } from '../../contracts/names';
+import { isScratchTenant, platformResources } from '../../contracts/names';
 import { TenantRecord, type TenantStatus } from '../../contracts/tenant';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
@@ -43,7 +43,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
 
     async list({ limit = 100, cursor, status } = {}) {
       const tenants: TenantRecord[] = [];
-      let after = cursor === undefined ? undefined : { tenantId: decodeCursor(cursor, tenantIdPattern) };
+      let after = cursor === undefined ? undefined : { tenantId: decodeCursor(cursor, 'tenants') };
       do {
         const page = await table.send(new ScanCommand({ TableName, Limit: limit - tenants.length, ConsistentRead: true, ...ofStatus(status), ExclusiveStartKey: after }));
         tenants.push(...(page.Items ?? []).map((item) => TenantRecord.parse(item)));

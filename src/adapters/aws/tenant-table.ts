@@ -1,4 +1,5 @@
 import { type DynamoDBDocumentClient, paginateQuery, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { CursorOf } from '../../contracts/cursors';
 import { tenantResources } from '../../contracts/names';
 import { decodeCursor, encodeCursor } from './cursors';
 
@@ -17,17 +18,14 @@ export async function allOfPartition<Item>(table: DynamoDBDocumentClient, tenant
   return found;
 }
 
-/** A key of `tableKeys.listed`. */
-const listedPattern = /^\d{4}-\d\d-\d\dT[\d:.]+Z#[A-Za-z0-9-]{1,64}$/;
-
 /** Which list of a tenant's table, and how much of it: from behind the cursor on. */
 interface ListPage {
   readonly tenantId: string;
   readonly pk: string;
   readonly limit: number;
   readonly cursor?: string | undefined;
-  /** What the list's sort keys begin with, where its partition holds others too, and what they look like. Default: keys of `tableKeys.listed`. */
-  readonly keys?: { readonly beginning: string; readonly pattern: RegExp };
+  /** What the list's sort keys begin with, where its partition holds others too, and whose cursors it takes. Default: keys of `tableKeys.listed`. */
+  readonly keys?: { readonly beginning: string; readonly cursors: CursorOf };
 }
 
 /**
@@ -44,7 +42,7 @@ export async function listedPage<Item>(table: DynamoDBDocumentClient, { tenantId
       ConsistentRead: true,
       Limit: limit,
       // The partition is never the caller's to choose.
-      ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, keys?.pattern ?? listedPattern), pk } }),
+      ...(cursor !== undefined && { ExclusiveStartKey: { sk: decodeCursor(cursor, keys?.cursors ?? 'byTime'), pk } }),
     }),
   );
   return { items: Items.map(parse), ...(LastEvaluatedKey && { nextCursor: encodeCursor(String(LastEvaluatedKey['sk'])) }) };

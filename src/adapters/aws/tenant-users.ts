@@ -126,7 +126,7 @@ const directory = (cognito: CognitoIdentityProviderClient, described: Describe):
       return { users, ...(PaginationToken !== undefined && { nextCursor: PaginationToken }) };
     } catch (error) {
       if (cursor === undefined || !isAwsError(error, 'InvalidParameterException')) throw error;
-      throw new DomainError('request/malformed', 'query.cursor: it is not one of this list', { cause: error });
+      throw new DomainError('cursor/unknown', 'The cursor is not one of this list. Start without one.', { cause: error });
     }
   },
 

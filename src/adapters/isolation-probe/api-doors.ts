@@ -17,7 +17,7 @@ const Description = z.object({
       z.object({
         security: z.array(z.record(z.string(), z.unknown())),
         parameters: z.array(z.object({ name: z.string(), in: z.string(), required: z.boolean() })),
-        requestBody: z.object({ required: z.boolean() }).optional(),
+        requestBody: z.object({}).optional(),
       }),
     ),
   ),
@@ -84,7 +84,7 @@ function routeDoor({ path, method, operation, sent, sessionId, otherTenantId }: 
     what: `token: ${method.toUpperCase()} ${path}`,
     // What only operators may is closed to a tenant's token everywhere.
     opensAtHome: operation.security.some((realm) => 'tenant' in realm),
-    ...(!isReading && !operation.requestBody?.required && { untriable: 'It takes no body that could be wrong: if it got through, it would change something.' }),
+    ...(!isReading && !operation.requestBody && { untriable: 'It takes no body that could be wrong: if it got through, it would change something.' }),
     async enter({ tenantId }) {
       const ids = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => (name === 'tenantId' ? tenantId : name === 'sessionId' && tenantId === otherTenantId ? (sessionId ?? 'isolation-probe') : 'isolation-probe'));
       const headers = header && { [header.name]: `${tenantId}_isolation-probe-isolation-probe-isolation` };

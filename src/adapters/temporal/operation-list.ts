@@ -55,11 +55,11 @@ function cursorOf(token: Uint8Array): string {
   return Buffer.concat([checksumOf(token), token]).toString('base64url');
 }
 
-/** @throws DomainError `request/malformed` */
+/** @throws DomainError `cursor/unknown` */
 function tokenOf(cursor: string): Uint8Array {
   const bytes = Buffer.from(cursor, 'base64url');
   const token = bytes.subarray(checksumBytes);
-  if (!bytes.subarray(0, checksumBytes).equals(checksumOf(token))) throw new DomainError('request/malformed', 'The cursor is not one of this list.');
+  if (!bytes.subarray(0, checksumBytes).equals(checksumOf(token))) throw new DomainError('cursor/unknown', 'The cursor is not one of this list. Start without one.');
   return token;
 }
 

@@ -2,16 +2,18 @@ import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent';
 import { Usage } from '../../contracts/events';
 import { idFor } from '../../contracts/ids';
+import { sessionIdPattern, tenantIdPattern } from '../../contracts/names';
 import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
 import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
+import { writtenText } from '../../contracts/written-text';
 import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
 import { publicRoute, type Reply, type RouteInput, tenantRoute, type Route } from '../route';
 import { answerOf, followTurn, type TurnsDeps } from '../turns';
 import { eventsUrl } from './sessions';
 
-const Prompt = z.string().trim().min(1).max(maxMessageCharacters);
+const Prompt = writtenText({ max: maxMessageCharacters });
 const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), agent: AgentReference.optional(), on_busy: OnBusy.default('enqueue') });
 const Invocation = z.object({ tenant_id: TenantId, user_id: z.string().min(1).max(128).optional(), prompt: Prompt });
 
@@ -38,6 +40,8 @@ export interface AgentRoutesDeps extends TurnsDeps {
 /** AgentCore passes its session id here. @see https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-http-protocol-contract.html */
 const runtimeSessionHeader = 'x-amzn-bedrock-agentcore-runtime-session-id';
 
+const runtimeSessionPattern = new RegExp(`${tenantIdPattern.source.slice(0, -1)}_${sessionIdPattern.source.slice(1)}`);
+
 /** The status has not changed since: AgentCore takes this time as that of the last change. */
 const healthySince = Math.floor(Date.now() / 1_000);
 
@@ -62,7 +66,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     idempotent: true,
     summary: "AgentCore Runtime's contract: one prompt in, the answer out",
     permission: 'invoke:agent',
-    headers: { [runtimeSessionHeader]: '`{tenant}_{session}`; the session is opened when there is none' },
+    headers: { [runtimeSessionHeader]: { description: '`{tenant}_{session}`; the session is opened when there is none', pattern: runtimeSessionPattern } },
     tenantOf: (request) => runtimeSessionOf(request.get(runtimeSessionHeader)).tenantId,
     body: Invocation,
     response: Answer,
@@ -71,7 +75,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     streams: true,
     async handle(input) {
       const { prompt, tenant_id: tenantId, user_id: userId } = input.body;
-      if (tenantId !== input.tenant.tenantId) throw new InvalidRequest([{ path: 'body.tenant_id', message: 'this is not the tenant of the session' }]);
+      if (tenantId !== input.tenant.tenantId) throw new InvalidRequest([{ path: 'body.tenant_id', message: 'this is not the tenant of the session' }], 'request/inconsistent');
       if (userId !== undefined && userId !== input.caller.userId) throw new DomainError('auth/forbidden', 'user_id is another user than the token says.');
       const { sessionId } = runtimeSessionOf(input.header(runtimeSessionHeader));
       return converse(deps, input, { prompt, sessionId, onBusy: 'enqueue' });

@@ -4,13 +4,14 @@ import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
 import { AgentConfig, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
+import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
 import { mustAllow } from '../../domain/tiers';
 import type { Agents } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
 import { type Route, type RouteInput, tenantRoute } from '../route';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: TenantId });
 const AgentPath = TenantPath.extend({ agentName: AgentName });
@@ -18,8 +19,8 @@ const VersionNumber = z.coerce.number().int().min(1).max(maxVersions);
 const VersionPath = AgentPath.extend({ version: VersionNumber });
 const AliasPath = AgentPath.extend({ alias: AliasName });
 
-const Description = z.string().trim().min(1).max(500).optional();
-const Note = z.string().trim().min(1).max(500).optional();
+const Description = writtenText({ max: 500 }).optional();
+const Note = writtenText({ max: 500 }).optional();
 
 export interface AgentsRoutesDeps {
   readonly agents: Agents;
@@ -108,7 +109,7 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     summary: "List an agent's versions, newest first",
     permission: 'read:config',
     params: AgentPath,
-    query: Page,
+    query: pageOfList('agentVersions'),
     response: pageOf(AgentVersion),
     status: 200,
     async handle({ params, query }) {

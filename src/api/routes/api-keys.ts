@@ -4,6 +4,7 @@ import { DomainError } from '../../contracts/errors';
 import { derivedId, newId } from '../../contracts/ids';
 import { apiKeyText } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
 import { delegable } from '../../domain/admission';
 import type { AccessStore } from '../../ports/access';
 import { makeApiKey } from '../api-key-text';
@@ -13,7 +14,7 @@ const TenantPath = z.object({ tenantId: TenantId });
 const KeyPath = TenantPath.extend({ keyId: z.string().regex(/^[0-9a-z]{16}$/, 'a key id is 16 letters and digits') });
 
 const CreateKey = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: writtenText({ max: 100 }),
   permissions: z.array(z.enum(delegable)).min(1).max(delegable.length),
   expiresInSeconds: z.number().int().min(apiKeyLife.shortest).max(apiKeyLife.longest).default(apiKeyLife.usual),
 });

@@ -7,6 +7,7 @@ import type { JsonValue } from '../../contracts/model';
 import { isApiKeyUser } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { Agents } from '../../ports/agents';
 import type { AgentConfigs } from '../../ports/agent-configs';
@@ -15,7 +16,7 @@ import type { SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 import { SessionPath } from './sessions';
 
 const Approval = ApprovalRecord.extend({
@@ -28,14 +29,13 @@ type Approval = z.infer<typeof Approval>;
 
 const ApprovalPath = SessionPath.extend({ approvalId: z.string().min(1).max(64) });
 
-const DecisionBody = z
-  .strictObject({
-    decision: z.enum(['approve', 'deny', 'edit']),
-    /** With which the tool is to be called instead; asked for anew. */
-    arguments: z.json().optional(),
-    note: z.string().trim().min(1).max(maxNoteCharacters).optional(),
-  })
-  .refine(({ decision, arguments: edited }) => (decision === 'edit') === (edited !== undefined), { path: ['arguments'], message: 'to edit needs arguments, nothing else takes any' });
+const note = writtenText({ max: maxNoteCharacters }).optional();
+
+const DecisionBody = z.discriminatedUnion('decision', [
+  z.strictObject({ decision: z.enum(['approve', 'deny']), note }),
+  /** With which the tool is to be called instead; asked for anew. */
+  z.strictObject({ decision: z.literal('edit'), arguments: z.json(), note }),
+]);
 type DecisionBody = z.infer<typeof DecisionBody>;
 
 /** The part of a toolbox that says whether arguments fit. */
@@ -65,7 +65,7 @@ export const approvalRoutes = (deps: ApprovalRoutesDeps): Route[] => [
     summary: 'List tool calls that wait for approval, or those that were decided, in the sessions of all users; those asked last first',
     permission: 'approve:tool',
     params: z.object({ tenantId: TenantId }),
-    query: Page.extend({ state: z.enum(['waiting', 'decided']).default('waiting') }),
+    query: pageOfList('byTime').extend({ state: z.enum(['waiting', 'decided']).default('waiting') }),
     response: pageOf(Approval),
     status: 200,
     async handle({ params: { tenantId }, query: { state, limit, cursor } }) {
@@ -135,8 +135,9 @@ async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...sess
 }
 
 /** Edited arguments must fit the tool, and the policy that asked. */
-async function checkEdit({ configs, agents, conversations, toolbox }: ApprovalRoutesDeps, { tenantId, sessionId, tool, policyVersion }: ApprovalRecord, { arguments: edited }: DecisionBody): Promise<void> {
-  if (edited === undefined) return;
+async function checkEdit({ configs, agents, conversations, toolbox }: ApprovalRoutesDeps, { tenantId, sessionId, tool, policyVersion }: ApprovalRecord, body: DecisionBody): Promise<void> {
+  if (body.decision !== 'edit') return;
+  const { arguments: edited } = body;
   const { agent: pin } = await conversations.record({ tenantId, sessionId });
   const agent = pin ? (await agents.version(tenantId, pin)).settings : await configs.version(tenantId, policyVersion);
   const tools = await toolbox.of(tenantId, agent.tools);

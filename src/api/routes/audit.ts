@@ -7,16 +7,15 @@ import { AnyTenantId } from '../../contracts/tenant';
 import { type AuditFilter, matches } from '../../domain/audit';
 import type { AuditHead, AuditLog } from '../../ports/audit';
 import { exportOf } from '../audit-export';
-import { InvalidRequest } from '../problem';
 import { operatorRoute, publicRoute, type Route, sharedRoute } from '../route';
 import { queryInteger } from '../query-values';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: AnyTenantId });
 
 const Time = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());
 
-const Filter = Page.extend({
+const Filter = pageOfList('audit').extend({
   since: Time.optional().describe('that time or later: a date, or an ISO time in UTC'),
   until: Time.optional().describe('before that time'),
   actor: z.string().min(1).max(256).optional().describe('the id of who did it'),
@@ -103,10 +102,8 @@ const createdAtOf = (input: object): string => (input as { tenant?: { createdAt:
 const clockSlackMs = 10 * 60_000;
 /** Entries looked at for one page. */
 const mostScanned = 2_000;
-const cursorPattern = /^\d{1,12}$/;
 
 async function pageOfChain(audit: AuditLog, chain: string, { limit, cursor, ...asked }: z.output<typeof Filter>, notBefore: string) {
-  if (cursor !== undefined && !cursorPattern.test(cursor)) throw new InvalidRequest([{ path: 'query.cursor', message: 'it is not a cursor of this list: start without one' }]);
   const filter: AuditFilter = definedOf(asked);
   const since = filter.since !== undefined && filter.since > notBefore ? filter.since : notBefore;
   const stopAt = since === '' ? '' : new Date(Date.parse(since) - clockSlackMs).toISOString();
@@ -142,6 +139,6 @@ async function exported(audit: AuditLog, chain: string, after: number) {
   const head: AuditHead = await audit.head(chain);
   // What is over its time is not there any more: a whole export begins behind it.
   const from = after === 0 ? Math.max(0, (await firstOf(audit, chain)) - 1) : after;
-  if (after > head.seq) throw new DomainError('request/malformed', `There are ${head.seq} entries, and none behind ${after}.`);
+  if (after > head.seq) throw new DomainError('cursor/unknown', `There are ${head.seq} entries, and none behind ${after}.`);
   return { lines: exportOf(audit, chain, from, head), headers: { 'Content-Disposition': `attachment; filename="audit-${chain}.jsonl"` } };
 }

@@ -3,6 +3,7 @@ import { PublicKey, PurgeRecord, SignedCertificate } from '../../contracts/certi
 import { DomainError } from '../../contracts/errors';
 import { operationIdPattern } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
 import { keptBecause } from '../../domain/tombstone';
 import type { Certificates } from '../../ports/certificates';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -13,7 +14,7 @@ import { operatorRoute, publicRoute, type Route } from '../route';
 const TenantPath = z.object({ tenantId: TenantId });
 
 const Purge = z
-  .strictObject({ force: queryBoolean.default(false), reason: z.string().trim().min(10).max(500).optional() })
+  .strictObject({ force: queryBoolean.default(false), reason: writtenText({ min: 10, max: 500 }).optional() })
   .refine(({ force, reason }) => !force || reason !== undefined, { path: ['reason'], message: 'say why it cannot wait' });
 
 export interface CertificateRoutesDeps {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseCursor, SessionEvent } from '../../contracts/events';
+import { cursorPattern, parseCursor, SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { LiveEvents } from '../../ports/live-events';
 import type { SessionLog } from '../../ports/session-store';
@@ -11,8 +11,10 @@ import { pageOf } from './paging';
 import { queryInteger } from '../query-values';
 import { SessionPath } from './sessions';
 
+const badCursor = 'a cursor is the id of an event, such as 12 or 12.7';
+
 const Range = z.object({
-  after: z.string().max(32).optional(),
+  after: z.string().regex(cursorPattern, badCursor).optional(),
   limit: queryInteger({ min: 1, max: 500 }).default(100),
   format: z.enum(['page', 'jsonl']).optional().describe('`jsonl`: all there is behind the cursor, a line of JSON each, however long; Accept: application/jsonl asks for the same'),
 });
@@ -72,6 +74,6 @@ async function* exported(log: SessionLog, session: SessionRef, after: number, up
 
 function cursorFrom(text: string | undefined): { seq: number; n: number } {
   const cursor = parseCursor(text ?? '0');
-  if (!cursor) throw new InvalidRequest([{ path: 'query.after', message: 'a cursor is the id of an event, such as 12 or 12.7' }]);
+  if (!cursor) throw new InvalidRequest([{ path: 'Last-Event-ID', message: badCursor }]);
   return cursor;
 }

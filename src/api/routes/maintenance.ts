@@ -4,17 +4,18 @@ import { ProbeResult } from '../../contracts/isolation';
 import { MaintenanceReport, MaintenanceView, PlatformJobRequest } from '../../contracts/maintenance';
 import { type MaintenanceJobName, maintenanceJobs, platformOwner } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
 import { jobsOf, pauseNote, resumeNote } from '../../domain/maintenance';
 import type { ProbeResults } from '../../ports/isolation-probe';
 import type { Reports } from '../../ports/reports';
 import type { Schedules, ScheduleState } from '../../ports/schedules';
 import { InvalidRequest } from '../problem';
 import { type Caller, operatorRoute, type Route } from '../route';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const JobPath = z.object({ name: z.enum(Object.keys(maintenanceJobs) as [MaintenanceJobName, ...MaintenanceJobName[]]) });
 const Owner = z.object({ tenantId: TenantId.optional().describe("a tenant's jobs; the platform's without it") });
-const Steer = Owner.extend({ reason: z.string().trim().min(1).max(500) });
+const Steer = Owner.extend({ reason: writtenText({ max: 500 }) });
 
 export interface MaintenanceRoutesDeps {
   readonly schedules: Schedules;
@@ -49,7 +50,7 @@ const readingRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
     summary: "List what the runs of one of the platform's jobs found, newest first",
     permission: 'read:maintenance',
     params: JobPath,
-    query: Page,
+    query: pageOfList('reports'),
     response: pageOf(MaintenanceReport),
     status: 200,
     async handle({ params: { name }, query: { limit, cursor } }) {
@@ -88,7 +89,7 @@ const steeringRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
     status: 202,
     async handle({ params: { name }, body: { reason, tenantId, ...request }, caller, logger }) {
       if (tenantId !== undefined && Object.keys(request).length > 0)
-        throw new InvalidRequest([{ path: 'body', message: "a tenant's job takes a reason only" }]);
+        throw new InvalidRequest([{ path: 'body', message: "a tenant's job takes a reason only" }], 'request/inconsistent');
       const owner = ownerOf({ tenantId });
       const lastRun = await deps.schedules.run(owner, name, { who: whoIs(caller), why: reason, request });
       logger.info({ job: name, owner, who: whoIs(caller), why: reason, workflowId: lastRun.workflowId }, 'maintenance is run by hand');

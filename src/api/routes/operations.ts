@@ -8,11 +8,14 @@ import { operationFeed } from '../operation-feed';
 import { InvalidRequest } from '../problem';
 import { operatorRoute, type Route } from '../route';
 import { queryBoolean } from '../query-values';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
+
+const revisionPattern = /^[0-9]{1,9}$/;
+const badRevision = 'it is the id of an event: a number';
 
 const OperationPath = z.object({ operationId: z.string().regex(operationIdPattern, 'not an operation id') });
 
-const Filter = Page.extend({
+const Filter = pageOfList('operations').extend({
   tenantId: AnyTenantId.optional(),
   kind: z.enum(operationKinds).optional(),
   state: z.enum(operationStates).optional(),
@@ -63,7 +66,7 @@ const readingRoutes = ({ operations }: OperationRoutesDeps): Route[] => {
       summary: 'Follow an operation: the whole of it each time it has changed, as server-sent events whose id is its revision',
       permission: 'read:operation',
       params: OperationPath,
-      query: z.object({ after: z.string().max(32).optional() }),
+      query: z.object({ after: z.string().regex(revisionPattern, badRevision).optional() }),
       response: Operation,
       status: 200,
       otherStatuses: { 204: 'The operation has ended, and the reader has seen it (only as a stream)' },
@@ -109,6 +112,6 @@ const definedOf = <Filter extends object>(filter: Filter): { [Key in keyof Filte
 
 function revisionFrom(text: string | undefined): number {
   if (text === undefined) return -1;
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidRequest([{ path: 'query.after', message: 'it is the id of an event: a number' }]);
+  if (!revisionPattern.test(text)) throw new InvalidRequest([{ path: 'Last-Event-ID', message: badRevision }]);
   return Number(text);
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { type CursorOf, cursorPatterns } from '../../contracts/cursors';
 import { queryInteger } from '../query-values';
 
-export const Page = z.object({ limit: queryInteger({ min: 1, max: 200 }).default(50), cursor: z.string().min(1).max(2_000).optional() });
+/** What a page is asked by. The list says what its cursors look like. */
+export const pageOfList = (list: CursorOf) =>
+  z.object({ limit: queryInteger({ min: 1, max: 200 }).default(50), cursor: z.string().regex(cursorPatterns[list], 'it is not a cursor of this list: start without one').optional() });
 
 /** `nextCursor` is absent on the last page. */
 export const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), nextCursor: z.string().optional() });

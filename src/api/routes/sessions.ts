@@ -4,17 +4,18 @@ import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { idFor } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { forkPoint } from '../fork-point';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: TenantId });
 export const SessionPath = TenantPath.extend({ sessionId: SessionId });
 
-const Message = z.strictObject({ text: z.string().trim().min(1).max(maxMessageCharacters), onBusy: OnBusy.default('enqueue') });
+const Message = z.strictObject({ text: writtenText({ max: maxMessageCharacters }), onBusy: OnBusy.default('enqueue') });
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
@@ -65,7 +66,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     summary: 'List your sessions, newest first; an administrator sees those of all users',
     permission: 'read:session',
     params: TenantPath,
-    query: Page,
+    query: pageOfList('byTime'),
     response: pageOf(SessionRecord),
     status: 200,
     async handle({ params: { tenantId }, query: { limit, cursor }, caller }) {

@@ -4,6 +4,7 @@ import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts
 import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Tiers } from '../../contracts/tiers';
+import { writtenText } from '../../contracts/written-text';
 import { mustAllow, mustKnowTier } from '../../domain/tiers';
 import type { Operations } from '../../ports/operations';
 import type { TenantInventory } from '../../ports/tenant-inventory';
@@ -12,7 +13,7 @@ import { checkAgent } from '../agent-check';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { operatorRoute, type Route } from '../route';
 import { queryBoolean, queryInteger } from '../query-values';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const CreateTenant = z.strictObject({
   tenantId: TenantId,
@@ -38,7 +39,7 @@ const Offboard = z.strictObject({
   /** For a tenant whose key is lost, of which no backup can be taken; refused while its key works. */
   withoutBackup: queryBoolean.default(false),
   /** Why it is given up; the certificate has it. */
-  reason: z.string().trim().min(10).max(500).optional(),
+  reason: writtenText({ min: 10, max: 500 }).optional(),
 }).refine(({ withoutBackup, reason }) => withoutBackup === (reason !== undefined), { path: ['reason'], message: 'goes with withoutBackup=true: say why the data are given up' });
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -75,7 +76,7 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     path: '/api/v1/tenants',
     summary: 'List tenants, or those of one status: status=deleted for the tombstones',
     permission: 'read:tenant',
-    query: Page.extend({ status: z.enum(tenantStatuses).optional() }),
+    query: pageOfList('tenants').extend({ status: z.enum(tenantStatuses).optional() }),
     response: pageOf(TenantRecord),
     status: 200,
     async handle({ query: { limit, cursor, status } }) {

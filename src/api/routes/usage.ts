@@ -11,14 +11,18 @@ const TenantPath = z.object({ tenantId: AnyTenantId });
 /** `2026-11-24` or `2026-11-24T13:00:00Z`, kept as the latter. */
 const Time = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());
 
+const grouping = `(${usageGroupings.join('|')})`;
+const groupings = new RegExp(`^${grouping}(,${grouping})*$`);
+
 const Query = z.object({
   from: Time.optional().describe('a date, or an ISO time in UTC; 30 days ago by default'),
   to: Time.optional().describe('not included; now by default'),
   by: z
     .string()
+    .regex(groupings, 'names of what to add up by, with commas')
     .default('day')
     .transform((text) => text.split(','))
-    .pipe(z.array(z.enum(usageGroupings)).min(1))
+    .pipe(z.array(z.enum(usageGroupings)))
     .describe(`what to add up by: some of ${usageGroupings.join(', ')}, with commas`),
 });
 
@@ -46,15 +50,15 @@ export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] 
   }),
 ];
 
-/** @throws InvalidRequest when the time is turned round or too long. */
+/** @throws DomainError `request/inconsistent` when the time is turned round or too long. */
 function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }, by: z.output<typeof Query>['by']) {
   // To the end of today, so that whole days answer.
   const end = to ?? new Date(Math.ceil(Date.now() / dayMs) * dayMs).toISOString();
   const start = from ?? new Date(Date.parse(end) - 30 * dayMs).toISOString();
   const period = periodFor(by, start, end);
   const days = (Date.parse(end) - Date.parse(start)) / dayMs;
-  if (days <= 0) throw new InvalidRequest([{ path: 'query.from', message: 'it must be before `to`' }]);
-  if (days > longestDays[period]) throw new InvalidRequest([{ path: 'query.from', message: `by ${period}, ask for at most ${longestDays[period]} days` }]);
+  if (days <= 0) throw new InvalidRequest([{ path: 'query.from', message: 'it must be before `to`' }], 'request/inconsistent');
+  if (days > longestDays[period]) throw new InvalidRequest([{ path: 'query.from', message: `by ${period}, ask for at most ${longestDays[period]} days` }], 'request/inconsistent');
   return { from: start, to: end, period };
 }
 

@@ -7,15 +7,14 @@ import type { AccessStore } from '../../ports/access';
 import type { SignInPlaces } from '../../ports/identity';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import { operatorRoute, type Route, sharedRoute } from '../route';
-import { Page, pageOf } from './paging';
+import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: TenantId });
 /** What Cognito makes. Nothing that means anything in a filter. */
 const UserId = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z-]{0,127}$/, 'a user id is 1-128 letters, digits and -');
 const UserPath = TenantPath.extend({ userId: UserId });
 
-/** A cursor of Cognito's is longer than ours. */
-const UserPage = Page.extend({ cursor: z.string().min(1).max(4_000).optional() });
+const UserPage = pageOfList('users');
 /** Cognito's own largest page. */
 const mostUsers = 60;
 

@@ -90,7 +90,7 @@ it('lists every tenant once, page by page', async () => {
   } while (cursor);
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen).toEqual(expect.arrayContaining(made.map(({ tenantId }) => tenantId)));
-  await expect(registry.list({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'request/malformed' });
+  await expect(registry.list({ cursor: 'No tenant' })).rejects.toMatchObject({ code: 'request/malformed' });
 });
 
 describe('claim', () => {
