@@ -4,6 +4,7 @@ import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
+import { createAgentSchedules } from './adapters/aws/agent-schedules';
 import { createAgents } from './adapters/aws/agents';
 import { createAuditLog } from './adapters/aws/audit/log';
 import { createBackups } from './adapters/aws/backup/backups';
@@ -47,6 +48,7 @@ import { createTokenVerifier } from './adapters/cognito-tokens/token-verifier';
 import { createIsolationProbe } from './adapters/isolation-probe/probe';
 import { createHttpCaller, createPinnedSender } from './adapters/http/http-caller';
 import { createWebhooks } from './adapters/http/webhooks';
+import { createAgentClock } from './adapters/temporal/agent-clock';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createDataConverter, createHistoryReader } from './adapters/temporal/history-codec';
 import { createOperations } from './adapters/temporal/operations';
@@ -152,6 +154,7 @@ export function createAdapters(config: Config, logger: Logger) {
 /** What stands in the tenant's own table, beside its list of sessions. */
 const createTenantTable = (deps: Parameters<typeof createSessionLog>[0] & Parameters<typeof createSessionMessages>[0]) => ({
   agents: createAgents(deps),
+  agentSchedules: createAgentSchedules(deps),
   log: createSessionLog(deps),
   messages: createSessionMessages(deps),
   approvals: createApprovals(deps),
@@ -182,6 +185,7 @@ const createOrders = (client: Client) => ({
   queues: createTaskQueues(client),
   operations: createOperations(client),
   schedules: createSchedules(client),
+  agentClock: createAgentClock(client),
 });
 
 /** What a tenant is given where the settings and AWS, or its emulator, have it. */

@@ -23,6 +23,7 @@ import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { maintenanceRoutes, type MaintenanceRoutesDeps } from './routes/maintenance';
 import { operationRoutes } from './routes/operations';
+import { scheduleRoutes, type ScheduleRoutesDeps } from './routes/schedules';
 import { sessionRoutes } from './routes/sessions';
 import { tenantChangeRoutes } from './routes/tenant-changes';
 import { toolSourceRoutes, type ToolSourceRoutesDeps } from './routes/tool-sources';
@@ -49,6 +50,7 @@ export type AppDeps = MountDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
   ToolSourceRoutesDeps &
+  ScheduleRoutesDeps &
   UserRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -75,6 +77,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...approvalRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),
     ...agentsRoutes(deps),
+    ...scheduleRoutes(deps),
     ...configRoutes(deps),
     ...toolSourceRoutes(deps),
     ...usageRoutes(deps),

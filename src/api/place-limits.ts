@@ -1,7 +1,7 @@
 import { DomainError } from '../contracts/errors';
 import type { TenantRecord } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
-import { definitionOf, shareOf } from '../domain/tiers';
+import { definitionOf, placeHeldMs, placeLimits } from '../domain/tiers';
 import type { Places, Thing } from '../ports/places';
 import { LimitReached } from './rate-limit';
 
@@ -16,12 +16,11 @@ interface Holder {
   readonly id: string;
 }
 
-/** How long a place is held that nobody renews, and when to come back if there is none. */
-const held: Readonly<Record<Thing, { readonly forMs: number; readonly retryAfterSeconds: number; readonly words: string }>> = {
-  streams: { forMs: 30_000, retryAfterSeconds: 5, words: 'streams open at once' },
-  // One that lasts longer is not counted any more: so is one whose end got lost.
-  turns: { forMs: 900_000, retryAfterSeconds: 2, words: 'turns under way at once' },
-  sessions: { forMs: 900_000, retryAfterSeconds: 30, words: 'sessions at work within a quarter of an hour' },
+/** When to come back if there is none. */
+const refusals: Readonly<Record<Thing, { readonly retryAfterSeconds: number; readonly words: string }>> = {
+  streams: { retryAfterSeconds: 5, words: 'streams open at once' },
+  turns: { retryAfterSeconds: 2, words: 'turns under way at once' },
+  sessions: { retryAfterSeconds: 30, words: 'sessions at work within a quarter of an hour' },
 };
 
 /** What lasts says this often that it does. */
@@ -32,10 +31,9 @@ const renewEveryMs = 10_000;
  * @throws DomainError `limit/streams`, `limit/turns`, `limit/sessions`; `dependency/unavailable` when nobody counts.
  */
 export async function takePlace({ places, tiers }: PlaceDeps, thing: Thing, { tenant, userId, id }: Holder): Promise<void> {
-  const tier = definitionOf(tiers, tenant.tier);
-  const limits = { all: tier[thing], share: shareOf(tier, tier[thing]) };
-  const { forMs, retryAfterSeconds, words } = held[thing];
-  const { taken, bound, remaining } = await places.take({ tenantId: tenant.tenantId, thing, userId, id }, limits, forMs);
+  const limits = placeLimits(definitionOf(tiers, tenant.tier), thing);
+  const { retryAfterSeconds, words } = refusals[thing];
+  const { taken, bound, remaining } = await places.take({ tenantId: tenant.tenantId, thing, userId, id }, limits, placeHeldMs[thing]);
   if (taken) return;
   const limit = limits[bound];
   throw new LimitReached(`limit/${thing}`, `${bound === 'all' ? 'This tenant' : 'One user'} may have ${limit} ${words}.`, retryAfterSeconds, {
@@ -51,7 +49,7 @@ export async function holdPlace(deps: PlaceDeps, thing: Thing, holder: Holder): 
   const place = { tenantId: holder.tenant.tenantId, thing, userId: holder.userId, id: holder.id };
   await takePlace(deps, thing, holder);
   // By the clock, and not by what is read: a reader that does not read holds its place as well.
-  const renewal = setInterval(() => void deps.places.keep(place, held[thing].forMs), renewEveryMs).unref();
+  const renewal = setInterval(() => void deps.places.keep(place, placeHeldMs[thing]), renewEveryMs).unref();
   return {
     async leave() {
       clearInterval(renewal);

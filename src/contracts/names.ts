@@ -33,6 +33,9 @@ export const workflowIds = {
   maintenance: (owner: string, job: MaintenanceJobName) => `${owner}/maintenance/${job}`,
   /** One at a time. */
   maintenanceByHand: (owner: string, job: MaintenanceJobName) => `${owner}/maintenance/${job}-by-hand`,
+  /** Of a scheduled agent; Temporal appends the time to it. */
+  scheduledRun: (tenantId: string, schedule: string) => `${tenantId}/scheduled/${schedule}`,
+  scheduledRunByHand: (tenantId: string, schedule: string, runId: string) => `${tenantId}/scheduled/${schedule}/${runId}`,
 } as const;
 
 /** The platform among tenants: what is its own in Temporal bears this in place of a tenant's id. */
@@ -53,7 +56,17 @@ export const maintenanceJobs = {
 } as const satisfies Readonly<Record<string, string>>;
 export type MaintenanceJobName = keyof typeof maintenanceJobs;
 
-export const scheduleIds = { of: (owner: string, job: string) => `${owner}/schedules/${job}` } as const;
+export const scheduleIds = {
+  of: (owner: string, job: string) => `${owner}/schedules/${job}`,
+  /** What the Temporal Schedule of a scheduled agent is called among the tenant's: no job has a slash in its name. */
+  agentJob: (schedule: string) => `agents/${schedule}`,
+} as const;
+
+/** Of scheduled agents: a part of ids. */
+export const scheduleNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
+
+/** @returns undefined when the job is none of a scheduled agent. */
+export const scheduleOfJob = (job: string): string | undefined => (job.startsWith(scheduleIds.agentJob('')) ? job.slice(scheduleIds.agentJob('').length) : undefined);
 
 /** @returns undefined when the workflow is no session's. */
 export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];
@@ -81,6 +94,9 @@ export function historyKeyOf(workflowId: string): { readonly holder: 'tenant' | 
 
 /** The id a schedule was given for its runs: Temporal appends the time of each. */
 export const unscheduledId = (workflowId: string): string => workflowId.replace(/-\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, '');
+
+/** The time that Temporal appended to a run's id, if it did. */
+export const plannedTime = (workflowId: string): string | undefined => (workflowId === unscheduledId(workflowId) ? undefined : workflowId.slice(unscheduledId(workflowId).length + 1));
 
 /**
  * Metadata of an encrypted payload. One of version 1 names in them what it takes to decrypt it, beside the key; one without a version
@@ -349,6 +365,9 @@ export const tableKeys = {
   agentVersions: (name: string) => `AGENT#${name}`,
   agentVersion: (version: number) => `V#${String(version).padStart(6, '0')}`,
   agentRequest: (requestId: string) => `REQUEST#${requestId}`,
+  /** Prompts that agents are given by the clock, by their names; and of each its runs, by time. */
+  agentSchedules: () => 'AGENT-SCHEDULES',
+  scheduledRuns: (schedule: string) => `SCHEDULED-RUNS#${schedule}`,
   /** What was used, one item for each period, user and model: hours in one partition, days in another. */
   usage: (period: UsagePeriod) => `USAGE#${period}`,
   /** @param period - `2026-11-24T13` of an hour, `2026-11-24` of a day. */

@@ -33,6 +33,9 @@ export const TierDefinition = z.strictObject({
   bodyBytes: z.number().int().min(1_024).max(10_485_760),
   /** Activities (model steps and tool calls) that one tenant may run at once in one worker process. */
   activitySlots: z.number().int().min(1).max(1_000),
+  /** Scheduled agents there may be, and how far apart their runs must be at least. They are counted when one is saved. */
+  schedules: z.number().int().min(0).max(1_000),
+  scheduleSecondsApart: z.number().int().min(60).max(86_400),
   models: Allowed,
   tools: Allowed,
   limits: Limits,
@@ -56,6 +59,8 @@ export const builtInTiers = {
     messageCharacters: maxMessageCharacters,
     bodyBytes: 262_144,
     activitySlots: 50,
+    schedules: 20,
+    scheduleSecondsApart: 300,
     models: ['*'],
     tools: ['*'],
     limits: { maxStepsPerTurn: 25, maxToolsPerStep: 8, maxOutputTokens: 8_192, historyTurns: 50, maxTurnSeconds: 3_600 },
@@ -69,6 +74,8 @@ export const builtInTiers = {
     messageCharacters: maxMessageCharacters,
     bodyBytes: 1_048_576,
     activitySlots: 200,
+    schedules: 200,
+    scheduleSecondsApart: 60,
     models: ['*'],
     tools: ['*'],
     limits: { maxStepsPerTurn: 50, maxToolsPerStep: 16, maxOutputTokens: 64_000, historyTurns: 100, maxTurnSeconds: 86_400 },

@@ -17,6 +17,9 @@ export interface TenantSight {
   readonly isOperationRunning: boolean;
   /** Whether the operation runs that has claimed the tenant. */
   readonly isClaimHeld: boolean;
+  /** Names of all scheduled agents, and of those that are to run; absent when the tenant's table did not say. */
+  readonly knownAgentSchedules?: readonly string[];
+  readonly agentSchedules?: readonly string[];
 }
 
 /** What mends a finding without losing anything. */
@@ -36,7 +39,7 @@ export function driftOf(sight: TenantSight): Drift[] {
   if (isUnderWay(tenant)) return [...claim, unowned(tenant)];
   // What is left of a rehearsal is an orphan.
   if (tenant.status === 'deleted' || tenant.status === 'scratch') return claim;
-  return [...claim, ...resourceDrift(sight), ...registryDrift(sight), ...workerDrift(sight)];
+  return [...claim, ...resourceDrift(sight), ...strayAgents(sight), ...registryDrift(sight), ...workerDrift(sight)];
 }
 
 const isUnderWay = ({ status }: TenantRecord): boolean => status === 'provisioning' || status === 'offboarding' || status === 'failed';
@@ -55,7 +58,7 @@ const unowned = ({ status, operationId }: TenantRecord): Drift => ({
 });
 
 /** `service:type` and name of what a working tenant owns: what every onboarding makes, and what its entry says it was given besides. */
-const expectedOf = ({ tenantId, memoryId, infrastructure, runtime, gateway, identity }: TenantRecord): { service: string; type: string; name: string; healthy?: RegExp }[] => {
+const expectedOf = ({ tenant: { tenantId, memoryId, infrastructure, runtime, gateway, identity }, agentSchedules = [] }: TenantSight): { service: string; type: string; name: string; healthy?: RegExp }[] => {
   const names = tenantResources(tenantId);
   return [
     { service: 'cloudformation', type: 'stack', name: names.stack, healthy: /^(CREATE|UPDATE|UPDATE_ROLLBACK|IMPORT)_COMPLETE$/ },
@@ -73,12 +76,13 @@ const expectedOf = ({ tenantId, memoryId, infrastructure, runtime, gateway, iden
     ...(runtime ? [{ service: 'agentcore', type: 'runtime', name: runtime.runtimeId, healthy: /^(READY|UPDATING)$/ }] : []),
     ...(gateway ? [{ service: 'agentcore', type: 'gateway', name: gateway.gatewayId, healthy: /^(READY|UPDATING)$/ }] : []),
     ...(identity ? [{ service: 'agentcore', type: 'workload-identity', name: names.workloadIdentity }] : []),
-    ...[...jobsOf(tenantId).keys()].map((job) => ({ service: 'temporal', type: 'schedule', name: scheduleIds.of(tenantId, job) })),
+    ...[...jobsOf(tenantId).keys(), ...agentSchedules.map(scheduleIds.agentJob)].map((job) => ({ service: 'temporal', type: 'schedule', name: scheduleIds.of(tenantId, job) })),
   ];
 };
 
-function resourceDrift({ tenant, owned }: TenantSight): Drift[] {
-  return expectedOf(tenant).flatMap(({ healthy, ...expected }): Drift[] => {
+function resourceDrift(sight: TenantSight): Drift[] {
+  const { owned } = sight;
+  return expectedOf(sight).flatMap(({ healthy, ...expected }): Drift[] => {
     const found = owned.find(({ service, type, name }) => service === expected.service && type === expected.type && name === expected.name);
     const subject = describeResource(found ?? expected);
     if (!found) {
@@ -88,6 +92,17 @@ function resourceDrift({ tenant, owned }: TenantSight): Drift[] {
     const isHealthy = !healthy || found.state === undefined || healthy.test(found.state);
     return isHealthy ? [] : [{ finding: { kind: 'resource/unhealthy', subject, message: 'It is not in a state in which it works.' } }];
   });
+}
+
+/** Temporal runs what the tenant's table does not know: each of its runs is refused. */
+function strayAgents({ tenant: { tenantId }, owned, knownAgentSchedules }: TenantSight): Drift[] {
+  if (!knownAgentSchedules) return [];
+  const known = new Set(knownAgentSchedules.map((name) => scheduleIds.of(tenantId, scheduleIds.agentJob(name))));
+  const stray = owned.filter(({ type, name }) => type === 'schedule' && name.startsWith(scheduleIds.of(tenantId, scheduleIds.agentJob(''))) && !known.has(name));
+  return stray.map((found) => ({
+    finding: { kind: 'resource/unrecorded', subject: describeResource(found), message: "The tenant's table does not know of it." },
+    remedy: 'create_schedules',
+  }));
 }
 
 /** The stack's own outputs are the truth about where its parts are. */

@@ -7,6 +7,10 @@ export const permissions = [
   /** Sessions of every user of the tenant, not only one's own. */
   'read:any-session',
   'write:session',
+  /** Has an agent given prompts by the clock, in one's own name. */
+  'write:schedule',
+  /** Pauses and deletes schedules of every user of the tenant. */
+  'write:any-schedule',
   /** Sees and decides approvals in the sessions of every user of the tenant. */
   'approve:tool',
   'read:config',
@@ -43,7 +47,7 @@ export interface Role {
   readonly permissions: readonly Permission[];
 }
 
-const ofMembers = ['invoke:agent', 'read:session', 'write:session'] as const satisfies readonly Permission[];
+const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:schedule'] as const satisfies readonly Permission[];
 
 /**
  * All roles there are. Separate by realm, because a tenant's administrator may name groups as they like: `operators` in a tenant's own
@@ -51,12 +55,12 @@ const ofMembers = ['invoke:agent', 'read:session', 'write:session'] as const sat
  */
 export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
-    [groups.members]: { summary: 'talk to the agent in sessions of their own', permissions: ofMembers },
+    [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too', permissions: ofMembers },
     [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
     [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
+      permissions: [...ofMembers, 'write:any-schedule', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
     },
   },
   operator: {

@@ -50,3 +50,12 @@ const isAmong = (allowed: readonly string[], name: string): boolean =>
 
 /** What one user may have of so many: at least one, as parts are rounded up. */
 export const shareOf = ({ userShare }: Pick<TierDefinition, 'userShare'>, all: number): number => Math.ceil(all * userShare);
+
+/** Of what there is only so much at once. */
+type Counted = 'streams' | 'turns' | 'sessions';
+
+/** How many there may be at once: of the tenant, and of one of its users. */
+export const placeLimits = (tier: Pick<TierDefinition, 'userShare' | Counted>, thing: Counted) => ({ all: tier[thing], share: shareOf(tier, tier[thing]) });
+
+/** How long a place is held that nobody renews. A turn that lasts longer is not counted any more: so is one whose end got lost. */
+export const placeHeldMs: Readonly<Record<Counted, number>> = { streams: 30_000, turns: 900_000, sessions: 900_000 };

@@ -60,5 +60,6 @@ export const budgetChanged = defineSignal<[{ heardAfterMs: number }]>('budgetCha
 /** Stays in the history of a run of the maintenance that an operator had its schedule start: nobody handles it. */
 export const startedByHand = defineSignal<[{ who: string; why: string }]>('startedByHand');
 export const readSession = defineQuery<SessionView>('session');
-/** Name under which clients start the workflow. */
+/** Names under which clients and schedules start the workflows. */
 export const sessionWorkflow = 'session';
+export const scheduledRunWorkflow = 'scheduledRun';

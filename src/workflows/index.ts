@@ -15,3 +15,4 @@ export { backup, backupVerification } from './backup';
 export { restore } from './restore';
 export { rehearsal } from './rehearsal';
 export { session } from './session';
+export { scheduledRun } from './scheduled-run';

@@ -7,6 +7,7 @@ import { createMaintenanceActivities } from '../../src/activities/maintenance';
 import { createAdapters } from '../../src/composition';
 import type { Finding } from '../../src/contracts/maintenance';
 import { platformOwner, platformResources, scheduleIds, taskQueues, tenantResources } from '../../src/contracts/names';
+import { AgentSchedule } from '../../src/contracts/schedule';
 import { AgentConfig } from '../../src/contracts/tenant';
 import { createLogger } from '../../src/logging';
 import { aws, config, newOperationId, standingPlatform, standingTenant } from '../adapters/aws/tenants';
@@ -23,7 +24,7 @@ let served: string[];
 /** Workers of a tenant are started before it is looked at: each test takes one that is served. */
 beforeAll(async () => {
   await standingPlatform();
-  served = await Promise.all(Array.from({ length: 11 }, async () => (await standingTenant()).tenantId));
+  served = await Promise.all(Array.from({ length: 12 }, async () => (await standingTenant()).tenantId));
   await Promise.all(served.map(async (id) => Promise.all([configs.put(id, AgentConfig.parse({})), schedules.ensure(id)])));
   stopWorkers = await startWorkers(adapters, served);
   for (const id of served) while ((await adapters.queues.serviceOf(taskQueues.tenant(id), 'activities')).pollers === 0);
@@ -81,6 +82,21 @@ describe('what somebody deleted', () => {
     expect((await schedules.list(tenantId)).map(({ name }) => name)).not.toContain('usage');
     expect(await seen(true)).toMatchObject([{ kind: 'resource/missing', subject, repair: 'done' }]);
     expect((await schedules.list(tenantId)).map(({ name }) => name)).toContain('usage');
+  });
+
+  it('a scheduled agent is run again, and one that nobody has written down is gone', async () => {
+    const at = new Date().toISOString();
+    const schedule = (name: string) => AgentSchedule.parse({ name, times: { everySeconds: 3_600 }, userId: 'ann', requestId: 'req-1', revision: 1, createdAt: at, updatedAt: at });
+    const { agentSchedules, agentClock } = adapters;
+    await agentSchedules.create(tenantId, schedule('written'), 'Look around.');
+    await agentClock.set(tenantId, schedule('unwritten'), undefined);
+    const subject = (name: string) => `temporal:schedule ${scheduleIds.of(tenantId, scheduleIds.agentJob(name))}`;
+    // The list of schedules lags behind.
+    while ((await agentClock.names(tenantId)).length === 0);
+    const found = (repair: string) => [{ kind: 'resource/missing', subject: subject('written'), repair }, { kind: 'resource/unrecorded', subject: subject('unwritten'), repair }];
+    expect(await inspect()).toMatchObject(found('possible'));
+    expect(await inspect(true)).toMatchObject(found('done'));
+    expect([await agentClock.state(tenantId, 'written'), await agentClock.state(tenantId, 'unwritten')]).toMatchObject([{ paused: false }, undefined]);
   });
 });
 

@@ -37,6 +37,11 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/agents': { name: 'never-made', settings: {} },
   'post /api/v1/tenants/{tenantId}/agents/{agentName}/versions': { settings: {} },
   'put /api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}': { version: 1 },
+  'post /api/v1/tenants/{tenantId}/schedules': { name: 'never-made', prompt: 'Hello', times: { everySeconds: 3_600 } },
+  'put /api/v1/tenants/{tenantId}/schedules/{schedule}': { times: { everySeconds: 3_600 } },
+  'post /api/v1/tenants/{tenantId}/schedules/{schedule}/pause': { reason: 'a test' },
+  'post /api/v1/tenants/{tenantId}/schedules/{schedule}/resume': {},
+  'post /api/v1/tenants/{tenantId}/schedules/{schedule}/runs': {},
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}': { settings: { kind: 'openapi' }, document: toolDocument },
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}/secret': { secret: 'never-set' },
   'post /api/v1/tenants/{tenantId}/tool-sources/{source}/refresh': {},
@@ -57,7 +62,7 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing' };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing', schedule: 'missing' };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {

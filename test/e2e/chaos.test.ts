@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
 import type { RunningPlatform } from '../../campaign/running-platform';
@@ -7,11 +8,14 @@ import { poison } from '../../campaign/sessions/poison';
 import { startStage, until } from '../../campaign/sessions/stage';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { watchOperation } from '../../src/cli/operations';
+import { patiently } from '../../src/cli/patience';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
 import type { MaintenanceReport } from '../../src/contracts/maintenance';
 import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
+import type { ScheduledRun } from '../../src/contracts/schedule';
+import type { SessionRecord } from '../../src/contracts/session';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
 import type { SessionStatus } from '../../src/ports/sessions';
@@ -62,6 +66,38 @@ it('does not repeat a call that changes something when its worker dies and its t
   const log = await alice.log(sessionId);
   expect(problemsOfNumbers(log)).toEqual([]);
   expect(log).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/outcome-unknown' }));
+});
+
+it('gives a scheduled prompt to its agent once, although the worker that runs it dies before, in and behind its turn', async () => {
+  const prompt = `scheduled ${randomUUID()}`;
+  await platform.model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }, { say: 'one two three' }] });
+  const schedules = '/api/v1/tenants/acme/schedules';
+  const begunAt = new Date().toISOString();
+  const post = (path: string, body: object) => platform.api.call(path, { method: 'POST', token: alice.token, body, idempotencyKey: randomUUID() });
+  await post(schedules, { name: 'chaos', prompt, times: { cron: '0 0 1 1 *' } });
+  await post(`${schedules}/chaos/runs`, {});
+  platform.services.worker.kill('SIGKILL');
+  await until('the scheduled prompt is held', async () => (await platform.model.holding(prompt)) === 1);
+  platform.services.worker.kill('SIGKILL');
+  await platform.model.release(prompt);
+  let killed = false;
+  const runs = async () => (await patiently(() => platform.api.call<{ data: ScheduledRun[] }>(`${schedules}/chaos/runs`, { token: alice.token }))).data;
+  await until('the run has ended', async () => {
+    const [run] = await runs();
+    if (!killed && run?.sessionId !== undefined && (await alice.log(run.sessionId)).some(({ type }) => type === 'turn.completed')) {
+      killed = true;
+      platform.services.worker.kill('SIGKILL');
+    }
+    return run !== undefined && run.outcome !== 'running';
+  });
+  const [run, ...others] = await runs();
+  expect(others).toEqual([]);
+  expect(run).toMatchObject({ outcome: 'completed' });
+  const log = await alice.log(run?.sessionId ?? '');
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+  expect(log.flatMap((event) => (event.type === 'turn.started' || event.type === 'turn.completed' ? [[event.type, event.turnId]] : []))).toEqual([['turn.started', run?.turnId], ['turn.completed', run?.turnId]]);
+  const { data: sessions } = await platform.api.call<{ data: SessionRecord[] }>('/api/v1/tenants/acme/sessions?limit=200', { token: alice.token });
+  expect(sessions.filter(({ createdAt }) => createdAt >= begunAt).map(({ sessionId }) => sessionId)).toEqual([run?.sessionId]);
 });
 
 it.each(['api', 'temporal'] as const)('an onboarding and an offboarding in which %s is killed complete', async (victim) => {

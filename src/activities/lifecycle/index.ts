@@ -8,15 +8,13 @@ import { createPartActivities, type PartsDeps } from './parts';
 import { type ChangeDeps, createChangeActivities } from './changes';
 import { createRotationActivities, type RotationDeps } from './rotations';
 import { createRegistryActivities, type RegistryDeps } from './registry';
-import { createScheduleActivities } from './schedules';
+import { createScheduleActivities, type ScheduleDeps } from './schedules';
 import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
 import type { Metrics } from '../../ports/metrics';
-import type { Schedules } from '../../ports/schedules';
 
-export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps {
+export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps, ScheduleDeps {
   readonly metrics: Metrics;
-  readonly schedules: Schedules;
 }
 
 /** What onboarding and offboarding run on the lifecycle queue. All of it is idempotent. */

@@ -3,19 +3,24 @@ import type { Finding } from '../../contracts/maintenance';
 import { platformOwner, scheduleIds, taskQueues } from '../../contracts/names';
 import type { TenantRecord } from '../../contracts/tenant';
 import { type Drift, driftOf, type Remedy, type TenantSight } from '../../domain/drift';
-import { jobsOf } from '../../domain/maintenance';
+import { jobsOf, restNote } from '../../domain/maintenance';
+import { hasEnded } from '../../domain/schedules';
 import type { Operations } from '../../ports/operations';
 import type { TenantStacks } from '../../ports/provisioning';
+import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Schedules } from '../../ports/schedules';
 import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import { alignAgentSchedules } from '../lifecycle/schedules';
 
 export interface DriftDeps {
   readonly registry: TenantRegistry;
   readonly inventory: TenantInventory;
   readonly stacks: TenantStacks;
   readonly schedules: Schedules;
+  readonly agentSchedules: AgentSchedules;
+  readonly agentClock: AgentClock;
   readonly operations: Operations;
   readonly queues: TaskQueues;
 }
@@ -41,18 +46,32 @@ export const createDriftActivities = (deps: DriftDeps) => ({
 });
 
 /** @returns undefined when there is nothing to compare, or it changed while it was looked at: the next run sees it settled. */
-async function lookAt({ registry, inventory, stacks, operations, queues }: DriftDeps, tenantId: string): Promise<TenantSight | undefined> {
+async function lookAt(deps: DriftDeps, tenantId: string): Promise<TenantSight | undefined> {
+  const { registry, inventory, stacks, operations, queues } = deps;
   const tenant = await registry.get(tenantId);
   if (!tenant) return undefined;
-  const [owned, infrastructure, service, isOperationRunning, isClaimHeld] = await Promise.all([
+  const [owned, infrastructure, service, isOperationRunning, isClaimHeld, scheduled] = await Promise.all([
     inventory.list(tenantId),
     stacks.outputs(tenantId),
     queues.serviceOf(taskQueues.tenant(tenantId), 'activities'),
     operations.isRunning(tenant.operationId),
     tenant.claimedBy === undefined ? false : operations.isRunning(tenant.claimedBy),
+    scheduledAgents(deps, tenant),
   ]);
   if (isChanged(tenant, await registry.get(tenantId))) return undefined;
-  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...(infrastructure && { infrastructure }) };
+  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...scheduled, ...(infrastructure && { infrastructure }) };
+}
+
+/** A table that cannot be read is found to be missing, or ill, as what it is. */
+async function scheduledAgents({ agentSchedules }: DriftDeps, { tenantId, status }: TenantRecord): Promise<Pick<TenantSight, 'knownAgentSchedules' | 'agentSchedules'>> {
+  if (status !== 'active' && status !== 'suspended') return {};
+  try {
+    const known = await agentSchedules.list(tenantId);
+    return { knownAgentSchedules: known.map(({ name }) => name), agentSchedules: known.filter((schedule) => !hasEnded(schedule, Date.now())).map(({ name }) => name) };
+  } catch (error) {
+    log.warn('scheduled agents were not compared', { tenantId, error });
+    return {};
+  }
 }
 
 const isChanged = (before: TenantRecord, now: TenantRecord | undefined): boolean => before.updatedAt !== now?.updatedAt || before.claimedBy !== now.claimedBy;
@@ -79,7 +98,10 @@ async function mend(deps: DriftDeps, sight: TenantSight, drifts: readonly Drift[
 }
 
 const remedies: Readonly<Record<Remedy, (deps: DriftDeps, sight: TenantSight) => Promise<unknown>>> = {
-  create_schedules: ({ schedules }, { tenant }) => schedules.ensure(tenant.tenantId),
+  async create_schedules({ schedules, ...deps }, { tenant: { tenantId, status, operationId }, knownAgentSchedules }) {
+    await schedules.ensure(tenantId);
+    if (knownAgentSchedules) await alignAgentSchedules(deps, tenantId, () => (status === 'suspended' ? restNote(operationId) : undefined));
+  },
   correct_registry: ({ registry }, { tenant, infrastructure }) => registry.update(tenant.tenantId, infrastructure ? { infrastructure } : {}),
   release_claim: ({ registry }, { tenant }) => registry.releaseClaim(tenant.tenantId, tenant.claimedBy ?? ''),
 };

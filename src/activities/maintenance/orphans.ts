@@ -6,17 +6,20 @@ import type { TenantRecord } from '../../contracts/tenant';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { Operations } from '../../ports/operations';
 import type { TenantData, TenantGateways, TenantIdentities, TenantMemories, TenantRuntimes, TenantScalings, TenantStacks, TenantTraces } from '../../ports/provisioning';
+import type { AgentClock } from '../../ports/agent-schedules';
 import type { Schedules } from '../../ports/schedules';
 import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { AccessStore } from '../../ports/access';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { waiting } from '../lifecycle/waiting';
+import { deleteAgentClocks } from '../lifecycle/schedules';
 
 export interface OrphanDeps {
   readonly registry: TenantRegistry;
   readonly inventory: TenantInventory;
   readonly operations: Operations;
   readonly schedules: Schedules;
+  readonly agentClock: AgentClock;
   readonly memories: TenantMemories;
   readonly runtimes: TenantRuntimes;
   /** Undefined, as the two below: the AWS that is used has no such service. */
@@ -77,8 +80,9 @@ export const createOrphanActivities = (deps: OrphanDeps) => ({
 });
 
 /** In the order of an offboarding. A bucket that no stack of the tenant's made may be somebody else's: it is left. */
-async function destroy({ schedules, scalings, gateways, identities, runtimes, memories, configs, data, stacks, traces, accessStore }: OrphanDeps, tenantId: string): Promise<void> {
+async function destroy({ schedules, agentClock, scalings, gateways, identities, runtimes, memories, configs, data, stacks, traces, accessStore }: OrphanDeps, tenantId: string): Promise<void> {
   await schedules.delete(tenantId);
+  await deleteAgentClocks({ agentClock }, tenantId);
   await scalings?.delete(tenantId);
   await gateways?.delete(tenantId, waiting());
   await identities?.delete(tenantId, waiting());

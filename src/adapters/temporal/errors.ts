@@ -9,7 +9,7 @@ import {
 import { DomainError, publicFailure } from '../../contracts/errors';
 
 /** gRPC's own numbers: the client's package does not export their names. */
-const grpc = { cancelled: 1, unknown: 2, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, aborted: 10, internal: 13, unavailable: 14 } as const;
+const grpc = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, aborted: 10, internal: 13, unavailable: 14 } as const;
 
 /**
  * FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke; CANCELLED, that the worker it
@@ -64,6 +64,9 @@ function isPassing(error: unknown): boolean {
   const code = codeInGrpc(error);
   return code !== undefined && passing.has(code);
 }
+
+/** Whether Temporal makes nothing of what it was asked. */
+export const isInvalidArgument = (error: unknown): boolean => codeInGrpc(error) === grpc.invalidArgument;
 
 function codeInGrpc(error: unknown): number | undefined {
   const cause = error instanceof ServiceError ? error.cause : error;

@@ -137,7 +137,7 @@ function createRuns(client: Client, { calling, describe, steer }: Reach): Pick<S
 }
 
 /** Undefined when there is no such schedule. */
-async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+export async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
@@ -147,7 +147,7 @@ async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /** @returns false when there was one already. */
-async function unlessThere(creation: Promise<unknown>): Promise<boolean> {
+export async function unlessThere(creation: Promise<unknown>): Promise<boolean> {
   try {
     await creation;
     return true;

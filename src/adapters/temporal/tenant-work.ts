@@ -4,27 +4,15 @@ import type { TenantWork } from '../../ports/provisioning';
 import type { ResourceFinder } from '../../ports/tenant-inventory';
 import { sessionWorkflow } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
+import { listScheduleIds, listScheduleIdsOf } from './schedule-ids';
 
 const listWithinMs = 10_000;
-const pageSize = 1_000;
 
 /** Running workflows and schedules of tenants. Temporal's lists lag behind by moments. */
 export function createTenantWork(client: Client): ResourceFinder & TenantWork {
   const listing = <T>(list: () => Promise<T[]>) => translating(() => client.withDeadline(Date.now() + listWithinMs, list));
 
-  /** Asks for the ids alone: the SDK's own list decrypts every schedule's memo. */
-  const schedules = (query = '') =>
-    listing(async () => {
-      const { namespace } = client.options;
-      const ids: string[] = [];
-      for (let nextPageToken: Uint8Array = new Uint8Array(), isFirst = true; isFirst || nextPageToken.length > 0; isFirst = false) {
-        const page = await client.workflowService.listSchedules({ namespace, query, maximumPageSize: pageSize, nextPageToken });
-        ids.push(...page.schedules.flatMap(({ scheduleId }) => scheduleId ?? []));
-        nextPageToken = page.nextPageToken;
-      }
-      return ids;
-    });
-  const schedulesOf = async (tenantId: string) => (await schedules(`ScheduleId STARTS_WITH "${tenantId}/"`)).filter((id) => tenantOfWork(id) === tenantId);
+  const schedulesOf = (tenantId: string) => listing(() => listScheduleIdsOf(client, tenantId));
 
   const executions = (tenantId: string, which: string) =>
     listing(async () => {
@@ -67,7 +55,7 @@ export function createTenantWork(client: Client): ResourceFinder & TenantWork {
       for (const { workflowId, runId } of listed) if (await calling(() => client.workflow.getHandle(workflowId, runId).describe())) held += 1;
       return { listed: listed.length, held };
     },
-    tenantIds: async () => (await schedules()).flatMap((id) => tenantOfWork(id) ?? []),
+    tenantIds: async () => (await listing(() => listScheduleIds(client))).flatMap((id) => tenantOfWork(id) ?? []),
   };
 }
 

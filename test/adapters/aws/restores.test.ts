@@ -6,9 +6,10 @@ import { toLine } from '../../../src/adapters/aws/backup/json-lines';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { EventBody } from '../../../src/contracts/events';
+import { AgentSchedule } from '../../../src/contracts/schedule';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { agents, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { agents, agentSchedules, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -29,6 +30,9 @@ async function livedInTenant() {
   await memory.remember({ tenantId, userId: ann.userId }, { requestId: 'r-1', text: 'color=blue' });
   await configs.put(tenantId, AgentConfig.parse({ systemPrompt: 'Speak like a pirate.' }));
   await agents.create(tenantId, { name: 'parrot' }, { settings: AgentConfig.parse({ systemPrompt: 'Repeat.' }), by: ann.userId, requestId: 'pub-1' });
+  const at = new Date().toISOString();
+  await agentSchedules.create(tenantId, AgentSchedule.parse({ name: 'hourly', times: { everySeconds: 3_600 }, userId: ann.userId, requestId: 'req-1', revision: 1, createdAt: at, updatedAt: at }), 'Look around.');
+  await agentSchedules.putRun(tenantId, { runId: 'run-1', schedule: 'hourly', startedAt: at, outcome: 'completed' });
   return { tenantId, infrastructure, ann, session };
 }
 
@@ -47,7 +51,7 @@ it('gives another tenant all that the first one had, under its own key and with 
     ['users', 1, true],
     ['config', 1, true],
     ['memory', 1, true],
-    ['table', 9, true],
+    ['table', 11, true],
     ['objects', 0, true],
   ]);
   const there = { tenantId: other.tenantId, sessionId: session.sessionId };
@@ -62,6 +66,9 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect(await memory.recall({ tenantId: other.tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');
   expect(await agents.version(other.tenantId, { name: 'parrot', version: 1 })).toMatchObject({ createdBy: userId, settings: { systemPrompt: 'Repeat.' } });
+  expect(await agentSchedules.list(other.tenantId)).toMatchObject([{ name: 'hourly', userId, times: { everySeconds: 3_600 } }]);
+  expect(await agentSchedules.prompt(other.tenantId, 'hourly')).toBe('Look around.');
+  expect((await agentSchedules.runs(other.tenantId, 'hourly', { limit: 10 })).runs).toMatchObject([{ runId: 'run-1', outcome: 'completed' }]);
 });
 
 it('makes users what they were in the backup, and takes that back: who had left is gone again', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createAgentConfigs } from '../../../src/adapters/aws/agent-configs';
+import { createAgentSchedules } from '../../../src/adapters/aws/agent-schedules';
 import { createAgents } from '../../../src/adapters/aws/agents';
 import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { createRestores } from '../../../src/adapters/aws/backup/restores';
@@ -51,6 +52,7 @@ export const runtimes = createTenantRuntimes({ agentCoreControl: aws.agentCoreCo
 export const memory = createMemory({ access, directory });
 export const configs = createAgentConfigs({ access, ssm: aws.ssm });
 export const agents = createAgents({ access, cipher });
+export const agentSchedules = createAgentSchedules({ access, cipher });
 export const users = createTenantUsers(aws);
 export const data = createTenantData({ aws, registry });
 export const inventory = createTenantInventory([registryFinder(registry), ...createAwsFinders(aws)]);

@@ -1,16 +1,20 @@
 import { Client } from '@temporalio/client';
 import { decodeFromPayloadsAtIndex, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow';
 import { createScheduleActivities } from '../../../src/activities/lifecycle/schedules';
+import { createAgentClock } from '../../../src/adapters/temporal/agent-clock';
 import { createTemporalClient } from '../../../src/adapters/temporal/connection';
 import { createSchedules } from '../../../src/adapters/temporal/schedules';
+import { tenantAttribute } from '../../../src/adapters/temporal/search-attributes';
 import { createTenantWork } from '../../../src/adapters/temporal/tenant-work';
 import { scheduleIds, workflowIds } from '../../../src/contracts/names';
-import { jobsOf, pauseNote } from '../../../src/domain/maintenance';
-import { config, dataConverter, newTenantId } from '../aws/tenants';
+import { AgentSchedule } from '../../../src/contracts/schedule';
+import { jobsOf, pauseNote, restNote } from '../../../src/domain/maintenance';
+import { agentSchedules, config, dataConverter, newTenantId, standingTenant } from '../aws/tenants';
 
 const temporal = createTemporalClient(config.temporal, dataConverter);
 const schedules = createSchedules(temporal.client);
-const activities = createScheduleActivities({ schedules });
+const agentClock = createAgentClock(temporal.client);
+const activities = createScheduleActivities({ schedules, agentSchedules, agentClock });
 const name = 'stale_sessions';
 const operationId = 'suspension_acme_0123456789abcdefghjkmnpqrs';
 afterAll(() => temporal.close());
@@ -55,8 +59,58 @@ it('is deleted with what it started; deleting again is fine', async () => {
   await expect(temporal.client.workflow.getHandle(workflowId).describe()).resolves.toMatchObject({ status: { name: 'TERMINATED' } });
 });
 
+const at = '2026-11-28T00:00:00.000Z';
+const agentSchedule = (change: object = {}): AgentSchedule =>
+  AgentSchedule.parse({ name: 'morning', times: { cron: '30 7 * * 1-5', timeZone: 'Europe/Berlin' }, agent: 'support@3', userId: 'ann', requestId: 'req-1', revision: 1, createdAt: at, updatedAt: at, ...change });
+
+/** One with two scheduled agents, of which a person has paused one. */
+async function tenantWithAgents(): Promise<string> {
+  const { tenantId } = await standingTenant();
+  const paused = { by: 'ann', at, reason: 'an audit' };
+  for (const schedule of [agentSchedule(), agentSchedule({ name: 'audited', paused })]) await agentSchedules.create(tenantId, schedule, 'What is new?');
+  await activities.createTenantSchedules({ tenantId, operationId });
+  return tenantId;
+}
+
+const agentsOf = async (tenantId: string) => Promise.all(['morning', 'audited'].map((one) => agentClock.state(tenantId, one)));
+const listed = (tenantId: string, count: number) => until(async () => (await agentClock.names(tenantId)).length === count);
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo()));
+}
+
+it('has a scheduled agent run as it is written, names and no texts, until the tenant leaves; called off, it comes back as it was', async () => {
+  const tenantId = await tenantWithAgents();
+  const keyless = new Client({ connection: temporal.client.connection });
+  const { spec, policies, action, memo, typedSearchAttributes } = await keyless.schedule.getHandle(scheduleIds.of(tenantId, scheduleIds.agentJob('morning'))).describe();
+  expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: false });
+  expect(spec).toMatchObject({ jitter: 10_000, timezone: 'Europe/Berlin', calendars: [expect.objectContaining({ hour: [{ start: 7, end: 7, step: 1 }], dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }] })] });
+  expect(action).toMatchObject({ workflowType: 'scheduledRun', workflowId: workflowIds.scheduledRun(tenantId, 'morning'), args: [{ tenantId, schedule: 'morning' }], staticSummary: `Scheduled agent morning (${tenantId})` });
+  expect([memo, typedSearchAttributes.get(tenantAttribute)]).toEqual([{ owner: tenantId, summary: 'Scheduled agent morning' }, tenantId]);
+
+  await listed(tenantId, 2);
+  await agentClock.pause(tenantId, 'morning', restNote(operationId));
+  const before = await activities.schedulesBeforeLeaving({ tenantId, operationId });
+  expect(before).toContainEqual({ name: 'agents/morning', paused: true, note: restNote(operationId) });
+  await activities.deleteTenantSchedules({ tenantId, operationId });
+  expect(await agentsOf(tenantId)).toEqual([undefined, undefined]);
+  await activities.createTenantSchedules({ tenantId, operationId, paused: before.filter(({ paused }) => paused) });
+  expect(await agentsOf(tenantId)).toMatchObject([{ paused: true, note: restNote(operationId) }, { paused: true, note: 'Paused by user ann: an audit' }]);
+});
+
+it('follows the table of a tenant that was restored: what is not written there is gone, what is comes back as it is written', async () => {
+  const tenantId = await tenantWithAgents();
+  await listed(tenantId, 2);
+  await activities.pauseTenantSchedules({ tenantId, operationId });
+  await agentSchedules.delete(tenantId, 'audited');
+  await agentSchedules.replace(tenantId, agentSchedule({ times: { everySeconds: 3_600 } }));
+  await activities.resumeTenantSchedules({ tenantId, operationId });
+  expect(await agentsOf(tenantId)).toMatchObject([{ paused: false }, undefined]);
+  const { spec } = await temporal.client.schedule.getHandle(scheduleIds.of(tenantId, scheduleIds.agentJob('morning'))).describe();
+  expect(spec).toMatchObject({ intervals: [{ every: 3_600_000 }], calendars: [] });
+});
+
 it('comes back paused where it was paused', async () => {
-  const tenantId = newTenantId();
+  const { tenantId } = await standingTenant();
   await schedules.ensure(tenantId);
   await schedules.pause(tenantId, name, pauseNote('ann', 'an audit'));
   const paused = await activities.schedulesBeforeLeaving({ tenantId, operationId });
@@ -66,15 +120,17 @@ it('comes back paused where it was paused', async () => {
 });
 
 it('rests with its tenant, and what a person paused stays paused after it', async () => {
-  const [resting, audited] = [newTenantId(), newTenantId()];
-  await Promise.all([schedules.ensure(resting), schedules.ensure(audited)]);
+  const [resting, audited] = [await tenantWithAgents(), (await standingTenant()).tenantId];
+  await Promise.all([schedules.ensure(resting), schedules.ensure(audited), listed(resting, 2)]);
   await schedules.pause(audited, name, pauseNote('ann', 'an audit'));
   for (const tenantId of [resting, audited]) {
     await activities.pauseTenantSchedules({ tenantId, operationId });
     expect((await schedules.list(tenantId)).every(({ paused }) => paused)).toBe(true);
+    if (tenantId === resting) expect(await agentsOf(resting)).toMatchObject([{ paused: true, note: restNote(operationId) }, { paused: true, note: 'Paused by user ann: an audit' }]);
     await activities.resumeTenantSchedules({ tenantId, operationId });
   }
   expect((await schedules.list(resting)).every(({ paused, note }) => !paused && note.startsWith(`Resumed by operation ${operationId}`))).toBe(true);
+  expect(await agentsOf(resting)).toMatchObject([{ paused: false }, { paused: true, note: 'Paused by user ann: an audit' }]);
   expect(await schedules.list(audited)).toContainEqual(expect.objectContaining({ name, paused: true, note: 'Paused by ann: an audit' }));
 });
 

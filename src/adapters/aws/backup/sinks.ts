@@ -10,6 +10,7 @@ import { type AccessPurpose, tableKeys, tenantResources } from '../../../contrac
 import { AgentConfig } from '../../../contracts/tenant';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
+import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
 import { createBatchBodies } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
@@ -79,11 +80,14 @@ const SealedBatch = z.looseObject({ pk: z.string(), sk: z.string(), batchKey: z.
 const SealedMessage = z.looseObject({ pk: z.string(), sk: z.string(), message: z.object({ userId: z.string(), text: z.string() }) });
 const SealedAgent = z.looseObject({ ...AgentPin.shape, settings: AgentConfig });
 
+const SealedPrompt = z.looseObject({ pk: z.string(), sk: z.string(), prompt: z.string() });
+
 /** Puts a record back into the form the table has it in, under the tenant's key. */
 function sealing({ access, cipher }: TableDeps, tenantId: string) {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
   const agents = createAgentBodies({ cipher });
+  const prompts = createPromptBodies({ cipher });
   return async (record: BackupRecord): Promise<Item> => {
     const owned = record['tenantId'] === undefined ? record : { ...record, tenantId };
     if (record['events'] !== undefined) {
@@ -99,6 +103,10 @@ function sealing({ access, cipher }: TableDeps, tenantId: string) {
     if (record['settings'] !== undefined) {
       const { settings, ...item } = SealedAgent.parse(owned);
       return { ...item, body: await agents.seal(tenantId, item, settings) };
+    }
+    if (record['prompt'] !== undefined) {
+      const { prompt, ...item } = SealedPrompt.parse(owned);
+      return { ...item, body: await prompts.seal(tenantId, item.sk, prompt) };
     }
     return { ...owned };
   };

@@ -9,6 +9,7 @@ import type { BackupRecord } from '../../../domain/backup-content';
 import type { TenantCipher } from '../../../ports/cipher';
 import type { Memory } from '../../../ports/memory';
 import type { TenantUsers } from '../../../ports/provisioning';
+import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
@@ -96,6 +97,7 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
   const agents = createAgentBodies({ cipher });
+  const prompts = createPromptBodies({ cipher });
   return async (item: Record<string, unknown>): Promise<BackupRecord> => {
     const { body, ...plain } = item;
     if (!(body instanceof Uint8Array)) return item;
@@ -107,6 +109,7 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
       return { ...plain, message: { userId, text } };
     }
     if (kind === 'AGENT') return { ...plain, settings: await agents.open(tenantId, AgentPin.parse(item), body) };
+    if (kind === tableKeys.agentSchedules()) return { ...plain, prompt: await prompts.open(tenantId, String(item['sk']), body) };
     throw new Error(`The backup does not know how to open items ${kind ?? ''} of the table.`);
   };
 }
