@@ -82,7 +82,7 @@ it('asks each permission somewhere, but for that which waits for its route', () 
 
 describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
-  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source';
+  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source' | 'schedule';
   let real: RunningApi;
   let ada: Account;
   let bob: Account;
@@ -109,21 +109,23 @@ describe('what is another’s', () => {
     const agent = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'agents', accessToken, { name: 'theirs', settings: {} })).name;
     const source = async (of: ServedTenant, { accessToken }: Account) =>
       (await real.send<{ name: string }>(`/api/v1/tenants/${of.tenantId}/tool-sources/theirs`, { method: 'PUT', token: accessToken, body: { settings: { kind: 'openapi' }, document: toolDocument } })).body.name;
+    const schedule = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'schedules', accessToken, { name: 'theirs', prompt: 'Hello', times: { everySeconds: 86_400 } })).name;
     others = {
       sessionId: [await session(tenant, bob), await session(other, stranger)],
       userId: ['', stranger.userId],
       keyId: ['', await key(other, strangersAdmin)],
       agentName: ['', await agent(other, strangersAdmin)],
       source: ['', await source(other, strangersAdmin)],
+      schedule: [await schedule(tenant, bob), await schedule(other, stranger)],
     };
   });
   afterAll(() => real.stop());
 
   /** Approvers decide in the sessions of their colleagues; an approval belongs to whoever its session does. */
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
-  const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' ? ada : admin);
+  const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' || kind === 'schedule' ? ada : admin);
   const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
-  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source'];
+  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source', 'schedule'];
   /** Makes what is not there: nobody is told that it is missing. */
   const makes = ({ method, path }: Route) => method === 'put' && path.endsWith('/tool-sources/{source}');
   const withObjects = guarded.filter(([, route]) => !makes(route)).flatMap(([title, route]) =>
@@ -177,7 +179,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources', 'agentSchedules', 'agentClock'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {
