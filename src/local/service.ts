@@ -79,7 +79,7 @@ export class Service {
       await this.untilReady();
     } catch (error) {
       // A port that a service chose for itself may have been somebody else's a moment later.
-      if (this.isRunning || this.spawnError) throw error;
+      if (this.isRunning || this.spawnError || !this.isWanted) throw error;
       this.launch();
       await this.untilReady();
     }
