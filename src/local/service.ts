@@ -79,7 +79,7 @@ export class Service {
       await this.untilReady();
     } catch (error) {
       // A port that a service chose for itself may have been somebody else's a moment later.
-      if (this.isRunning || this.spawnError || !this.isWanted) throw error;
+      if (this.isRunning || this.spawnError || this.wasStopped) throw error;
       this.launch();
       await this.untilReady();
     }
@@ -108,6 +108,10 @@ export class Service {
 
   kill(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
+  }
+
+  private get wasStopped(): boolean {
+    return !this.isWanted;
   }
 
   private get isReviving(): boolean {

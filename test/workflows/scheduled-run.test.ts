@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { activityInterceptor } from '../../src/activities/interceptor';
 import type { ScheduledRunActivities, Settled } from '../../src/activities/scheduled';
 import { DomainError } from '../../src/contracts/errors';
@@ -15,7 +14,7 @@ const turn = { sessionId: 'ses-1', turnId: 'turn-1', after: 3, isOwn: true };
 type Activities = { readonly [Name in keyof ScheduledRunActivities]: ScheduledRunActivities[Name] };
 
 /** Runs it with these activities. @returns what was noted at its end, and of which turn. */
-async function run(schedule: string, activities: Partial<Activities>, act: (cancel: () => Promise<unknown>) => Promise<void> = () => Promise.resolve()) {
+async function run(schedule: string, activities: Partial<Activities>) {
   const ends: object[] = [];
   const all: Activities = {
     beginRun: () => Promise.resolve({ turn }),
@@ -28,7 +27,6 @@ async function run(schedule: string, activities: Partial<Activities>, act: (canc
   await workers.run(input, async (env) => {
     const workflowId = `${workflowIds.scheduledRun('acme', schedule)}-2026-11-28T07:30:00Z`;
     const handle = await env.client.workflow.start('scheduledRun', { taskQueue: taskQueues.sessions, workflowId, args: [{ tenantId: 'acme', schedule }] });
-    await act(() => handle.cancel());
     await handle.result();
     return [workflowId];
   });
@@ -64,30 +62,4 @@ it('notes that it was refused, and asks for no turn then', async () => {
 it('does not begin for an hour, and is refused with the reason', async () => {
   const busy = () => Promise.reject(new DomainError('limit/turns', 'No more turns may be under way at once.', { retryAfterSeconds: 15 }));
   expect(await run('busy', { beginRun: busy })).toMatchObject([{ settled: { outcome: 'refused', code: 'limit/turns' } }]);
-});
-
-it('has its turn stopped when it is cancelled, and waits for that', async () => {
-  const stopped: string[] = [];
-  let look: () => void = () => undefined;
-  const looked = new Promise<void>((resolve) => (look = resolve));
-  const ends = await run(
-    'cancelled',
-    {
-      lookAtRun() {
-        look();
-        return Promise.resolve({ seen: 3, ...(stopped.length > 0 && { settled: { outcome: 'cancelled' } }) });
-      },
-      stopRun({ turn: { turnId } }) {
-        stopped.push(turnId);
-        if (stopped.length === 1) throw ApplicationFailure.retryable('The first time it does not work.');
-        return Promise.resolve();
-      },
-    },
-    async (cancel) => {
-      await looked;
-      await cancel();
-    },
-  );
-  expect(stopped).toEqual(['turn-1', 'turn-1']);
-  expect(ends).toMatchObject([{ turn, settled: { outcome: 'cancelled' } }]);
 });
