@@ -1,5 +1,5 @@
-import Ajv2020 from 'ajv/dist/2020';
 import { DomainError } from '../contracts/errors';
+import { schemaProblem } from '../contracts/json-schema';
 import type { AgentConfig } from '../contracts/tenant';
 import { sourceToolPattern } from '../contracts/tool-source';
 import { plainSchema } from '../domain/plain-schema';
@@ -29,9 +29,6 @@ function checkResponseSchema({ responseSchema: schema }: AgentConfig): void {
   if (schema === undefined) return;
   if (JSON.stringify(plainSchema(schema)) !== JSON.stringify(schema))
     throw new DomainError('agent/invalid', 'responseSchema: it holds what cannot be checked, such as $ref, pattern, $schema, a description of more than 500 characters, or a value a keyword does not take.');
-  try {
-    new Ajv2020({ strict: false, validateFormats: false, logger: false }).compile(schema);
-  } catch (error) {
-    throw new DomainError('agent/invalid', `responseSchema: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
-  }
+  const problem = schemaProblem(schema);
+  if (problem) throw new DomainError('agent/invalid', `responseSchema: ${problem.message}.`, { cause: problem.cause });
 }

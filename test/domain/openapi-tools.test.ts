@@ -1,7 +1,7 @@
 import trainTravel from '@readme/oas-examples/3.1/json/train-travel.json';
 import petstore from '@readme/oas-examples/3.0/json/petstore.json';
 import { readDocument } from '../../src/adapters/tool-sources/documents';
-import { schemaCheck } from '../../src/activities/session/tools/schema-check';
+import { schemaCheck } from '../../src/contracts/json-schema';
 import type { JsonValue } from '../../src/contracts/model';
 import type { HttpOperation, ListedTool } from '../../src/contracts/tool-source';
 import { requestOf } from '../../src/domain/openapi-request';

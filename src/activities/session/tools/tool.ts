@@ -4,7 +4,7 @@ import { DomainError } from '../../../contracts/errors';
 import type { JsonValue, ToolSpec } from '../../../contracts/model';
 import type { AgentConfig } from '../../../contracts/tenant';
 import type { MemoryOwner } from '../../../ports/memory';
-import { schemaCheck } from './schema-check';
+import { schemaCheck } from '../../../contracts/json-schema';
 
 /** What a tool knows of its call. Tenant and user come from the session, never from the model. */
 export interface ToolContext {
