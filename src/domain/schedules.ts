@@ -3,6 +3,7 @@ import { DomainError } from '../contracts/errors';
 import type { AgentSchedule, ScheduleSettings, ScheduleTimes } from '../contracts/schedule';
 import type { TierDefinition } from '../contracts/tiers';
 import { readCron } from './cron';
+import { pauseNote } from './maintenance';
 import { permissionsOf } from './permissions';
 import { shareOf } from './tiers';
 
@@ -84,6 +85,9 @@ export function ownerRefusal({ user, standing }: ScheduleOwner): string | undefi
   if (!permissionsOf('tenant', user.groups).has('invoke:agent')) return 'The roles of the user who made it do not allow to speak with agents any more.';
   return undefined;
 }
+
+/** What operators find beside a schedule that a person has paused. */
+export const pausedNote = ({ paused }: Pick<AgentSchedule, 'paused'>): string | undefined => paused && pauseNote(`user ${paused.by}`, paused.reason);
 
 /** When it runs, for people: in lists of Temporal, too. */
 export function wordsOf(times: ScheduleTimes): string {

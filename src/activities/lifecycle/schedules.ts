@@ -1,7 +1,7 @@
 import type { PausedSchedule, ScheduleBefore } from '../../contracts/maintenance';
 import { scheduleIds, scheduleOfJob } from '../../contracts/names';
-import { isPausedByOperation, pauseNote, restNote, wakeNote } from '../../domain/maintenance';
-import { hasEnded } from '../../domain/schedules';
+import { isPausedByOperation, restNote, wakeNote } from '../../domain/maintenance';
+import { hasEnded, pausedNote } from '../../domain/schedules';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Schedules } from '../../ports/schedules';
 
@@ -60,10 +60,7 @@ type Agents = Omit<ScheduleDeps, 'schedules'>;
  */
 export async function alignAgentSchedules({ agentSchedules, agentClock }: Agents, tenantId: string, restsFor: (name: string) => string | undefined = () => undefined): Promise<void> {
   const written = (await agentSchedules.list(tenantId)).filter((schedule) => !hasEnded(schedule, Date.now()));
-  for (const schedule of written) {
-    const { name, paused } = schedule;
-    await agentClock.set(tenantId, schedule, paused ? pauseNote(`user ${paused.by}`, paused.reason) : restsFor(name));
-  }
+  for (const schedule of written) await agentClock.set(tenantId, schedule, pausedNote(schedule) ?? restsFor(schedule.name));
   for (const name of await agentClock.names(tenantId)) if (!(await agentSchedules.get(tenantId, name))) await agentClock.delete(tenantId, name, false);
 }
 

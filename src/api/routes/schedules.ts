@@ -6,9 +6,9 @@ import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { partsOf, pinOf } from '../../domain/agents';
-import { isPausedByOperation, pauseNote, resumeNote } from '../../domain/maintenance';
+import { isPausedByOperation, resumeNote } from '../../domain/maintenance';
 import { omit } from '../../domain/omit';
-import { checkedSettings, hasEnded, mustHaveRoomFor } from '../../domain/schedules';
+import { checkedSettings, hasEnded, mustHaveRoomFor, pausedNote } from '../../domain/schedules';
 import { definitionOf } from '../../domain/tiers';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Agents } from '../../ports/agents';
@@ -249,8 +249,6 @@ async function setOrForget({ agentClock, agentSchedules }: ScheduleRoutesDeps, t
     throw error;
   }
 }
-
-const pausedNote = ({ paused }: AgentSchedule): string | undefined => paused && pauseNote(`user ${paused.by}`, paused.reason);
 
 async function shown({ agentClock }: ScheduleRoutesDeps, tenantId: string, schedule: AgentSchedule): Promise<ShownSchedule> {
   const state = await agentClock.state(tenantId, schedule.name);
