@@ -8,6 +8,9 @@ interface ModelEnd {
   readonly message?: string;
 }
 
+/** Said too where a model refuses a request for its length. */
+export const tooLong = 'The conversation is longer than the model can read. Open a new session, or show the model fewer turns (historyTurns).';
+
 /** Why a model stops, as Converse names it, and what becomes of its turn. */
 const ends: Readonly<Record<string, ModelEnd>> = {
   end_turn: { outcome: 'completed' },
@@ -18,7 +21,7 @@ const ends: Readonly<Record<string, ModelEnd>> = {
   content_filtered: { outcome: 'failed', code: 'model/content-filtered', message: "The model's content filter withheld the answer. Say it in another way." },
   malformed_model_output: { outcome: 'failed', code: 'model/malformed-output', message: 'The model wrote what cannot be read.' },
   malformed_tool_use: { outcome: 'failed', code: 'model/malformed-output', message: 'The model asked for a tool in a way that cannot be read.' },
-  model_context_window_exceeded: { outcome: 'failed', code: 'model/context-overflow', message: 'The conversation is longer than the model can read. Open a new session, or show the model fewer turns (historyTurns).' },
+  model_context_window_exceeded: { outcome: 'failed', code: 'model/context-overflow', message: tooLong },
 };
 
 /** A reason that Converse has learnt since counts as a failure: nobody knows whether the answer is whole. */

@@ -12,6 +12,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { DomainError } from '../../contracts/errors';
 import type { Usage } from '../../contracts/events';
 import { maxInputCharacters } from '../../domain/requested-calls';
+import { tooLong } from '../../domain/stop-reasons';
 import type { JsonValue, ModelMessage, Reasoning, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 
@@ -178,7 +179,7 @@ function modelFailure(error: unknown, hasBegun: boolean): unknown {
   if (error instanceof DomainError || error instanceof TypeError || !(error instanceof Error)) return error;
   if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error, ...retryAfter(error) });
   if (error.name === 'ValidationException' && tellsOfLength.test(error.message))
-    return new DomainError('model/context-overflow', 'The conversation is longer than the model can read. Open a new session, or show the model fewer turns (historyTurns).', { cause: error });
+    return new DomainError('model/context-overflow', tooLong, { cause: error });
   if (refusalNames.includes(error.name))
     return new DomainError('model/refused', `The model refused the request: ${error.message}`, { cause: error });
   return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...retryAfter(error) });
