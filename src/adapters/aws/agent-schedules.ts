@@ -10,7 +10,7 @@ import { allOfPartition, itemsOf, listedPage, tableNameOf } from './tenant-table
 
 /** Runs are told of for so long. */
 const runsKeptMs = 90 * 86_400_000;
-/** Of those that are older, a new run forgets so many. */
+/** Of those that are older, a run forgets so many at its end. */
 const forgottenAtOnce = 5;
 /** Deletes under way at once. */
 const sideBySide = 25;
@@ -111,7 +111,7 @@ export function createAgentSchedules({ access, cipher }: { access: TenantAccess;
 
     async putRun(tenantId, run) {
       await table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...runPlace(run), ...run } }));
-      await forgetOld(tenantId, run);
+      if (run.endedAt !== undefined) await forgetOld(tenantId, run);
     },
 
     async run(tenantId, of) {
