@@ -19,7 +19,7 @@ import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { type History, type HistoryRange, readHistory } from './history';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type Equipped, permitted } from './policy';
-import { holdBudget, settleFromLog } from './step-budget';
+import { holdBudget, settleFromLog, type StepBudget } from './step-budget';
 import { stepRefused } from './step-refused';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
 import { TokenStream } from './token-stream';
@@ -57,8 +57,7 @@ export const createThink = (deps: SessionStepDeps) => ({
     const [configured] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
     const modelId = modelOfAttempt(configured.agent, activityInfo().attempt);
     const config = { ...configured, agent: { ...configured.agent, modelId } };
-    const key = batchKeys.stepCompleted(turnId, step);
-    const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key }) : undefined;
+    const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key: batchKeys.stepCompleted(turnId, step) }) : undefined;
     if (earlier) {
       await settleFromLog(deps, input, earlier);
       return concluded(deps, input, earlier, config);
@@ -72,51 +71,69 @@ export const createThink = (deps: SessionStepDeps) => ({
     if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
     const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
     if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
-    const { budget } = held;
     if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
-    const stream = new TokenStream({
-      send: (delta) => deps.live.publish({ tenantId, sessionId }, [delta]),
-      place: { turnId, step },
-      onFirst: () => beginning.hasten(atOnceMs),
-    });
-    const beginning = new DeferredWrite(async () => {
-      const opened = await writeOpening(deps, input, opening);
-      // A delta's place is behind the step's beginning.
-      stream.open(opened.head);
-      return opened;
-    }, noticeableMs);
-    // An earlier attempt may have written it: then it must be found under its own key.
-    if (activityInfo().attempt > 1) await beginning.begin();
-    const heard: Heard = { calls: [], reasoning: [], usage: undefined };
-    const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening, most: mostCharacters(agent) }).catch(async (error: unknown) => {
-      const { head } = await beginning.begin();
-      const written = stream.reasoning + stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
-      const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
-      if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
-      else if (waste) await keepWaste(deps, input, head, waste);
-      const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
-      if (compact) return { ...thoughtFrom([], config, config), head, compact };
-      throw forNextAttempt(error, configured.agent);
-    });
-    if ('compact' in answer) return answer;
-    const opened = await beginning.settle();
-    const isRepair = history.events.some((event) => event.type === 'answer.rejected' && event.turnId === turnId);
-    const said = eventsOf({ ...answer, isFallback: modelId !== configured.agent.modelId, isRepair }, input, config, config, deps.prices);
-    const batch = {
-      after: opened?.head ?? after,
-      key,
-      events: opened ? said : [...opening, ...said],
-      // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
-      notBehind: batchKeys.turnCompleted(turnId),
-    };
-    const written = await record(deps, input, batch, (events) => stream.among(events)).catch(async (error: unknown) => {
-      await budget.wasteAnswer(agent.modelId, answer.usage);
-      throw error;
-    });
-    await budget.settle(agent.modelId, answer.usage);
-    return concluded(deps, input, written.events, config);
+    return ask(deps, input, { config, configured: configured.agent, request, history, opening, shortening, budget: held.budget });
   },
 });
+
+/** A step for which the model may be asked. */
+interface Prepared {
+  readonly config: Config;
+  /** The agent before another model took over for this attempt. */
+  readonly configured: AgentConfig;
+  readonly request: Request;
+  readonly history: History;
+  readonly opening: readonly EventBody[];
+  readonly shortening: Shortening;
+  readonly budget: StepBudget;
+}
+
+/** Asks the model, streams what it says, and writes it; what an attempt cost that came to nothing is written, too. */
+async function ask(deps: SessionStepDeps, input: ThinkInput, { config, configured, request, history, opening, shortening, budget }: Prepared): Promise<Thought> {
+  const { tenantId, sessionId, turnId, step, after } = input;
+  const { agent } = config;
+  const stream = new TokenStream({
+    send: (delta) => deps.live.publish({ tenantId, sessionId }, [delta]),
+    place: { turnId, step },
+    onFirst: () => beginning.hasten(atOnceMs),
+  });
+  const beginning = new DeferredWrite(async () => {
+    const opened = await writeOpening(deps, input, opening);
+    // A delta's place is behind the step's beginning.
+    stream.open(opened.head);
+    return opened;
+  }, noticeableMs);
+  // An earlier attempt may have written it: then it must be found under its own key.
+  if (activityInfo().attempt > 1) await beginning.begin();
+  const heard: Heard = { calls: [], reasoning: [], usage: undefined };
+  const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening, most: mostCharacters(agent) }).catch(async (error: unknown) => {
+    const { head } = await beginning.begin();
+    const written = stream.reasoning + stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
+    const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
+    if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
+    else if (waste) await keepWaste(deps, input, head, waste);
+    const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
+    if (compact) return { ...thoughtFrom([], config, config), head, compact };
+    throw forNextAttempt(error, configured);
+  });
+  if ('compact' in answer) return answer;
+  const opened = await beginning.settle();
+  const isRepair = history.events.some((event) => event.type === 'answer.rejected' && event.turnId === turnId);
+  const said = eventsOf({ ...answer, isFallback: agent.modelId !== configured.modelId, isRepair }, input, config, config, deps.prices);
+  const batch = {
+    after: opened?.head ?? after,
+    key: batchKeys.stepCompleted(turnId, step),
+    events: opened ? said : [...opening, ...said],
+    // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
+    notBehind: batchKeys.turnCompleted(turnId),
+  };
+  const written = await record(deps, input, batch, (events) => stream.among(events)).catch(async (error: unknown) => {
+    await budget.wasteAnswer(agent.modelId, answer.usage);
+    throw error;
+  });
+  await budget.settle(agent.modelId, answer.usage);
+  return concluded(deps, input, written.events, config);
+}
 
 /** The agent as it may work now, its tools, and the version of its configuration. */
 interface Config extends Equipped {
