@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Operation } from '../src/contracts/operation';
 import { updateDocs } from './docs';
+import { inParallel } from './in-parallel';
 import { Lane } from './lane';
 import { problemsOfEmptiness, problemsOfGone } from './verdict';
 
@@ -41,10 +42,10 @@ async function main(): Promise<void> {
   const lane = await Lane.start('many', (line) => console.log(line));
   try {
     const ids = Array.from({ length: count }, (_, index) => `many-${index + 1}`);
-    const onboardings = await inParallel(ids, async (tenantId) => lane.awaitEnd((await lane.beginOnboarding(tenantId, `on ${tenantId}`)).operationId));
-    const answers = await inParallel(ids.slice(0, 10), (tenantId) => lane.turn(tenantId));
-    const offboardings = await inParallel(ids, async (tenantId) => lane.awaitEnd((await lane.beginOffboarding(tenantId, `off ${tenantId}`)).operationId));
-    const left = (await inParallel(offboardings.ended, (operation) => problemsOfGone(lane, operation, true))).ended.flat();
+    const onboardings = await timed(ids, async (tenantId) => lane.awaitEnd((await lane.beginOnboarding(tenantId, `on ${tenantId}`)).operationId));
+    const answers = await timed(ids.slice(0, 10), (tenantId) => lane.turn(tenantId));
+    const offboardings = await timed(ids, async (tenantId) => lane.awaitEnd((await lane.beginOffboarding(tenantId, `off ${tenantId}`)).operationId));
+    const left = (await timed(offboardings.ended, (operation) => problemsOfGone(lane, operation, true))).ended.flat();
     const known = await problemsOfEmptiness(lane);
     const problems = [
       ...[...onboardings.ended, ...offboardings.ended].filter(({ state }) => state !== 'completed').map(({ operationId, state, error }) => `${operationId} ended ${state} (${error?.code ?? ''})`),
@@ -63,21 +64,13 @@ async function main(): Promise<void> {
   }
 }
 
-async function inParallel<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<{ ended: Result[]; tookMs: number }> {
+async function timed<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<{ ended: Result[]; tookMs: number }> {
   const startedAtMs = Date.now();
-  const waiting = [...items];
-  const ended: Result[] = [];
-  const serve = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
-      ended.push(await run(item));
-      if (ended.length % 20 === 0) console.log(`${ended.length}/${items.length} in ${((Date.now() - startedAtMs) / 1_000).toFixed(0)} s`);
-    }
-  };
-  // All are waited for: the lane is not taken down under those that still ask.
-  const served = await Promise.allSettled(Array.from({ length: Number(options.width) }, serve));
-  const failure = served.find((one) => one.status === 'rejected');
-  if (failure) throw failure.reason;
-  return { ended, tookMs: Date.now() - startedAtMs };
+  const tookMs = () => Date.now() - startedAtMs;
+  const ended = await inParallel(items, Number(options.width), run, (count) => {
+    if (count % 20 === 0) console.log(`${count}/${items.length} in ${(tookMs() / 1_000).toFixed(0)} s`);
+  });
+  return { ended, tookMs: tookMs() };
 }
 
 function figuresOf(kind: string, { ended, tookMs }: { ended: readonly Operation[]; tookMs: number }): Figures {

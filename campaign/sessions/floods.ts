@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { patiently } from '../../src/cli/patience';
 import type { SessionEvent } from '../../src/contracts/events';
+import { inParallel } from '../in-parallel';
 import type { SessionCase } from './case';
 import type { Stage } from './stage';
 import { problemsOfNumbers } from './verdict';
@@ -23,7 +24,7 @@ export const duplicates: SessionCase = {
     const messages = Array.from({ length: size }, (_, index) => ({ key: randomUUID(), session: sessions[index % sessions.length] ?? '', text: `What is ${index}*7?` }));
     const requests = Array.from({ length: repetitions }, () => messages).flat();
     const answers = new Map<string, Set<string>>();
-    await inParallel(requests, async ({ key, session, text }) => {
+    await inParallel(requests, width, async ({ key, session, text }) => {
       const { turnId } = await send(stage, session, text, key);
       answers.set(key, (answers.get(key) ?? new Set()).add(turnId));
     });
@@ -47,10 +48,9 @@ export const burst: SessionCase = {
     const session = await stage.user.open();
     await Promise.all(Array.from({ length: size }, (_, index) => send(stage, session, `What is ${index}*7?`, randomUUID())));
     const log = await ended(stage, session, size);
-    const turnsOf = (type: SessionEvent['type'], wanted = (place: number) => place >= 0) => log.flatMap((event, place) => (event.type === type && 'turnId' in event && wanted(place) ? [event.turnId] : []));
-    const started = turnsOf('turn.started');
+    const started = log.flatMap((event) => (event.type === 'turn.started' ? [event.turnId] : []));
     // Of one that did not have to wait, its first step says both at once.
-    const queued = turnsOf('turn.queued', (place) => log[place + 1]?.type !== 'turn.started');
+    const queued = log.flatMap((event, place) => (event.type === 'turn.queued' && log[place + 1]?.type !== 'turn.started' ? [event.turnId] : []));
     const waited = new Set(queued);
     return {
       turns: size,
@@ -94,12 +94,4 @@ function problemsOfConversation(log: readonly SessionEvent[]): string[] {
     }
   }
   return problems;
-}
-
-async function inParallel<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
-  const waiting = items[Symbol.iterator]();
-  const serve = async () => {
-    for (const item of waiting) await run(item);
-  };
-  await Promise.all(Array.from({ length: width }, serve));
 }

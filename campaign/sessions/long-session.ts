@@ -6,6 +6,7 @@ import { problemsOfNumbers } from './verdict';
 
 export interface LongSession {
   readonly turns: number;
+  /** Of its workflow. */
   readonly runs: number;
   /** Of a whole run in history: the smallest and the largest. */
   readonly eventsPerTurn: readonly [number, number];
@@ -18,7 +19,7 @@ export interface LongSession {
 const windowTurns = 100;
 
 /** One conversation of many turns, one after the other. */
-export async function longSession({ platform, user }: Stage, turns: number, onProgress: (line: string) => void): Promise<LongSession> {
+export async function longSession({ platform, user }: Stage, turns: number, onProgress: (line: string) => void = () => undefined): Promise<LongSession> {
   const connection = await Connection.connect({ address: platform.settings.temporalAddress });
   try {
     const session = await user.open();
@@ -32,8 +33,7 @@ export async function longSession({ platform, user }: Stage, turns: number, onPr
       const { outcome, answer } = await user.ask(session, `What is ${turn}*7?`);
       tookMs.push(performance.now() - startedAtMs);
       if (outcome !== 'completed' || answer !== `${turn}*7 is ${turn * 7}.`) problems.push(`turn ${turn} came to ${outcome}: ${answer}`);
-      // Once in the middle of each run.
-      if (turn % turnsPerRun === Math.floor(turnsPerRun / 2)) runIds.add((await workflow.getHandle(workflowId).describe()).runId);
+      runIds.add((await workflow.getHandle(workflowId).describe()).runId);
       if (turn % 200 === 0) onProgress(`${turn} of ${turns} turns`);
     }
     const log = await user.log(session);

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { WatchedServer } from '../watched-server';
 
 const bytes: Readonly<Record<string, Buffer>> = {
   '/huge': Buffer.alloc(10_000_000, 'x'),
@@ -9,26 +7,9 @@ const bytes: Readonly<Record<string, Buffer>> = {
 };
 
 /** A server that tools may call and had better not. */
-export class PoisonServer {
-  private constructor(private readonly server: Server) {}
-
-  static async start(): Promise<PoisonServer> {
-    const server = createServer((request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      // Who has read enough leaves.
-      response.on('error', () => undefined);
-      response.end(bytes[request.url ?? ''] ?? 'null');
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return new PoisonServer(server);
-  }
-
-  get origin(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
+export const startPoisonServer = (): Promise<WatchedServer> =>
+  WatchedServer.start('127.0.0.1', (request, response) => {
+    // Who has read enough leaves.
+    response.on('error', () => undefined);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(bytes[request.url ?? ''] ?? 'null');
+  });

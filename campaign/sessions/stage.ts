@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
-import { PoisonServer } from './poison-server';
+import type { WatchedServer } from '../watched-server';
+import { startPoisonServer } from './poison-server';
 import { type RunningPlatform, runPlatform } from '../running-platform';
 
 /** Of a state that is sure to come. */
@@ -13,12 +14,12 @@ export interface Stage {
   readonly platform: RunningPlatform;
   readonly user: User;
   readonly shop: OrdersServer;
-  readonly poison: PoisonServer;
+  readonly poison: WatchedServer;
 }
 
 /** @param options - `tier` of the tenant: floods ask more than `standard` takes; `origins` that its agent may call besides. */
 export async function startStage({ tier = 'standard', origins = [] }: { tier?: string; origins?: readonly string[] } = {}): Promise<Stage & { stop(): Promise<void> }> {
-  const [shop, poison] = await Promise.all([OrdersServer.start(), PoisonServer.start()]);
+  const [shop, poison] = await Promise.all([OrdersServer.start(), startPoisonServer()]);
   void shop.withholdNext(0);
   const platform = await runPlatform();
   const stop = async () => {
