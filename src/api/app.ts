@@ -22,6 +22,7 @@ import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnost
 import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { maintenanceRoutes, type MaintenanceRoutesDeps } from './routes/maintenance';
+import { memoryRoutes, type MemoryRoutesDeps } from './routes/memories';
 import { operationRoutes } from './routes/operations';
 import { scheduleRoutes, type ScheduleRoutesDeps } from './routes/schedules';
 import { sessionRoutes } from './routes/sessions';
@@ -51,6 +52,7 @@ export type AppDeps = MountDeps &
   ApiKeyRoutesDeps &
   ToolSourceRoutesDeps &
   ScheduleRoutesDeps &
+  MemoryRoutesDeps &
   UserRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -78,6 +80,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ ...deps, conversations }),
     ...agentsRoutes(deps),
     ...scheduleRoutes(deps),
+    ...memoryRoutes(deps),
     ...configRoutes(deps),
     ...toolSourceRoutes(deps),
     ...usageRoutes(deps),

@@ -56,6 +56,7 @@ export const errors = {
   'agent/changed': { status: 412, title: 'The agent has changed meanwhile', retryable: false },
   'agent/too-many': { status: 409, title: 'There are too many already', retryable: false },
   'agent/invalid': { status: 422, title: 'The agent contradicts itself', retryable: false },
+  'memory/not-found': { status: 404, title: 'Fact not found', retryable: false },
   'schedule/not-found': { status: 404, title: 'Schedule not found', retryable: false },
   'schedule/exists': { status: 409, title: 'There is a schedule of this name', retryable: false },
   'schedule/changed': { status: 409, title: 'The schedule has changed meanwhile', retryable: false },

@@ -230,7 +230,7 @@ export const tenantTag = 'TenantId';
  * What credentials of a tenant's role are for: the session's name and its tag say so in every log of AWS, and its policy allows no
  * more. cloudformation/tenant-infrastructure.yaml lists the same.
  */
-export const accessPurposes = ['session-read', 'session-step', 'approvals', 'encryption', 'memory', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase', 'isolation-probe'] as const;
+export const accessPurposes = ['session-read', 'session-step', 'approvals', 'encryption', 'memory', 'memory-edit', 'config-read', 'config-write', 'usage', 'backup', 'restore', 'erase', 'isolation-probe'] as const;
 export type AccessPurpose = (typeof accessPurposes)[number];
 
 /** Of a session of the tenant's role, as CloudTrail shows it: `tenure-acme@session-step`. */
@@ -498,6 +498,12 @@ export const tenantOfKey = (valkeyKey: string): string | undefined => {
 
 /** Where AgentCore Memory keeps what it knows about one user. */
 export const memoryNamespaces = { facts: (userId: string) => `/users/${userId}/facts` } as const;
+
+/** Whose facts a namespace holds; undefined when it holds something else. */
+export const userOfFacts = (namespace: string): string | undefined => /^\/users\/([^/]+)\/facts$/.exec(namespace)?.[1];
+
+/** Ids of facts, as AgentCore gives them out. */
+export const factIdPattern = /^mem-[A-Za-z0-9_-]{36,46}$/;
 
 /**
  * What AgentCore makes of a conversation's events, by strategy: where it keeps the result. `{actorId}` is the user; facts it

@@ -11,6 +11,12 @@ export const permissions = [
   'write:schedule',
   /** Pauses and deletes schedules of every user of the tenant. */
   'write:any-schedule',
+  /** What agents remember of oneself. */
+  'read:memory',
+  /** Corrects and deletes it. */
+  'write:memory',
+  /** Sees, corrects and deletes what agents remember of every user of the tenant. */
+  'write:any-memory',
   /** Sees and decides approvals in the sessions of every user of the tenant. */
   'approve:tool',
   'read:config',
@@ -47,7 +53,7 @@ export interface Role {
   readonly permissions: readonly Permission[];
 }
 
-const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:schedule'] as const satisfies readonly Permission[];
+const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:schedule', 'read:memory', 'write:memory'] as const satisfies readonly Permission[];
 
 /**
  * All roles there are. Separate by realm, because a tenant's administrator may name groups as they like: `operators` in a tenant's own
@@ -55,12 +61,12 @@ const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:sched
  */
 export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
-    [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too', permissions: ofMembers },
+    [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too; see, correct and delete what it remembers of them', permissions: ofMembers },
     [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
     [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'write:any-schedule', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
+      permissions: [...ofMembers, 'write:any-schedule', 'write:any-memory', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
     },
   },
   operator: {

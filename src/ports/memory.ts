@@ -10,11 +10,24 @@ export interface MemoryFact {
   readonly createdAt: string;
 }
 
+export interface OwnedFact extends MemoryFact {
+  /** Undefined: it is in no user's namespace of facts. */
+  readonly userId: string | undefined;
+}
+
 export interface Memory {
   /** Keeps a fact; the same `requestId` (1-64 of A-Za-z0-9 _-) again keeps it once. */
   remember(owner: MemoryOwner, fact: { requestId: string; text: string }): Promise<MemoryFact>;
   /** Facts most like the query first, at most `limit` (default 10). */
   recall(owner: MemoryOwner, query: { text: string; limit?: number }): Promise<MemoryFact[]>;
+  /** The user's facts, page by page. @throws DomainError `cursor/unknown` */
+  list(owner: MemoryOwner, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ readonly facts: MemoryFact[]; readonly nextCursor?: string }>;
+  /** A fact and whose it is; undefined when the tenant has none of this id. */
+  get(tenantId: string, factId: string): Promise<OwnedFact | undefined>;
+  /** Has a fact say something else, under the same id. @throws DomainError `memory/not-found` */
+  correct(tenantId: string, factId: string, text: string): Promise<MemoryFact>;
+  /** Deletes a fact; fine when there is none. */
+  forget(tenantId: string, factId: string): Promise<void>;
   /** Puts facts back as they were; unlike {@link remember}, twice is two. At most 100. */
   restore(tenantId: string, facts: readonly { namespace: string; text: string; createdAt: string }[]): Promise<void>;
   /** Deletes every fact of the tenant. */

@@ -77,12 +77,12 @@ describe.each(guarded)('%s', (_title, route) => {
 it('asks each permission somewhere, but for that which waits for its route', () => {
   const asked = new Set(guarded.flatMap(([, { access }]) => (access === 'public' ? [] : [access.permission])));
   const unasked = [...new Set(Object.values(roles).flatMap((ofRealm) => Object.values(ofRealm).flatMap(({ permissions }) => permissions)))].filter((permission) => !asked.has(permission));
-  expect(unasked.filter((permission) => !['approve:tool', 'read:any-session', 'write:any-schedule'].includes(permission))).toEqual([]);
+  expect(unasked.filter((permission) => !['approve:tool', 'read:any-session', 'write:any-schedule', 'write:any-memory'].includes(permission))).toEqual([]);
 });
 
 describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
-  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source' | 'schedule';
+  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source' | 'schedule' | 'factId';
   let real: RunningApi;
   let ada: Account;
   let bob: Account;
@@ -110,6 +110,7 @@ describe('what is another’s', () => {
     const source = async (of: ServedTenant, { accessToken }: Account) =>
       (await real.send<{ name: string }>(`/api/v1/tenants/${of.tenantId}/tool-sources/theirs`, { method: 'PUT', token: accessToken, body: { settings: { kind: 'openapi' }, document: toolDocument } })).body.name;
     const schedule = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'schedules', accessToken, { name: 'theirs', prompt: 'Hello', times: { everySeconds: 86_400 } })).name;
+    const fact = async ({ tenantId }: ServedTenant, { userId }: Account) => (await real.adapters.memory.remember({ tenantId, userId }, { requestId: 'theirs', text: 'Likes tea.' })).factId;
     others = {
       sessionId: [await session(tenant, bob), await session(other, stranger)],
       userId: ['', stranger.userId],
@@ -117,15 +118,16 @@ describe('what is another’s', () => {
       agentName: ['', await agent(other, strangersAdmin)],
       source: ['', await source(other, strangersAdmin)],
       schedule: [await schedule(tenant, bob), await schedule(other, stranger)],
+      factId: [await fact(tenant, bob), await fact(other, stranger)],
     };
   });
   afterAll(() => real.stop());
 
   /** Approvers decide in the sessions of their colleagues; an approval belongs to whoever its session does. */
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
-  const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' || kind === 'schedule' ? ada : admin);
+  const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' || kind === 'schedule' || kind === 'factId' ? ada : admin);
   const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
-  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source', 'schedule'];
+  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source', 'schedule', 'factId'];
   /** Makes what is not there: nobody is told that it is missing. */
   const makes = ({ method, path }: Route) => method === 'put' && path.endsWith('/tool-sources/{source}');
   const withObjects = guarded.filter(([, route]) => !makes(route)).flatMap(([title, route]) =>
@@ -179,7 +181,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources', 'agentSchedules', 'agentClock'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources', 'agentSchedules', 'agentClock', 'memory'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

@@ -42,6 +42,7 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/schedules/{schedule}/pause': { reason: 'a test' },
   'post /api/v1/tenants/{tenantId}/schedules/{schedule}/resume': {},
   'post /api/v1/tenants/{tenantId}/schedules/{schedule}/runs': {},
+  'put /api/v1/tenants/{tenantId}/memories/{factId}': { text: 'Likes tea.' },
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}': { settings: { kind: 'openapi' }, document: toolDocument },
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}/secret': { secret: 'never-set' },
   'post /api/v1/tenants/{tenantId}/tool-sources/{source}/refresh': {},
@@ -62,7 +63,7 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing', schedule: 'missing' };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing', schedule: 'missing', factId: `mem-${'0'.repeat(40)}` };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {

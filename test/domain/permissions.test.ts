@@ -2,7 +2,7 @@ import { groups } from '../../src/contracts/names';
 import { permissions, permissionsOf, roles } from '../../src/domain/permissions';
 
 it('lets members talk to the agent, and no more', () => {
-  expect([...permissionsOf('tenant', [groups.members])].sort()).toEqual(['invoke:agent', 'read:session', 'write:schedule', 'write:session']);
+  expect([...permissionsOf('tenant', [groups.members])].sort()).toEqual(['invoke:agent', 'read:memory', 'read:session', 'write:memory', 'write:schedule', 'write:session']);
 });
 
 it('adds up what several groups grant', () => {

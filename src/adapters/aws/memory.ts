@@ -1,18 +1,25 @@
 import {
   BatchCreateMemoryRecordsCommand,
   BatchDeleteMemoryRecordsCommand,
+  BatchUpdateMemoryRecordsCommand,
+  GetMemoryRecordCommand,
+  ListMemoryRecordsCommand,
   type ListMemoryRecordsCommandInput,
+  type MemoryRecord,
   type MemoryRecordSummary,
   paginateListMemoryRecords,
   RetrieveMemoryRecordsCommand,
 } from '@aws-sdk/client-bedrock-agentcore';
-import { type AccessPurpose, memoryNamespaces } from '../../contracts/names';
+import { DomainError } from '../../contracts/errors';
+import { type AccessPurpose, memoryNamespaces, userOfFacts } from '../../contracts/names';
 import type { Memory, MemoryFact } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
+import { isAwsError } from './failures';
+import { ifThere } from './inventory/finding';
 import type { TenantAccess } from './tenant-access';
 import { requestIdKey } from './tenant-memories';
 
-const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary): MemoryFact => ({
+const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary | MemoryRecord): MemoryFact => ({
   factId: memoryRecordId ?? '',
   text: content?.text ?? '',
   createdAt: (createdAt ?? new Date(0)).toISOString(),
@@ -79,7 +86,57 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
       return (memoryRecordSummaries ?? []).map(factOf);
     },
 
+    ...curated(memory),
     ...wholesale(memory),
+  };
+}
+
+/** AgentCore gives no longer pages. */
+const mostOnPage = 100;
+
+/** What users see of their facts, and do about them. */
+function curated({ memoryOf }: MemoryAccess): Pick<Memory, 'list' | 'get' | 'correct' | 'forget'> {
+  async function find(tenantId: string, memoryRecordId: string): Promise<MemoryRecord | undefined> {
+    const { client, memoryId } = await memoryOf(tenantId, 'memory-edit');
+    return (await ifThere(client.send(new GetMemoryRecordCommand({ memoryId, memoryRecordId }))))?.memoryRecord;
+  }
+
+  return {
+    async list({ tenantId, userId }, { limit, cursor }) {
+      const { client, memoryId } = await memoryOf(tenantId, 'memory-edit');
+      const page = { maxResults: Math.min(limit, mostOnPage), ...(cursor !== undefined && { nextToken: cursor }) };
+      try {
+        const { memoryRecordSummaries, nextToken } = await client.send(new ListMemoryRecordsCommand({ memoryId, namespace: memoryNamespaces.facts(userId), ...page }));
+        return { facts: (memoryRecordSummaries ?? []).map(factOf), ...(nextToken !== undefined && { nextCursor: nextToken }) };
+      } catch (error) {
+        if (cursor === undefined || !isAwsError(error, 'ValidationException')) throw error;
+        throw new DomainError('cursor/unknown', 'The cursor is not one of this list. Start without one.', { cause: error });
+      }
+    },
+
+    async get(tenantId, factId) {
+      const record = await find(tenantId, factId);
+      return record && { ...factOf(record), userId: userOfFacts(record.namespaces?.[0] ?? '') };
+    },
+
+    async correct(tenantId, factId, text) {
+      const { client, memoryId } = await memoryOf(tenantId, 'memory-edit');
+      const update = { memoryRecordId: factId, timestamp: new Date(), content: { text } };
+      const { failedRecords = [] } = await client.send(new BatchUpdateMemoryRecordsCommand({ memoryId, records: [update] }));
+      const record = await find(tenantId, factId);
+      // It went while it was changed.
+      if (!record) throw new DomainError('memory/not-found', 'There is no such fact.');
+      const [refused] = failedRecords;
+      if (refused) throw new Error(`AgentCore did not change the fact: ${refused.errorMessage ?? 'no reason given'}`);
+      return { ...factOf(record), text };
+    },
+
+    async forget(tenantId, factId) {
+      const { client, memoryId } = await memoryOf(tenantId, 'memory-edit');
+      const { failedRecords = [] } = await client.send(new BatchDeleteMemoryRecordsCommand({ memoryId, records: [{ memoryRecordId: factId }] }));
+      const [refused] = failedRecords;
+      if (refused && (await find(tenantId, factId))) throw new Error(`AgentCore did not delete the fact: ${refused.errorMessage ?? 'no reason given'}`);
+    },
   };
 }
 

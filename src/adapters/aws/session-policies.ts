@@ -38,6 +38,7 @@ const needs: Readonly<Record<Exclude<AccessPurpose, 'isolation-probe'>, Needs>> 
   approvals: { table: [...reading, 'PutItem', 'DeleteItem', 'ConditionCheckItem'] },
   encryption: { key: ['GenerateDataKey', 'Decrypt'] },
   memory: { memory: ['BatchCreateMemoryRecords', 'ListMemoryRecords', 'RetrieveMemoryRecords'] },
+  'memory-edit': { memory: ['ListMemoryRecords', 'GetMemoryRecord', 'BatchUpdateMemoryRecords', 'BatchDeleteMemoryRecords'] },
   'config-read': { parameters: ['GetParameter'] },
   'config-write': { parameters: ['PutParameter'] },
   usage: { table: [...reading, 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'] },

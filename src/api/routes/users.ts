@@ -11,7 +11,7 @@ import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: TenantId });
 /** What Cognito makes. Nothing that means anything in a filter. */
-const UserId = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z-]{0,127}$/, 'a user id is 1-128 letters, digits and -');
+export const UserId = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z-]{0,127}$/, 'a user id is 1-128 letters, digits and -');
 const UserPath = TenantPath.extend({ userId: UserId });
 
 const UserPage = pageOfList('users');
