@@ -6,6 +6,7 @@ import { createApprovals } from './adapters/aws/approvals';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createAgentSchedules } from './adapters/aws/agent-schedules';
 import { createAgents } from './adapters/aws/agents';
+import { createAttachments } from './adapters/aws/attachments';
 import { createAuditLog } from './adapters/aws/audit/log';
 import { createBackups } from './adapters/aws/backup/backups';
 import { createRestores } from './adapters/aws/backup/restores';
@@ -151,12 +152,13 @@ export function createAdapters(config: Config, logger: Logger) {
   };
 }
 
-/** What stands in the tenant's own table, beside its list of sessions. */
+/** What stands in the tenant's own table, and what is large of it in its bucket, beside its list of sessions. */
 const createTenantTable = (deps: Parameters<typeof createSessionLog>[0] & Parameters<typeof createSessionMessages>[0]) => ({
   agents: createAgents(deps),
   agentSchedules: createAgentSchedules(deps),
   log: createSessionLog(deps),
   messages: createSessionMessages(deps),
+  attachments: createAttachments(deps),
   approvals: createApprovals(deps),
   ledger: createToolLedger(deps),
 });

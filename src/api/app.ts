@@ -11,6 +11,7 @@ import { publicRoute, type Route } from './route';
 import { approvalRoutes, type ApprovalRoutesDeps } from './routes/approvals';
 import { agentsRoutes, type AgentsRoutesDeps } from './routes/agents';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
+import { attachmentRoutes, type AttachmentRoutesDeps } from './routes/attachments';
 import { auditRoutes, type AuditRoutesDeps } from './routes/audit';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
@@ -45,6 +46,7 @@ export type AppDeps = MountDeps &
   AgentsRoutesDeps &
   WithoutConversations<AgentRoutesDeps> &
   WithoutConversations<ApprovalRoutesDeps> &
+  WithoutConversations<AttachmentRoutesDeps> &
   AuditRoutesDeps &
   BudgetRoutesDeps &
   CertificateRoutesDeps &
@@ -75,6 +77,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...operationRoutes(deps),
     ...maintenanceRoutes(deps),
     ...sessionRoutes({ ...deps, conversations }),
+    ...attachmentRoutes({ ...deps, conversations }),
     ...eventRoutes({ ...deps, conversations }),
     ...approvalRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),

@@ -1,10 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { AgentPin } from '../contracts/agent';
+import type { Attachment } from '../contracts/attachment';
 import { DomainError } from '../contracts/errors';
 import { idFor } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import { partsOf, pinOf } from '../domain/agents';
+import { mustFit } from '../domain/attachments';
 import type { Agents } from '../ports/agents';
+import type { Attachments } from '../ports/attachments';
 import type { SessionDirectory, SessionMessages } from '../ports/session-store';
 import type { Thing } from '../ports/places';
 import type { Sessions } from '../ports/sessions';
@@ -17,6 +20,7 @@ export interface ConversationDeps extends PlaceDeps {
   readonly messages: SessionMessages;
   readonly sessionWorkflows: Sessions;
   readonly agents: Pick<Agents, 'get'>;
+  readonly attachments: Pick<Attachments, 'get'>;
 }
 
 export interface Said {
@@ -26,6 +30,15 @@ export interface Said {
   readonly after: number;
 }
 
+interface Submission {
+  readonly turnId: string;
+  readonly userId: string;
+  readonly text: string;
+  readonly attachments: readonly Attachment[];
+  readonly onBusy: OnBusy;
+  readonly agent: AgentPin | undefined;
+}
+
 /** What is remembered of a session: it does not change. */
 type Known = Pick<SessionRecord, 'userId' | 'agent'>;
 const knownAgeMs = 60_000;
@@ -33,7 +46,7 @@ const knownAgeMs = 60_000;
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
-export function createConversations({ sessions, messages, sessionWorkflows, agents, places, tiers }: ConversationDeps) {
+export function createConversations({ sessions, messages, sessionWorkflows, agents, attachments, places, tiers }: ConversationDeps) {
   // Who opened a session changes only when its tenant is restored: asked once in a while.
   const known = new LRUCache<string, Known>({ max: 50_000, ttl: knownAgeMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
@@ -73,12 +86,12 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
   const pinned = async (tenantId: string, reference: string) => pinOf(reference, await agents.get(tenantId, partsOf(reference).name));
 
   /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
-  async function submit(session: SessionRef, tenant: ServedTenant, { text, ...message }: { turnId: string; userId: string; text: string; onBusy: OnBusy; agent: AgentPin | undefined }): Promise<{ after: number }> {
+  async function submit(session: SessionRef, tenant: ServedTenant, { text, attachments: attached, ...message }: Submission): Promise<{ after: number }> {
     const { turnId, userId } = message;
     const take = (thing: Thing, id: string) => takePlace({ places, tiers }, thing, { tenant, userId, id });
     try {
       await Promise.all([take('sessions', session.sessionId), take('turns', turnId)]);
-      await messages.put(session, { turnId, userId, text });
+      await messages.put(session, { turnId, userId, text, ...(attached.length > 0 && { attachments: attached }) });
       return await sessionWorkflows.submit(session, message);
     } catch (error) {
       await places.leave({ tenantId: session.tenantId, thing: 'turns', userId, id: turnId });
@@ -124,17 +137,32 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
     async say(
       session: SessionRef,
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
-      message: { text: string; onBusy: OnBusy; idempotencyKey: string | undefined },
+      message: { text: string; attachments?: readonly string[] | undefined; onBusy: OnBusy; idempotencyKey: string | undefined },
     ): Promise<Said> {
       const { agent } = await mustOwn(session, caller);
       const { text, onBusy, idempotencyKey } = message;
       checkMessage(tiers, tenant, text);
+      const attached = await attachedTo(attachments, session, message.attachments ?? []);
       const turnId = idFor('turn', idempotencyKey, session.tenantId, session.sessionId);
       const { userId } = caller;
-      const { after } = await submit(session, tenant, { turnId, userId, text, onBusy, agent });
+      const { after } = await submit(session, tenant, { turnId, userId, text, attachments: attached, onBusy, agent });
       return { sessionId: session.sessionId, turnId, after };
     },
   };
+}
+
+/** What a message refers to, as its event will. @throws DomainError `attachment/not-found`, `attachment/too-many` */
+async function attachedTo(attachments: Pick<Attachments, 'get'>, session: SessionRef, ids: readonly string[]): Promise<Attachment[]> {
+  const found = await Promise.all(
+    [...new Set(ids)].map(async (id) => {
+      const stored = await attachments.get(session, id);
+      if (!stored) throw new DomainError('attachment/not-found', `There is no attachment ${id} in this session: upload it first.`);
+      const { attachmentId, name, mediaType, bytes } = stored;
+      return { attachmentId, name, mediaType, bytes };
+    }),
+  );
+  mustFit(found);
+  return found;
 }
 
 /** @param owner - another user, whose session it is. */

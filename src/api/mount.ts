@@ -20,6 +20,7 @@ import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
 import type { Caller, Reply, Route } from './route';
 import { sendEvents } from './server-sent-events';
+import { createUploads, type Upload } from './uploads';
 
 export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, CrossOriginDeps {
   readonly trail: AuditTrail;
@@ -35,12 +36,13 @@ export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, C
 /** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → record → handle → check the reply. */
 export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const parse = createRequestParser(deps);
+  const uploadOf = createUploads();
   allowTemporalUi(app, routes.filter(({ access }) => access !== 'public' && access.fromTemporalUi === true).map(expressPath), deps);
   for (const route of routes)
     app[route.method](expressPath(route), async (request, response) => {
       const context = contextOf(response);
       const act = new AuditedAct(route, request, context, deps.trail);
-      const held: { place?: { leave(): Promise<void> } | undefined } = {};
+      const held: { place?: { leave(): Promise<void> } | undefined; upload?: Upload & { done(): void } } = {};
       try {
         const { reply, again } = await act.recorded(async () => {
           const { again, ...admitted } = await admit(route, request, response, deps);
@@ -48,11 +50,13 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
           const wantsEvents = route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
           held.place = wantsEvents ? await streamPlace(deps, admitted, context) : undefined;
           await act.begin(parsed);
+          const upload = (held.upload = uploadOf(request, admitted.tenant?.tenantId ?? ''));
           const reply = await route.handle({
             ...admitted,
             ...parsed,
             address: addressOf(request),
             header: (name) => request.get(name),
+            upload,
             wantsEvents,
             wantsPage: route.hasPage === true && request.accepts(['application/json', 'text/html']) === 'text/html',
             signal: context.signal,
@@ -62,6 +66,7 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
         });
         await answer(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
       } finally {
+        held.upload?.done();
         await held.place?.leave();
       }
     });
@@ -148,6 +153,7 @@ async function answer(route: Route, reply: Reply<unknown>, response: Response, c
   if (route.hasPage) response.vary('Accept');
   if ('events' in reply) await sendEvents(response, reply.events, context);
   else if ('lines' in reply) await sendLines(response, reply.lines);
+  else if ('file' in reply) sendFile(response.status(route.status), reply.file);
   else if ('page' in reply) sendPage(response.status(reply.status ?? route.status), reply.page);
   else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
   else response.status(reply.status).end();
@@ -161,6 +167,15 @@ async function sendLines(response: Response, lines: AsyncIterable<object>): Prom
 
 async function* textOf(lines: AsyncIterable<object>): AsyncGenerator<string> {
   for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+}
+
+/** What somebody uploaded may hold anything: a browser saves it, and runs nothing of it. */
+function sendFile(response: Response, { content, mediaType, name }: { content: Uint8Array; mediaType: string; name: string }): void {
+  response.set('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name).replaceAll(/['()*!]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)}`);
+  response.set('Content-Security-Policy', "default-src 'none'; sandbox");
+  response.set('Cache-Control', 'private, no-store');
+  response.set('Content-Type', mediaType);
+  response.end(content);
 }
 
 /** A page may hold what others wrote: it loads nothing, runs nothing, and is kept by no cache. */

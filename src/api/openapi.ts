@@ -51,22 +51,27 @@ const problemResponse = (schemas: Schemas) => ({
 });
 
 function operationOf(route: Route, schemas: Schemas): Json {
-  const { access, method, path, summary, body } = route;
+  const { access, method, path, summary, body, takesFile } = route;
   return {
     operationId: `${method}${path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_match, letter: string) => letter.toUpperCase()).replace(/\W+$/, '')}`,
     summary,
     security: access === 'public' ? [] : realmsOf(access.realm).map((realm) => ({ [realm]: [] })),
     ...(access !== 'public' && { description: `Needs the permission \`${access.permission}\`.` }),
     parameters: [...parametersOf('path', route, schemas), ...parametersOf('query', route, schemas), ...headersOf(route)],
+    ...(takesFile && { requestBody: { required: true, content: filesOf(takesFile) } }),
     ...(body && { requestBody: { required: !body.safeParse({}).success, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
     responses: responsesOf(route, schemas),
   };
 }
 
+/** Bytes as they are, of one of these types. */
+const filesOf = (mediaTypes: readonly string[]): Json => Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema: { type: 'string', format: 'binary' } }]));
+
 /** A token of any of them will do. */
 const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, otherStatuses = {} }: Route, schemas: Schemas): Json {
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  if (givesFile) return { [status]: { description: summary, content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
   const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
   const lines = { 'application/jsonl': { schema: { type: 'string', description: 'Everything that lists page by page, a line of JSON each' } } };

@@ -6,6 +6,7 @@ import type { Permission } from '../domain/permissions';
 import type { WebPage } from './pages/html';
 import type { RateLimit } from './rate-limit';
 import type { StreamEntry } from './server-sent-events';
+import type { Upload } from './uploads';
 
 /** Who calls: as the token says, and what was decided since. */
 export interface Caller {
@@ -27,6 +28,8 @@ export interface RouteInput<Params, Query, Body> {
   readonly wantsEvents: boolean;
   /** Whether the caller would rather have a page that a person can read. */
   readonly wantsPage: boolean;
+  /** The body, of a route that takes a file. */
+  readonly upload: Upload;
   /** Aborted when the caller has gone away, or the process is about to stop. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
@@ -37,6 +40,8 @@ export type Reply<Body> =
   /** Server-sent events; `idle` when nothing has come for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly page: WebPage }
+  /** Bytes as they were uploaded: to be saved, never to be shown as a page. */
+  | { readonly file: { readonly content: Uint8Array; readonly mediaType: string; readonly name: string } }
   /** Lines of JSON, each an object. */
   | { readonly lines: AsyncIterable<object>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: 204 };
@@ -60,6 +65,10 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly takesForm?: boolean;
   /** Whether its body may be as large as Temporal's payloads. */
   readonly takesPayloads?: boolean;
+  /** Media types of a file that is its body as it is: the handler reads it. */
+  readonly takesFile?: readonly string[];
+  /** Media types of a file that is its answer as it is. */
+  readonly givesFile?: readonly string[];
   /** Whether it can answer with server-sent events. */
   readonly streams?: boolean;
   /** Whether it can answer with a page for people. */

@@ -41,7 +41,10 @@ function reasonOf(error: unknown): string {
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly file?: { readonly content: Uint8Array; readonly mediaType: string };
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** A POST or DELETE without one gets a new one, so that a repetition by hand is a new request and one by a library is not. */
@@ -98,7 +101,7 @@ export class ApiClient {
     }
   }
 
-  private async fetch(path: string, { method = 'GET', body, token, idempotencyKey, headers, signal, withinMs }: ApiRequest, accept: string): Promise<Response> {
+  private async fetch(path: string, { method = 'GET', body, file, token, idempotencyKey, headers, signal, withinMs }: ApiRequest, accept: string): Promise<Response> {
     const limit = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs);
     const ends = [signal, limit].filter((one) => one !== undefined);
     const response = await fetch(new URL(path, this.baseUrl), {
@@ -108,9 +111,11 @@ export class ApiClient {
         accept,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(file && { 'content-type': file.mediaType }),
         ...((method === 'POST' || method === 'DELETE') && { 'idempotency-key': idempotencyKey ?? randomUUID() }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(file && { body: Buffer.from(file.content) }),
       ...(ends.length > 0 && { signal: AbortSignal.any(ends) }),
     }).catch((error: unknown) => {
       if (signal?.aborted === true) throw error;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AgentPin } from './agent';
 import { approvalDecisions } from './approval';
+import { Attachment } from './attachment';
 import { budgetLevels, budgetUnits } from './budget';
 import { turnOutcomes } from './session';
 
@@ -16,6 +17,8 @@ export type Usage = z.infer<typeof Usage>;
 const inTurn = { turnId: z.string() };
 const inStep = { ...inTurn, step: z.number().int().min(1) };
 const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
+/** What came with a message: by reference, for the log keeps no bytes. */
+const ofMessage = { text: z.string(), attachments: z.array(Attachment).min(1).optional() };
 const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().optional() };
 /** Absent: an answer to the user. */
 const forWhat = { purpose: z.enum(['compaction']).optional() };
@@ -26,9 +29,9 @@ export const EventBody = z.discriminatedUnion('type', [
   /** `agent`: the version the session keeps to; absent: the tenant's own. */
   z.object({ type: z.literal('session.started'), agent: AgentPin.optional() }),
   z.object({ type: z.literal('turn.queued'), ...inTurn }),
-  z.object({ type: z.literal('turn.started'), ...inTurn, text: z.string() }),
+  z.object({ type: z.literal('turn.started'), ...inTurn, ...ofMessage }),
   /** A message that joined the running turn: the model sees it in this step. `messageId` is what the sender was given as its turn. */
-  z.object({ type: z.literal('turn.steered'), ...inStep, messageId: z.string(), text: z.string() }),
+  z.object({ type: z.literal('turn.steered'), ...inStep, messageId: z.string(), ...ofMessage }),
   z.object({ type: z.literal('step.started'), ...inStep }),
   /** A retry throws away what was streamed of this step: show nothing of it any more. */
   z.object({ type: z.literal('step.reset'), ...inStep, attempt: z.number().int() }),
@@ -71,9 +74,9 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('usage.wasted'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
   /**
    * The conversation was too long for the model: from here on it reads `summary` in place of all up to event `upTo`. The log keeps all of it. `within`: the turn that
-   * was under way there, and `request` what its user had asked for, word for word.
+   * was under way there, and `request` what its user had asked for, word for word, with what was attached to it.
    */
-  z.object({ type: z.literal('history.compacted'), ...inStep, upTo: z.number().int().min(1), summary: z.string(), within: z.string().optional(), request: z.string().optional() }),
+  z.object({ type: z.literal('history.compacted'), ...inStep, upTo: z.number().int().min(1), summary: z.string(), within: z.string().optional(), request: z.string().optional(), attachments: ofMessage.attachments }),
   /** The turn waits before this step until there is budget again. `renewsAt`: when a new period begins. */
   z.object({ type: z.literal('budget.exhausted'), ...inStep, level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }),
   /** `value`: of an agent with a schema, what the answer says. */

@@ -17,6 +17,10 @@ export const scratchTenantId = (unique: string): string => `${reservedTenantIds.
 
 /** No underscore: it separates tenant and session in AgentCore's session id. */
 export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
+
+/** Made of what was uploaded: the same twice in a session is one. */
+export const attachmentIdPattern = /^att-[0-9a-hjkmnp-tv-z]{26}$/;
+
 export const taskQueues = {
   sessions: 'sessions',
   lifecycle: 'lifecycle',
@@ -352,6 +356,8 @@ export const tableKeys = {
   events: (sessionId: string) => `EVENTS#${sessionId}`,
   batch: (firstSeq: number) => String(firstSeq).padStart(12, '0'),
   messages: (sessionId: string) => `MESSAGES#${sessionId}`,
+  /** What was uploaded to a session, by its id; the bytes are in the bucket. */
+  attachments: (sessionId: string) => `ATTACHMENTS#${sessionId}`,
   /** Calls of a session that change something: that they have begun, and where their result is. */
   calls: (sessionId: string) => `CALLS#${sessionId}`,
   call: (turnId: string, step: number, callId: string) => `${turnId}#${step}#${callId}`,
@@ -446,10 +452,11 @@ export function compactedUpTo(batchKey: string): number | undefined {
   return upTo === undefined ? undefined : Number(upTo);
 }
 
-/** Large event texts, in the tenant's bucket. */
+/** In the tenant's bucket what is large of its sessions: texts of events, and what was uploaded. All else in the platform's. */
 export const objectKeys = {
   batches: 'sessions/',
   batch: (sessionId: string, batchKey: string, unique: string) => `sessions/${sessionId}/${batchKey}/${unique}`,
+  attachment: (sessionId: string, attachmentId: string) => `sessions/${sessionId}/attachments/${attachmentId}`,
   backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
   /** All backups of a tenant, each a folder. */
   backupsOf: (tenantId: string) => `${tenantId}/`,
@@ -461,6 +468,12 @@ export const objectKeys = {
   certificates: (tenantId: string) => `certificates/${tenantId}/`,
   certificate: (tenantId: string, operationId: string, part: string) => `certificates/${tenantId}/${operationId}/${part}`,
 } as const;
+
+/** Whose attachment an object of a tenant's bucket is; undefined when it is none. No turn's id is `attachments`, so that no batch has such a key. */
+export function attachmentOfObject(key: string): { readonly sessionId: string; readonly attachmentId: string } | undefined {
+  const [, sessionId, attachmentId] = /^sessions\/([^/]+)\/attachments\/([^/]+)$/.exec(key) ?? [];
+  return sessionId === undefined || attachmentId === undefined ? undefined : { sessionId, attachmentId };
+}
 
 /** Buckets of request rates that are not a tenant's. A slash: no tenant has one in its id. */
 export const rateBuckets = {

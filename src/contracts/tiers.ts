@@ -29,7 +29,10 @@ export const TierDefinition = z.strictObject({
   sessions: z.number().int().min(1).max(1_000_000),
   /** Of a message to the agent. */
   messageCharacters: z.number().int().min(100).max(maxMessageCharacters),
-  /** Of any request; never more than the API takes from anybody (`MAX_BODY_BYTES`). */
+  /** Of one attachment, and how many a session may have; never more than Converse takes of its kind. They are counted when one is uploaded. */
+  attachmentBytes: z.number().int().min(1_024).max(4_500_000),
+  attachments: z.number().int().min(0).max(10_000),
+  /** Of any other request; never more than the API takes from anybody (`MAX_BODY_BYTES`). */
   bodyBytes: z.number().int().min(1_024).max(10_485_760),
   /** Activities (model steps and tool calls) that one tenant may run at once in one worker process. */
   activitySlots: z.number().int().min(1).max(1_000),
@@ -57,6 +60,8 @@ export const builtInTiers = {
     turns: 200,
     sessions: 2_000,
     messageCharacters: maxMessageCharacters,
+    attachmentBytes: 4_500_000,
+    attachments: 100,
     bodyBytes: 262_144,
     activitySlots: 50,
     schedules: 20,
@@ -72,6 +77,8 @@ export const builtInTiers = {
     turns: 2_000,
     sessions: 20_000,
     messageCharacters: maxMessageCharacters,
+    attachmentBytes: 4_500_000,
+    attachments: 1_000,
     bodyBytes: 1_048_576,
     activitySlots: 200,
     schedules: 200,

@@ -25,7 +25,7 @@ export function mapTableUsers(record: BackupRecord, map: MapUser): BackupRecord 
   };
 }
 
-const isMessage = (value: unknown): value is { userId: string; text?: unknown } => typeof value === 'object' && value !== null && 'userId' in value;
+const isMessage = (value: unknown): value is { userId: string; text?: unknown; attachments?: unknown } => typeof value === 'object' && value !== null && 'userId' in value;
 
 /** The same facts, of a user with another id. */
 export const mapNamespace = (namespace: string, map: MapUser): string =>
@@ -40,7 +40,7 @@ export function invariantOf(content: BackupContentName, record: BackupRecord, { 
     case 'table': {
       const kept = without(mapTableUsers(record, map), 'tenantId', 'inBucket');
       const { message } = kept;
-      return { ...kept, ...(isMessage(message) && { message: { userId: message.userId, text: message.text } }) };
+      return { ...kept, ...(isMessage(message) && { message: { userId: message.userId, text: message.text, ...(message.attachments !== undefined && { attachments: message.attachments }) } }) };
     }
     case 'memory':
       return { namespace: mapNamespace(String(record['namespace']), map), text: record['text'], createdAt: secondOf(record['createdAt']) };

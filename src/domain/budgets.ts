@@ -51,15 +51,19 @@ export const limitsDollars = ({ limits }: BudgetsInForce): boolean => budgetLeve
 /** What a model server adds of its own: it tells the model how to use tools. */
 const hiddenTokens = 1_000;
 
-/** Bytes are certain to be no fewer than tokens: no tokenizer makes two tokens of one byte. */
-export function worstCase({ bytes }: RequestSize, maxOutputTokens: number, price: ModelPrice | undefined): Amounts {
+/**
+ * Bytes of text are certain to be no fewer than tokens: no tokenizer makes two tokens of one byte.
+ * @param contextTokens - what the model can read: of images and documents it reads no more than that, either.
+ */
+export function worstCase({ bytes, attached }: RequestSize, maxOutputTokens: number, price: ModelPrice | undefined, contextTokens = Infinity): Amounts {
   const inputTokens = bytes + hiddenTokens;
+  const attachedTokens = Math.min(attached.mostTokens, contextTokens);
   const dearest = price && { inputMicroUsdPerMillion: dearestInput(price), outputMicroUsdPerMillion: price.outputMicroUsdPerMillion };
-  return amountsOf({ inputTokens, outputTokens: maxOutputTokens }, dearest);
+  return amountsOf({ inputTokens: inputTokens + attachedTokens, outputTokens: maxOutputTokens }, dearest);
 }
 
 /** Of an answer that broke off the server says nothing: a token has about four characters. */
-export const guessedUsage = ({ characters }: RequestSize, written: string): Usage => ({ inputTokens: Math.ceil(characters / 4), outputTokens: Math.ceil(written.length / 4) });
+export const guessedUsage = ({ characters, attached }: RequestSize, written: string): Usage => ({ inputTokens: Math.ceil(characters / 4) + attached.likelyTokens, outputTokens: Math.ceil(written.length / 4) });
 
 /** @param price - absent: it counts as nothing; where dollars are limited, no such model is asked. */
 export const amountsOf = (usage: Usage, price: ModelPrice | undefined): Amounts => ({

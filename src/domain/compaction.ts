@@ -1,5 +1,6 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { ModelContext } from '../contracts/model-contexts';
+import { likelyCharacters, namesOf } from './attachments';
 import { answeredCalls, callKey, shownResult, type Summary, withheldTurns } from './transcript';
 
 /** Where a session's history was summarised last. */
@@ -61,9 +62,9 @@ export function tokensOf(reading: Reading): number {
 }
 
 const charactersOf = ({ summary, events, opening, fixedCharacters }: Reading): number =>
-  fixedCharacters + (summary ? summary.summary.length + (summary.request ?? '').length : 0) + sumOf(events) + sumOf(opening);
+  fixedCharacters + (summary ? summary.summary.length + (summary.request ?? '').length + likelyCharacters(summary, charactersPerToken) : 0) + sumOf(events) + sumOf(opening);
 
-const sumOf = (events: readonly EventBody[]): number => events.reduce((sum, event) => sum + shownText(event).length, 0);
+const sumOf = (events: readonly EventBody[]): number => events.reduce((sum, event) => sum + charactersShown(event), 0);
 
 /** @param room - characters the model can read. */
 function planFor(reading: Reading, room: number): CompactionPlan | undefined {
@@ -88,7 +89,7 @@ function cutOf(events: readonly SessionEvent[], keptCharacters: number): number 
 /** Characters from each event to the end. */
 function suffixSums(events: readonly SessionEvent[]): number[] {
   const sums = [0];
-  for (const event of events.toReversed()) sums.push((sums.at(-1) ?? 0) + shownText(event).length);
+  for (const event of events.toReversed()) sums.push((sums.at(-1) ?? 0) + charactersShown(event));
   return sums.reverse();
 }
 
@@ -113,13 +114,15 @@ function turnWithin(events: readonly EventBody[]): string | undefined {
   return last?.type === 'turn.started' ? last.turnId : undefined;
 }
 
-/** What a summary must not lose: the turn it cuts into, and what its user asked for, word for word. */
-export function requestWithin(summary: Summary | undefined, events: readonly EventBody[]): Pick<Summary, 'within' | 'request'> {
+/** What a summary must not lose: the turn it cuts into, and what its user asked for, word for word, with what came with it. */
+export function requestWithin(summary: Summary | undefined, events: readonly EventBody[]): Pick<Summary, 'within' | 'request' | 'attachments'> {
   const goesOn = summary?.within !== undefined && !events.some((event) => event.type === 'turn.completed' && event.turnId === summary.within);
   const within = turnWithin(events) ?? (goesOn ? summary.within : undefined);
   if (within === undefined) return {};
-  const said = events.flatMap((event) => ((event.type === 'turn.started' || event.type === 'turn.steered') && event.turnId === within ? [event.text] : []));
-  return { within, request: [...(goesOn && summary.within === within && summary.request !== undefined ? [summary.request] : []), ...said].join('\n\n') };
+  const said = events.flatMap((event) => ((event.type === 'turn.started' || event.type === 'turn.steered') && event.turnId === within ? [event] : []));
+  const before = goesOn && summary.within === within ? summary : undefined;
+  const attachments = [...(before?.attachments ?? []), ...said.flatMap((message) => message.attachments ?? [])];
+  return { within, request: [...(before?.request === undefined ? [] : [before.request]), ...said.map(({ text }) => text)].join('\n\n'), ...(attachments.length > 0 && { attachments }) };
 }
 
 /** Told to the model in place of the agent's own prompt. */
@@ -166,7 +169,7 @@ function lineOf(event: EventBody): string | undefined {
   switch (event.type) {
     case 'turn.started':
     case 'turn.steered':
-      return `[User]\n${event.text}`;
+      return `[User]\n${event.text}${namesOf(event.attachments)}`;
     case 'message.completed':
       return event.text.trim() === '' ? undefined : `[Assistant]\n${event.text}`;
     case 'tool.requested':
@@ -181,5 +184,5 @@ function lineOf(event: EventBody): string | undefined {
   }
 }
 
-/** What the model reads of an event, about. */
-const shownText = (event: EventBody): string => lineOf(event) ?? '';
+/** What the model reads of an event, about. A summary stands apart from the events that it is found among. */
+const charactersShown = (event: EventBody): number => (lineOf(event) ?? '').length + (event.type === 'history.compacted' ? 0 : likelyCharacters(event, charactersPerToken));

@@ -1,9 +1,19 @@
 import type { ErrorCode } from '../contracts/errors';
 import type { EventBody, SessionEvent } from '../contracts/events';
-import type { JsonValue, ModelMessage, ReasoningBlock, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, ReasoningBlock, ToolResultBlock, ToolUseBlock } from '../contracts/model';
+import { type AttachedContents, blocksOf } from './attachments';
 import { rejectionNote } from './structured-output';
 
-type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock;
+type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock | ImageBlock | DocumentBlock;
+
+interface Showing {
+  /** Of the turn that goes on, and of the model that is asked: it is shown again what it thought before it used tools. What was thought in turns before, nobody needs any more. */
+  readonly thinker?: { readonly turnId: string; readonly modelId: string } | undefined;
+  /** Images and documents that the model is to see; others are named. */
+  readonly contents?: AttachedContents;
+}
+
+const nothingAttached: AttachedContents = new Map();
 
 /** Characters of one tool result that the model is shown; the log keeps all of it. */
 const maxResultCharacters = 50_000;
@@ -13,9 +23,8 @@ const maxResultCharacters = 50_000;
  * result. Requests that an interrupted write left open are left out.
  *
  * @param summary - stands for all before the events.
- * @param thinker - of the turn that goes on, and of the model that is asked: it is shown again what it thought before it used tools. What was thought in turns before, nobody needs any more.
  */
-export function toModelMessages(events: readonly EventBody[], summary?: Summary, thinker?: { readonly turnId: string; readonly modelId: string }): ModelMessage[] {
+export function toModelMessages(events: readonly EventBody[], summary?: Summary, { thinker, contents = nothingAttached }: Showing = {}): ModelMessage[] {
   const answered = answeredCalls(events);
   const edits = editsIn(events);
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
@@ -29,13 +38,18 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary,
   const begun = new Set<string>(summary?.within === undefined ? [] : [summary.within]);
   if (summary) say('user', { text: summaryNote(summary) });
   if (summary?.request !== undefined) say('user', { text: requestNote(summary.request) });
+  const hear = ({ text, attachments }: { text: string; attachments?: Summary['attachments'] }) => {
+    say('user', { text });
+    for (const block of blocksOf(attachments, contents)) say('user', block);
+  };
+  for (const block of blocksOf(summary?.attachments, contents)) say('user', block);
   for (const event of events) {
     if ('turnId' in event && withheld.has(event.turnId)) {
       if (event.type === 'turn.completed') say('user', { text: withheldNote(events, event.turnId) });
     } else if (event.type === 'turn.started') {
       begun.add(event.turnId);
-      say('user', { text: event.text });
-    } else if (event.type === 'turn.steered') say('user', { text: event.text });
+      hear(event);
+    } else if (event.type === 'turn.steered') hear(event);
     else if (event.type === 'turn.completed' && begun.has(event.turnId) && isStop(event.outcome)) say('user', { text: stopNotes[event.outcome] });
     else if (event.type === 'reasoning.completed' && event.turnId === thinker?.turnId && event.modelId === thinker.modelId && withTools.has(event.step))
       for (const reasoning of event.blocks) say('assistant', { reasoning });

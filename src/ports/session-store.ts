@@ -1,3 +1,4 @@
+import type { Attachment } from '../contracts/attachment';
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { SessionRecord, SessionRef } from '../contracts/session';
 
@@ -33,10 +34,10 @@ export interface SessionLog {
   outline(session: SessionRef): AsyncIterable<{ readonly firstSeq: number; readonly count: number; readonly key: string }>;
   /**
    * Copies the batches of one log into another that begins with them, each in its place and with its key and time. Idempotent.
-   * @param upTo - a batch ends there.
+   * @param upTo - a batch ends there. @param onBatch - told of what each holds, of those that were there already, too.
    * @throws DomainError `session/exists` when the other log holds something else.
    */
-  copy(from: SessionRef, to: SessionRef, range: { upTo: number; onBatch?: () => void }): Promise<void>;
+  copy(from: SessionRef, to: SessionRef, range: { upTo: number; onBatch?: (events: readonly EventBody[]) => void }): Promise<void>;
   /** Events with `after < seq <= upTo`, oldest first; at most about `limit` (whole batches), all when absent. */
   read(session: SessionRef, range: { after: number; upTo?: number; limit?: number }): Promise<SessionEvent[]>;
 }
@@ -46,12 +47,14 @@ export interface StoredMessage {
   readonly turnId: string;
   readonly userId: string;
   readonly text: string;
+  /** What came with it; absent: nothing. */
+  readonly attachments?: readonly Attachment[] | undefined;
 }
 
 export interface SessionMessages {
   /**
    * Keeps the message; the same message again is fine.
-   * @throws DomainError `idempotency/key-reused` when the turn id holds another text.
+   * @throws DomainError `idempotency/key-reused` when the turn id holds another message.
    */
   put(session: SessionRef, message: StoredMessage): Promise<void>;
   /** @throws DomainError `turn/not-found` */

@@ -59,11 +59,14 @@ const bodies: Readonly<Record<string, object>> = {
   'post /codec/sign-in': { email: 'nobody@example.com', password: 'wrong' },
 };
 
+/** Of routes that take a file as it is. */
+const file = { query: '?name=note.txt', body: Buffer.from('A note.'), headers: { 'content-type': 'text/plain' } } as const;
+
 export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', source: 'missing', schedule: 'missing', factId: `mem-${'0'.repeat(40)}` };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', attachmentId: `att-${'0'.repeat(26)}`, source: 'missing', schedule: 'missing', factId: `mem-${'0'.repeat(40)}` };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {
@@ -71,8 +74,10 @@ export function requestTo(route: Route, tenantId: string, given: Readonly<Record
   const headers: Record<string, string> = {};
   for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${values['sessionId'] ?? ''}`;
   const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => values[name] ?? '');
+  if (route.takesFile) return { path: path + file.query, request: { method: route.method, headers: { ...headers, ...file.headers }, body: file.body } };
   return {
-    path: route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => values[name] ?? ''),
+    path,
     request: { method: route.method, headers, ...(route.body && { body }) },
   };
 }

@@ -58,7 +58,7 @@ it('the worst case is never less than what an answer within its limits costs', (
   const price = priceOf(builtInPrices, 'anthropic.claude-3-5-sonnet-20241022-v2:0');
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), fc.nat(500), fc.double({ min: 0, max: 1, noNaN: true }), (text, maxOutputTokens, part) => {
-      const size = { bytes: Buffer.byteLength(text), characters: text.length };
+      const size = { bytes: Buffer.byteLength(text), characters: text.length, attached: { mostTokens: maxOutputTokens, likelyTokens: Math.floor(part * maxOutputTokens) } };
       const read = Math.floor(part * size.bytes);
       const usage = { inputTokens: size.bytes - read, cacheWriteTokens: read, outputTokens: Math.floor(part * maxOutputTokens) };
       const [worst, real] = [budgets.worstCase(size, maxOutputTokens, price), budgets.amountsOf(usage, price)];

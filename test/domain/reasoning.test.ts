@@ -9,10 +9,10 @@ const got = (turnId: string, step: number): EventBody => ({ type: 'tool.complete
 const asked = (turnId: string): EventBody => ({ type: 'turn.started', turnId, text: 'what?' });
 const loop = (turnId: string) => [asked(turnId), thought(turnId, 1), wanted(turnId, 1), got(turnId, 1)];
 const reasoningIn = (events: readonly EventBody[], thinker?: { turnId: string; modelId: string }) =>
-  toModelMessages(events, undefined, thinker).map(({ content }) => content.flatMap((block) => ('reasoning' in block ? [block.reasoning] : [])));
+  toModelMessages(events, undefined, { thinker }).map(({ content }) => content.flatMap((block) => ('reasoning' in block ? [block.reasoning] : [])));
 
 it('shows a model again what it thought before its tools, first and unchanged', () => {
-  const messages = toModelMessages(loop('t1'), undefined, { turnId: 't1', modelId: 'a' });
+  const messages = toModelMessages(loop('t1'), undefined, { thinker: { turnId: 't1', modelId: 'a' } });
   expect(messages[1]?.content).toEqual([{ reasoning: blocks[0] }, { reasoning: blocks[1] }, { toolUse: expect.anything() as unknown }]);
 });
 

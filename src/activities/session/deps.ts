@@ -7,6 +7,7 @@ import type { Tiers } from '../../contracts/tiers';
 import type { Agents } from '../../ports/agents';
 import type { Approvals } from '../../ports/approvals';
 import type { AgentConfigs } from '../../ports/agent-configs';
+import type { Attachments } from '../../ports/attachments';
 import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
@@ -20,6 +21,7 @@ export interface SessionStepDeps {
   readonly model: Model;
   readonly log: SessionLog;
   readonly messages: SessionMessages;
+  readonly attachments: Attachments;
   readonly sessions: SessionDirectory;
   readonly live: LiveEvents;
   readonly configs: AgentConfigs;

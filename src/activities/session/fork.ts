@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { AgentPin } from '../../contracts/agent';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { attachmentsIn } from '../../domain/attachments';
 import { record, type SessionStepDeps } from './deps';
 import type { Recorded } from './use-tool';
 
@@ -15,7 +16,7 @@ export interface CopySessionInput extends SessionRef {
 
 export const createForkActivities = (deps: SessionStepDeps) => ({
   /**
-   * Gives a fork its log, says in it where it comes from, and lists the session: in this order, so that nobody sees one that is copied
+   * Gives a fork its log and what was attached to its messages, says in it where it comes from, and lists the session: in this order, so that nobody sees one that is copied
    * in part. An attempt that died in the middle is taken up where it left off.
    *
    * @throws DomainError `session/exists` when the id belongs to another session.
@@ -25,7 +26,15 @@ export const createForkActivities = (deps: SessionStepDeps) => ({
     const { cancellationSignal } = Context.current();
     const to = { tenantId, sessionId };
     const { upTo, turnId: atTurn, sessionId: from } = fork;
-    await deps.log.copy({ tenantId, sessionId: from }, to, { upTo, onBatch: () => cancellationSignal.throwIfAborted() });
+    const attached = new Set<string>();
+    await deps.log.copy({ tenantId, sessionId: from }, to, {
+      upTo,
+      onBatch(events) {
+        cancellationSignal.throwIfAborted();
+        for (const attachmentId of attachmentsIn(events)) attached.add(attachmentId);
+      },
+    });
+    await deps.attachments.copy({ tenantId, sessionId: from }, to, [...attached], () => cancellationSignal.throwIfAborted());
     const { head, events } = await record(deps, to, { after: upTo, key: batchKeys.sessionForked(), events: [{ type: 'session.forked', from, atTurn }] });
     await deps.sessions.create({ ...to, userId, createdAt: events[0]?.at ?? new Date().toISOString(), forkedFrom: fork, ...(agent && { agent }) });
     return { head };

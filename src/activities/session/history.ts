@@ -1,7 +1,9 @@
-import type { SessionEvent } from '../../contracts/events';
+import type { EventBody, SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 import type { Compaction } from '../../domain/compaction';
-import type { Summary } from '../../domain/transcript';
+import { type AttachedContents, shownAttachments } from '../../domain/attachments';
+import { type Summary, withheldTurns } from '../../domain/transcript';
+import type { Attachments } from '../../ports/attachments';
 import type { SessionLog } from '../../ports/session-store';
 
 /** How much of a session's log the model is to read. */
@@ -30,4 +32,16 @@ export async function readHistory(log: SessionLog, { tenantId, sessionId, after,
   const [summary] = isAmong ? events.filter(({ seq }) => seq === compaction.at) : await log.read(session, { after: compaction.at - 1, upTo: compaction.at });
   if (summary?.type !== 'history.compacted') throw new TypeError(`Event ${compaction.at} of session ${sessionId} is no summary`);
   return { summary, events };
+}
+
+/** Reads the images and documents that go along with a request. What is gone by now is left out: then it is only named. */
+export async function readAttached(attachments: Pick<Attachments, 'read'>, { tenantId, sessionId }: SessionRef, { summary, events }: History, opening: readonly EventBody[]): Promise<AttachedContents> {
+  const read = [...events, ...opening];
+  const contents = await Promise.all(
+    shownAttachments(read, summary, withheldTurns(read)).map(async (attachment) => {
+      const content = await attachments.read({ tenantId, sessionId }, attachment.attachmentId);
+      return content ? [[attachment, content] as const] : [];
+    }),
+  );
+  return new Map(contents.flat());
 }

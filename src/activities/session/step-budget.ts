@@ -7,13 +7,14 @@ import type { RequestSize } from '../../contracts/model';
 import { budgetCounters } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import { amountsOf, type BudgetsInForce, budgetsInForce, guessedUsage, hasLimit, limitsDollars, renewalOf, worstCase } from '../../domain/budgets';
+import { bestMatch } from '../../domain/name-pattern';
 import { costMicroUsdOf, priceOf } from '../../domain/prices';
 import type { Exhausted } from '../../domain/session';
 import { definitionOf } from '../../domain/tiers';
 import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
 import type { SessionStepDeps } from './deps';
 
-type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'directory' | 'tiers'>;
+type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'directory' | 'tiers' | 'contexts'>;
 
 interface StepOfUser extends StepRef {
   readonly userId: string;
@@ -39,7 +40,7 @@ export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: Pick
   if (!price && limitsDollars(inForce))
     throw new DomainError('model/no-price', `A budget in dollars is set, and model ${agent.modelId} has no price: set one with MODEL_PRICES, or limit tokens or calls instead.`);
   const levels = limitedCounters(inForce, step, new Date().toISOString());
-  const reservation = { holder: holderOf(), amounts: worstCase(sizeOf(), agent.maxOutputTokens, price), counters: levels.map(({ counter }) => counter) };
+  const reservation = { holder: holderOf(), amounts: worstCase(sizeOf(), agent.maxOutputTokens, price, bestMatch(deps.contexts, agent.modelId)?.tokens), counters: levels.map(({ counter }) => counter) };
   const missing = await deps.budgetLedger.reserve(step, reservation, levels);
   if (!missing) return { budget: new StepBudget(deps, step, sizeOf, reservation) };
   const renewsAt = renewalOf(missing.level, Date.now());

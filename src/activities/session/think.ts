@@ -1,4 +1,5 @@
 import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
+import type { Attachment } from '../../contracts/attachment';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { Reasoning } from '../../contracts/model';
 import { maxBatchEvents, type EventBody, type SessionEvent, type Usage } from '../../contracts/events';
@@ -16,7 +17,8 @@ import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 import { agentOf, type AgentOfTurn } from './agent';
 import { approvalRecords } from './approval-events';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
-import { type History, type HistoryRange, readHistory } from './history';
+import type { AttachedContents } from '../../domain/attachments';
+import { type History, type HistoryRange, readAttached, readHistory } from './history';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type Equipped, permitted } from './policy';
 import { holdBudget, settleFromLog, type StepBudget } from './step-budget';
@@ -64,8 +66,8 @@ export const createThink = (deps: SessionStepDeps) => ({
     }
 
     const { agent } = config;
-    const { history, opening } = await prepare(deps, input);
-    const request = requestOf({ tenantId, sessionId, turnId, ...config, history, opening });
+    const { history, opening, contents } = await prepare(deps, input);
+    const request = requestOf({ tenantId, sessionId, turnId, ...config, history, opening, contents });
     const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
     const tooLong = shortening.beforeStep();
     if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
@@ -165,21 +167,31 @@ export async function configOf(deps: SessionStepDeps, input: AgentOfTurn): Promi
 }
 
 /** What the model is shown of the past, and how this step begins in the log. */
-async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: History; opening: readonly EventBody[] }> {
-  const { tenantId, sessionId, turnId, step, after } = input;
-  const textOf = async (messageId: string) => (await deps.messages.get({ tenantId, sessionId }, messageId)).text;
-  const [history, text, steered] = await Promise.all([
+async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ history: History; opening: readonly EventBody[]; contents: AttachedContents }> {
+  const { tenantId, sessionId, turnId, step } = input;
+  const [history, message, steered] = await Promise.all([
     readHistory(deps.log, input),
-    step === 1 && !input.resumed && !input.compacted ? textOf(turnId) : undefined,
-    Promise.all((input.steering ?? []).map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, text: await textOf(messageId) }))),
+    step === 1 && !input.resumed && !input.compacted ? messageOf(deps, { tenantId, sessionId }, turnId) : undefined,
+    Promise.all((input.steering ?? []).map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, ...(await messageOf(deps, { tenantId, sessionId }, messageId)) }))),
   ]);
+  const opening = openingOf(input, message, steered);
+  return { history, opening, contents: await readAttached(deps.attachments, { tenantId, sessionId }, history, opening) };
+}
+
+/** What a user sent, as the log has it. */
+async function messageOf({ messages }: SessionStepDeps, session: SessionRef, messageId: string): Promise<{ text: string; attachments?: Attachment[] }> {
+  const { text, attachments = [] } = await messages.get(session, messageId);
+  return { text, ...(attachments.length > 0 && { attachments: [...attachments] }) };
+}
+
+function openingOf({ turnId, step, after, announced, agent, compacted }: ThinkInput, message: { text: string; attachments?: Attachment[] } | undefined, steered: readonly EventBody[]): EventBody[] {
   // It has begun already, and begins anew.
-  if (input.compacted) return { history, opening: [{ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 }, ...steered] };
+  if (compacted) return [{ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 }, ...steered];
   const opening: EventBody[] = [...steered, { type: 'step.started', turnId, step }];
-  if (text !== undefined) opening.unshift({ type: 'turn.started', turnId, text });
-  if (text !== undefined && !input.announced) opening.unshift({ type: 'turn.queued', turnId });
-  if (after === 0) opening.unshift({ type: 'session.started', ...(input.agent && { agent: input.agent }) });
-  return { history, opening };
+  if (message) opening.unshift({ type: 'turn.started', turnId, ...message });
+  if (message && !announced) opening.unshift({ type: 'turn.queued', turnId });
+  if (after === 0) opening.unshift({ type: 'session.started', ...(agent && { agent }) });
+  return opening;
 }
 
 /** Takes back what a broken attempt has streamed. */
@@ -232,7 +244,7 @@ const mostMalformed = 3;
 type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 type Request = Omit<ModelRequest, 'signal'>;
 
-function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[] }): Request {
+function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening, contents }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[]; contents: AttachedContents }): Request {
   const thinker = { turnId, modelId: agent.modelId };
   const reasoning = agent.reasoning && canReason(agent.modelId) && mayReason(events, thinker) ? agent.reasoning : undefined;
   return {
@@ -240,7 +252,7 @@ function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { sum
     sessionId,
     modelId: agent.modelId,
     systemPrompt: withAnswerRule(withToolOutputRule(agent.systemPrompt), agent.responseSchema),
-    messages: toModelMessages([...events, ...opening], summary, reasoning && thinker),
+    messages: toModelMessages([...events, ...opening], summary, { thinker: reasoning && thinker, contents }),
     tools: toolbox.specs(agent.tools),
     maxOutputTokens: agent.maxOutputTokens,
     guardrail: agent.guardrail,

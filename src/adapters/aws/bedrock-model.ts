@@ -11,9 +11,10 @@ import {
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { DomainError } from '../../contracts/errors';
 import type { Usage } from '../../contracts/events';
+import { tokensOfBlock } from '../../domain/attachments';
 import { maxInputCharacters } from '../../domain/requested-calls';
 import { tooLong } from '../../domain/stop-reasons';
-import type { JsonValue, ModelMessage, Reasoning, ToolSpec } from '../../contracts/model';
+import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
 
 export interface BedrockSettings {
@@ -43,9 +44,11 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
   });
   return {
     sizeOf(request) {
-      const { messages, system, toolConfig } = commandFor(request).input;
+      const { messages, system, toolConfig } = commandFor({ ...request, messages: request.messages.map(withoutAttached) }).input;
       const text = JSON.stringify([messages, system, toolConfig]);
-      return { bytes: Buffer.byteLength(text), characters: text.length };
+      const attached = request.messages.flatMap(({ content }) => content.flatMap((block) => (isAttached(block) ? [tokensOfBlock(block)] : [])));
+      const sumOf = (name: keyof RequestSize['attached']) => attached.reduce((sum, tokens) => sum + tokens[name], 0);
+      return { bytes: Buffer.byteLength(text), characters: text.length, attached: { mostTokens: sumOf('mostTokens'), likelyTokens: sumOf('likelyTokens') } };
     },
 
     async *converse(request) {
@@ -82,10 +85,16 @@ const toToolConfig = (tools: readonly ToolSpec[], isKept: boolean): ToolConfigur
   tools: [...tools.map(({ name, description, inputSchema }) => ({ toolSpec: { name, description, inputSchema: { json: inputSchema } } })), ...(isKept ? [cachePoint] : [])],
 });
 
+const isAttached = (block: ModelMessage['content'][number]): block is ImageBlock | DocumentBlock => 'image' in block || 'document' in block;
+
+const withoutAttached = ({ role, content }: ModelMessage): ModelMessage => ({ role, content: content.filter((block) => !isAttached(block)) }) as ModelMessage;
+
 const toMessage = ({ role, content }: ModelMessage): Message => ({
   role,
   content: content.map((block): ContentBlock => {
     if ('text' in block) return { text: block.text };
+    if ('image' in block) return { image: { format: block.image.format, source: { bytes: block.image.content } } };
+    if ('document' in block) return { document: { format: block.document.format, name: block.document.name, source: { bytes: block.document.content } } };
     if ('reasoning' in block) return { reasoningContent: toReasoning(block.reasoning) };
     if ('toolUse' in block) {
       const { callId, name, input } = block.toolUse;

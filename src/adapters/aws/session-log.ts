@@ -76,10 +76,10 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
 
     async copy(from, to, { upTo, onBatch }) {
       for await (const copied of table.chain(from, { after: 0, upTo, aligned: true, atATime: copiedAtATime })) {
-        onBatch?.();
         const { sk, batchKey, count, at } = copied;
         const place = { sk, batchKey, count, at };
         const events = await bodies.open(from, copied);
+        onBatch?.(events);
         // Whoever copies this batch writes the same: its object can have one name.
         const item = { ...place, ...(await bodies.seal(to, place, events, 'copy')) };
         if (await table.put(to, item)) continue;

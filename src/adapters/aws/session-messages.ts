@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { Attachment } from '../../contracts/attachment';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
@@ -9,18 +10,20 @@ import type { SessionMessages, StoredMessage } from '../../ports/session-store';
 import type { MessagesUnderWay } from '../valkey/messages-under-way';
 import type { TenantAccess } from './tenant-access';
 
-const Content = z.object({ userId: z.string(), text: z.string() });
+/** What is said, by whom, and what came with it. */
+export const MessageContent = z.object({ userId: z.string(), text: z.string(), attachments: z.array(Attachment).optional() });
+const contentOf = ({ userId, text, attachments }: Omit<StoredMessage, 'turnId'>): string => JSON.stringify({ userId, text, attachments });
 
 /** Seals what a user sent, bound to its place. */
 export function createMessageBodies({ cipher }: { cipher: TenantCipher }) {
   const contextOf = (sessionId: string, turnId: string) => ({ purpose: 'message', session: sessionId, turn: turnId });
   return {
-    seal: ({ tenantId, sessionId }: SessionRef, { turnId, userId, text }: StoredMessage): Promise<Uint8Array> =>
-      cipher.seal(tenantId, contextOf(sessionId, turnId), Buffer.from(JSON.stringify({ userId, text }))),
+    seal: ({ tenantId, sessionId }: SessionRef, { turnId, ...content }: StoredMessage): Promise<Uint8Array> =>
+      cipher.seal(tenantId, contextOf(sessionId, turnId), Buffer.from(contentOf(content))),
 
     async open({ tenantId, sessionId }: SessionRef, turnId: string, sealed: Uint8Array): Promise<StoredMessage> {
       const plain = await cipher.open(tenantId, contextOf(sessionId, turnId), sealed);
-      return { turnId, ...Content.parse(JSON.parse(Buffer.from(plain).toString('utf8'))) };
+      return { turnId, ...MessageContent.parse(JSON.parse(Buffer.from(plain).toString('utf8'))) };
     },
   };
 }
@@ -55,7 +58,7 @@ export function createSessionMessages({ access, cipher, underWay }: Dependencies
 
     async put(session, message) {
       const { tenantId, sessionId } = session;
-      const { turnId, userId, text } = message;
+      const { turnId } = message;
       const body = await bodies.seal(session, message);
       try {
         await access.clients(tenantId, 'session-step').table.send(
@@ -70,7 +73,7 @@ export function createSessionMessages({ access, cipher, underWay }: Dependencies
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
         const first = await stored(session, turnId);
-        if (first.userId !== userId || first.text !== text)
+        if (contentOf(first) !== contentOf(message))
           throw new DomainError('idempotency/key-reused', 'This key was used for another message. Use a new one.', { cause: error });
       }
     },

@@ -21,7 +21,7 @@ interface Needs {
   readonly table?: readonly string[];
   /** Of the bucket itself. */
   readonly bucket?: readonly string[];
-  /** Of objects, all or those of large batches of events. */
+  /** Of objects, all or those of sessions: large batches of events, and attachments. */
   readonly objects?: readonly string[];
   readonly batchObjects?: readonly string[];
   readonly parameters?: readonly string[];

@@ -11,10 +11,10 @@ import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
 import { publicRoute, type Reply, type RouteInput, tenantRoute, type Route } from '../route';
 import { answerOf, followTurn, type TurnsDeps } from '../turns';
-import { eventsUrl } from './sessions';
+import { AttachmentIds, eventsUrl } from './sessions';
 
 const Prompt = writtenText({ max: maxMessageCharacters });
-const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), agent: AgentReference.optional(), on_busy: OnBusy.default('enqueue') });
+const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), agent: AgentReference.optional(), attachments: AttachmentIds, on_busy: OnBusy.default('enqueue') });
 const Invocation = z.object({ tenant_id: TenantId, user_id: z.string().min(1).max(128).optional(), prompt: Prompt });
 
 const Answer = z.object({
@@ -96,13 +96,13 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
 async function converse(
   deps: AgentRoutesDeps,
   { tenant, caller, idempotencyKey, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: ServedTenant },
-  ask: { prompt: string; sessionId: string | undefined; agent?: string | undefined; onBusy: OnBusy },
+  ask: { prompt: string; attachments?: readonly string[] | undefined; sessionId: string | undefined; agent?: string | undefined; onBusy: OnBusy },
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
   const { tenantId } = tenant;
   const sessionId = ask.sessionId ?? idFor('session', idempotencyKey, tenantId, caller.userId);
   await conversations.openUnlessThere({ tenantId, sessionId }, caller, ask.agent);
-  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, onBusy: ask.onBusy, idempotencyKey });
+  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
   if (wantsEvents) return { headers, events: followTurn(deps, { tenantId }, said, signal) };

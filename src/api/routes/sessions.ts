@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent';
+import { AttachmentId, maxAttachments } from '../../contracts/attachment';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { idFor } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
@@ -15,7 +16,10 @@ import { pageOf, pageOfList } from './paging';
 const TenantPath = z.object({ tenantId: TenantId });
 export const SessionPath = TenantPath.extend({ sessionId: SessionId });
 
-const Message = z.strictObject({ text: writtenText({ max: maxMessageCharacters }), onBusy: OnBusy.default('enqueue') });
+/** What was uploaded to the session before. */
+export const AttachmentIds = z.array(AttachmentId).max(maxAttachments).optional();
+
+const Message = z.strictObject({ text: writtenText({ max: maxMessageCharacters }), attachments: AttachmentIds, onBusy: OnBusy.default('enqueue') });
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
@@ -122,7 +126,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/messages',
     idempotent: true,
-    summary: 'Send a message; its turn runs after those before it',
+    summary: 'Send a message, with what was uploaded before if it is to go along; its turn runs after those before it',
     permission: 'invoke:agent',
     params: SessionPath,
     body: Message,

@@ -6,8 +6,9 @@ import { newId } from '../../contracts/ids';
 import { groups } from '../../contracts/names';
 import type { SessionRecord } from '../../contracts/session';
 import { apiPath, withQuery } from '../access';
+import { attach, typeOfFile } from '../attaching';
 import type { Cli } from '../cli';
-import { command, type GroupSpec, parseCount, shared } from '../command';
+import { collect, command, type GroupSpec, parseCount, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
 
@@ -30,16 +31,19 @@ interface Answer {
   readonly outcome: string;
 }
 
-const chat = command<AsUser & { session?: string; agent?: string }>({
+const chat = command<AsUser & { session?: string; agent?: string; attach?: string[] }>({
   usage: 'chat <tenantId> <text>',
   summary: 'say something to the agent of a tenant, and read its answer while it is written',
-  options: [{ flags: '--session <id>', description: 'go on with this session' }, { flags: '--agent <agent>', description: "with this agent, such as support or support@3; the tenant's own when absent" }, shared.user],
-  examples: ['tenure session chat acme "Store my preference: color=blue"'],
-  async run(cli, { session, agent, user }, tenantId: string, text: string) {
+  options: [{ flags: '--session <id>', description: 'go on with this session' }, { flags: '--agent <agent>', description: "with this agent, such as support or support@3; the tenant's own when absent" }, { flags: '--attach <file>', description: 'an image or a document to send along; may be repeated', parse: collectFiles }, shared.user],
+  examples: ['tenure session chat acme "Store my preference: color=blue"', 'tenure session chat acme "What is in this picture?" --attach photo.jpg'],
+  async run(cli, { session, agent, attach: files = [], user }, tenantId: string, text: string) {
     const caller = await access(cli, tenantId, { user });
     const path = apiPath`/tenant/${tenantId}/agent`;
-    const sessionId = session ?? newId('session');
-    const request = { method: 'POST', body: { prompt: text, session_id: sessionId, ...(agent !== undefined && { agent }) } } as const;
+    // There must be one to attach something to.
+    const opened = session === undefined && files.length > 0 ? await caller.call<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, { method: 'POST', body: { ...(agent !== undefined && { agent }) } }) : undefined;
+    const sessionId = opened?.sessionId ?? session ?? newId('session');
+    const attachments = files.length > 0 ? await attach(caller, tenantId, sessionId, files) : undefined;
+    const request = { method: 'POST', body: { prompt: text, session_id: sessionId, ...(attachments && { attachments }), ...(agent !== undefined && { agent }) } } as const;
     if (cli.out.json) {
       const answer = await caller.call<Answer>(path, request);
       cli.out.result(answer, () => '');
@@ -56,6 +60,12 @@ const chat = command<AsUser & { session?: string; agent?: string }>({
     }
   },
 });
+
+/** A file that cannot be attached is said before anything is asked. */
+function collectFiles(file: string, before: unknown): string[] {
+  typeOfFile(file);
+  return collect(file, before);
+}
 
 /** Writes an answer as it comes, each tool on a line of its own. @returns how the turn ended, once it has. */
 function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {

@@ -4,8 +4,12 @@ import { CliFailure, exitCodes } from '../failures';
 
 /** A file, or standard input for `-`. @throws CliFailure */
 export async function readInput(file: string): Promise<string> {
-  if (file === '-') return text(process.stdin);
-  return readFile(file, 'utf8').catch((error: unknown) => {
+  return file === '-' ? text(process.stdin) : (await readBytes(file)).toString('utf8');
+}
+
+/** @throws CliFailure */
+export async function readBytes(file: string): Promise<Buffer> {
+  return readFile(file).catch((error: unknown) => {
     throw new CliFailure(exitCodes.usage, `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   });
 }

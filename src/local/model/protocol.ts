@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { z } from 'zod';
 
 /** The part of Converse's request that matters to a model. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html */
@@ -9,7 +9,15 @@ const ToolResult = z.object({
   status: z.enum(['success', 'error']).optional(),
 });
 const ReasoningContent = z.union([z.object({ reasoningText: z.object({ text: z.string(), signature: z.string().optional() }) }), z.object({ redactedContent: z.string() })]);
-const ContentBlock = z.object({ text: z.string().optional(), toolUse: ToolUse.optional(), toolResult: ToolResult.optional(), reasoningContent: ReasoningContent.optional() });
+
+/** What is told of bytes: they are not kept. */
+const Bytes = z.string().transform((text) => {
+  const bytes = Buffer.from(text, 'base64');
+  return { size: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex'), beginning: bytes.subarray(0, 200).toString('utf8') };
+});
+const Image = z.object({ format: z.enum(['png', 'jpeg', 'gif', 'webp']), source: z.object({ bytes: Bytes }) });
+const Document = z.object({ format: z.enum(['pdf', 'csv', 'doc', 'docx', 'xls', 'xlsx', 'html', 'txt', 'md']), name: z.string(), source: z.object({ bytes: Bytes }) });
+const ContentBlock = z.object({ text: z.string().optional(), image: Image.optional(), document: Document.optional(), toolUse: ToolUse.optional(), toolResult: ToolResult.optional(), reasoningContent: ReasoningContent.optional() });
 const Message = z.object({ role: z.enum(['user', 'assistant']), content: z.array(ContentBlock).min(1) });
 export type Message = z.infer<typeof Message>;
 
@@ -79,6 +87,22 @@ export const toolSpecsOf = ({ toolConfig }: Pick<ConverseRequest, 'toolConfig'>)
 
 export const textOf = (message: Message | undefined): string => message?.content.flatMap(({ text }) => text ?? []).join('\n') ?? '';
 
+/** An image or a document, without its bytes. */
+interface AttachedBytes extends z.output<typeof Bytes> {
+  readonly kind: 'image' | 'document';
+  readonly format: string;
+  readonly name?: string;
+}
+
+/** All that is attached, oldest first. */
+export const attachedIn = (messages: readonly Message[]): AttachedBytes[] =>
+  messages.flatMap(({ content }) =>
+    content.flatMap(({ image, document }): AttachedBytes[] => [
+      ...(image ? [{ kind: 'image' as const, format: image.format, ...image.source.bytes }] : []),
+      ...(document ? [{ kind: 'document' as const, format: document.format, name: document.name, ...document.source.bytes }] : []),
+    ]),
+  );
+
 /** Of keys and values. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */
 const metadataPattern = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
@@ -97,12 +121,29 @@ export function problemWith(request: ConverseRequest): string | undefined {
   }
   const usesTools = messages.some(({ content }) => content.some(({ toolUse, toolResult }) => toolUse ?? toolResult));
   if (usesTools && !toolConfig) return 'The toolConfig field must be defined when using toolUse and toolResult content blocks.';
+  const attached = attachmentProblem(messages);
+  if (attached !== undefined) return attached;
   const thinking = reasoningProblem(request);
   if (thinking !== undefined) return thinking;
   const metadata = Object.entries(requestMetadata);
   if (metadata.length > 16 || metadata.some(([name, value]) => name === '' || ![name, value].every((text) => metadataPattern.test(text)))) return "Value at 'requestMetadata' failed to satisfy constraint.";
   const badName = toolSpecsOf({ toolConfig }).find(({ name }) => !toolNamePattern.test(name));
   return badName && `Value '${badName.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+}
+
+/** What Converse takes of images and documents. @see https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html */
+function attachmentProblem(messages: readonly Message[]): string | undefined {
+  const attached = attachedIn(messages);
+  const [images, documents] = [attached.filter(({ kind }) => kind === 'image'), attached.filter(({ kind }) => kind === 'document')];
+  if (images.length > 20) return 'Too many images in the request: 20 at most.';
+  if (documents.length > 5) return 'Too many documents in the request: 5 at most.';
+  if (images.some(({ size }) => size > 3_750_000)) return 'The image exceeds the limit of 3.75 MB.';
+  if (documents.some(({ size }) => size > 4_500_000)) return 'The document exceeds the limit of 4.5 MB.';
+  const names = documents.map(({ name = '' }) => name);
+  if (!names.every((name) => /^[a-zA-Z0-9 \-()[\]]{1,200}$/.test(name) && !name.includes('  '))) return 'The document file name can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets. The name can’t contain more than one consecutive whitespace character.';
+  if (new Set(names).size !== names.length) return 'Documents of one request need different names.';
+  if (messages.some(({ content }) => content.some(({ document }) => document) && !content.some(({ text }) => text !== undefined))) return 'When you include a document, the content must have a text block, too.';
+  return undefined;
 }
 
 /** Thoughts that have been changed are noticed. */

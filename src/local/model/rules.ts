@@ -1,4 +1,4 @@
-import { type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, toolSpecsOf, type WantedCall } from './protocol';
+import { attachedIn, type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, toolSpecsOf, type WantedCall } from './protocol';
 
 /**
  * A small assistant that follows rules instead of a model: enough to try every part of the platform, and the same answer
@@ -10,12 +10,22 @@ export function replyByRules({ messages, system, toolConfig }: ConverseRequest):
   const offered = new Set(toolSpecsOf({ toolConfig }).map(({ name }) => name));
   // Results with words behind them: the user has said something new meanwhile.
   if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
+  if (/\b(attach(ed|ments?)?|image|picture|photo|document|file)\b/i.test(textOf(last)) && attachedIn(messages).length > 0) return say(descriptionOf(messages));
   const calls = wishes(textOf(last)).filter(({ name }) => offered.has(name));
   if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
   return say(smallTalk(textOf(last), [...offered]));
 }
 
 const say = (text: string): Reply => ({ text, calls: [], stopReason: 'end_turn' });
+
+/** What proves that the bytes have come. */
+const descriptionOf = (messages: readonly Message[]): string =>
+  attachedIn(messages)
+    .map(({ kind, format, size, sha256, beginning }) => `I see ${kind === 'image' ? 'an image' : 'a document'}: ${format}, ${size} bytes, sha256 ${sha256.slice(0, 16)}${textFormats.includes(format) ? `; it begins "${firstWords(beginning)}"` : ''}.`)
+    .join(' ');
+
+const textFormats: readonly string[] = ['csv', 'html', 'txt', 'md'];
+const firstWords = (text: string): string => text.split(/\s+/).filter((word) => word !== '').slice(0, 8).join(' ');
 
 /** What was summarised before, and the beginning of all that the user said. */
 function summaryOf(conversation: string): string {

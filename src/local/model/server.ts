@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { forwardTo, type OpenAiSettings } from './forwarding';
 import { PromptCache } from './prompt-cache';
-import { type Answer, type AnswerEnd, ConverseRequest, problemWith, type Reply, textOf, thinks, type Thought, type TokenUsage, toolResultsOf } from './protocol';
+import { type Answer, type AnswerEnd, attachedIn, ConverseRequest, problemWith, type Reply, textOf, thinks, type Thought, type TokenUsage, toolResultsOf } from './protocol';
 import { hostilePrefix, hostileReply, Targets } from './hostile';
 import { replyByRules } from './rules';
 import { respondAtOnce, streamAnswer } from './responses';
@@ -179,7 +179,9 @@ export class ModelServer {
   }
 }
 
-const tokensRead = ({ messages, system, toolConfig }: ConverseRequest): number => tokensIn(JSON.stringify([messages, system, toolConfig]));
+/** An image makes as many as most do, and a document one of four bytes. */
+const tokensRead = ({ messages, system, toolConfig }: ConverseRequest): number =>
+  tokensIn(JSON.stringify([messages, system, toolConfig])) + attachedIn(messages).reduce((sum, { kind, size }) => sum + (kind === 'image' ? 1_500 : Math.ceil(size / 4)), 0);
 
 /** It thinks when the user has spoken, and no more until it has answered. */
 const thoughtOn = (request: ConverseRequest, step: ScriptStep | undefined): Thought | undefined =>

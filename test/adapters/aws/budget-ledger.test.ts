@@ -65,10 +65,10 @@ it('lets no more through than there is, however many ask at once, and gives back
 });
 
 it('asks no model that nobody has priced, where dollars are limited', async () => {
-  const deps = { budgetLedger: ledger, prices: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { microUsd: 1_000_000 } } } }) };
+  const deps = { budgetLedger: ledger, prices: {}, contexts: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { microUsd: 1_000_000 } } } }) };
   const agent = AgentConfig.parse({ modelId: 'nobody.knows-its-price' });
   const step = newStep();
-  await expect(holdBudget(deps, { ...step, userId: 'ada' }, agent, () => ({ bytes: 100, characters: 100 }))).rejects.toMatchObject({ code: 'model/no-price' });
+  await expect(holdBudget(deps, { ...step, userId: 'ada' }, agent, () => ({ bytes: 100, characters: 100, attached: { mostTokens: 0, likelyTokens: 0 } }))).rejects.toMatchObject({ code: 'model/no-price' });
   expect(await ledger.held(step)).toBeUndefined();
 });
 

@@ -9,7 +9,7 @@ import type { EventBody } from '../../../src/contracts/events';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { agents, agentSchedules, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { agents, agentSchedules, attachments, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -24,7 +24,9 @@ async function livedInTenant() {
   const ann = await users.create(infrastructure.userPoolId, { email: 'ann@example.com', groups: ['members'] });
   const session = newSession(tenantId);
   await sessions.create({ ...session, userId: ann.userId, createdAt: new Date().toISOString() });
-  await messages.put(session, { turnId: 'turn-1', userId: ann.userId, text: 'my colour is blue' });
+  // More than one chunk of a backup.
+  const attached = await attachments.put(session, { name: 'colour.txt', mediaType: 'text/plain', content: Buffer.from('blue '.repeat(100_000)) });
+  await messages.put(session, { turnId: 'turn-1', userId: ann.userId, text: 'my colour is blue', attachments: [attached] });
   await log.append(session, { after: 0, key: 'small', events: [said('my colour is blue')] });
   await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
   await memory.remember({ tenantId, userId: ann.userId }, { requestId: 'r-1', text: 'color=blue' });
@@ -33,7 +35,7 @@ async function livedInTenant() {
   const at = new Date().toISOString();
   await agentSchedules.create(tenantId, AgentSchedule.parse({ name: 'hourly', times: { everySeconds: 3_600 }, userId: ann.userId, requestId: 'req-1', revision: 1, createdAt: at, updatedAt: at }), 'Look around.');
   await agentSchedules.putRun(tenantId, { runId: 'run-1', schedule: 'hourly', startedAt: at, outcome: 'completed' });
-  return { tenantId, infrastructure, ann, session };
+  return { tenantId, infrastructure, ann, session, attached };
 }
 
 const restored = async (into: string, source: { sourceTenantId: string; backupId: string; until?: string }) => {
@@ -43,7 +45,7 @@ const restored = async (into: string, source: { sourceTenantId: string; backupId
 };
 
 it('gives another tenant all that the first one had, under its own key and with its own user ids', async () => {
-  const { tenantId, ann, session } = await livedInTenant();
+  const { tenantId, ann, session, attached } = await livedInTenant();
   await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
   const other = await standingTenant();
   const comparison = await restored(other.tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' });
@@ -51,8 +53,8 @@ it('gives another tenant all that the first one had, under its own key and with 
     ['users', 1, true],
     ['config', 1, true],
     ['memory', 1, true],
-    ['table', 11, true],
-    ['objects', 0, true],
+    ['table', 12, true],
+    ['objects', 2, true],
   ]);
   const there = { tenantId: other.tenantId, sessionId: session.sessionId };
   const annThere = await users.create(other.infrastructure.userPoolId, { email: ann.email, groups: [] });
@@ -61,7 +63,9 @@ it('gives another tenant all that the first one had, under its own key and with 
   const { userId } = annThere;
   expect(await sessions.get(there)).toMatchObject({ tenantId: other.tenantId, userId });
   expect((await sessions.list(other.tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
-  expect(await messages.get(there, 'turn-1')).toMatchObject({ userId, text: 'my colour is blue' });
+  expect(await messages.get(there, 'turn-1')).toMatchObject({ userId, text: 'my colour is blue', attachments: [{ attachmentId: attached.attachmentId, name: 'colour.txt' }] });
+  expect(await attachments.get(there, attached.attachmentId)).toEqual(attached);
+  expect(Buffer.from((await attachments.read(there, attached.attachmentId)) ?? []).toString()).toBe('blue '.repeat(100_000));
   expect((await log.read(there, { after: 0 })).map((event) => [event.seq, 'text' in event && event.text.length])).toEqual([[1, 17], [2, 700_000]]);
   expect(await memory.recall({ tenantId: other.tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');

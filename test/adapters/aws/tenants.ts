@@ -13,6 +13,7 @@ import { createMemory } from '../../../src/adapters/aws/memory';
 import { ensurePlatform } from '../../../src/adapters/aws/platform';
 import { createSessionDirectory } from '../../../src/adapters/aws/session-directory';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
+import { createAttachments } from '../../../src/adapters/aws/attachments';
 import { createSessionMessages } from '../../../src/adapters/aws/session-messages';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createPlatformCipher, createTenantCipher } from '../../../src/adapters/aws/tenant-cipher';
@@ -60,6 +61,7 @@ export const inventory = createTenantInventory([registryFinder(registry), ...cre
 export const remainsOf = async (tenantId: string) => leftovers(await inventory.list(tenantId));
 export const log = createSessionLog({ access, cipher });
 export const messages = createSessionMessages({ access, cipher });
+export const attachments = createAttachments({ access, cipher });
 export const sessions = createSessionDirectory({ access });
 
 export const backupStore = createBackupStore(aws);

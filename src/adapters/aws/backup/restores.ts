@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BackupContentName, backupContents, type BackupManifest, type ContentSummary } from '../../../contracts/backup';
 import { codeOf, DomainError } from '../../../contracts/errors';
-import { objectKeys } from '../../../contracts/names';
+import { attachmentOfObject, objectKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
 import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint } from '../../../domain/restore-point';
@@ -188,7 +188,7 @@ class DataRestore {
 const noteKeyOf = ({ tenantId, backupId }: BackupRef, operationId: string): string => objectKeys.backup(tenantId, backupId, `restore-${operationId}.sealed`);
 
 /** An object whose events the table's records have opened; only the first format has it at all. */
-const holdsBatch = (record: BackupRecord): boolean => String(record['key']).startsWith(objectKeys.batches);
+const holdsBatch = (record: BackupRecord): boolean => String(record['key']).startsWith(objectKeys.batches) && !attachmentOfObject(String(record['key']));
 
 const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z.string()), enabled: z.boolean() });
 

@@ -1,19 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { Upload } from '@aws-sdk/lib-storage';
 import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { AgentPin } from '../../../contracts/agent';
 import { EventBody } from '../../../contracts/events';
-import { type AccessPurpose, tableKeys, tenantResources } from '../../../contracts/names';
+import { type AccessPurpose, attachmentOfObject, tableKeys, tenantResources } from '../../../contracts/names';
 import { AgentConfig } from '../../../contracts/tenant';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
+import { AttachmentDescription, createAttachmentBodies } from '../attachments';
 import { createBatchBodies } from '../session-batches';
-import { createMessageBodies } from '../session-messages';
+import { createMessageBodies, MessageContent } from '../session-messages';
 import type { BackupSourceDeps } from './sources';
 
 /** What DynamoDB takes in one request. */
@@ -77,7 +79,8 @@ async function writeBatch({ access }: TableDeps, { tenantId, purpose }: { tenant
 }
 
 const SealedBatch = z.looseObject({ pk: z.string(), sk: z.string(), batchKey: z.string(), events: EventBody.array() });
-const SealedMessage = z.looseObject({ pk: z.string(), sk: z.string(), message: z.object({ userId: z.string(), text: z.string() }) });
+const SealedMessage = z.looseObject({ pk: z.string(), sk: z.string(), message: MessageContent });
+const SealedAttachment = z.looseObject({ pk: z.string(), sk: z.string(), attachment: AttachmentDescription });
 const SealedAgent = z.looseObject({ ...AgentPin.shape, settings: AgentConfig });
 
 const SealedPrompt = z.looseObject({ pk: z.string(), sk: z.string(), prompt: z.string() });
@@ -86,6 +89,7 @@ const SealedPrompt = z.looseObject({ pk: z.string(), sk: z.string(), prompt: z.s
 function sealing({ access, cipher }: TableDeps, tenantId: string) {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
+  const attachments = createAttachmentBodies({ cipher });
   const agents = createAgentBodies({ cipher });
   const prompts = createPromptBodies({ cipher });
   return async (record: BackupRecord): Promise<Item> => {
@@ -99,6 +103,11 @@ function sealing({ access, cipher }: TableDeps, tenantId: string) {
       const { message, ...item } = SealedMessage.parse(owned);
       const session = { tenantId, sessionId: item.pk.slice(tableKeys.messages('').length) };
       return { ...item, body: await messages.seal(session, { turnId: item.sk, ...message }) };
+    }
+    if (record['attachment'] !== undefined) {
+      const { attachment, ...item } = SealedAttachment.parse(owned);
+      const session = { tenantId, sessionId: item.pk.slice(tableKeys.attachments('').length) };
+      return { ...item, body: await attachments.seal(session, item.sk, attachment) };
     }
     if (record['settings'] !== undefined) {
       const { settings, ...item } = SealedAgent.parse(owned);
@@ -159,17 +168,19 @@ export class ConfigSink {
   }
 }
 
-/** Joins an object's chunks again, streamed. */
+/** Joins an object's chunks again, streamed; what was attached is sealed anew, in one piece. */
 export class ObjectSink {
   private open: { key: string; body: PassThrough; done: Promise<unknown> } | undefined;
+  private attached: Buffer[] = [];
 
   constructor(
-    private readonly deps: Pick<BackupSourceDeps, 'access'>,
+    private readonly deps: TableDeps,
     private readonly tenantId: string,
   ) {}
 
   async add(record: BackupRecord): Promise<void> {
     const { key, contentType, chunk, last, base64 } = ObjectChunk.parse(record);
+    if (attachmentOfObject(key)) return this.attach(key, { chunk, last, bytes: Buffer.from(base64, 'base64') });
     if (chunk === 0) this.open = this.begin(key, contentType);
     if (this.open?.key !== key) throw new Error(`The beginning of object ${key} is missing.`);
     const { body, done } = this.open;
@@ -178,6 +189,18 @@ export class ObjectSink {
     body.end();
     await done;
     this.open = undefined;
+  }
+
+  private async attach(Key: string, { chunk, last, bytes }: { chunk: number; last: boolean; bytes: Buffer }): Promise<void> {
+    const { access, cipher } = this.deps;
+    const { sessionId = '', attachmentId = '' } = attachmentOfObject(Key) ?? {};
+    if (chunk === 0) this.attached = [];
+    if (chunk !== this.attached.length) throw new Error(`A part of object ${Key} is missing.`);
+    this.attached.push(bytes);
+    if (!last) return;
+    const Body = await createAttachmentBodies({ cipher }).sealContent({ tenantId: this.tenantId, sessionId }, attachmentId, Buffer.concat(this.attached));
+    await access.clients(this.tenantId, 'restore').s3.send(new PutObjectCommand({ Bucket: tenantResources(this.tenantId).bucket, Key, Body }));
+    this.attached = [];
   }
 
   private begin(Key: string, ContentType: string | undefined) {

@@ -3,7 +3,7 @@ import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from 
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import { AgentPin } from '../../../contracts/agent';
 import type { BackupContentName } from '../../../contracts/backup';
-import { objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
+import { attachmentOfObject, objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import type { BackupRecord } from '../../../domain/backup-content';
 import type { TenantCipher } from '../../../ports/cipher';
@@ -11,6 +11,7 @@ import type { Memory } from '../../../ports/memory';
 import type { TenantUsers } from '../../../ports/provisioning';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
+import { createAttachmentBodies } from '../attachments';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import { parametersUnder } from '../inventory/data';
@@ -96,6 +97,7 @@ async function* tableRecords({ access, cipher }: BackupSourceDeps, tenantId: str
 function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>, tenantId: string) {
   const batches = createBatchBodies({ access, cipher });
   const messages = createMessageBodies({ cipher });
+  const attachments = createAttachmentBodies({ cipher });
   const agents = createAgentBodies({ cipher });
   const prompts = createPromptBodies({ cipher });
   return async (item: Record<string, unknown>): Promise<BackupRecord> => {
@@ -105,30 +107,34 @@ function opening({ access, cipher }: Pick<BackupSourceDeps, 'access' | 'cipher'>
     const session = { tenantId, sessionId };
     if (kind === 'EVENTS') return { ...plain, events: await batches.open(session, BatchItem.parse(item)) };
     if (kind === 'MESSAGES') {
-      const { userId, text } = await messages.open(session, String(item['sk']), body);
-      return { ...plain, message: { userId, text } };
+      const { userId, text, attachments: attached } = await messages.open(session, String(item['sk']), body);
+      return { ...plain, message: { userId, text, ...(attached && { attachments: attached }) } };
     }
+    if (kind === 'ATTACHMENTS') return { ...plain, attachment: await attachments.open(session, String(item['sk']), body) };
     if (kind === 'AGENT') return { ...plain, settings: await agents.open(tenantId, AgentPin.parse(item), body) };
     if (kind === tableKeys.agentSchedules()) return { ...plain, prompt: await prompts.open(tenantId, String(item['sk']), body) };
     throw new Error(`The backup does not know how to open items ${kind ?? ''} of the table.`);
   };
 }
 
-/** Objects but those that hold large batches: the table's records have these opened. */
-async function* objectRecords({ access }: BackupSourceDeps, tenantId: string, behind?: Place): AsyncGenerator<SourceRecord> {
+/** Objects but those that hold large batches: the table's records have these opened. What was attached is opened here. */
+async function* objectRecords({ access, cipher }: BackupSourceDeps, tenantId: string, behind?: Place): AsyncGenerator<SourceRecord> {
   const { s3 } = access.clients(tenantId, 'backup');
+  const attachments = createAttachmentBodies({ cipher });
   const { bucket: Bucket } = tenantResources(tenantId);
   const after = typeof behind?.['key'] === 'string' ? { StartAfter: behind['key'] } : {};
   for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket, ...after }))
     for (const { Key } of Contents ?? []) {
-      if (Key === undefined || Key.startsWith(objectKeys.batches)) continue;
+      const attached = Key === undefined ? undefined : attachmentOfObject(Key);
+      if (Key === undefined || (Key.startsWith(objectKeys.batches) && !attached)) continue;
       const { Body, ContentType } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-      yield* chunksOf(Key, ContentType, Body as unknown as AsyncIterable<Uint8Array>);
+      if (!attached) yield* chunksOf(Key, ContentType, Body as unknown as AsyncIterable<Uint8Array>);
+      else yield* chunksOf(Key, ContentType, [await attachments.openContent({ tenantId, sessionId: attached.sessionId }, attached.attachmentId, (await Body?.transformToByteArray()) ?? new Uint8Array())]);
     }
 }
 
 /** An object in pieces, so that none is held whole. The last one says so, and is where to go on. */
-async function* chunksOf(key: string, contentType: string | undefined, body: AsyncIterable<Uint8Array>): AsyncGenerator<SourceRecord> {
+async function* chunksOf(key: string, contentType: string | undefined, body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<SourceRecord> {
   let pending = Buffer.alloc(0);
   let chunk = 0;
   const recordOf = (bytes: Buffer, last: boolean): BackupRecord => ({ key, ...(contentType !== undefined && { contentType }), chunk: chunk++, last, base64: bytes.toString('base64') });

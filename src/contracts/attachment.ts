@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { attachmentIdPattern } from './names';
+
+/** What Converse takes, by media type. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html */
+export const attachmentTypes = {
+  'image/png': { kind: 'image', format: 'png' },
+  'image/jpeg': { kind: 'image', format: 'jpeg' },
+  'image/gif': { kind: 'image', format: 'gif' },
+  'image/webp': { kind: 'image', format: 'webp' },
+  'application/pdf': { kind: 'document', format: 'pdf' },
+  'text/csv': { kind: 'document', format: 'csv' },
+  'application/msword': { kind: 'document', format: 'doc' },
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': { kind: 'document', format: 'docx' },
+  'application/vnd.ms-excel': { kind: 'document', format: 'xls' },
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': { kind: 'document', format: 'xlsx' },
+  'text/html': { kind: 'document', format: 'html' },
+  'text/plain': { kind: 'document', format: 'txt' },
+  'text/markdown': { kind: 'document', format: 'md' },
+} as const;
+export type AttachmentType = keyof typeof attachmentTypes;
+export type AttachmentKind = (typeof attachmentTypes)[AttachmentType]['kind'];
+type FormatOf<Kind extends AttachmentKind> = Extract<(typeof attachmentTypes)[AttachmentType], { kind: Kind }>['format'];
+export type ImageFormat = FormatOf<'image'>;
+export type DocumentFormat = FormatOf<'document'>;
+export const mediaTypes = Object.keys(attachmentTypes) as [AttachmentType, ...AttachmentType[]];
+
+export const isAttachmentType = (text: string): text is AttachmentType => Object.hasOwn(attachmentTypes, text);
+
+export const AttachmentId = z.string().regex(attachmentIdPattern, 'an attachment id is att- and 26 letters and digits');
+
+/** What people call it: no path, and nothing that moves a cursor. */
+export const AttachmentName = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[ \u00a0]*[!-.0-[\]-~\u00a1-\uffff][ -.0-[\]-~\u00a0-\uffff]*$/, 'a name has something to read, no slash and no control characters');
+
+/** Something attached to a message, as events refer to it: what it says lies in the tenant's bucket alone. */
+export const Attachment = z.object({ attachmentId: AttachmentId, name: AttachmentName, mediaType: z.enum(mediaTypes), bytes: z.number().int().min(1) });
+export type Attachment = Readonly<z.infer<typeof Attachment>>;
+
+/** Something that was uploaded to a session. */
+export const StoredAttachment = Attachment.extend({ /** Hex. */ sha256: z.string(), createdAt: z.iso.datetime() });
+export type StoredAttachment = Readonly<z.infer<typeof StoredAttachment>>;
+
+/** Of one message: as many as Converse takes in one request. */
+export const maxAttachments = 25;
