@@ -25,6 +25,20 @@ export const ofTools = [
     { id: 'operation-header', file: request, search: String.raw`if (!/^[\x20-\x7e]*$/.test(text)) return`, replace: "if (text === 'nothing') return", name: 'never leads to another place of the server' },
   ),
   ...of('the secret of a source stands in no answer', documents, { id: 'secret-in-answers', file: 'src/domain/source-credential.ts', search: '  return hide(value);', replace: '  return value;', name: 'shows the secret in its place' }),
+  ...of(
+    'a document that means harm is bounded, and leads nowhere',
+    documents,
+    { id: 'document-aliases', file: 'src/adapters/tool-sources/documents.ts', search: 'maxAliasCount: 100', replace: 'maxAliasCount: -1', name: 'is refused: aliases of aliases' },
+    { id: 'document-size', file: 'src/domain/plain-schema.ts', search: 'const maxSchemas = 500;', replace: 'const maxSchemas = 50_000;', also: [['const maxDepth = 10;', 'const maxDepth = 30;']], name: 'is bounded' },
+    { id: 'document-patterns', file: 'src/domain/plain-schema.ts', search: "'minLength', 'maxLength',", replace: "'pattern', 'minLength', 'maxLength',", name: 'is bounded' },
+    { id: 'document-elsewhere', file: 'src/adapters/tool-sources/documents.ts', search: 'resolve: { external: false, file: false, http: false }', replace: 'resolve: {}', name: 'is not followed to elsewhere', says: /leads nowhere/ },
+  ),
+  ...of(
+    'a server of tools leads to no other, and its answers have an end',
+    'test/adapters/http/mcp-servers.test.ts',
+    { id: 'server-leads-elsewhere', file: 'src/adapters/tool-sources/pinned-fetch.ts', search: 'if (url.origin !== origin)', replace: "if (url.origin === 'nowhere')", name: 'asks no other server' },
+    { id: 'server-answers-end', file: 'src/adapters/tool-sources/pinned-fetch.ts', search: 'if (bytes > maxBytes)', replace: 'if (bytes > maxBytes * 1_000)', name: 'gives up on answers without end' },
+  ),
   ...of('a server of tools is believed only where the tenant does', 'test/adapters/http/mcp-servers.test.ts', { id: 'server-believed', file: 'src/adapters/tool-sources/mcp-servers.ts', search: 'const hints = trustsAnnotations ? annotations : undefined;', replace: 'const hints = trustsAnnotations === null ? undefined : annotations;', name: "believes the server's word on them only where" }),
   ...of(
     notPassed,
@@ -39,6 +53,13 @@ export const ofTools = [
     { id: 'budget-at-once', file: 'src/adapters/aws/budget-ledger.ts', search: 'if (rooms.length === 0) return undefined;', replace: 'if (rooms.length >= 0) return undefined;', name: 'lets no more through than there is' },
     { id: 'budget-without-a-price', file: 'src/activities/session/step-budget.ts', search: 'if (!price && limitsDollars(inForce))', replace: 'if (!price && !limitsDollars(inForce))', name: 'asks no model that nobody has priced' },
   ),
+  ...of('while nobody can write down what a step holds, none begins', counters, {
+    id: 'budget-out-of-reach',
+    file: 'src/activities/session/step-budget.ts',
+    search: 'await deps.budgetLedger.reserve(step, reservation, levels);',
+    replace: 'await deps.budgetLedger.reserve(step, reservation, levels).catch(() => undefined);',
+    name: 'lets no step begin while',
+  }),
   ...of("an administrator's budget is never more than the operator's", ofBudgets, { id: 'budget-of-the-operator', file: budgets, search: 'Math.min(...given)', replace: 'Math.max(...given)', name: 'and what others set only when it is less' }),
   ...of('a session keeps to the version of its agent', 'test/api/conversations.test.ts', {
     id: 'agent-pin',

@@ -1,12 +1,15 @@
+/** @jest-environment ./test/support/outer-errors.ts */
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { holdBudget } from '../../../src/activities/session/step-budget';
 import { createBudgetLedger } from '../../../src/adapters/aws/budget-ledger';
+import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import type { Amounts, Budget, BudgetLevel, Reservation } from '../../../src/contracts/budget';
 import { newId } from '../../../src/contracts/ids';
 import { AgentConfig } from '../../../src/contracts/tenant';
 import { committed, emptyCounter, noAmounts } from '../../../src/domain/budgets';
 import { tiersWith } from '../../../src/domain/tiers';
 import type { StepRef } from '../../../src/ports/budget-ledger';
-import { access, directory, standingPlatform, standingTenant } from './tenants';
+import { access, aws, directory, settings, standingPlatform, standingTenant } from './tenants';
 
 const ledger = createBudgetLedger({ access });
 
@@ -70,6 +73,14 @@ it('asks no model that nobody has priced, where dollars are limited', async () =
   const step = newStep();
   await expect(holdBudget(deps, { ...step, userId: 'ada' }, agent, () => ({ bytes: 100, characters: 100, attached: { mostTokens: 0, likelyTokens: 0 } }))).rejects.toMatchObject({ code: 'model/no-price' });
   expect(await ledger.held(step)).toBeUndefined();
+});
+
+it('lets no step begin while nobody can write down what it holds', async () => {
+  const nowhere = createTenantAccess({ sts: aws.sts, settings: { ...settings, endpoint: 'http://127.0.0.1:1' } });
+  const deps = { budgetLedger: createBudgetLedger({ access: nowhere }), prices: {}, contexts: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { tokens: 1_000_000 } } } }) };
+  const step = { ...newStep(), userId: 'ada' };
+  const begun = new MockActivityEnvironment().run(() => holdBudget(deps, step, AgentConfig.parse({}), () => ({ bytes: 100, characters: 100, attached: { mostTokens: 0, likelyTokens: 0 } })));
+  await expect(begun).rejects.toMatchObject({ code: 'dependency/unavailable' });
 });
 
 it('lists who waits for more', async () => {

@@ -7,10 +7,12 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { z } from 'zod';
 import { createPinnedSender } from '../../../src/adapters/http/http-caller';
 import { createMcpServers } from '../../../src/adapters/tool-sources/mcp-servers';
+import { createPinnedFetch } from '../../../src/adapters/tool-sources/pinned-fetch';
 import { codeOf } from '../../../src/contracts/errors';
 import type { McpSettings } from '../../../src/contracts/tool-source';
 
-const mcp = createMcpServers({ send: createPinnedSender({ privateAddresses: ['127.0.0.1'] }) });
+const send = createPinnedSender({ privateAddresses: ['127.0.0.1'] });
+const mcp = createMcpServers({ send });
 const running: Server[] = [];
 afterEach(() => {
   for (const server of running.splice(0)) {
@@ -77,18 +79,33 @@ it('follows no redirect, to nowhere', async () => {
   expect(led).toBe(0);
 });
 
+it('asks no other server, whoever names it', async () => {
+  let asked = 0;
+  const elsewhere = await serve((_request, response) => void response.end(String((asked += 1))));
+  const fetch = createPinnedFetch(send, { origin: await serve(() => undefined), maxResponseBytes: 1_000, signal: never });
+  expect(await codeFrom(fetch(`${elsewhere}/mcp`))).toBe('tool/egress-refused');
+  expect(asked).toBe(0);
+});
+
 it('calls nobody at an address that is closed to tools', async () => {
   expect(await codeFrom(call('http://169.254.169.254/mcp', 'x'))).toBe('tool/egress-refused');
   expect(await codeFrom(call('http://127.0.0.1:1/mcp', 'x'))).toBe('tool/unreachable');
 });
 
 it('gives up on answers without end, and on none at all', async () => {
+  let taken = 0;
   const endless = await serve((_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
-    const more = setInterval(() => response.write('x'.repeat(100_000)), 1);
-    response.on('close', () => clearInterval(more));
+    const more = () => {
+      taken += 100_000;
+      response.write('x'.repeat(100_000));
+    };
+    response.on('drain', more);
+    more();
   });
   expect(await codeFrom(call(endless, 'x'))).toBe('tool/unreachable');
+  // A megabyte, and what was on its way.
+  expect(taken).toBeLessThan(20_000_000);
   const silent = await serve(() => undefined);
   expect(await codeFrom(call(silent, 'x', undefined, 300))).toBe('tool/unreachable');
 });
