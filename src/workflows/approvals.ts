@@ -3,6 +3,7 @@ import { codeOf, type ErrorCode } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
 import type { SessionInput } from './definitions';
+import { Desk } from './desk';
 import type { sessionActivities } from './session-activities';
 
 interface DeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId' | 'agent'> {
@@ -23,19 +24,19 @@ const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
  * that nobody decides expire, and whom the tenant named is told of each.
  */
 export class ApprovalDesk {
-  private last: Promise<void> = Promise.resolve();
-  private open = 0;
+  private readonly desk: Desk;
   private readonly attended = new Set<string>();
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
   constructor(private readonly input: DeskInput) {
     const { tenantId, sessionId, agent } = input;
     this.ref = { tenantId, sessionId, ...(agent && { agent }) };
+    this.desk = new Desk(input.session);
   }
 
   /** Whether no decision is on its way into the log. */
   get isIdle(): boolean {
-    return this.open === 0;
+    return this.desk.isIdle;
   }
 
   /** Watches over approvals that are new, or new to this run. */
@@ -61,7 +62,7 @@ export class ApprovalDesk {
 
   /** Returns when the decision is in the log; a repeated one changes nothing. */
   decide(decision: domain.Decision): Promise<void> {
-    return this.inOrder(async () => {
+    return this.desk.inOrder(async () => {
       await condition(() => !domain.isBeingAsked(this.session.state, decision));
       this.refuse(decision);
       const call = domain.waitingCall(this.session.state, decision.approvalId);
@@ -88,16 +89,11 @@ export class ApprovalDesk {
     this.attend();
   }
 
-  /** While the tenant is suspended nobody can decide, and nothing expires. */
-  private async expire(approvalId: string): Promise<void> {
-    const waiting = () => domain.waitingCall(this.session.state, approvalId)?.approval;
-    const isHeld = () => this.session.state.heldAt !== undefined;
-    for (let approval = waiting(); approval; approval = waiting()) {
-      const leftMs = approval.expiresAtMs - Date.now();
-      if (isHeld()) await condition(() => !isHeld() || !waiting());
-      else if (leftMs > 0) await condition(() => isHeld() || !waiting(), leftMs);
-      else await this.inOrder(() => this.decideForNobody(approvalId)).catch(() => undefined);
-    }
+  private expire(approvalId: string): Promise<void> {
+    return this.desk.expire(
+      () => domain.waitingCall(this.session.state, approvalId)?.approval,
+      () => this.decideForNobody(approvalId),
+    );
   }
 
   private async decideForNobody(approvalId: string): Promise<void> {
@@ -120,13 +116,6 @@ export class ApprovalDesk {
   private placeOf({ callId, tool, approval: { approvalId } }: domain.WaitingCall) {
     const { turnId = '', step = 0, configVersion = 0 } = this.session.state.current ?? {};
     return { ...this.ref, userId: this.input.userId, turnId, step, callId, tool, approvalId, configVersion, after: this.session.state.head };
-  }
-
-  private inOrder(work: () => Promise<void>): Promise<void> {
-    this.open += 1;
-    const done = this.last.then(work).finally(() => (this.open -= 1));
-    this.last = done.catch(() => undefined);
-    return done;
   }
 }
 
