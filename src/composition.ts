@@ -3,6 +3,7 @@ import { createToolbox } from './activities/session/tools';
 import { createAccessCache } from './adapters/access-cache';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
+import { createQuestions } from './adapters/aws/questions';
 import { createAgentConfigs } from './adapters/aws/agent-configs';
 import { createAgentSchedules } from './adapters/aws/agent-schedules';
 import { createAgents } from './adapters/aws/agents';
@@ -160,6 +161,7 @@ const createTenantTable = (deps: Parameters<typeof createSessionLog>[0] & Parame
   messages: createSessionMessages(deps),
   attachments: createAttachments(deps),
   approvals: createApprovals(deps),
+  questions: createQuestions(deps),
   ledger: createToolLedger(deps),
 });
 

@@ -21,7 +21,8 @@ export const ofAgents = [
   ),
   ...of("the model is offered its tier's tools alone", agents, { id: 'tier-when-offered', file: think, search: 'return { version, ...(await permitted(deps, input.tenantId, agent)) };', replace: 'return { version, ...(await permitted(deps, input.tenantId, agent)), agent };', name: 'offers the model the tools of its tier' }),
   ...of('tenant and user from the session', agents, { id: 'owner-from-the-session', file: useTool, search: 'owner: { tenantId, userId },', replace: 'owner: (toolInput as { owner?: { tenantId: string; userId: string } }).owner ?? { tenantId, userId },', name: 'takes tenant and user from the session' }),
-  ...of('the rule for tool output', agents, { id: 'rule-for-tool-output', file: think, search: 'withToolOutputRule(agent.systemPrompt)', replace: 'agent.systemPrompt', name: 'shows the model what tools returned' }),
+  ...of('the rule for tool output', agents, { id: 'rule-for-tool-output', file: think, search: 'withToolOutputRule(agent.systemPrompt, agent.tools)', replace: 'agent.systemPrompt', name: 'shows the model what tools returned' }),
+  ...of("a question is answered by the session's user", 'test/api/questions.test.ts', { id: 'answer-of-the-user', file: 'src/api/routes/questions.ts', search: '      await deps.conversations.mustOwn(session, caller);\n', replace: '', name: 'is its own user’s to answer' }),
   ...of("an answer's length", agents, { id: 'length-of-an-answer', file: think, search: 'most: mostCharacters(agent)', replace: 'most: 100 * mostCharacters(agent)', name: 'ends a turn whose model does not stop talking' }),
   ...of(sound, agents, { id: 'calls-nobody-can-do', file: requested, search: 'input: isKept ? input : rawInput.slice(0, shownCharacters)', replace: 'input: isKept ? input : rawInput', name: 'keeps a conversation going' }),
   ...of(

@@ -9,6 +9,7 @@ import { problemHandler } from './problem';
 import { requestContext, type RequestContextDeps } from './request-context';
 import { publicRoute, type Route } from './route';
 import { approvalRoutes, type ApprovalRoutesDeps } from './routes/approvals';
+import { questionRoutes, type QuestionRoutesDeps } from './routes/questions';
 import { agentsRoutes, type AgentsRoutesDeps } from './routes/agents';
 import { agentRoutes, type AgentRoutesDeps } from './routes/agent';
 import { attachmentRoutes, type AttachmentRoutesDeps } from './routes/attachments';
@@ -47,6 +48,7 @@ export type AppDeps = MountDeps &
   WithoutConversations<AgentRoutesDeps> &
   WithoutConversations<ApprovalRoutesDeps> &
   WithoutConversations<AttachmentRoutesDeps> &
+  WithoutConversations<QuestionRoutesDeps> &
   AuditRoutesDeps &
   BudgetRoutesDeps &
   CertificateRoutesDeps &
@@ -80,6 +82,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...attachmentRoutes({ ...deps, conversations }),
     ...eventRoutes({ ...deps, conversations }),
     ...approvalRoutes({ ...deps, conversations }),
+    ...questionRoutes({ ...deps, conversations }),
     ...agentRoutes({ ...deps, conversations }),
     ...agentsRoutes(deps),
     ...scheduleRoutes(deps),

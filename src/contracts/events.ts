@@ -3,6 +3,7 @@ import { AgentPin } from './agent';
 import { approvalDecisions } from './approval';
 import { Attachment } from './attachment';
 import { budgetLevels, budgetUnits } from './budget';
+import { Answer, questionClosings } from './question';
 import { turnOutcomes } from './session';
 
 export const Usage = z.object({
@@ -23,6 +24,7 @@ const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().op
 /** Absent: an answer to the user. */
 const forWhat = { purpose: z.enum(['compaction']).optional() };
 const ofApproval = { ...ofCall, approvalId: z.string() };
+const ofQuestion = { ...ofCall, questionId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
 export const EventBody = z.discriminatedUnion('type', [
@@ -65,6 +67,11 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('approval.decided'), ...ofApproval, decision: z.enum(approvalDecisions), by: z.array(z.string()), expired: z.literal(true).optional() }),
   /** What became of telling it by webhook: the status it was taken with, or why it was given up. */
   z.object({ type: z.literal('approval.notified'), ...ofApproval, status: z.number().int().optional(), failure: z.string().optional() }),
+  /** The call asks the session's user, and waits for the answer. `options`: what to choose from; `multiple`: more than one, too. */
+  z.object({ type: z.literal('question.asked'), ...ofQuestion, question: z.string(), options: z.array(z.string()).optional(), multiple: z.literal(true).optional(), expiresAt: z.iso.datetime() }),
+  z.object({ type: z.literal('question.answered'), ...ofQuestion, answer: Answer }),
+  /** It got no answer: nobody gave one in time, or the turn ended before. */
+  z.object({ type: z.literal('question.closed'), ...ofQuestion, reason: z.enum(questionClosings) }),
   z.object({ type: z.literal('tool.started'), ...ofCall }),
   z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
   z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),

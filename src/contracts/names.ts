@@ -366,6 +366,8 @@ export const tableKeys = {
   /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
   approvals: (sessionId: string) => `APPROVALS#${sessionId}`,
   approvalList: (list: 'waiting' | 'decided') => `APPROVAL-LIST#${list}`,
+  /** What its agent asked a session's user, by ids. */
+  questions: (sessionId: string) => `QUESTIONS#${sessionId}`,
   /** Agents of the tenant by their names; and of each its versions, padded so that they sort, and which of them a request published. */
   agents: () => 'AGENTS',
   agentVersions: (name: string) => `AGENT#${name}`,
@@ -438,6 +440,7 @@ export const batchKeys = {
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
   approvalDecided: (turnId: string, step: number, callId: string, decisionId: string) => `${turnId}/${step}/${callId}/decision/${decisionId}`,
+  questionAsked: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/asked`,
   approvalNotified: (turnId: string, step: number, callId: string, approvalId: string) => `${turnId}/${step}/${callId}/notified/${approvalId}`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,
   sessionForked: () => 'session/forked',

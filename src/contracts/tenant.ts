@@ -156,6 +156,8 @@ export const AgentConfig = z.object({
   /** Which calls wait for a person. Absent: none. */
   approvals: ApprovalPolicy.optional(),
   approvalWebhook: ApprovalWebhook.optional(),
+  /** How long a question to the user waits for its answer. Absent: a day. */
+  questionSeconds: z.number().int().min(1).max(604_800).optional(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

@@ -1,6 +1,7 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { ModelContext } from '../contracts/model-contexts';
 import { likelyCharacters, namesOf } from './attachments';
+import { askUser } from './tool-output-rule';
 import { answeredCalls, callKey, shownResult, type Summary, withheldTurns } from './transcript';
 
 /** Where a session's history was summarised last. */
@@ -175,6 +176,7 @@ function lineOf(event: EventBody): string | undefined {
     case 'tool.requested':
       return `[Assistant uses ${event.tool}]\n${JSON.stringify(event.input)}`;
     case 'tool.completed':
+      return `[${event.tool === askUser ? 'The user answers' : `Result of ${event.tool}`}]\n${JSON.stringify(shownResult(event))}`;
     case 'tool.failed':
       return `[Result of ${event.tool}]\n${JSON.stringify(shownResult(event))}`;
     case 'turn.completed':

@@ -1,5 +1,6 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { Drain } from '../contracts/operation';
+import { cancelledQuestion, openQuestions } from './questions';
 import { cancelledApproval, openApprovals, openCalls } from './transcript';
 
 /** How a session is made to end; each stage is tried before the next. */
@@ -35,6 +36,7 @@ function endOfTurn(turnId: string, log: readonly SessionEvent[]): EventBody[] {
   const ofTurn = log.filter((event) => 'turnId' in event && event.turnId === turnId);
   return [
     ...openApprovals(ofTurn).map(cancelledApproval),
+    ...openQuestions(ofTurn).map(cancelledQuestion),
     ...openCalls(ofTurn).map(({ step, callId, tool }): EventBody => ({ type: 'tool.failed', turnId, step, callId, tool, ...cutOff })),
     { type: 'turn.completed', turnId, outcome: 'cancelled', ...cutOff },
   ];

@@ -1,10 +1,11 @@
 import type { AgentPin } from '../contracts/agent';
 import type { ExhaustedBudget } from '../contracts/budget';
 import type { Decision } from '../contracts/approval';
+import type { GivenAnswer } from '../contracts/question';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 
 export interface SessionStatus {
-  /** `waiting`: for people, who are to approve tool calls. `out_of_budget`: the turn waits before its next step for `exhausted` to be raised or renewed. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
+  /** `waiting`: for people, who are to approve tool calls or answer questions. `out_of_budget`: the turn waits before its next step for `exhausted` to be raised or renewed. `paused`: the tenant is suspended; a turn may rest between two steps, and messages may wait. */
   readonly state: 'idle' | 'running' | 'waiting' | 'out_of_budget' | 'paused' | 'closing' | 'closed';
   /** Highest sequence number the workflow knows. */
   readonly head: number;
@@ -12,6 +13,8 @@ export interface SessionStatus {
   readonly queuedTurns: number;
   /** Tool calls that wait for people; absent: none. */
   readonly waitingApprovals?: number;
+  /** Questions that wait for the user's answer; absent: none. */
+  readonly waitingQuestions?: number;
   readonly exhausted?: ExhaustedBudget;
 }
 
@@ -19,11 +22,11 @@ export interface SessionStatus {
 export interface Sessions {
   /**
    * Hands a stored message to the session, starting its workflow if none runs.
-   * @param message - `agent`: the version the session keeps to, as its record has it.
+   * @param message - `agent`: the version the session keeps to, as its record has it. `unattended`: nobody is there whom the turn could ask.
    * @returns `after`: the log's head when the message was taken; the turn's events come after it.
    * @throws DomainError `session/closed`, `session/busy` (onBusy reject), `session/inbox-full`, `dependency/unavailable`.
    */
-  submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy; agent?: AgentPin | undefined }): Promise<{ turnId: string; after: number }>;
+  submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy; agent?: AgentPin | undefined; unattended?: true }): Promise<{ turnId: string; after: number }>;
   /** Stops the running turn (or drops the queued one). Fine when it has ended. @throws DomainError `turn/not-found`. */
   cancel(session: SessionRef, turnId?: string): Promise<void>;
   /**
@@ -31,6 +34,11 @@ export interface Sessions {
    * @throws DomainError `approval/closed`, `approval/own-request`, `approval/already-voted`.
    */
   decideApproval(session: SessionRef, decision: Decision): Promise<void>;
+  /**
+   * Hands the user's answer to the session; what it says is stored. Returns when it is in the log.
+   * @throws DomainError `question/closed`, `question/not-found`.
+   */
+  answerQuestion(session: SessionRef, answer: GivenAnswer): Promise<void>;
   /**
    * Begins a session with the log of another, and waits until it has it. The same again is fine.
    * @returns false when that takes longer: it goes on.

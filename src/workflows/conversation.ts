@@ -1,4 +1,5 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
+import type { UsedTool } from '../activities/session/use-tool';
 import { codeOf, publicFailure } from '../contracts/errors';
 import type { SessionRef } from '../contracts/session';
 import type { CompactionPlan } from '../domain/compaction';
@@ -6,12 +7,14 @@ import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
 import { BudgetWatch } from './budget-watch';
 import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
+import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
 
 /** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
 export class Conversation {
   state: domain.SessionState;
   readonly approvals: ApprovalDesk;
+  readonly questions: QuestionDesk;
   private readonly budget = new BudgetWatch(this);
   /** What every activity is told: whose session it is, and which agent it keeps to. */
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
@@ -27,8 +30,11 @@ export class Conversation {
     this.isBegun = input.fork === undefined || input.state !== undefined;
     this.ref = { tenantId, sessionId, ...(agent && { agent }) };
     this.activities = sessionActivities(input.tenantId);
-    this.approvals = new ApprovalDesk({ ...this.ref, userId: input.userId, session: this, activities: this.activities });
+    const desk = { ...this.ref, userId: input.userId, session: this, activities: this.activities };
+    this.approvals = new ApprovalDesk(desk);
     this.approvals.attend();
+    this.questions = new QuestionDesk(desk);
+    this.questions.attend();
     this.budget.attend();
   }
 
@@ -39,7 +45,7 @@ export class Conversation {
 
   /** Whether nothing is on its way into the log: the next run can go on from the state, in the middle of a turn, too. */
   get isSettled(): boolean {
-    return !this.announcing && this.approvals.isIdle;
+    return !this.announcing && this.approvals.isIdle && this.questions.isIdle;
   }
 
   async begin(): Promise<void> {
@@ -190,8 +196,10 @@ export class Conversation {
     const ready = () => domain.startableCalls(this.state, running);
     const use = async (turn: domain.CurrentTurn, call: domain.OpenCall) => {
       try {
-        const head = await this.useTool(turn, call, this.state.head);
-        this.state = domain.recordResult(this.state, { turnId, callId: call.callId, head });
+        const { head, question } = await this.useTool(turn, call, this.state.head);
+        const place = { turnId, callId: call.callId, head };
+        this.state = question ? domain.recordQuestion(this.state, { ...place, question }) : domain.recordResult(this.state, place);
+        this.questions.attend();
       } catch (error) {
         failure ??= { error };
       }
@@ -213,14 +221,14 @@ export class Conversation {
   }
 
   /** A tool that fails for good gives the model a result that says so. */
-  private async useTool({ turnId, step, startedAtMs, configVersion }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<number> {
-    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }) };
+  private async useTool({ turnId, step, startedAtMs, configVersion, unattended }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<UsedTool> {
+    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
     const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
     try {
-      return (await (call.finishes ? CancellationScope.nonCancellable(run) : run())).head;
+      return await (call.finishes ? CancellationScope.nonCancellable(run) : run());
     } catch (error) {
       if (isCancellation(error)) throw error;
-      return (await this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') })).head;
+      return this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') });
     }
   }
 

@@ -2,7 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AgentPin } from '../contracts/agent';
 import type { ExhaustedBudget } from '../contracts/budget';
 import type { OnBusy } from '../contracts/session';
-import type { Decision, RestPoint, SessionState } from '../domain/session';
+import type { Decision, GivenAnswer, RestPoint, SessionState } from '../domain/session';
 
 /** What a client needs to speak with a session's workflow. */
 export interface SessionInput {
@@ -29,6 +29,8 @@ export interface SubmittedMessage {
   readonly turnId: string;
   readonly userId: string;
   readonly onBusy: OnBusy;
+  /** Whether nobody is there whom its turn could ask. */
+  readonly unattended?: true;
 }
 
 export interface SessionView {
@@ -38,6 +40,7 @@ export interface SessionView {
   readonly queuedTurns: number;
   /** Absent: none. */
   readonly waitingApprovals?: number;
+  readonly waitingQuestions?: number;
   /** What it waits for, when it is out of budget. */
   readonly exhausted?: ExhaustedBudget;
 }
@@ -50,6 +53,8 @@ export const cancelTurn = defineUpdate<boolean, [{ turnId?: string }]>('cancelTu
 export const forkSession = defineUpdate<boolean, [ForkSource]>('forkSession');
 /** A person decides about a tool call; the update id is the decision's. Returns when it is in the log. */
 export const decideApproval = defineUpdate<boolean, [Decision]>('decideApproval');
+/** The user answers a question of the agent; the update id is the answer's. Returns when it is in the log. */
+export const answerQuestion = defineUpdate<boolean, [GivenAnswer]>('answerQuestion');
 export const closeSession = defineSignal('closeSession');
 /** The tenant is suspended: the session comes to rest, at the end of its turn or before its next step. */
 export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');

@@ -45,6 +45,7 @@ export function sessionActivities(tenantId: string) {
         [input],
       ),
     decideApproval: bookkeeping.decideApproval,
+    settleQuestion: bookkeeping.settleQuestion,
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
     endTurn: bookkeeping.endTurn,

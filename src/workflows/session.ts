@@ -12,7 +12,7 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -40,6 +40,14 @@ export async function session(input: SessionInput): Promise<void> {
       return true;
     },
     { validator: (decision: domain.Decision) => conversation.approvals.check(decision) },
+  );
+  setHandler(
+    answerQuestion,
+    async (answer) => {
+      await conversation.questions.answer(answer);
+      return true;
+    },
+    { validator: (answer: domain.GivenAnswer) => conversation.questions.check(answer) },
   );
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {

@@ -148,7 +148,7 @@ describe('what is another’s', () => {
   it('has routes to be tried at, all of whose objects are known', () => {
     expect(withObjects.length).toBeGreaterThan(8);
     const places = new Set(guarded.flatMap(([, route]) => (route.access !== 'public' && route.access.realm !== 'operator' ? [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name) : [])));
-    expect([...places].filter((name) => !['tenantId', 'approvalId', 'attachmentId', 'version', 'alias'].includes(name ?? '')).sort()).toEqual([...kinds].sort());
+    expect([...places].filter((name) => !['tenantId', 'approvalId', 'attachmentId', 'questionId', 'version', 'alias'].includes(name ?? '')).sort()).toEqual([...kinds].sort());
   });
 
   it.each(withObjects)('%s: answers word for word as for what is missing', async (_title, route, kind) => {
@@ -181,7 +181,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'agents', 'toolSources', 'agentSchedules', 'agentClock', 'memory'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'questions', 'agents', 'toolSources', 'agentSchedules', 'agentClock', 'memory'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import type { EventBody } from '../../src/contracts/events';
 import type { CompactionPlan } from '../../src/domain/compaction';
 import type { OnBusy } from '../../src/contracts/session';
+import { cancelledQuestion, openQuestions } from '../../src/domain/questions';
 import * as domain from '../../src/domain/session';
 import { cancelledApproval, openApprovals, openCalls, toModelMessages } from '../../src/domain/transcript';
 
 /**
  * The pure core with everything around it that can go differently: a log, activities in flight that end when they like, are
- * stopped, or die with their worker, people who decide, tenants that are suspended, workflows that continue as new.
+ * stopped, or die with their worker, people who decide and answer, tenants that are suspended, workflows that continue as new.
  */
 class World {
   state: domain.SessionState = domain.newSession;
@@ -156,6 +157,10 @@ class World {
     use.isBegun = true;
     if (how === 'begins') return;
     this.using.delete(key);
+    if (how === 'answers' && call.tool === 'ask_user') {
+      this.put(call);
+      return;
+    }
     // Cancelled: the turn's end writes its result.
     if (how === 'fails' && isStopped && !use.call.finishes) return;
     this.write(how === 'answers' ? { type: 'tool.completed', ...call, output: 1 } : { type: 'tool.failed', ...call, code: 'tool/failed', message: 'no' });
@@ -183,6 +188,25 @@ class World {
     if (verdict === 'denied') this.write({ type: 'tool.failed', ...of, code: 'tool/denied', message: 'no' });
     const next = verdict === 'edited' ? this.request(of, `${approvalId}+`, [by]) : undefined;
     this.state = domain.settle(this.state, { approvalId, verdict, decisionIds: votes.map(({ decisionId }) => decisionId), head: this.log.length, ...(next && { next: { inputAt: this.log.length, approval: next } }) });
+  }
+
+  /** The call asks the user, whose answer is its result. */
+  private put(call: { turnId: string; step: number; callId: string; tool: string }): void {
+    const questionId = `q-${call.callId}`;
+    this.write({ type: 'question.asked', ...call, questionId, question: 'which?', expiresAt: '' });
+    const head = this.log.length;
+    this.state = domain.recordQuestion(this.state, { ...call, head, question: { questionId, askedAt: head, expiresAtMs: this.nowMs + 1_000 } });
+  }
+
+  /** The user answers one of the questions there have been, or nobody does in time. */
+  answer(how: 'answers' | 'expires', pick: number): void {
+    const asked = this.log.filter((event) => event.type === 'question.asked');
+    const { questionId = '', turnId = '', step = 0, callId = '', tool = '' } = asked[pick % Math.max(1, asked.length)] ?? {};
+    if (!domain.askingCall(this.state, questionId)) return;
+    const call = { turnId, step, callId, tool };
+    if (how === 'answers') this.write({ type: 'question.answered', ...call, questionId, answer: { text: 'this' } }, { type: 'tool.completed', ...call, output: { answer: 'this' } });
+    else this.write({ type: 'question.closed', ...call, questionId, reason: 'expired' }, { type: 'tool.failed', ...call, code: 'question/expired', message: 'no' });
+    this.state = domain.settleQuestion(this.state, questionId, this.log.length);
   }
 
   get isQuiet(): boolean {
@@ -218,10 +242,10 @@ class World {
   }
 
   private ask({ turnId, step }: domain.CurrentTurn, pick: number): domain.OpenCall[] {
-    const places = Array.from({ length: 1 + (pick % 3) }, () => ({ turnId, step, callId: `c${(this.calls += 1)}`, tool: 'x' }));
+    const places = Array.from({ length: 1 + (pick % 3) }, () => ({ turnId, step, callId: `c${(this.calls += 1)}`, tool: this.calls % 3 === 0 ? 'ask_user' : 'x' }));
     for (const place of places) this.write({ type: 'tool.requested', ...place, input: {} });
     return places.map((place, index): domain.OpenCall => {
-      const base = { callId: place.callId, tool: 'x', requestedAt: this.log.length, timeoutMs: 1, maxAttempts: 1, ...((pick + index) % 2 === 0 && { finishes: true as const }) };
+      const base = { callId: place.callId, tool: place.tool, requestedAt: this.log.length, timeoutMs: 1, maxAttempts: 1, ...((pick + index) % 2 === 0 && { finishes: true as const }) };
       return (pick >> index) % 2 === 0 ? base : { ...base, approval: this.request(place, `a-${place.callId}`, pick % 5 === 0 ? ['person-0'] : []) };
     });
   }
@@ -237,7 +261,7 @@ class World {
     const ofTurn = this.log.map((event, index) => ({ seq: index + 1, at: '', ...event })).filter((event) => 'turnId' in event && event.turnId === turnId);
     const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
     if (!announced && !ofTurn.some(({ type }) => type === 'turn.queued')) this.write({ type: 'turn.queued', turnId });
-    this.write(...openApprovals(ofTurn).map(cancelledApproval));
+    this.write(...openApprovals(ofTurn).map(cancelledApproval), ...openQuestions(ofTurn).map(cancelledQuestion));
     this.write(...openCalls(ofTurn).map(({ step, callId, tool }): EventBody => ({ type: 'tool.failed', turnId, step, callId, tool, code: 'turn/ended', message: 'no' })));
     this.write({ type: 'turn.completed', turnId, ...end });
     this.state = domain.finishTurn(this.state, this.log.length, unseen);
@@ -251,6 +275,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'asks', 'asks', 'fails', 'dies', 'refused', 'too long'), pick).map(([how, n]): Step => (world) => world.think(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('begins', 'answers', 'fails'), pick).map(([how, n]): Step => (world) => world.tool(how, n)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('approve', 'approve', 'deny', 'edit', 'expire'), pick).map(([how, n]): Step => (world) => world.decide(how, n)) },
+  { weight: 4, arbitrary: fc.tuple(fc.constantFrom('answers', 'answers', 'expires'), pick).map(([how, n]): Step => (world) => world.answer(how, n)) },
   { weight: 3, arbitrary: fc.constantFrom('raised', 'raised', 'given up').map((how): Step => (world) => world.budget(how)) },
   { weight: 1, arbitrary: pick.map((n): Step => (world) => world.cancel(n)) },
   { weight: 1, arbitrary: fc.constantFrom<domain.RestPoint>('turn', 'step').map((at): Step => (world) => world.hold(at)) },
@@ -269,6 +294,7 @@ function settleAll(world: World): void {
     world.think('answers', left);
     world.tool('answers', left);
     world.decide('approve', left);
+    world.answer('answers', left);
     if (left % 5 === 0) world.decide('expire', left / 5);
   }
   expect(world.isQuiet).toBe(true);
@@ -291,6 +317,8 @@ function expectInvariants({ log, sent, state, closed, tooLong }: World): void {
   const calls = (events: readonly { callId: string }[]) => events.map(({ callId }) => callId).sort();
   expect(calls([...of('tool.completed'), ...of('tool.failed')])).toEqual(calls(of('tool.requested')));
   expect(of('approval.decided').map(({ approvalId }) => approvalId).sort()).toEqual(of('approval.requested').map(({ approvalId }) => approvalId).sort());
+  // Each question has one answer, or one end without.
+  expect([...of('question.answered'), ...of('question.closed')].map(({ questionId }) => questionId).sort()).toEqual(of('question.asked').map(({ questionId }) => questionId).sort());
   for (const started of of('tool.started')) {
     const asked = log.filter((event) => event.type === 'approval.requested' && event.callId === started.callId);
     const approved = log.findIndex((event) => event.type === 'approval.decided' && event.callId === started.callId && event.decision === 'approved');

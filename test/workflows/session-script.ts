@@ -42,6 +42,7 @@ export class Script {
       copySession: ({ fork }) => Promise.resolve(this.write(`copy ${fork.sessionId}/${fork.turnId}`)),
       closeSession: () => Promise.resolve(this.write('close')),
       decideApproval: ({ approvalId, verdict, by, decision }) => Promise.resolve(this.write(['decide', approvalId, verdict ?? 'vote', ...by, ...(decision ? [] : ['expired'])].join(' '))),
+      settleQuestion: ({ questionId, answerId }) => Promise.resolve(this.write(`settle ${questionId} ${answerId ?? 'expired'}`)),
       notifyApproval: ({ approvalId }) => Promise.resolve(this.write(`notify ${approvalId}`)),
       ...this.overrides,
     };

@@ -128,7 +128,7 @@ async function speak(deps: ScheduledRunDeps, { tenantId, runId }: RunRef, schedu
   const turnId = derivedId('turn', tenantId, name, runId);
   await takePlaces(deps, tenant, { userId, sessionId: session.sessionId, turnId });
   await putOnce(deps.messages, session, { turnId, userId, text: await deps.agentSchedules.prompt(tenantId, name) });
-  const { after } = await deps.sessionWorkflows.submit(session, { turnId, userId, onBusy: 'enqueue', agent });
+  const { after } = await deps.sessionWorkflows.submit(session, { turnId, userId, onBusy: 'enqueue', agent, unattended: true });
   return { turn: { sessionId: session.sessionId, turnId, after, isOwn: schedule.sessionId === undefined }, agent };
 }
 

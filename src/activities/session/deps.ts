@@ -11,6 +11,7 @@ import type { Attachments } from '../../ports/attachments';
 import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Model } from '../../ports/model';
+import type { Questions } from '../../ports/questions';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { ToolLedger } from '../../ports/tool-ledger';
 import type { TenantDirectory } from '../../ports/tenant-registry';
@@ -31,6 +32,7 @@ export interface SessionStepDeps {
   readonly directory: Pick<TenantDirectory, 'built'>;
   readonly tiers: Tiers;
   readonly approvals: Approvals;
+  readonly questions: Questions;
   readonly webhooks: Webhooks;
   readonly budgetLedger: BudgetLedger;
   readonly prices: ModelPrices;

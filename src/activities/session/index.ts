@@ -2,6 +2,7 @@ import { createApprovalActivities } from './approvals';
 import { createCompact } from './compact';
 import type { SessionStepDeps } from './deps';
 import { createForkActivities } from './fork';
+import { createQuestionActivities } from './questions';
 import { createTurnActivities } from './turn';
 import { createThink } from './think';
 import { createToolActivities } from './use-tool';
@@ -13,6 +14,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createToolActivities(deps),
   ...createTurnActivities(deps),
   ...createApprovalActivities(deps),
+  ...createQuestionActivities(deps),
   ...createForkActivities(deps),
 });
 

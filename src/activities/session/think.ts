@@ -251,7 +251,7 @@ function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { sum
     tenantId,
     sessionId,
     modelId: agent.modelId,
-    systemPrompt: withAnswerRule(withToolOutputRule(agent.systemPrompt), agent.responseSchema),
+    systemPrompt: withAnswerRule(withToolOutputRule(agent.systemPrompt, agent.tools), agent.responseSchema),
     messages: toModelMessages([...events, ...opening], summary, { thinker: reasoning && thinker, contents }),
     tools: toolbox.specs(agent.tools),
     maxOutputTokens: agent.maxOutputTokens,

@@ -3,6 +3,7 @@ import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TurnEnd } from '../../domain/session';
 import { type LogPast, pastOf, type PickedUp, stateOf } from '../../domain/log-past';
+import { cancelledQuestion, openQuestions, unanswered } from '../../domain/questions';
 import { cancelledApproval, openApprovals, openCalls } from '../../domain/transcript';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { closeBudget } from './step-budget';
@@ -96,6 +97,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
       events: [
         ...(isQueued ? [] : [{ type: 'turn.queued', turnId } as const]),
         ...openApprovals(ofTurn).map(cancelledApproval),
+        ...openQuestions(ofTurn).map(cancelledQuestion),
         ...openCalls(ofTurn).map(
           ({ step, callId, tool }): EventBody => ({
             type: 'tool.failed',
@@ -104,7 +106,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
             callId,
             tool,
             code: end.code ?? `turn/${end.outcome}`,
-            message: unfinished(end, hasStarted(ofTurn, callId)),
+            message: openQuestions(ofTurn).some((question) => question.callId === callId) ? unanswered(end.outcome) : unfinished(end, hasStarted(ofTurn, callId)),
           }),
         ),
         { type: 'turn.completed', turnId, ...end },
@@ -128,8 +130,9 @@ const hasStarted = (events: readonly EventBody[], callId: string): boolean => ev
 const unfinished = ({ outcome }: TurnEnd, isStarted: boolean): string =>
   `${outcome === 'interrupted' ? 'The user interrupted' : 'The turn ended'} before this tool ${isStarted ? 'answered. It may have taken effect.' : 'began. It had no effect.'}`;
 
-/** Lists show that these approvals went with their turn. */
-async function listCancelled({ approvals }: SessionStepDeps, session: SessionRef, events: readonly SessionEvent[]): Promise<void> {
+/** Lists show that these approvals and questions went with their turn. */
+async function listCancelled({ approvals, questions }: SessionStepDeps, session: SessionRef, events: readonly SessionEvent[]): Promise<void> {
   for (const event of events)
-    if (event.type === 'approval.decided' && event.decision === 'cancelled') await approvals.decide(session, event.approvalId, { decision: 'cancelled', by: [], at: event.at });
+    if (event.type === 'question.closed' && event.reason === 'cancelled') await questions.end(session, event.questionId, { state: 'cancelled', at: event.at });
+    else if (event.type === 'approval.decided' && event.decision === 'cancelled') await approvals.decide(session, event.approvalId, { decision: 'cancelled', by: [], at: event.at });
 }

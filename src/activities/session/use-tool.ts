@@ -1,15 +1,16 @@
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
-import type { EventBody } from '../../contracts/events';
+import type { EventBody, SessionEvent } from '../../contracts/events';
 import { DomainError, errors } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
 import { rulingAmong } from '../../domain/approval-policy';
-import type { OpenCall } from '../../domain/session';
+import type { OpenCall, PendingQuestion } from '../../domain/session';
 import { agentOf } from './agent';
 import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { permitted } from './policy';
+import { pendingQuestion, questionAsked, questionRecord } from './question-events';
 import { deniedByPolicy } from './step-events';
 
 export interface UseToolInput extends TurnInput {
@@ -18,6 +19,8 @@ export interface UseToolInput extends TurnInput {
   readonly call: OpenCall;
   /** Of the configuration the turn began with; the one in force when absent. */
   readonly configVersion?: number;
+  /** Whether nobody is there whom the turn could ask. */
+  readonly unattended?: true;
 }
 
 export interface FailToolInput extends UseToolInput {
@@ -30,21 +33,27 @@ export interface Recorded {
   readonly head: number;
 }
 
+/** The call has its result, or has asked the user for it. */
+export interface UsedTool extends Recorded {
+  readonly question?: PendingQuestion;
+}
+
 export const createToolActivities = (deps: SessionStepDeps) => ({
   /**
    * Runs one tool call and writes its result. The call's key stays the same over all attempts, so that the tool's
    * target can tell a repetition; a result that an earlier attempt wrote is returned without running the tool again. One that changes
-   * something is noted in the ledger first, and not repeated when nobody knows what became of it.
+   * something is noted in the ledger first, and not repeated when nobody knows what became of it. One that asks the user does that, and has its
+   * result later.
    *
    * @throws DomainError with a retryable code: tried again by the tool's own policy. Any other failure of the tool is a
    * result the model can react to.
    */
-  async useTool(input: UseToolInput): Promise<Recorded> {
+  async useTool(input: UseToolInput): Promise<UsedTool> {
     const { turnId, step, call, after } = input;
     const key = batchKeys.toolCompleted(turnId, step, call.callId);
-    const earlier = activityInfo().attempt > 1 ? await deps.log.find(sessionOf(input), { after, key }) : undefined;
-    const last = earlier?.at(-1);
-    if (last) return { head: last.seq };
+    const askedKey = batchKeys.questionAsked(turnId, step, call.callId);
+    const earlier = activityInfo().attempt > 1 ? ((await deps.log.find(sessionOf(input), { after, key })) ?? (await deps.log.find(sessionOf(input), { after, key: askedKey }))) : undefined;
+    if (earlier) return used(deps, input, earlier);
     const started = toolEvent(input, { type: 'tool.started' });
     const startedKey = batchKeys.toolStarted(turnId, step, call.callId);
     const beginning = new DeferredWrite(() => record(deps, input, { after, key: startedKey, events: [started] }), noticeableMs);
@@ -56,9 +65,14 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
     });
     const opened = await beginning.settle();
     if ('resultAt' in result) return { head: result.resultAt };
-    const written = await record(deps, input, { after, key, events: opened ? [result] : [started, result], notBehind: batchKeys.turnCompleted(turnId) });
+    const written = await record(deps, input, {
+      after,
+      key: result.type === 'question.asked' ? askedKey : key,
+      events: opened ? [result] : [started, result],
+      notBehind: batchKeys.turnCompleted(turnId),
+    });
     if (isLedgered) await deps.ledger.finish(callOf(input), written.head);
-    return recorded(written);
+    return used(deps, input, written.events);
   },
 
   /** Writes that a call failed for good, unless its result made it into the log after all. */
@@ -70,6 +84,14 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
 });
 
 const recorded = ({ head }: Recorded): Recorded => ({ head });
+
+/** What the call's last events say of it, whoever wrote them. What was asked is listed. */
+async function used({ questions }: SessionStepDeps, input: UseToolInput, events: readonly SessionEvent[]): Promise<UsedTool> {
+  const last = events.at(-1);
+  if (last?.type !== 'question.asked') return { head: last?.seq ?? input.after };
+  await questions.open(questionRecord(sessionOf(input), last));
+  return { head: last.seq, question: pendingQuestion(last) };
+}
 
 const callOf = ({ tenantId, sessionId, turnId, step, call: { callId, tool } }: UseToolInput) => ({ tenantId, sessionId, turnId, step, callId, tool });
 
@@ -88,7 +110,7 @@ const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outco
   ...outcome,
 });
 
-/** The event that tells the call's result; or where an earlier attempt has written it. */
+/** The event that tells the call's result, or that it asks for it; or where an earlier attempt has written it. */
 interface ToolRun {
   readonly result: EventBody | { readonly resultAt: number };
   /** Whether the ledger knows of the call. */
@@ -106,6 +128,8 @@ async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<Tool
   if (ruling.decision === 'deny') return { result: toolEvent(input, { type: 'tool.failed', ...deniedByPolicy }), isLedgered: false };
   const context = { owner: { tenantId, userId }, agent, idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
   const tool = context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
+  const question = input.unattended ? undefined : tool?.questionOf(toolInput);
+  if (question) return { result: questionAsked({ ...input, callId: call.callId, tool: call.tool }, question, agent, Date.now()), isLedgered: false };
   // What does not fit is refused before anything is called.
   const isLedgered = tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';
   try {

@@ -7,7 +7,7 @@ import { codeOf, DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 import { tenantAttribute } from './search-attributes';
 
@@ -20,12 +20,12 @@ export function createSessions(client: Client): Sessions {
   const calling = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + answerWithinMs, call);
 
   return {
-    async submit({ tenantId, sessionId }, { turnId, userId, onBusy, agent }) {
+    async submit({ tenantId, sessionId }, { turnId, userId, onBusy, agent, unattended }) {
       const taken = await unlessMissing(() =>
         calling(() =>
           client.workflow.executeUpdateWithStart(submitMessage, {
             updateId: turnId,
-            args: [{ turnId, userId, onBusy }],
+            args: [{ turnId, userId, onBusy, ...(unattended && { unattended }) }],
             startWorkflowOperation: startOf({ tenantId, sessionId, userId, ...(agent && { agent }) }),
           }),
         ),
@@ -43,6 +43,11 @@ export function createSessions(client: Client): Sessions {
     async decideApproval(session, decision) {
       const taken = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(decideApproval, { updateId: decision.decisionId, args: [decision] })));
       if (!taken) throw new DomainError('approval/closed', 'The session has ended.');
+    },
+
+    async answerQuestion(session, answer) {
+      const taken = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(answerQuestion, { updateId: answer.answerId, args: [answer] })));
+      if (!taken) throw new DomainError('question/closed', 'The session has ended.');
     },
 
     fork: forking(client, calling),

@@ -28,6 +28,7 @@ const SessionWithStatus = SessionRecord.extend({
     turnCount: z.number().int(),
     queuedTurns: z.number().int(),
     waitingApprovals: z.number().int().optional(),
+    waitingQuestions: z.number().int().optional(),
     exhausted: z.object({ level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }).optional(),
   }),
 });

@@ -1,14 +1,10 @@
-import { groups } from '../../contracts/names';
 import type { ScheduledRun, ScheduleSettings } from '../../contracts/schedule';
 import { wordsOf } from '../../domain/schedules';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, type CommandSpec, type GroupSpec, parseCount, parseSeconds, shared } from '../command';
 import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
-
-interface AsUser {
-  readonly user: string;
-}
+import { access, type AsUser } from './as-user';
 
 interface Schedule extends ScheduleSettings {
   readonly name: string;
@@ -19,7 +15,6 @@ interface Schedule extends ScheduleSettings {
   readonly prompt?: string;
 }
 
-const access = (cli: Cli, tenantId: string, { user }: AsUser) => cli.tenantUser(tenantId, { email: user, groups: [groups.members] });
 const pathOf = (tenantId: string, name: string) => apiPath`/tenants/${tenantId}/schedules/${name}`;
 
 const columns: readonly Column<Schedule>[] = [

@@ -3,20 +3,15 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LiveEntry } from '../../contracts/events';
 import { newId } from '../../contracts/ids';
-import { groups } from '../../contracts/names';
 import type { SessionRecord } from '../../contracts/session';
 import { apiPath, withQuery } from '../access';
 import { attach, typeOfFile } from '../attaching';
 import type { Cli } from '../cli';
 import { collect, command, type GroupSpec, parseCount, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
-import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
-
-interface AsUser {
-  readonly user: string;
-}
-
-const access = (cli: Cli, tenantId: string, { user }: AsUser) => cli.tenantUser(tenantId, { email: user, groups: [groups.members] });
+import { type Column, minuteOf, printable, printableText, timeOf } from '../terminal/table';
+import { access, type AsUser } from './as-user';
+import { answer, answering, questions, shownQuestion } from './session-questions';
 
 const columns: readonly Column<SessionRecord>[] = [
   { title: 'session', of: ({ sessionId }) => sessionId },
@@ -51,9 +46,12 @@ const chat = command<AsUser & { session?: string; agent?: string; attach?: strin
       return;
     }
     const tell = teller(cli);
+    const answerTo = answering(cli, caller, { tenantId, sessionId });
     for await (const { data, event } of caller.stream(path, request)) {
       if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session list ${tenantId}`);
-      const outcome = tell(JSON.parse(data) as LiveEntry);
+      const entry = JSON.parse(data) as LiveEntry;
+      const outcome = tell(entry);
+      if (entry.type === 'question.asked') await answerTo(entry);
       if (outcome === undefined) continue;
       cli.out.note(cli.out.paint('dim', `(${outcome}; go on with --session ${sessionId})`));
       endedAs(outcome);
@@ -86,6 +84,9 @@ function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {
     } else if (entry.type === 'approval.requested' && !out.quiet) {
       endLine();
       say(`${out.paint('dim', `  [${printable(entry.tool)} waits for approval ${printable(entry.approvalId)}]`)}\n`);
+    } else if (entry.type === 'question.asked') {
+      endLine();
+      say(`${shownQuestion(entry, out.paint)}\n`);
     } else if (entry.type === 'turn.completed') {
       endLine();
       return entry.outcome;
@@ -93,9 +94,6 @@ function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {
     return undefined;
   };
 }
-
-/** Line breaks are the agent's to make. */
-const printableText = (text: string): string => text.split('\n').map(printable).join('\n');
 
 function endedAs(outcome: string): void {
   if (outcome !== 'completed' && outcome !== 'running') throw new CliFailure(exitCodes.failed, `The turn ended as ${outcome}.`);
@@ -175,6 +173,8 @@ export const sessionCommands: GroupSpec = {
   summary: 'talk to agents, as a user of a tenant',
   commands: [
     chat,
+    questions,
+    answer,
     list,
     show,
     exportCommand,

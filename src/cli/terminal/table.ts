@@ -54,6 +54,9 @@ export function wrapped(text: string, room: number): string[] {
 /** What others wrote must not steer this terminal. */
 export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
 
+/** The same of a text whose line breaks are its writer's to make. */
+export const printableText = (text: string): string => text.split('\n').map(printable).join('\n');
+
 const units = [
   ['d', 86_400],
   ['h', 3_600],

@@ -1,6 +1,7 @@
 import type { Decision } from '../../contracts/approval';
 import { omit } from '../omit';
-import { advance, type CurrentTurn, type OpenCall, type PendingApproval, type SessionState } from './state';
+import { changeCalls } from './calls';
+import { advance, type OpenCall, type PendingApproval, type SessionState } from './state';
 
 /** Approvals whose end is remembered, so that a decision sent again is recognised. */
 const maxSettled = 64;
@@ -19,32 +20,12 @@ export interface Weighed {
   readonly verdict?: Verdict;
 }
 
-/** A call that waits for people. */
+/** A call that waits for people's approval. */
 export type WaitingCall = OpenCall & { readonly approval: PendingApproval };
 
-export const waitsForPeople = (call: OpenCall): call is WaitingCall => call.approval !== undefined;
+export const waitsForApproval = (call: OpenCall): call is WaitingCall => call.approval !== undefined;
 
-/** Whether the turn can only go on when people have decided. */
-export const onlyWaitsForPeople = ({ calls }: Pick<CurrentTurn, 'calls'>): boolean => calls.length > 0 && calls.every(waitsForPeople);
-
-/** Calls that can run now. */
-export const readyCalls = ({ current }: SessionState): OpenCall[] => (current && !current.end ? current.calls.filter((call) => !waitsForPeople(call)) : []);
-
-/** Calls that can begin beside those that run: no more of a tool at once than it takes. */
-export function startableCalls(state: SessionState, running: ReadonlySet<string>): OpenCall[] {
-  const ready = readyCalls(state);
-  const counts = new Map<string, number>();
-  const count = ({ tool }: OpenCall) => counts.get(tool) ?? 0;
-  const begin = (call: OpenCall) => counts.set(call.tool, count(call) + 1);
-  for (const call of ready) if (running.has(call.callId)) begin(call);
-  return ready.filter((call) => {
-    if (running.has(call.callId) || count(call) >= (call.maxAtOnce ?? Infinity)) return false;
-    begin(call);
-    return true;
-  });
-}
-
-export const waitingCalls = ({ current }: SessionState): WaitingCall[] => (current && !current.end ? current.calls.filter(waitsForPeople) : []);
+export const waitingCalls = ({ current }: SessionState): WaitingCall[] => (current && !current.end ? current.calls.filter(waitsForApproval) : []);
 
 export const waitingCall = (state: SessionState, approvalId: string): WaitingCall | undefined =>
   waitingCalls(state).find(({ approval }) => approval.approvalId === approvalId);
@@ -103,17 +84,5 @@ export function settle(state: SessionState, { approvalId, verdict, decisionIds, 
   return changeCall(advanced, approvalId, (call) => (verdict === 'denied' ? [] : [{ ...omit(call, 'approval'), ...next }]));
 }
 
-/** A call has its result in the log. */
-export const recordResult = (state: SessionState, { turnId, callId, head }: { turnId: string; callId: string; head: number }): SessionState =>
-  state.current?.turnId === turnId ? changeCalls(advance(state, head), (call) => (call.callId === callId ? [] : [call])) : advance(state, head);
-
 const changeCall = (state: SessionState, approvalId: string, change: (call: WaitingCall) => OpenCall[]): SessionState =>
-  changeCalls(state, (call) => (waitsForPeople(call) && call.approval.approvalId === approvalId ? change(call) : [call]));
-
-/** With the last result the step is over. A turn that has no calls is at something else. */
-function changeCalls(state: SessionState, change: (call: OpenCall) => OpenCall[]): SessionState {
-  const { current } = state;
-  if (!current || current.calls.length === 0) return state;
-  const calls = current.calls.flatMap(change);
-  return { ...state, current: { ...current, calls, step: calls.length === 0 ? current.step + 1 : current.step } };
-}
+  changeCalls(state, (call) => (waitsForApproval(call) && call.approval.approvalId === approvalId ? change(call) : [call]));

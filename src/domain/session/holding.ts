@@ -1,6 +1,6 @@
-import { onlyWaitsForPeople } from './approvals';
+import { onlyWaitsForPeople } from './calls';
 import { waitsForBudget } from './budget-pause';
-import type { CurrentTurn, OpenCall, RestPoint, SessionState } from './state';
+import type { CurrentTurn, RestPoint, SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
 export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => heldAt !== undefined && !closing;
@@ -34,11 +34,15 @@ export function wake(state: SessionState, nowMs: number): SessionState {
   return { ...state, current: { ...turn, startedAtMs: turn.startedAtMs + nowMs - restingSinceMs } };
 }
 
-/** Nobody could decide, nor raise a budget, while the tenant was suspended. */
+/** Nobody could decide, answer, or raise a budget, while the tenant was suspended. */
 const postponeExpiry = (turn: CurrentTurn, byMs: number): CurrentTurn => ({
   ...turn,
   ...(turn.outOfBudget && { outOfBudget: { ...turn.outOfBudget, giveUpAtMs: turn.outOfBudget.giveUpAtMs + byMs } }),
-  calls: turn.calls.map((call): OpenCall => (call.approval ? { ...call, approval: { ...call.approval, expiresAtMs: call.approval.expiresAtMs + byMs } } : call)),
+  calls: turn.calls.map((call) => ({
+    ...call,
+    ...(call.approval && { approval: { ...call.approval, expiresAtMs: call.approval.expiresAtMs + byMs } }),
+    ...(call.question && { question: { ...call.question, expiresAtMs: call.question.expiresAtMs + byMs } }),
+  })),
 });
 
 /** Whether a held session has come to rest. */

@@ -4,6 +4,9 @@ import { maxAnnounced, maxSeen, maxSteering, maxTurnStarts, type CurrentTurn, ty
 /** Takes a message. The turn it opens waits for those before it. */
 export const receive = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), queued(turnId));
 
+/** The same of a message that nobody wrote just now: its turn has nobody to ask. */
+export const receiveUnattended = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), { ...queued(turnId), unattended: true });
+
 /**
  * Takes a message for the running turn, which sees it at its next step. Is there none, or does it end before, then the
  * message is a turn of its own, ahead of those that wait.
@@ -74,6 +77,7 @@ export function beginTurn(state: SessionState, nowMs: number): SessionState {
       step: 1,
       calls: [],
       startedAtMs: nowMs,
+      ...(next.unattended && { unattended: true }),
       ...(end && { end }),
     },
     turnStarts: [...state.turnStarts, state.head].slice(-maxTurnStarts),

@@ -1,11 +1,12 @@
 import type { OnBusy } from '../../contracts/session';
-import { receive, receiveNext, steer } from './inbox';
+import { receive, receiveNext, receiveUnattended, steer } from './inbox';
 import type { SessionState, TurnEnd } from './state';
 
 /** Takes a message the way its sender wants it. One that may be rejected was not, if it gets here. */
-export function take(state: SessionState, { turnId, onBusy }: { turnId: string; onBusy: OnBusy }): SessionState {
+export function take(state: SessionState, { turnId, onBusy, unattended }: { turnId: string; onBusy: OnBusy; unattended?: true }): SessionState {
   if (onBusy === 'steer') return steer(state, turnId);
-  return onBusy === 'interrupt' ? interrupt(state, turnId) : receive(state, turnId);
+  if (onBusy === 'interrupt') return interrupt(state, turnId);
+  return unattended ? receiveUnattended(state, turnId) : receive(state, turnId);
 }
 
 /** Marks the running turn to end; the first reason stays. */

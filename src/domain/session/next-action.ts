@@ -1,5 +1,5 @@
 import type { CompactionPlan } from '../compaction';
-import { onlyWaitsForPeople } from './approvals';
+import { onlyWaitsForPeople } from './calls';
 import { waitsForBudget } from './budget-pause';
 import { isAtRest, keepsWaiting } from './holding';
 import type { CurrentTurn, SessionState, TurnEnd } from './state';
@@ -33,7 +33,7 @@ function nextOfCalls(state: SessionState, turn: CurrentTurn): Action {
   return onlyWaitsForPeople(turn) || isAtRest(state) ? { do: 'wait' } : { do: 'useTools', turn };
 }
 
-const closedWhileAsking: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while a tool call waited for approval.' };
+const closedWhileAsking: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while it waited for people.' };
 
 const closedOutOfBudget: TurnEnd = { outcome: 'budget_exhausted', code: 'session/closed', message: 'The session closed while the turn waited for budget.' };
 

@@ -31,6 +31,17 @@ export interface OpenCall {
   readonly inputAt?: number;
   /** Set while it waits for people: it must not run. */
   readonly approval?: PendingApproval;
+  /** Set while it waits for what the user answers. */
+  readonly question?: PendingQuestion;
+}
+
+/** What the user was asked. */
+export interface PendingQuestion {
+  readonly questionId: string;
+  /** Sequence number of its `question.asked` event, which says it. */
+  readonly askedAt: number;
+  /** Moved on by the time the tenant was suspended meanwhile. */
+  readonly expiresAtMs: number;
 }
 
 /** What a call waits for; what is asked is in the log. */
@@ -57,6 +68,8 @@ export interface QueuedTurn {
   readonly announcement: 'none' | 'pending' | 'done';
   readonly cancelled: boolean;
   readonly precedence?: Precedence;
+  /** Whether nobody is there whom it could ask. */
+  readonly unattended?: true;
   /** The turn it is to become part of, at that turn's next step. When that has ended, it is a turn of its own. */
   readonly steers?: string;
 }
@@ -73,6 +86,7 @@ export interface CurrentTurn {
   /** 1 is the first. */
   readonly step: number;
   readonly calls: readonly OpenCall[];
+  readonly unattended?: true;
   /** Messages that join it in the step that is thought now. */
   readonly steering?: readonly string[];
   /** Moved on by the time the turn has rested: its limit counts time at work. */

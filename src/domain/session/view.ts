@@ -1,8 +1,10 @@
 import type { ExhaustedBudget } from '../../contracts/budget';
-import { onlyWaitsForPeople, waitingCalls, waitsForPeople } from './approvals';
+import { waitingCalls, waitsForApproval } from './approvals';
 import { budgetPause } from './budget-pause';
+import { onlyWaitsForPeople, waitsForPeople } from './calls';
 import { isAtRest } from './holding';
-import { isBusy, type SessionState } from './state';
+import { askingCalls, waitsForAnswer } from './questions';
+import { isBusy, type OpenCall, type SessionState } from './state';
 
 function stateOf(state: SessionState): 'closing' | 'paused' | 'waiting' | 'out_of_budget' | 'running' | 'idle' {
   if (state.closing) return 'closing';
@@ -20,6 +22,7 @@ export function viewOf(state: SessionState) {
     turnCount: state.turnCount,
     queuedTurns: state.inbox.length,
     ...(waitingCalls(state).length > 0 && { waitingApprovals: waitingCalls(state).length }),
+    ...(askingCalls(state).length > 0 && { waitingQuestions: askingCalls(state).length }),
     ...(pause && { exhausted: exhaustedOf(pause) }),
   };
 }
@@ -40,10 +43,17 @@ function activityOf(state: SessionState): string {
   if (turn.end) return `ending turn ${turnCount + 1}: ${turn.end.outcome}`;
   const pause = budgetPause(state);
   if (pause) return `out of budget (\`${pause.level}.${pause.unit}\`) before ${place}; goes on when it is raised${pause.renewsAt === undefined ? '' : `, or at ${pause.renewsAt}`}`;
-  const [waiting, used] = [turn.calls.filter(waitsForPeople), turn.calls.filter((call) => !waitsForPeople(call))];
-  const asked = waiting.map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
-  const using = used.map(({ tool }) => `\`${tool}\``).join(', ');
   if (turn.compacting !== undefined && turn.compacting !== 'done') return `summarising what was before, ${place}`;
-  if (asked === '') return using === '' ? `thinking, ${place}` : `using ${using} in ${place}`;
-  return `waiting for approval of ${asked}${using === '' ? '' : `, and using ${using}`} in ${place}`;
+  return `${workOf(turn.calls)} ${place}`;
+}
+
+/** What a step is at, as the beginning of a sentence that ends with the step. */
+function workOf(calls: readonly OpenCall[]): string {
+  const listOf = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+  const using = listOf(calls.filter((call) => !waitsForPeople(call)).map(({ tool }) => tool));
+  const approvals = calls.filter(waitsForApproval).map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
+  const questions = listOf(calls.filter(waitsForAnswer).map(({ question }) => question.questionId));
+  const waits = [...(approvals === '' ? [] : [`for approval of ${approvals}`]), ...(questions === '' ? [] : [`for the user's answer to ${questions}`])];
+  if (waits.length === 0) return using === '' ? 'thinking,' : `using ${using} in`;
+  return `waiting ${waits.join(', and ')}${using === '' ? '' : `, and using ${using}`} in`;
 }

@@ -11,7 +11,7 @@ export function replyByRules({ messages, system, toolConfig }: ConverseRequest):
   // Results with words behind them: the user has said something new meanwhile.
   if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
   if (/\b(attach(ed|ments?)?|image|picture|photo|document|file)\b/i.test(textOf(last)) && attachedIn(messages).length > 0) return say(descriptionOf(messages));
-  const calls = wishes(textOf(last)).filter(({ name }) => offered.has(name));
+  const calls = (offered.has('ask_user') && questionsIn(textOf(last))) || wishes(textOf(last)).filter(({ name }) => offered.has(name));
   if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
   return say(smallTalk(textOf(last), [...offered]));
 }
@@ -32,6 +32,15 @@ function summaryOf(conversation: string): string {
   const before = /^\[Summary of what was before]\n([^]*?)(?=\n\n\[|$)/.exec(conversation)?.[1];
   const said = [...conversation.matchAll(/^\[User]\n(.{1,80})/gm)].map(([, text]) => text);
   return [...(before === undefined ? [] : [before]), `The user said: ${said.join('; ')}.`].join('\n');
+}
+
+/** "Ask me which colour I want [red, green]": each a question, with what there is to choose from; after "any of" several may be chosen. */
+function questionsIn(text: string): WantedCall[] | undefined {
+  const calls = [...text.matchAll(/\bask me\s+([^[\]?.!;\n]+)\??\s*(?:\[(any of )?([^\]\n]*)\])?/gi)].map(([, question = '', any, options]): WantedCall => {
+    const choice = options === undefined ? {} : { options: options.split(',').map((option) => option.trim()), ...(any !== undefined && { multiple: true }) };
+    return { name: 'ask_user', input: { question: `${question.trim()}?`, ...choice } };
+  });
+  return calls.length > 0 ? calls : undefined;
 }
 
 /** The tools a question calls for; several when it asks several things. */
@@ -90,6 +99,8 @@ function sentence(tool: string, output: Record<string, unknown>): string {
       return `It is ${String(output['local'])}.`;
     case 'calculator':
       return `${String(output['expression'])} is ${String(output['result'])}.`;
+    case 'ask_user':
+      return `You said: ${[output['answer']].flat().map(String).join(', ')}.`;
     case 'http_request':
       return `The address answered ${String(output['status'])}: ${String(output['body'])}`;
     default:

@@ -5,6 +5,7 @@ import { expanded, isOfSource, sourceOf } from '../../../domain/source-tools';
 import type { HttpCaller } from '../../../ports/http-caller';
 import type { Memory } from '../../../ports/memory';
 import type { McpServers, ToolLister, ToolSecrets, ToolSources } from '../../../ports/tool-sources';
+import { askUserTool } from './ask-user';
 import { calculator } from './calculator';
 import { currentTime } from './current-time';
 import { httpRequest } from './http-request';
@@ -39,7 +40,7 @@ interface Dependencies {
 /** A new built-in tool is a file beside this and a line here. */
 export function createToolbox(deps: Dependencies): Toolbox {
   const { memory, http } = deps;
-  const builtIn = [remember(memory), recall(memory), currentTime, calculator, httpRequest(http)];
+  const builtIn = [remember(memory), recall(memory), currentTime, calculator, httpRequest(http), askUserTool];
   const relisting = createRelisting(deps);
   const callers = { ...deps, onChange: relisting.changed };
   /** Their schemas are compiled once for each listing. */

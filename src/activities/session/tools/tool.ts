@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Ruling } from '../../../contracts/approval';
 import { DomainError } from '../../../contracts/errors';
 import type { JsonValue, ToolSpec } from '../../../contracts/model';
+import type { Question } from '../../../contracts/question';
 import type { AgentConfig } from '../../../contracts/tenant';
 import type { MemoryOwner } from '../../../ports/memory';
 import { schemaCheck } from '../../../contracts/json-schema';
@@ -42,6 +43,8 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
   readonly effect: Effect | ((input: z.output<Input>) => Effect);
   /** Whether the target of a write tells a repetition by its key, so that one whose outcome is not known may be repeated. Default: no. */
   mayRepeat?(input: z.output<Input>, agent: AgentConfig): boolean;
+  /** Of a tool that asks the user: what. The answer is its result then, and `run` is for turns without a user. */
+  questionOf?(input: z.output<Input>): Question;
   /**
    * @throws DomainError `tool/unreachable` or `tool/busy` when nothing has happened, to be tried again; with another retryable code
    * when something may have; with any other to tell the model at once.
@@ -55,6 +58,7 @@ export interface ToolParts extends ToolTerms {
   readonly outputSchema?: JsonValue;
   effectOf(input: JsonValue): Effect;
   mayRepeat?(input: JsonValue, agent: AgentConfig): boolean;
+  questionOf?(input: JsonValue): Question | undefined;
   run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
 }
 
@@ -68,6 +72,8 @@ export interface Tool {
   /** `write` when the input does not fit: the worst is assumed. */
   effectOf(input: JsonValue): Effect;
   mayRepeat(input: JsonValue, agent: AgentConfig): boolean;
+  /** What to ask the user in place of running; undefined for a tool that asks nobody, and for an input that does not fit. */
+  questionOf(input: JsonValue): Question | undefined;
   /** Whether such a call, once begun, is left to finish when its turn is stopped. */
   finishes(input: JsonValue): boolean;
   /** What is wrong with an input, in words for the model; undefined when nothing is. */
@@ -91,6 +97,7 @@ export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spe
     mayRepeat: (input, agent) => parts.mayRepeat?.(input, agent) ?? false,
     finishes: (input) => (whenStopped ?? (effectOf(input) === 'write' ? 'finish' : 'cancel')) === 'finish',
     problemWith,
+    questionOf: (input) => (problemWith(input) === undefined ? parts.questionOf?.(input) : undefined),
     async run(input, context) {
       const problem = problemWith(input);
       if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
@@ -114,6 +121,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(de
     outputSchema: z.toJSONSchema(output, { io: 'output' }) as JsonValue,
     effectOf: (input) => (typeof effect === 'function' ? effect(schema.parse(input)) : effect),
     mayRepeat: (input, agent) => definition.mayRepeat?.(schema.parse(input), agent) ?? false,
+    ...(definition.questionOf && { questionOf: (input: JsonValue) => definition.questionOf?.(schema.parse(input)) }),
     run: (input, context) => definition.run(schema.parse(input), context),
   };
   return createTool(parts, (input) => {

@@ -1,0 +1,84 @@
+import { ApplicationFailure, condition } from '@temporalio/workflow';
+import { codeOf } from '../contracts/errors';
+import type { SessionRef } from '../contracts/session';
+import * as domain from '../domain/session';
+import type { SessionInput } from './definitions';
+import { Desk } from './desk';
+import type { sessionActivities } from './session-activities';
+
+interface QuestionDeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId' | 'agent'> {
+  /** Whose state changes with each answer. */
+  readonly session: { state: domain.SessionState };
+  readonly activities: ReturnType<typeof sessionActivities>;
+}
+
+/** Where the user's answers arrive. Questions that nobody answers expire. */
+export class QuestionDesk {
+  private readonly desk: Desk;
+  private readonly attended = new Set<string>();
+  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
+
+  constructor(private readonly input: QuestionDeskInput) {
+    const { tenantId, sessionId, agent } = input;
+    this.ref = { tenantId, sessionId, ...(agent && { agent }) };
+    this.desk = new Desk(input.session);
+  }
+
+  /** Whether no answer is on its way into the log. */
+  get isIdle(): boolean {
+    return this.desk.isIdle;
+  }
+
+  /** Watches over questions that are new, or new to this run. */
+  attend(): void {
+    for (const { question } of domain.askingCalls(this.session.state)) {
+      if (this.attended.has(question.questionId)) continue;
+      this.attended.add(question.questionId);
+      void this.expire(question.questionId);
+    }
+  }
+
+  /** Lets in what may come to something: of a question that is being put, the workflow has not heard yet. @throws ApplicationFailure `question/not-found`, `question/closed` */
+  check(answer: domain.GivenAnswer): void {
+    if (answer.userId !== this.input.userId) throw ApplicationFailure.nonRetryable('There is no such question in this session.', 'question/not-found');
+    if (this.isIdle && !domain.isBeingPut(this.session.state, answer) && !domain.askingCall(this.session.state, answer.questionId)) throw closed();
+  }
+
+  /** Returns when the answer is in the log. @throws ApplicationFailure `question/closed` */
+  answer(answer: domain.GivenAnswer): Promise<void> {
+    return this.desk.inOrder(async () => {
+      await condition(() => !domain.isBeingPut(this.session.state, answer));
+      const call = domain.askingCall(this.session.state, answer.questionId);
+      if (!call) throw closed();
+      await this.record(call, answer.answerId);
+    });
+  }
+
+  private get session(): QuestionDeskInput['session'] {
+    return this.input.session;
+  }
+
+  private async record({ callId, tool, question: { questionId, askedAt } }: domain.AskingCall, answerId?: string): Promise<void> {
+    const { turnId = '', step = 0 } = this.session.state.current ?? {};
+    const { head } = await this.input.activities
+      .settleQuestion({ ...this.ref, turnId, step, callId, tool, questionId, askedAt, after: this.session.state.head, ...(answerId !== undefined && { answerId }) })
+      .catch((error: unknown) => {
+        // The turn was stopped a moment earlier: that stands.
+        throw codeOf(error) === 'turn/ended' ? closed() : error;
+      });
+    this.session.state = domain.settleQuestion(this.session.state, questionId, head);
+  }
+
+  private expire(questionId: string): Promise<void> {
+    const asking = () => domain.askingCall(this.session.state, questionId);
+    return this.desk.expire(
+      () => asking()?.question,
+      async () => {
+        const call = asking();
+        if (call) await this.record(call);
+      },
+    );
+  }
+}
+
+const closed = (): ApplicationFailure => ApplicationFailure.nonRetryable('This question no longer waits for an answer.', 'question/closed');
