@@ -43,6 +43,7 @@ import { createToolSources } from './adapters/aws/tool-sources';
 import { createTenantRegistry } from './adapters/aws/tenant-registry';
 import { createTenantRuntimes } from './adapters/aws/tenant-runtimes';
 import { createTenantScalings } from './adapters/aws/tenant-scalings';
+import { createMachineClients } from './adapters/aws/machine-clients';
 import { createTenantStacks } from './adapters/aws/tenant-stacks';
 import { createSignInPlaces, createTokenIssuers } from './adapters/aws/token-issuers';
 import { createTenantUsers } from './adapters/aws/tenant-users';
@@ -101,7 +102,7 @@ export function createAdapters(config: Config, logger: Logger) {
     registry,
     audit,
     directory,
-    stacks: createTenantStacks({ cloudFormation: aws.cloudFormation, alarmTopicArn: config.tenantParts.alarmTopicArn }),
+    stacks: createTenantStacks({ cloudFormation: aws.cloudFormation, cognito: aws.cognito, alarmTopicArn: config.tenantParts.alarmTopicArn }),
     memories: createTenantMemories(aws),
     ...createTenantParts(aws, config),
     configs: createAgentConfigs({ access, ssm: aws.ssm }),
@@ -126,6 +127,7 @@ export function createAdapters(config: Config, logger: Logger) {
     limiter: createRequestLimiter(valkey),
     places,
     accessStore,
+    machineClients: createMachineClients({ cognito: aws.cognito, settings: config.aws }),
     access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
     ...createOrders(temporal.client),
     reports: createReports(aws),

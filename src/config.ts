@@ -41,7 +41,7 @@ const Settings = z.object({
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0).describe('proxies in front of the API: so many entries of X-Forwarded-For are believed'),
   PUBLIC_REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(600).describe('requests without a token, of one address'),
   REFUSED_CREDENTIALS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(60).describe('tokens and keys of one address that may be refused before the refusal becomes a 429; of one tenant, ten times as many'),
-  ACCESS_CACHE_MS: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('age at which a request hears anew who was signed out, disabled or given another role, and which API keys were revoked'),
+  ACCESS_CACHE_MS: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('age at which a request hears anew who was signed out, disabled or given another role, and which API keys and machine clients were revoked'),
   AUDIT_INTERVAL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often the API writes down what it counted of denied requests'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),

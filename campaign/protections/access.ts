@@ -11,6 +11,8 @@ const store = 'src/adapters/aws/access-store.ts';
 
 const token = 'algorithm pinned, issuer, client, use, end, not-before, not from the future';
 const apiKeys = 'API keys: hashed, scoped, ended, revoked, no more than their creator';
+const machines = 'machine clients: registered, scoped, replaced, revoked, out with their tenant; the secret shown once';
+const machineClients = 'test/api/machine-clients.test.ts';
 const signOut = 'sign-out of a user, a tenant, an operator; disabled users';
 
 /** "Who gets in" and "Who may do what". */
@@ -20,7 +22,7 @@ export const ofAccess = [
     authentication,
     { id: 'token-algorithm', file: verifier, search: "algorithms: ['RS256'], ", replace: '', name: 'refuses every broken credential' },
     { id: 'token-issuer', file: verifier, search: ' issuer, clockTolerance', replace: ' clockTolerance', name: 'refuses every broken credential' },
-    { id: 'token-client', file: verifier, search: 'if (!clientIds.includes(claims.data.client_id))', replace: 'if (clientIds.length === 0)', name: 'refuses every broken credential' },
+    { id: 'token-client', file: verifier, search: 'if (clientIds.includes(clientId)) return', replace: 'if (clientIds.length > 0) return', name: 'refuses every broken credential' },
     { id: 'token-end', file: verifier, search: 'clockTolerance: clockToleranceMs / 1_000,', replace: 'clockTolerance: 600,', name: 'refuses every broken credential' },
     { id: 'token-without-end', file: verifier, search: "requiredClaims: ['exp', 'iat', 'sub']", replace: "requiredClaims: ['iat', 'sub']", also: [['  exp: z.number(),', '  exp: z.number().default(9_999_999_999),']], name: 'refuses every broken credential' },
     { id: 'token-longer', file: verifier, search: 'if (token.length > maxTokenCharacters)', replace: "if (token === '')", name: 'refuses every broken credential' },
@@ -59,6 +61,27 @@ export const ofAccess = [
     { id: 'key-of-who-is-out', file: admission, search: "return refusalOf(creator, { signedInAtMs: Date.parse(createdAt) }) === undefined ? undefined : 'who made it was signed out or disabled since';", replace: 'return createdAt === creator.user.notBefore ? createdAt : undefined;', name: 'dies when its creator is signed out' },
   ),
   ...of(apiKeys, 'test/domain/admission.test.ts', { id: 'key-ended', file: admission, search: "if (Date.parse(expiresAt) <= nowMs) return 'it has expired';", replace: '', name: 'is good from its making to its end' }),
+  ...of(
+    machines,
+    machineClients,
+    { id: 'machine-scoped', file: admission, search: ' && granted.has(machineAccess.scope(permission))', replace: ' && granted.size > 0', name: 'has what its token has a scope for' },
+    { id: 'machine-revoked', file: admission, search: "if (revokedAt !== undefined) return 'the machine client was revoked';", replace: '', name: 'is refused within the stated time once it is revoked' },
+    { id: 'machine-out-with-tenant', file: admission, search: 'return isBefore(Date.parse(credential.since), notBefore) ?', replace: 'return credential.since === notBefore ?', name: 'is out when everybody of the tenant' },
+  ),
+  ...of(
+    'machine clients: no token of a client that is not taken, at any route',
+    authentication,
+    { id: 'machine-registered', file: authenticate, search: "if (!client) throw refused('it was issued to another client');", replace: 'if (!client) return { userId: machineClientUser(oauthClientId), permissions: new Set() };', name: 'refuses every broken credential' },
+    { id: 'machine-in-its-own-name', file: verifier, search: ' || sub !== clientId)', replace: ')', name: 'refuses every broken credential' },
+    { id: 'machine-secret-replaced', file: admission, search: '(credential.until !== undefined && Date.parse(credential.until) <= nowMs)', replace: 'nowMs < 0', name: 'refuses every broken credential' },
+  ),
+  ...of("no process of ours can read a client's secret", 'test/adapters/aws/process-identities.test.ts', {
+    id: 'client-secret-unread',
+    file: 'cloudformation/platform-identities.yaml',
+    search: '              - cognito-idp:ListUserPoolClients\n',
+    replace: '              - cognito-idp:DescribeUserPoolClient\n              - cognito-idp:ListUserPoolClients\n',
+    name: 'reads the client',
+  }),
   ...of('an open stream ends', revocation, { id: 'open-stream', file: mount, search: '      await again();\n', replace: '', name: 'ends with its reader’s sign-out', says: /expect\(|Exceeded timeout/ }),
   ...of('nobody gets in while nobody can say who was signed out', revocation, { id: 'blind-api', file: 'src/adapters/access-cache.ts', search: 'answer: read() };', replace: 'answer: read().catch(() => ({ everybody: {}, user: {} }) as T) };', name: 'lets nobody in while' }),
   ...of('a stranger learns no tenant', authentication, { id: 'stranger-learns-nothing', file: authenticate, search: "if (codeOf(error) === 'tenant/not-found' || codeOf(error) === 'tenant/not-active') throw notValidHere();", replace: '', name: 'answers a stranger alike' }),

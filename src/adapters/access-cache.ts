@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { StoredApiKey } from '../contracts/access';
+import type { MachineClient, StoredApiKey } from '../contracts/access';
+import { machineClientOf } from '../domain/admission';
 import type { AccessReader, AccessStore, Standings } from '../ports/access';
 
 const mostKept = 50_000;
@@ -12,9 +13,12 @@ export function createAccessCache({ store, cacheMs }: { store: AccessStore; cach
   // Read through promises: whoever asks while one is under way shares it, and its age.
   const standings = ofAge<Standings>(cacheMs);
   const keys = ofAge<StoredApiKey | undefined>(cacheMs);
+  // By credential, not by tenant: one that was made a moment ago is good at once.
+  const machineClients = ofAge<MachineClient | undefined>(cacheMs);
   return {
     standings: (owner, userId) => standings(`${owner}/${userId ?? ''}`, () => store.standings(owner, userId)),
     key: (owner, keyId) => keys(`${owner}/${keyId}`, () => store.key(owner, keyId)),
+    machineClient: (owner, oauthClientId) => machineClients(`${owner}/${oauthClientId}`, async () => machineClientOf(await store.machineClients(owner), oauthClientId)),
   };
 }
 

@@ -17,6 +17,7 @@ import { auditRoutes, type AuditRoutesDeps } from './routes/audit';
 import { certificateRoutes, type CertificateRoutesDeps } from './routes/certificates';
 import { codecRoutes, type CodecRoutesDeps } from './routes/codec';
 import { apiKeyRoutes, type ApiKeyRoutesDeps } from './routes/api-keys';
+import { machineClientRoutes, type MachineClientRoutesDeps } from './routes/machine-clients';
 import { backupRoutes, type BackupRoutesDeps } from './routes/backups';
 import { budgetRoutes, type BudgetRoutesDeps } from './routes/budgets';
 import { configRoutes } from './routes/config';
@@ -54,6 +55,7 @@ export type AppDeps = MountDeps &
   CertificateRoutesDeps &
   CodecRoutesDeps &
   ApiKeyRoutesDeps &
+  MachineClientRoutesDeps &
   ToolSourceRoutesDeps &
   ScheduleRoutesDeps &
   MemoryRoutesDeps &
@@ -93,6 +95,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...budgetRoutes(deps),
     ...userRoutes(deps),
     ...apiKeyRoutes(deps),
+    ...machineClientRoutes(deps),
     ...signInRoutes(deps),
     ...diagnosticsRoutes(deps),
     ...codecRoutes(deps),

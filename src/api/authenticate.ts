@@ -1,11 +1,11 @@
 import type { Request } from 'express';
 import { codeOf, DomainError } from '../contracts/errors';
-import { apiKeyUser, operatorCookie, platformOwner } from '../contracts/names';
+import { apiKeyUser, machineClientUser, operatorCookie, platformOwner } from '../contracts/names';
 import { AnyTenantId, TenantId, type ServedTenant } from '../contracts/tenant';
-import { clockToleranceMs, keyPermissions, keyRefusalOf, permissionsNow, refusalOf } from '../domain/admission';
+import { clockToleranceMs, keyPermissions, keyRefusalOf, machinePermissions, machineRefusalOf, permissionsNow, refusalOf } from '../domain/admission';
 import type { Realm } from '../domain/permissions';
 import type { AccessReader } from '../ports/access';
-import type { TokenIssuer, TokenIssuers, TokenVerifier, VerifiedToken } from '../ports/identity';
+import type { MachineToken, TokenIssuer, TokenIssuers, TokenVerifier, VerifiedToken } from '../ports/identity';
 import type { TenantDirectory } from '../ports/tenant-registry';
 import { looksLikeApiKey, readApiKey, sameDigest } from './api-key-text';
 import type { Caller } from './route';
@@ -100,10 +100,20 @@ async function tokenHolder({ tokens, access }: AuthenticationDeps, owner: string
 /** Whose token it is, with what was decided since it was minted. */
 async function callerOf(access: AccessReader, { realm, owner }: { realm: Realm; owner: string }, token: VerifiedToken): Promise<Caller> {
   if (token.expiresAtMs + clockToleranceMs <= Date.now()) throw refused('it has expired');
+  if ('oauthClientId' in token) return machineCaller(access, owner, token);
   const standings = await access.standings(owner, token.userId);
   const refusal = refusalOf(standings, token);
   if (refusal !== undefined) throw refused(refusal);
   return { userId: token.userId, permissions: permissionsNow(realm, token, standings.user) };
+}
+
+/** A machine client, as a user of its own. One that nobody registered is as any other client of the pool. */
+async function machineCaller(access: AccessReader, owner: string, { oauthClientId, scopes }: MachineToken): Promise<Caller> {
+  const [client, { everybody }] = await Promise.all([access.machineClient(owner, oauthClientId), access.standings(owner, undefined)]);
+  if (!client) throw refused('it was issued to another client');
+  const refusal = machineRefusalOf(client, oauthClientId, everybody, Date.now());
+  if (refusal !== undefined) throw refused(refusal);
+  return { userId: machineClientUser(client.clientId), permissions: machinePermissions(client, scopes) };
 }
 
 /** Who holds an API key: the key itself, as a user of its own, with no more than its creator has now. */

@@ -36,7 +36,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       schemas: schemas.components,
       responses: { Problem: problemResponse(schemas) },
       securitySchemes: {
-        tenant: bearer("Access token of the tenant's own Cognito pool, or an API key of the tenant"),
+        tenant: bearer("Access token of the tenant's own Cognito pool, of one of its users or machine clients, or an API key of the tenant"),
         operator: bearer("Access token of the operators' Cognito pool"),
       },
     },

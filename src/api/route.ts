@@ -10,7 +10,7 @@ import type { Upload } from './uploads';
 
 /** Who calls: as the token says, and what was decided since. */
 export interface Caller {
-  /** Cognito `sub`; of an API key, a name of its own. */
+  /** Cognito `sub`; of an API key or a machine client, a name of its own. */
   readonly userId: string;
   readonly permissions: ReadonlySet<Permission>;
 }

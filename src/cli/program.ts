@@ -4,6 +4,7 @@ import { addCommands, type CommandSpec, type GroupSpec } from './command';
 import { accountCommands } from './commands/account';
 import { agentCommands } from './commands/agent';
 import { apiKeyCommands } from './commands/api-key';
+import { machineClientCommands } from './commands/machine-client';
 import { approvalCommands } from './commands/approval';
 import { auditCommands } from './commands/audit';
 import { backupCommands } from './commands/backup';
@@ -20,7 +21,7 @@ import { toolSourceCommands } from './commands/tool-source';
 import { userCommands } from './commands/tenant-users';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, memoryCommands, scheduleCommands, approvalCommands, toolSourceCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, machineClientCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, memoryCommands, scheduleCommands, approvalCommands, toolSourceCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { apiKeyText } from './names';
+import { apiKeyText, machineClientIdLength } from './names';
 
 /**
  * What was decided about a user since their tokens were minted: a token says what held at sign-in. Nothing, for most.
@@ -40,3 +40,34 @@ export const StoredApiKey = ApiKey.extend({
   digest: z.string().length(64),
 });
 export type StoredApiKey = z.infer<typeof StoredApiKey>;
+
+/** Machine clients a tenant may have that were not revoked. */
+export const maxMachineClients = 50;
+
+/** How long the secret before a rotation may be good at most, in seconds. */
+export const maxSecretOverlapSeconds = 7 * 86_400;
+
+/** What a machine client shows at the token endpoint, but for its secret, which Cognito keeps. */
+const MachineCredential = z.object({
+  /** `client_id` in OAuth's words. Cognito gives a secret no successor: a rotation makes another. */
+  oauthClientId: z.string(),
+  since: z.iso.datetime(),
+  /** Tokens of it are refused from then on, as it was replaced. */
+  until: z.iso.datetime().optional(),
+});
+
+/** A program that gets tokens of the tenant's pool in its own name, by OAuth's client credentials. */
+export const MachineClient = z.object({
+  /** The same for all its life, whatever its credentials. */
+  clientId: z.string().length(machineClientIdLength),
+  name: z.string(),
+  description: z.string().optional(),
+  permissions: z.array(z.string()),
+  /** The newest first; the second, if there is one, gives way to it. */
+  credentials: z.array(MachineCredential).min(1).max(2),
+  /** Cognito `sub` of who registered it. It stays when that user leaves. */
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  revokedAt: z.iso.datetime().optional(),
+});
+export type MachineClient = z.infer<typeof MachineClient>;

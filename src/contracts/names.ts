@@ -335,6 +335,7 @@ export const accessKeys = {
   everybody: () => 'EVERYBODY',
   user: (userId: string) => `USER#${userId}`,
   apiKey: (keyId: string) => `KEY#${keyId}`,
+  machineClient: (clientId: string) => `CLIENT#${clientId}`,
 } as const;
 
 /** How an API key is written. Scanners for secrets know it by the prefix: changing it makes leaked keys invisible. */
@@ -343,7 +344,27 @@ export const apiKeyText = { prefix: 'tenure_key_', idLength: 16, pattern: /^tenu
 /** Whom an API key acts as, where a user stands otherwise: sessions, usage, memory. Cognito's ids never begin like this. */
 export const apiKeyUser = (keyId: string): string => `key-${keyId}`;
 
-export const isApiKeyUser = (userId: string): boolean => userId.startsWith(apiKeyUser(''));
+/** Whom a machine client acts as, where a user stands otherwise. */
+export const machineClientUser = (clientId: string): string => `client-${clientId}`;
+
+/** Whether it is a program, and no person. */
+export const isProgram = (userId: string): boolean => userId.startsWith(apiKeyUser('')) || userId.startsWith(machineClientUser(''));
+
+export const machineClientIdLength = 16;
+
+/** What a machine client is in Cognito. */
+export const machineAccess = {
+  /** Of the pool's resource server; and a scope of it, as it stands in a token. */
+  resourceServer: 'tenure',
+  scope: (permission: string) => `tenure/${permission}`,
+  /** Name of the app client. */
+  appClient: (tenantId: string, clientId: string) => `tenant-${tenantId}-machine-${clientId}`,
+  /**
+   * Prefix of the pool's domain, under which its token endpoint is. All AWS customers of a region share these names, and none may have `aws`,
+   * `amazon` or `cognito` in it, as a tenant's id may. @param unique - lower-case hex.
+   */
+  domainPrefix: (unique: string) => `tenure-${unique}`,
+} as const;
 
 /** Keys of the tenant's table `tenant-{id}-data`. Sequence numbers are padded so that they sort. */
 export const tableKeys = {

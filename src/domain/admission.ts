@@ -1,4 +1,5 @@
-import type { ApiKey, Standing } from '../contracts/access';
+import type { ApiKey, MachineClient, Standing } from '../contracts/access';
+import { machineAccess } from '../contracts/names';
 import { type Permission, permissionsOf, type Realm } from './permissions';
 
 /** How far the clocks of those who mint tokens and of those who check them may differ. */
@@ -46,7 +47,28 @@ export function keyPermissions({ permissions }: ApiKey, creator: Standing): Read
   return new Set(delegable.filter((permission) => given.has(permission) && (creators === undefined || creators.has(permission))));
 }
 
-/** What a key can be given. One that was stolen must make no further keys, and let nobody in. */
+/** The machine client whose credential this is, or was until lately. */
+export const machineClientOf = (clients: readonly MachineClient[], oauthClientId: string): MachineClient | undefined =>
+  clients.find(({ credentials }) => credentials.some((credential) => credential.oauthClientId === oauthClientId));
+
+/**
+ * Why a token of a machine client is not taken, in words. Tokens are not told apart from their credential: while Cognito gives out new ones for it, it
+ * is the credential's time that counts in a sign-out of the tenant.
+ */
+export function machineRefusalOf({ revokedAt, credentials }: MachineClient, oauthClientId: string, { notBefore }: Standing, nowMs: number): string | undefined {
+  if (revokedAt !== undefined) return 'the machine client was revoked';
+  const credential = credentials.find((known) => known.oauthClientId === oauthClientId);
+  if (!credential || (credential.until !== undefined && Date.parse(credential.until) <= nowMs)) return 'the secret of the machine client was replaced';
+  return isBefore(Date.parse(credential.since), notBefore) ? 'everybody of the tenant was signed out since the secret was made' : undefined;
+}
+
+/** What a machine client may do: what it was given, as far as its token has a scope for it. */
+export function machinePermissions({ permissions }: MachineClient, scopes: readonly string[]): ReadonlySet<Permission> {
+  const [stored, granted] = [new Set(permissions), new Set(scopes)];
+  return new Set(delegable.filter((permission) => stored.has(permission) && granted.has(machineAccess.scope(permission))));
+}
+
+/** What keys and machine clients can be given. One that was stolen must make no further ones, and let nobody in. */
 export const delegable = [
   'invoke:agent',
   'read:session',

@@ -29,6 +29,8 @@ export const permissions = [
   'write:user',
   'read:api-key',
   'write:api-key',
+  'read:machine-client',
+  'write:machine-client',
   /** Who did what, and who was refused. */
   'read:audit',
   'read:tenant',
@@ -63,10 +65,10 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
     [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too; see, correct and delete what it remembers of them', permissions: ofMembers },
     [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
-    [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:audit'] },
+    [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, machine clients, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:machine-client', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'write:any-schedule', 'write:any-memory', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:audit'],
+      permissions: [...ofMembers, 'write:any-schedule', 'write:any-memory', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'read:audit'],
     },
   },
   operator: {
@@ -74,7 +76,7 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
       summary: 'run the platform and its tenants; no conversations',
       permissions: [
         ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'write:budget', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
-        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'write:operator', 'read:audit'] as const,
+        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'write:operator', 'read:audit'] as const,
       ],
     },
   },

@@ -1,4 +1,4 @@
-import type { Standing, StoredApiKey } from '../contracts/access';
+import type { MachineClient, Standing, StoredApiKey } from '../contracts/access';
 
 /** What holds for a user beyond what the token says: the user's own standing, and that of everybody of the pool. */
 export interface Standings {
@@ -7,7 +7,7 @@ export interface Standings {
 }
 
 /**
- * Who is let in no more, and API keys; shared by all replicas and strongly consistent. `owner` is a tenant's id, or the platform's
+ * Who is let in no more, API keys and machine clients; shared by all replicas and strongly consistent. `owner` is a tenant's id, or the platform's
  * name for its operators.
  */
 export interface AccessStore {
@@ -22,9 +22,23 @@ export interface AccessStore {
   keys(owner: string): Promise<StoredApiKey[]>;
   /** Fine when it is revoked: the first time stands. @returns undefined when there is none. */
   revokeKey(owner: string, keyId: string): Promise<StoredApiKey | undefined>;
+  /** @throws DomainError `machine-client/shown` when there is one of this id. */
+  addMachineClient(owner: string, client: MachineClient): Promise<void>;
+  /** Those that were revoked lately too; newest first. */
+  machineClients(owner: string): Promise<MachineClient[]>;
+  /**
+   * Replaces its credentials, when the first of them is still that one and it was not revoked.
+   * @returns undefined when that does not hold any more.
+   */
+  setMachineCredentials(owner: string, clientId: string, current: string, credentials: MachineClient['credentials']): Promise<MachineClient | undefined>;
+  /** Fine when it is revoked: the first time stands. @returns undefined when there is none. */
+  revokeMachineClient(owner: string, clientId: string): Promise<MachineClient | undefined>;
   /** Forgets all of an owner's, when it has left. Fine when there is nothing. */
   forget(owner: string): Promise<void>;
 }
 
 /** {@link AccessStore} as requests ask it: answers are at most `accessCacheMs` old. */
-export type AccessReader = Pick<AccessStore, 'standings' | 'key'>;
+export interface AccessReader extends Pick<AccessStore, 'standings' | 'key'> {
+  /** The machine client whose credential this is, or was until lately. */
+  machineClient(owner: string, oauthClientId: string): Promise<MachineClient | undefined>;
+}

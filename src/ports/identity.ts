@@ -6,12 +6,11 @@ export interface TokenIssuer {
   readonly jwksUrl: string;
   /** Any of them; the first is the one to sign in with. */
   readonly clientIds: readonly string[];
+  /** Whether it gives tokens to programs, too, whose clients are not among these. */
+  readonly hasMachineClients?: boolean;
 }
 
-export interface VerifiedToken {
-  /** Cognito `sub`. */
-  readonly userId: string;
-  readonly groups: readonly string[];
+interface TokenTimes {
   readonly expiresAtMs: number;
   /** When it was minted. */
   readonly issuedAtMs: number;
@@ -19,10 +18,26 @@ export interface VerifiedToken {
   readonly signedInAtMs: number;
 }
 
+/** A token of somebody who signed in. */
+export interface UserToken extends TokenTimes {
+  /** Cognito `sub`. */
+  readonly userId: string;
+  readonly groups: readonly string[];
+}
+
+/** A token that a client got in its own name. Which clients there are, and what they may do, is for others to say. */
+export interface MachineToken extends TokenTimes {
+  readonly oauthClientId: string;
+  readonly scopes: readonly string[];
+}
+
+export type VerifiedToken = UserToken | MachineToken;
+
 /** Checks access tokens of Cognito pools. */
 export interface TokenVerifier {
   /**
-   * RS256 signature by the issuer's JWKS, issuer, client, token_use `access`, expiry, not-before, not minted in the future.
+   * RS256 signature by the issuer's JWKS, issuer, client, token_use `access`, expiry, not-before, not minted in the future. Where the issuer
+   * has machine clients, a client that is none of its own comes back as a {@link MachineToken}, if the token is in that client's own name.
    * @throws DomainError `auth/unauthenticated` (says why, never more), `dependency/unavailable` when the keys can't be fetched.
    */
   verify(token: string, issuer: TokenIssuer): Promise<VerifiedToken>;
@@ -47,4 +62,15 @@ export interface TokenIssuers {
   tenant(pool: { userPoolId: string; userPoolClientId: string; retiringUserPoolClientId?: string | undefined }): TokenIssuer;
   /** @throws DomainError `dependency/unavailable` before the platform's bootstrap has run. */
   operators(): Promise<TokenIssuer>;
+}
+
+/** App clients of a pool that get tokens by client credentials. */
+export interface MachineClients {
+  /**
+   * Makes an app client with a secret of its own, and what the pool needs to give it tokens: a domain, and scopes for all that can be given.
+   * @throws DomainError `dependency/unavailable`
+   */
+  create(userPoolId: string, client: { readonly name: string; readonly permissions: readonly string[] }): Promise<{ readonly oauthClientId: string; readonly secret: string; readonly tokenUrl: string }>;
+  /** Fine when it is gone. */
+  delete(userPoolId: string, oauthClientId: string): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { makeApiKey } from '../../src/api/api-key-text';
 import type { Route } from '../../src/api/route';
 import { groups } from '../../src/contracts/names';
+import { permissionsOf } from '../../src/domain/permissions';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { mixed, ofOtherClient, signedWithPublicKey, unsigned } from './forgery';
@@ -27,11 +28,12 @@ beforeAll(async () => {
   api = await startApi({ issuers: mint.issuers });
   [tenant, other] = await Promise.all([newTenant(), newTenant()]);
   const anyway = brokenHeaders(mint.token(tenant));
+  const machines = await brokenMachines();
   const keys = await brokenKeys();
   const operator = { authorization: `Bearer ${mint.token(undefined)}` };
   const user = { authorization: `Bearer ${mint.token(tenant)}` };
-  tenantsBroken = { ...anyway, ...asBearers(mint.broken(tenant)), ...keys, 'another tenant’s': { authorization: `Bearer ${mint.token(other)}` }, 'an operator’s': operator };
-  operatorsBroken = { ...brokenHeaders(mint.token(undefined)), ...asBearers(mint.broken(undefined)), 'a tenant’s': user, 'a tenant’s group of operators': asBearer(mint.token(tenant, { 'cognito:groups': [groups.operators] })), ...keys };
+  tenantsBroken = { ...anyway, ...asBearers(mint.broken(tenant)), ...keys, ...machines, 'another tenant’s': { authorization: `Bearer ${mint.token(other)}` }, 'an operator’s': operator };
+  operatorsBroken = { ...brokenHeaders(mint.token(undefined)), ...asBearers(mint.broken(undefined)), 'a tenant’s': user, 'a tenant’s group of operators': asBearer(mint.token(tenant, { 'cognito:groups': [groups.operators] })), ...keys, ...machines };
 });
 afterAll(async () => {
   await api.stop();
@@ -82,6 +84,33 @@ async function brokenKeys(): Promise<Record<string, Headers>> {
     'a key of somebody disabled': orphaned.text,
   });
 }
+/** Genuine tokens of the tenant's pool, by client credentials, of clients that are not taken, or not as they say. */
+async function brokenMachines(): Promise<Record<string, Headers>> {
+  const { accessStore } = api.adapters;
+  const now = new Date().toISOString();
+  const register = (of: ServedTenant, clientId: string, ...retired: readonly string[]) =>
+    accessStore.addMachineClient(of.tenantId, {
+      ...{ clientId: clientId.padEnd(16, '0'), name: 'm', permissions: ['invoke:agent'], createdBy: 'somebody', createdAt: now },
+      credentials: [{ oauthClientId: clientId, since: now }, ...retired.map((oauthClientId) => ({ oauthClientId, since: now, until: now }))],
+    });
+  await Promise.all([register(tenant, 'good', 'retired'), register(tenant, 'revoked'), register(other, 'others')]);
+  await accessStore.revokeMachineClient(tenant.tenantId, 'revoked'.padEnd(16, '0'));
+  const all = [...permissionsOf('tenant', [groups.administrators])];
+  const token = (client: string, claims = {}, of: ServedTenant | undefined = tenant) => mint.machineToken(of, client, all, claims);
+  return asBearers({
+    'of a machine client nobody registered': token('nobodys'),
+    'of a machine client that was revoked': token('revoked'),
+    'of a machine client’s old secret': token('retired'),
+    'of another tenant’s machine client': token('others'),
+    'of another tenant’s machine client and pool': token('others', {}, other),
+    'of this tenant’s machine client, by another’s pool': token('good', {}, other),
+    'of a machine client, by the operators’ pool': mint.machineToken(undefined, 'good', all, { 'cognito:groups': [groups.operators] }),
+    'of a machine client, expired': token('good', { exp: Math.floor(Date.now() / 1_000) - 60 }),
+    'of a machine client, an id token': token('good', { token_use: 'id', aud: 'good', client_id: undefined }),
+    'of a machine client, for a user': token('good', { sub: 'somebody', 'cognito:groups': [groups.administrators] }),
+  });
+}
+
 type Made = { readonly keyId: string } & ReturnType<typeof makeApiKey>;
 
 const send = (route: Route, headers: Headers, tenantId = tenant.tenantId) => {

@@ -23,6 +23,8 @@ let tenant: ServedTenant;
 let other: ServedTenant;
 /** Made before the tests, by the permission each has. */
 const keys = new Map<Permission, string>();
+/** Of a machine client that was given this, whatever its tokens say. */
+const machine = (permission: Permission) => `machine-of-${permission.replace(':', '-')}`;
 
 beforeAll(async () => {
   mint = await Mint.start();
@@ -34,6 +36,8 @@ beforeAll(async () => {
     const times = { createdAt: new Date(Date.now() - 60_000).toISOString(), expiresAt: new Date(Date.now() + 600_000).toISOString() };
     await api.adapters.accessStore.addKey(tenant.tenantId, { keyId, digest, name: 'k', permissions: [permission], createdBy: 'ada', ...times });
     keys.set(permission, text);
+    const credentials = [{ oauthClientId: machine(permission), since: times.createdAt }];
+    await api.adapters.accessStore.addMachineClient(tenant.tenantId, { clientId: keyId, name: 'm', permissions: [permission], credentials, createdBy: 'ada', createdAt: times.createdAt });
   }
 });
 afterAll(async () => {
@@ -50,6 +54,8 @@ const ofRole = (realm: Realm, group: string): Who => ({
 const everybody: readonly (readonly [name: string, who: Who])[] = [
   ...(['tenant', 'operator'] as const).flatMap((realm) => ['', 'unknown', ...Object.keys(roles.tenant), ...Object.keys(roles.operator)].map((group) => [`${realm} ${group || 'without a role'}`, ofRole(realm, group)] as const)),
   ...delegable.map((permission) => [`key for ${permission}`, { realm: 'tenant', token: () => keys.get(permission) ?? '', permissions: new Set([permission]) }] as const),
+  ...(['read:session', 'write:config'] as const).map((permission) => [`machine client for ${permission}, with a token for all`, { realm: 'tenant', token: () => mint.machineToken(tenant, machine(permission), delegable), permissions: new Set([permission]) }] as const),
+  ['machine client with a token for something else', { realm: 'tenant', token: () => mint.machineToken(tenant, machine('read:session'), ['read:usage', 'write:machine-client']), permissions: new Set() }],
 ];
 
 const guarded = declaredRoutes.flatMap((route): [title: string, route: Route][] => (route.access === 'public' ? [] : [[titleOf(route), route]]));
@@ -82,7 +88,7 @@ it('asks each permission somewhere, but for that which waits for its route', () 
 
 describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
-  type Kind = 'sessionId' | 'userId' | 'keyId' | 'agentName' | 'source' | 'schedule' | 'factId';
+  type Kind = 'sessionId' | 'userId' | 'keyId' | 'clientId' | 'agentName' | 'source' | 'schedule' | 'factId';
   let real: RunningApi;
   let ada: Account;
   let bob: Account;
@@ -106,6 +112,7 @@ describe('what is another’s', () => {
     const made = async <Body>(of: ServedTenant, path: string, token: string, body: object) => (await real.send<Body>(`/api/v1/tenants/${of.tenantId}/${path}`, { method: 'POST', token, body })).body;
     const session = async (of: ServedTenant, { accessToken }: Account) => (await made<{ sessionId: string }>(of, 'sessions', accessToken, {})).sessionId;
     const key = async (of: ServedTenant, { accessToken }: Account) => (await made<{ keyId: string }>(of, 'api-keys', accessToken, { name: 'k', permissions: ['read:usage'] })).keyId;
+    const client = async (of: ServedTenant, { accessToken }: Account) => (await made<{ clientId: string }>(of, 'machine-clients', accessToken, { name: 'm', permissions: ['read:usage'] })).clientId;
     const agent = async (of: ServedTenant, { accessToken }: Account) => (await made<{ name: string }>(of, 'agents', accessToken, { name: 'theirs', settings: {} })).name;
     const source = async (of: ServedTenant, { accessToken }: Account) =>
       (await real.send<{ name: string }>(`/api/v1/tenants/${of.tenantId}/tool-sources/theirs`, { method: 'PUT', token: accessToken, body: { settings: { kind: 'openapi' }, document: toolDocument } })).body.name;
@@ -115,6 +122,7 @@ describe('what is another’s', () => {
       sessionId: [await session(tenant, bob), await session(other, stranger)],
       userId: ['', stranger.userId],
       keyId: ['', await key(other, strangersAdmin)],
+      clientId: ['', await client(other, strangersAdmin)],
       agentName: ['', await agent(other, strangersAdmin)],
       source: ['', await source(other, strangersAdmin)],
       schedule: [await schedule(tenant, bob), await schedule(other, stranger)],
@@ -127,7 +135,7 @@ describe('what is another’s', () => {
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
   const askerOf = (route: Route, kind: Kind) => (isApprovers(route) ? approver : kind === 'sessionId' || kind === 'schedule' || kind === 'factId' ? ada : admin);
   const othersOf = (route: Route, kind: Kind) => others[kind].slice(isApprovers(route) ? 1 : 0).filter((id) => id !== '');
-  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'agentName', 'source', 'schedule', 'factId'];
+  const kinds: readonly Kind[] = ['sessionId', 'userId', 'keyId', 'clientId', 'agentName', 'source', 'schedule', 'factId'];
   /** Makes what is not there: nobody is told that it is missing. */
   const makes = ({ method, path }: Route) => method === 'put' && path.endsWith('/tool-sources/{source}');
   const withObjects = guarded.filter(([, route]) => !makes(route)).flatMap(([title, route]) =>
@@ -181,7 +189,7 @@ describe('what is another’s', () => {
 
 /** The same, which notes each call of what is asked about objects. */
 function watching(deps: AppDeps, calls: string[]): Partial<AppDeps> {
-  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'approvals', 'questions', 'agents', 'toolSources', 'agentSchedules', 'agentClock', 'memory'] as const;
+  const names = ['sessions', 'messages', 'sessionWorkflows', 'log', 'live', 'users', 'accessStore', 'machineClients', 'approvals', 'questions', 'agents', 'toolSources', 'agentSchedules', 'agentClock', 'memory'] as const;
   const watched = names.map((name) => [
     name,
     new Proxy(deps[name] as object, {

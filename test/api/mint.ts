@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { deflateRawSync } from 'node:zlib';
-import { groups } from '../../src/contracts/names';
+import { groups, machineAccess } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import type { TokenIssuer, TokenIssuers } from '../../src/ports/identity';
 
@@ -54,12 +54,18 @@ export class Mint {
     clientIds: [userPoolClientId],
   });
 
-  readonly issuers: TokenIssuers = { tenant: (pool) => this.issuerOf(pool), operators: () => Promise.resolve(this.issuerOf(operatorPool)) };
+  readonly issuers: TokenIssuers = { tenant: (pool) => ({ ...this.issuerOf(pool), hasMachineClients: true }), operators: () => Promise.resolve(this.issuerOf(operatorPool)) };
 
   /** A good token of a user of the tenant; of an operator without one. An undefined claim is left out. */
   token(tenant: ServedTenant | undefined, claims: Claims = {}, header: Claims = {}): string {
     const pool = tenant?.infrastructure ?? operatorPool;
     return this.signed(pool, this.headerOf(pool, header), this.claimsOf(tenant, claims));
+  }
+
+  /** A good token of a machine client, by client credentials. */
+  machineToken(tenant: ServedTenant | undefined, oauthClientId: string, permissions: readonly string[], claims: Claims = {}): string {
+    const scope = permissions.map(machineAccess.scope).join(' ');
+    return this.token(tenant, { sub: oauthClientId, client_id: oauthClientId, 'cognito:groups': undefined, scope, ...claims });
   }
 
   private headerOf = (pool: Pool, header: Claims): Claims => ({ alg: 'RS256', kid: pool.userPoolId, ...header });

@@ -54,6 +54,8 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/users/{userId}/sign-out': {},
   'post /api/v1/tenants/{tenantId}/sign-out': {},
   'post /api/v1/tenants/{tenantId}/api-keys': { name: 'a test', permissions: ['read:session'] },
+  'post /api/v1/tenants/{tenantId}/machine-clients': { name: 'a test', permissions: ['read:session'] },
+  'post /api/v1/tenants/{tenantId}/machine-clients/{clientId}/rotate': {},
   'post /api/v1/operators/{userId}/sign-out': {},
   'post /codec/decode': { payloads: [] },
   'post /codec/encode': { payloads: [] },
@@ -67,7 +69,7 @@ export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 const operationId = (tenantId: string) => `onboarding_${tenantId}_${'0'.repeat(26)}`;
 const missingSession = 'ses-missing';
-const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', attachmentId: `att-${'0'.repeat(26)}`, source: 'missing', schedule: 'missing', factId: `mem-${'0'.repeat(40)}` };
+const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.repeat(16), clientId: '0'.repeat(16), agentName: 'missing', version: '1', alias: 'canary', attachmentId: `att-${'0'.repeat(26)}`, source: 'missing', schedule: 'missing', factId: `mem-${'0'.repeat(40)}` };
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {

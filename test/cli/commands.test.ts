@@ -98,6 +98,23 @@ it('makes API keys, which are tokens until they are revoked, and says who there 
   for (const out of [['user', 'sign-out', 'acme', userId], ['tenant', 'sign-out', 'acme']]) expect(await desk.json(out)).toMatchObject({ notBefore: expect.any(String) as unknown });
 });
 
+it('registers machine clients, whose secret gets tokens until it is replaced or revoked', async () => {
+  const Shown = z.object({ clientId: z.string(), oauthClientId: z.string(), oauthClientSecret: z.string(), tokenUrl: z.string() });
+  const made = Shown.parse(await desk.json(['machine-client', 'create', 'acme', 'a service', '--permission', 'read:session', '--description', 'a test']));
+  const token = async ({ oauthClientId, oauthClientSecret, tokenUrl }: z.infer<typeof Shown>) => {
+    const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: oauthClientId, client_secret: oauthClientSecret });
+    return z.object({ access_token: z.string().optional() }).parse(await (await fetch(tokenUrl, { method: 'POST', body })).json()).access_token;
+  };
+  const list = (TENURE_TOKEN = '') => desk.run(['session', 'list', 'acme'], { env: { TENURE_TOKEN } });
+  expect((await list(await token(made))).code).toBe(0);
+  const { stdout, stderr } = await desk.run(['machine-client', 'rotate', 'acme', made.clientId]);
+  expect(stdout).toMatch(/^client_id +\S+\nclient_secret +\S+\ntoken_url +http\S+\nscope +tenure\/read:session\n$/);
+  expect(stderr).toContain('shown this once');
+  expect(await token(made)).toBeUndefined();
+  expect((await desk.run(['machine-client', 'list', 'acme'])).stdout).toMatch(new RegExp(`${made.clientId} +good .*a service`));
+  expect(await desk.json(['machine-client', 'revoke', 'acme', made.clientId])).toMatchObject({ revokedAt: expect.any(String) as unknown });
+});
+
 describe('exit codes', () => {
   it.each([
     ['what is not there', ['tenant', 'show', 'nobody'], 3, 'tenant/not-found'],

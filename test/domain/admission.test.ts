@@ -1,6 +1,6 @@
-import type { ApiKey } from '../../src/contracts/access';
-import { groups } from '../../src/contracts/names';
-import { delegable, keyPermissions, keyRefusalOf, permissionsNow, refusalOf } from '../../src/domain/admission';
+import type { ApiKey, MachineClient } from '../../src/contracts/access';
+import { groups, isProgram, machineClientUser } from '../../src/contracts/names';
+import { delegable, keyPermissions, keyRefusalOf, machineClientOf, machinePermissions, machineRefusalOf, permissionsNow, refusalOf } from '../../src/domain/admission';
 import { permissionsOf } from '../../src/domain/permissions';
 
 const at = (seconds: number) => new Date(seconds * 1_000).toISOString();
@@ -58,5 +58,42 @@ describe('an API key', () => {
     expect([...keyPermissions(key, { groups: [] })]).toEqual([]);
   });
 
-  it('lets nobody in: what makes keys and users cannot be given', () => expect(delegable.filter((permission) => /:(user|api-key|operator|tenant)$/.test(permission))).toEqual([]));
+  it('lets nobody in: what makes keys and users cannot be given', () => expect(delegable.filter((permission) => /:(user|api-key|machine-client|operator|tenant)$/.test(permission))).toEqual([]));
+});
+
+describe('a machine client', () => {
+  const client: MachineClient = {
+    ...{ clientId: '0'.repeat(16), name: 'm', permissions: ['read:session', 'read:usage', 'write:tenant'], createdBy: 'ada', createdAt: at(100) },
+    credentials: [
+      { oauthClientId: 'new', since: at(150) },
+      { oauthClientId: 'old', since: at(100), until: at(200) },
+    ],
+  };
+
+  it('is found by its credentials, and by no other', () => {
+    expect(machineClientOf([{ ...client, credentials: [{ oauthClientId: 'another', since: at(1) }] }, client], 'old')).toBe(client);
+    expect(machineClientOf([client], 'nobodys')).toBeUndefined();
+  });
+
+  it('is good until it is revoked, and its old secret until its end', () => {
+    expect(machineRefusalOf(client, 'new', {}, 1e9)).toBeUndefined();
+    expect(machineRefusalOf(client, 'old', {}, 199_999)).toBeUndefined();
+    expect(machineRefusalOf(client, 'old', {}, 200_000)).toMatch(/replaced/);
+    expect(machineRefusalOf(client, 'nobodys', {}, 0)).toMatch(/replaced/);
+    expect(machineRefusalOf({ ...client, revokedAt: at(160) }, 'new', {}, 161_000)).toMatch(/revoked/);
+  });
+
+  it('is out with everybody of the tenant, until it has another secret', () => {
+    expect(machineRefusalOf(client, 'old', { notBefore: at(120) }, 160_000)).toMatch(/signed out/);
+    expect(machineRefusalOf(client, 'new', { notBefore: at(120) }, 160_000)).toBeUndefined();
+  });
+
+  it('may do what it was given and its token has a scope for, and never what nobody can give', () => {
+    const may = (scopes: string[]) => [...machinePermissions(client, scopes)];
+    expect(may(['tenure/read:session', 'tenure/read:usage', 'tenure/write:tenant', 'tenure/write:session'])).toEqual(['read:session', 'read:usage']);
+    expect(may(['tenure/read:usage'])).toEqual(['read:usage']);
+    expect(may(['read:session', 'other/read:session', ''])).toEqual([]);
+  });
+
+  it('is no person', () => expect([machineClientUser('x'), '11111111-1111-4111-8111-111111111111'].map(isProgram)).toEqual([true, false]));
 });

@@ -11,7 +11,7 @@ it('adds up what several groups grant', () => {
 });
 
 it('keeps operators out of conversations', () => {
-  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|budget|config|maintenance|user|api-key|operator|audit)$/.test(permission))).toBe(true);
+  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|budget|config|maintenance|user|api-key|machine-client|operator|audit)$/.test(permission))).toBe(true);
 });
 
 /** A tenant's administrator names groups as they like. */

@@ -1,5 +1,5 @@
 import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { Standing, StoredApiKey } from '../../contracts/access';
+import { MachineClient, Standing, StoredApiKey } from '../../contracts/access';
 import { DomainError } from '../../contracts/errors';
 import { accessKeys, platformOwner, platformResources } from '../../contracts/names';
 import type { AccessStore } from '../../ports/access';
@@ -8,16 +8,17 @@ import { unlessRefused } from './failures';
 
 const TableName = platformResources.accessTable;
 
-/** A dead key is listed for this long, so that its owner sees what became of it. Then DynamoDB forgets it. */
+/** A dead key, or client, is listed for this long, so that its owner sees what became of it. Then DynamoDB forgets it. */
 const keptDeadSeconds = 30 * 86_400;
 
 const maxBatch = 25;
 
-/** Standings and API keys, in a table of the platform's: a backup holds none of them, and a restore brings none back. */
+/** Standings, API keys and machine clients, in a table of the platform's: a backup holds none of them, and a restore brings none back. */
 export function createAccessStore({ table }: { table: DynamoDBDocumentClient }): AccessStore {
   return {
     ...standings(table),
     ...keys(table),
+    ...machineClients(table),
 
     async forget(owner) {
       const all = await entries(table, owner);
@@ -108,6 +109,51 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
   },
 });
 
+const machineClients = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addMachineClient' | 'machineClients' | 'setMachineCredentials' | 'revokeMachineClient'> => ({
+  async addMachineClient(owner, client) {
+    const Item = { owner, entry: accessKeys.machineClient(client.clientId), ...client };
+    const write = table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(entry)' }));
+    if ((await unlessRefused(write, () => undefined)) === undefined)
+      throw new DomainError('machine-client/shown', `The machine client ${client.clientId} was made by an earlier request, and its secret shown then. If it is lost, rotate it.`);
+  },
+
+  async machineClients(owner) {
+    const found = await entries(table, owner, accessKeys.machineClient(''));
+    return found.map((item) => MachineClient.parse(item)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  },
+
+  async setMachineCredentials(owner, clientId, current, credentials) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { owner, entry: accessKeys.machineClient(clientId) },
+        UpdateExpression: 'SET credentials = :credentials',
+        ConditionExpression: 'credentials[0].oauthClientId = :current AND attribute_not_exists(revokedAt)',
+        ExpressionAttributeValues: { ':credentials': credentials, ':current': current },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const written = await unlessRefused(write, () => undefined);
+    return written && MachineClient.parse(written.Attributes);
+  },
+
+  async revokeMachineClient(owner, clientId) {
+    const now = new Date();
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { owner, entry: accessKeys.machineClient(clientId) },
+        UpdateExpression: 'SET revokedAt = if_not_exists(revokedAt, :now), forgetAtSeconds = if_not_exists(forgetAtSeconds, :forget)',
+        ConditionExpression: 'attribute_exists(entry)',
+        ExpressionAttributeValues: { ':now': now.toISOString(), ':forget': Math.ceil(now.getTime() / 1_000) + keptDeadSeconds },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const written = await unlessRefused(write, () => undefined);
+    return written && MachineClient.parse(written.Attributes);
+  },
+});
+
 async function entries(table: DynamoDBDocumentClient, owner: string, prefix = ''): Promise<Record<string, unknown>[]> {
   const items: Record<string, unknown>[] = [];
   const range = prefix === '' ? '' : ' AND begins_with(entry, :prefix)';
@@ -122,15 +168,18 @@ async function entries(table: DynamoDBDocumentClient, owner: string, prefix = ''
   return items;
 }
 
+const typeOf = (entry: string): string => (entry.startsWith(accessKeys.apiKey('')) ? 'api-key' : entry.startsWith(accessKeys.machineClient('')) ? 'machine-client' : 'standing');
+
 /** What a tenant has there: it goes with the tenant. */
 export const accessFinder = ({ table }: { table: DynamoDBDocumentClient }): ResourceFinder => ({
   checks: [
     { service: 'access', type: 'api-key', call: `DynamoDB Query on ${TableName}` },
+    { service: 'access', type: 'machine-client', call: `DynamoDB Query on ${TableName}` },
     { service: 'access', type: 'standing', call: `DynamoDB Query on ${TableName}` },
   ],
   async find(tenantId) {
     const found = (await entries(table, tenantId)).map(({ entry }) => String(entry));
-    return found.map((entry) => ({ service: 'access', type: entry.startsWith(accessKeys.apiKey('')) ? 'api-key' : 'standing', name: entry }));
+    return found.map((entry) => ({ service: 'access', type: typeOf(entry), name: entry }));
   },
   async tenantIds() {
     const owners = new Set<string>();

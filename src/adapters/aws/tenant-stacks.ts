@@ -11,12 +11,14 @@ import {
   UpdateStackCommand,
   paginateDescribeStackEvents,
 } from '@aws-sdk/client-cloudformation';
+import type { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { TenantInfrastructure } from '../../contracts/tenant';
 import type { StackClients, TenantStacks, Waiting } from '../../ports/provisioning';
 import { isAwsError, quotaExceeded, tellsOfQuota } from './failures';
 import { ifThere } from './inventory/finding';
+import { deleteDomain } from './machine-clients';
 import { until } from './waiting';
 
 /** The template beside `src/` and `dist/`. */
@@ -26,6 +28,7 @@ const operationTag = 'OperationId';
 
 interface Dependencies {
   readonly cloudFormation: CloudFormationClient;
+  readonly cognito: CognitoIdentityProviderClient;
   readonly templatePath?: string;
   /** SNS topic that hears of the tenant's alarms. */
   readonly alarmTopicArn?: string | undefined;
@@ -60,7 +63,7 @@ async function failureOf(cloudFormation: CloudFormationClient, stack: Stack): Pr
   return tellsOfQuota(reason) ? quotaExceeded(message) : new DomainError('infrastructure/failed', message);
 }
 
-export function createTenantStacks({ cloudFormation, templatePath = defaultTemplatePath, alarmTopicArn }: Dependencies): TenantStacks {
+export function createTenantStacks({ cloudFormation, cognito, templatePath = defaultTemplatePath, alarmTopicArn }: Dependencies): TenantStacks {
   /** By name finds a living stack only; by id also one that is gone. */
   async function describe(nameOrId: string): Promise<Stack | undefined> {
     return (await ifThere(cloudFormation.send(new DescribeStacksCommand({ StackName: nameOrId }))))?.Stacks?.[0];
@@ -130,6 +133,8 @@ export function createTenantStacks({ cloudFormation, templatePath = defaultTempl
       const existing = await describe(name);
       if (!existing) return;
       const stackId = existing.StackId ?? name;
+      const userPoolId = outputsOf(existing)['userPoolId'];
+      if (userPoolId !== undefined) await deleteDomain(cognito, userPoolId);
       await cloudFormation.send(new DeleteStackCommand({ StackName: stackId }));
       await until(waiting, async () => {
         const stack = await describe(stackId);

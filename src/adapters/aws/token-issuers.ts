@@ -36,7 +36,7 @@ export function createTokenIssuers({ settings, ssm }: { settings: AwsSettings; s
   });
   // Read when first asked for: the process may start before the bootstrap has run.
   const operators = new LRUCache<'pool', TokenIssuer>({ max: 1, fetchMethod: async () => issuerOf(await loadOperatorPool({ ssm })) });
-  return { tenant: issuerOf, operators: () => operators.forceFetch('pool') };
+  return { tenant: (pool) => ({ ...issuerOf(pool), hasMachineClients: true }), operators: () => operators.forceFetch('pool') };
 }
 
 /** Where people sign in at Cognito, for clients that have no token yet. */

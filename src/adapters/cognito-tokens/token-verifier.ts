@@ -24,6 +24,7 @@ const AccessToken = z.object({
   exp: z.number(),
   iat: z.number(),
   auth_time: z.number().optional(),
+  scope: z.string().default(''),
   'cognito:groups': z.array(z.string()).default([]),
 });
 
@@ -52,13 +53,16 @@ export function createTokenVerifier(options: TokenVerifierOptions = {}): TokenVe
       }
     },
 
-    async verify(token, { issuer, jwksUrl, clientIds }) {
+    async verify(token, { issuer, jwksUrl, clientIds, hasMachineClients = false }) {
       const payload = await verified(token, keySets.memo(jwksUrl), issuer);
       const claims = AccessToken.safeParse(payload);
       if (!claims.success) throw unauthenticated('it is not an access token');
-      if (!clientIds.includes(claims.data.client_id)) throw unauthenticated('it was issued to another client');
-      const { sub, exp, iat, auth_time: signedIn = iat, 'cognito:groups': groups } = claims.data;
-      return { userId: sub, groups, expiresAtMs: exp * 1_000, issuedAtMs: iat * 1_000, signedInAtMs: Math.min(iat, signedIn) * 1_000 };
+      const { sub, client_id: clientId, exp, iat, auth_time: signedIn = iat, 'cognito:groups': groups, scope } = claims.data;
+      const times = { expiresAtMs: exp * 1_000, issuedAtMs: iat * 1_000, signedInAtMs: Math.min(iat, signedIn) * 1_000 };
+      if (clientIds.includes(clientId)) return { userId: sub, groups, ...times };
+      // A token in a client's own name has its id for a subject: a user who came through that client has another.
+      if (!hasMachineClients || sub !== clientId) throw unauthenticated('it was issued to another client');
+      return { oauthClientId: clientId, scopes: scope.split(' '), ...times };
     },
   };
 }

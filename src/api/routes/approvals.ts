@@ -4,7 +4,7 @@ import { ApprovalRecord, maxNoteCharacters } from '../../contracts/approval';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { derivedId } from '../../contracts/ids';
 import type { JsonValue } from '../../contracts/model';
-import { isApiKeyUser } from '../../contracts/names';
+import { isProgram } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
@@ -123,9 +123,9 @@ async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: 
   }
 }
 
-/** Whoever made an API key may be the requester, or have voted: where people count, keys do not. */
+/** Whoever made an API key or holds a machine client's secret may be the requester, or have voted: where people count, programs do not. */
 function mustBePerson({ notRequester, quorum }: ApprovalRecord, { by, decision }: { by: string; decision: DecisionBody['decision'] }): void {
-  if (decision !== 'deny' && (notRequester || quorum > 1) && isApiKeyUser(by)) throw new DomainError('auth/forbidden', 'The policy asks for people here: an API key cannot approve this.');
+  if (decision !== 'deny' && (notRequester || quorum > 1) && isProgram(by)) throw new DomainError('auth/forbidden', 'The policy asks for people here: a program cannot approve this.');
 }
 
 async function mustFind({ approvals }: ApprovalRoutesDeps, { approvalId, ...session }: ApprovalRef): Promise<ApprovalRecord> {

@@ -122,7 +122,7 @@ const signOutRoutes = ({ users, accessStore }: UserRoutesDeps): Route[] => [
   sharedRoute({
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/sign-out',
-    summary: 'Sign everybody of a tenant out: all tokens and API keys are refused at once',
+    summary: 'Sign everybody of a tenant out: all tokens and API keys are refused at once, machine clients until they are rotated',
     permission: 'write:user',
     params: TenantPath,
     body: z.strictObject({}),

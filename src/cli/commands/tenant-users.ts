@@ -67,7 +67,7 @@ export const userCommands: GroupSpec = {
 
 export const signEverybodyOut = command({
   usage: 'sign-out <tenantId>',
-  summary: 'sign all users of a tenant out, and kill its API keys, at once',
+  summary: 'sign all users of a tenant out, and kill its API keys, at once; machine clients are out until they are rotated',
   async run(cli, _options, tenantId: string) {
     const answer = await (await cli.operator()).call<SignedOut>(apiPath`/tenants/${tenantId}/sign-out`, { method: 'POST', body: {} });
     cli.out.result(answer, () => outSince(answer));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createAccessCache } from '../../../src/adapters/access-cache';
 import { accessFinder, createAccessStore } from '../../../src/adapters/aws/access-store';
-import type { StoredApiKey } from '../../../src/contracts/access';
+import type { MachineClient, StoredApiKey } from '../../../src/contracts/access';
 import { codeOf } from '../../../src/contracts/errors';
 import { platformOwner } from '../../../src/contracts/names';
 import type { AccessStore } from '../../../src/ports/access';
@@ -15,6 +15,11 @@ const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOStr
 const newKey = (changes: Partial<StoredApiKey> = {}): StoredApiKey => ({
   ...{ keyId: randomUUID().replaceAll('-', '').slice(0, 16), name: 'k', permissions: ['read:session'], createdBy: 'ada' },
   ...{ createdAt: at(0), expiresAt: at(1), digest: '0'.repeat(64), ...changes },
+});
+
+const newClient = (): MachineClient => ({
+  ...{ clientId: randomUUID().replaceAll('-', '').slice(0, 16), name: 'm', permissions: ['read:session'], createdBy: 'ada', createdAt: at(0) },
+  credentials: [{ oauthClientId: 'first', since: at(0) }],
 });
 
 describe('standings', () => {
@@ -65,13 +70,39 @@ describe('keys', () => {
   });
 });
 
+describe('machine clients', () => {
+  it('are listed by tenant, and revoked once', async () => {
+    const [tenantId, other, client] = [newTenantId(), newTenantId(), newClient()];
+    await store.addMachineClient(tenantId, client);
+    expect(await store.machineClients(tenantId)).toEqual([client]);
+    expect(await store.machineClients(other)).toEqual([]);
+    const revoked = await store.revokeMachineClient(tenantId, client.clientId);
+    expect(revoked?.revokedAt).toBeDefined();
+    expect(await store.revokeMachineClient(tenantId, client.clientId)).toEqual(revoked);
+    expect(await store.revokeMachineClient(other, client.clientId)).toBeUndefined();
+    expect(await store.addMachineClient(tenantId, client).then(() => 'none', codeOf)).toBe('machine-client/shown');
+  });
+
+  it('get another secret by one of two who ask at once, and none when they were revoked', async () => {
+    const [tenantId, client] = [newTenantId(), newClient()];
+    await store.addMachineClient(tenantId, client);
+    const rotate = (oauthClientId: string, current = 'first') => store.setMachineCredentials(tenantId, client.clientId, current, [{ oauthClientId, since: at(0) }]);
+    const both = await Promise.all([rotate('second'), rotate('third')]);
+    const [written] = both.filter((one) => one !== undefined);
+    expect([both.filter((one) => one === undefined).length, await store.machineClients(tenantId)]).toEqual([1, [written]]);
+    await store.revokeMachineClient(tenantId, client.clientId);
+    expect(await rotate('fourth', written?.credentials[0]?.oauthClientId)).toBeUndefined();
+  });
+});
+
 it('finds all that is kept of a tenant, and forgets it and nothing else', async () => {
   const [tenantId, other] = [newTenantId(), newTenantId()];
   for (let count = 0; count < 30; count += 1) await store.addKey(tenantId, newKey());
+  await store.addMachineClient(tenantId, newClient());
   await store.note(tenantId, 'ada', { disabled: true });
   await store.note(other, 'ada', { disabled: true });
   await store.note(platformOwner, 'ops', { notBefore: at(0) });
-  expect((await finder.find(tenantId)).map(({ type }) => type).sort()).toEqual([...Array<string>(30).fill('api-key'), 'standing']);
+  expect((await finder.find(tenantId)).map(({ type }) => type).sort()).toEqual([...Array<string>(30).fill('api-key'), 'machine-client', 'standing']);
   expect(await finder.tenantIds()).toEqual(expect.arrayContaining([tenantId, other]));
   expect(await finder.tenantIds()).not.toContain(platformOwner);
   await store.forget(tenantId);

@@ -46,7 +46,7 @@ describe('a stack', () => {
     // A name that AWS keeps for itself.
     await writeFile(templatePath, template.replace('alias/tenant-', 'alias/aws/tenant-'));
     const tenantId = newTenantId();
-    const broken = createTenantStacks({ cloudFormation: aws.cloudFormation, templatePath });
+    const broken = createTenantStacks({ ...aws, templatePath });
     await expect(broken.create(tenantId, newOperationId(tenantId), waiting)).rejects.toMatchObject({
       code: 'infrastructure/failed',
       message: expect.stringContaining('KeyAlias: ') as string,
@@ -64,7 +64,7 @@ describe('a stack', () => {
   });
 
   it('is not created from a template that is not there', async () => {
-    const broken = createTenantStacks({ cloudFormation: aws.cloudFormation, templatePath: '/nowhere.yaml' });
+    const broken = createTenantStacks({ ...aws, templatePath: '/nowhere.yaml' });
     const tenantId = newTenantId();
     await expect(broken.create(tenantId, newOperationId(tenantId), waiting)).rejects.toThrow('ENOENT');
   });

@@ -87,6 +87,18 @@ it('reads who a token of the pool is for', async () => {
   expect(await verify(token({ claims: { 'cognito:groups': undefined } }))).toMatchObject({ groups: [] });
 });
 
+it('tells a client’s own token from a user’s, where the pool has machine clients', async () => {
+  const verifier = createTokenVerifier();
+  const itsOwn = token({ claims: { sub: 'client-2', client_id: 'client-2', scope: 'tenure/read:session tenure/read:usage' } });
+  const machines = { ...issuer, hasMachineClients: true };
+  const verified = await verifier.verify(await itsOwn, machines);
+  expect(verified).toMatchObject({ oauthClientId: 'client-2', scopes: ['tenure/read:session', 'tenure/read:usage'] });
+  expect(verified).not.toHaveProperty('groups');
+  expect(await codeFor(itsOwn)).toBe('auth/unauthenticated');
+  const usersThroughIt = await token({ claims: { client_id: 'client-2' } });
+  expect(await verifier.verify(usersThroughIt, machines).then(() => 'none', codeOf)).toBe('auth/unauthenticated');
+});
+
 it('allows clocks to differ by a few seconds', async () => {
   expect(await codeFor(token({ claims: { exp: nowSeconds() - 2, nbf: nowSeconds() + 2 } }))).toBe('none');
 });
@@ -204,7 +216,7 @@ describe('of Cognito', () => {
     const operators = await createTokenIssuers({ settings: config.aws, ssm: aws.ssm }).operators();
     const verifier = createTokenVerifier();
     const verified = await verifier.verify(signedIn.accessToken, operators);
-    expect(verified.groups).toEqual([groups.operators]);
+    expect(verified).toMatchObject({ groups: [groups.operators] });
     expect(verified.expiresAtMs).toBeGreaterThan(Date.now());
     expect(await verifier.verify(signedIn.idToken, operators).then(() => 'none', codeOf)).toBe('auth/unauthenticated');
     expect(await verifier.verify(signedIn.accessToken, issuer).then(() => 'none', codeOf)).toBe('auth/unauthenticated');

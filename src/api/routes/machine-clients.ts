@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { MachineClient, maxMachineClients, maxSecretOverlapSeconds } from '../../contracts/access';
+import { DomainError } from '../../contracts/errors';
+import { idFor } from '../../contracts/ids';
+import { machineAccess, machineClientIdLength } from '../../contracts/names';
+import { TenantId, type ServedTenant } from '../../contracts/tenant';
+import { writtenText } from '../../contracts/written-text';
+import { delegable } from '../../domain/admission';
+import type { AccessStore } from '../../ports/access';
+import type { MachineClients } from '../../ports/identity';
+import { type Route, sharedRoute, tenantRoute } from '../route';
+
+const TenantPath = z.object({ tenantId: TenantId });
+const ClientPath = TenantPath.extend({ clientId: z.string().regex(/^[0-9a-z]{16}$/, 'the id of a machine client is 16 letters and digits') });
+
+const RegisterClient = z.strictObject({
+  name: writtenText({ max: 100 }),
+  description: writtenText({ max: 500 }).optional(),
+  permissions: z.array(z.enum(delegable)).min(1).max(delegable.length),
+});
+
+const RotateClient = z.strictObject({
+  /** How long the secret before, and its tokens, stay good. */
+  overlapSeconds: z.number().int().min(0).max(maxSecretOverlapSeconds).default(0),
+});
+
+/** With what the program needs to get a token. */
+const ShownClient = MachineClient.extend({
+  /** `client_id` and `client_secret` in OAuth's words. */
+  oauthClientId: z.string(),
+  oauthClientSecret: z.string(),
+  tokenUrl: z.url(),
+  /** All it may ask for: what a token has when it asks for nothing. */
+  scope: z.string(),
+});
+
+export interface MachineClientRoutesDeps {
+  readonly accessStore: AccessStore;
+  readonly machineClients: MachineClients;
+}
+
+export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/machine-clients',
+    idempotent: true,
+    summary: 'Register a machine client: its secret is shown in this answer, and never again',
+    permission: 'write:machine-client',
+    params: TenantPath,
+    body: RegisterClient,
+    response: ShownClient,
+    status: 201,
+    async handle({ tenant, body: { name, description, permissions }, caller, idempotencyKey }) {
+      const beyond = permissions.filter((permission) => !caller.permissions.has(permission));
+      if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
+      await mustHaveRoom(deps.accessStore, tenant.tenantId);
+      const clientId = idFor('machineClient', idempotencyKey, tenant.tenantId, caller.userId).slice(-machineClientIdLength);
+      const since = new Date().toISOString();
+      const client = { clientId, name, ...(description !== undefined && { description }), permissions, createdBy: caller.userId, createdAt: since };
+      const shown = await withCredential(deps, tenant, client, async (oauthClientId) => {
+        const made = { ...client, credentials: [{ oauthClientId, since }] };
+        await deps.accessStore.addMachineClient(tenant.tenantId, made);
+        return made;
+      });
+      return { headers: { location: `/api/v1/tenants/${tenant.tenantId}/machine-clients/${clientId}`, 'cache-control': 'no-store' }, body: shown };
+    },
+  }),
+  sharedRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/machine-clients',
+    summary: "List the tenant's machine clients, newest first; those that were revoked within 30 days, too",
+    permission: 'read:machine-client',
+    params: TenantPath,
+    response: z.object({ data: z.array(MachineClient) }),
+    status: 200,
+    handle: async ({ params: { tenantId } }) => ({ body: { data: await deps.accessStore.machineClients(tenantId) } }),
+  }),
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/machine-clients/{clientId}/rotate',
+    summary: 'Give a machine client another secret: it is shown in this answer, and never again',
+    permission: 'write:machine-client',
+    params: ClientPath,
+    body: RotateClient,
+    response: ShownClient,
+    status: 200,
+    async handle({ tenant, params: { clientId }, body: { overlapSeconds } }) {
+      const client = (await deps.accessStore.machineClients(tenant.tenantId)).find((known) => known.clientId === clientId);
+      if (!client) throw notFound();
+      if (client.revokedAt !== undefined) throw new DomainError('machine-client/changed', 'The machine client was revoked. Register another.');
+      return { headers: { 'cache-control': 'no-store' }, body: await rotated(deps, tenant, client, overlapSeconds) };
+    },
+  }),
+  sharedRoute({
+    method: 'delete',
+    path: '/api/v1/tenants/{tenantId}/machine-clients/{clientId}',
+    summary: 'Revoke a machine client: it gets no more tokens, and those it has are refused at once',
+    permission: 'write:machine-client',
+    params: ClientPath,
+    response: MachineClient,
+    status: 200,
+    async handle({ tenant: { tenantId, infrastructure }, params: { clientId } }) {
+      // First what is asked with each request: a failure behind it leaves nobody in, and repeating it finishes.
+      const revoked = await deps.accessStore.revokeMachineClient(tenantId, clientId);
+      if (!revoked) throw notFound();
+      await Promise.all(revoked.credentials.map(({ oauthClientId }) => deps.machineClients.delete(infrastructure.userPoolId, oauthClientId)));
+      return { body: revoked };
+    },
+  }),
+];
+
+const notFound = () => new DomainError('machine-client/not-found', 'There is no such machine client.');
+
+async function mustHaveRoom(accessStore: AccessStore, tenantId: string): Promise<void> {
+  const alive = (await accessStore.machineClients(tenantId)).filter(({ revokedAt }) => revokedAt === undefined);
+  if (alive.length >= maxMachineClients) throw new DomainError('machine-client/too-many', `A tenant may have ${maxMachineClients} machine clients. Revoke those that are not used.`);
+}
+
+type Named = Pick<MachineClient, 'clientId' | 'permissions'>;
+
+/** Makes a credential, and keeps it only if it was noted: what the API does not know is good for nothing. */
+async function withCredential(
+  { machineClients }: MachineClientRoutesDeps,
+  { tenantId, infrastructure: { userPoolId } }: ServedTenant,
+  { clientId, permissions }: Named,
+  note: (oauthClientId: string) => Promise<MachineClient>,
+): Promise<z.infer<typeof ShownClient>> {
+  const { oauthClientId, secret, tokenUrl } = await machineClients.create(userPoolId, { name: machineAccess.appClient(tenantId, clientId), permissions });
+  try {
+    const client = await note(oauthClientId);
+    return { ...client, oauthClientId, oauthClientSecret: secret, tokenUrl, scope: permissions.map(machineAccess.scope).join(' ') };
+  } catch (error) {
+    await machineClients.delete(userPoolId, oauthClientId).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function rotated(deps: MachineClientRoutesDeps, tenant: ServedTenant, client: MachineClient, overlapSeconds: number): Promise<z.infer<typeof ShownClient>> {
+  const [current, ...older] = client.credentials;
+  if (!current) throw new TypeError('A machine client has a credential.');
+  const nowMs = Date.now();
+  const retiring = { ...current, until: new Date(nowMs + overlapSeconds * 1_000).toISOString() };
+  const shown = await withCredential(deps, tenant, client, async (oauthClientId) => {
+    const credentials = [{ oauthClientId, since: new Date(nowMs).toISOString() }, ...(overlapSeconds > 0 ? [retiring] : [])];
+    const written = await deps.accessStore.setMachineCredentials(tenant.tenantId, client.clientId, current.oauthClientId, credentials);
+    if (!written) throw new DomainError('machine-client/changed', 'The machine client was rotated or revoked meanwhile. Look at it, and try again.');
+    return written;
+  });
+  // What is accepted no longer need not be in the pool either. Left there, it gets tokens that are refused.
+  const dropped = overlapSeconds > 0 ? older : client.credentials;
+  await Promise.all(dropped.map(({ oauthClientId }) => deps.machineClients.delete(tenant.infrastructure.userPoolId, oauthClientId).catch(() => undefined)));
+  return shown;
+}
