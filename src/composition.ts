@@ -17,6 +17,8 @@ import { createBudgetLedger } from './adapters/aws/budget-ledger';
 import { createCertificates } from './adapters/aws/certificates';
 import { createPlatformClients, type PlatformClients } from './adapters/aws/clients';
 import { createAwsFinders } from './adapters/aws/inventory';
+import { createErasedData } from './adapters/aws/erased-data';
+import { createErasures } from './adapters/aws/erasures';
 import { createHistoryCipher } from './adapters/aws/history-cipher';
 import { createHistoryKeys } from './adapters/aws/history-keys';
 import { createMetrics } from './adapters/aws/metrics';
@@ -54,6 +56,7 @@ import { createWebhooks } from './adapters/http/webhooks';
 import { createAgentClock } from './adapters/temporal/agent-clock';
 import { createTemporalClient } from './adapters/temporal/connection';
 import { createDataConverter, createHistoryReader } from './adapters/temporal/history-codec';
+import { createErasedWork } from './adapters/temporal/erased-work';
 import { createOperations } from './adapters/temporal/operations';
 import { createSchedules } from './adapters/temporal/schedules';
 import { createSessions } from './adapters/temporal/sessions';
@@ -91,7 +94,8 @@ export function createAdapters(config: Config, logger: Logger) {
   const accessStore = createAccessStore(aws);
   const places = createPlaces(valkey);
   const data = createTenantData({ aws, registry });
-  const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users };
+  const erasures = createErasures(aws);
+  const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users, erasures };
   const audit = createAuditLog(aws);
   const work = createTenantWork(temporal.client);
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
@@ -112,6 +116,8 @@ export function createAdapters(config: Config, logger: Logger) {
     inventory: createTenantInventory([registryFinder(registry), auditFinder(audit), ...createAwsFinders(aws), accessFinder(aws), work, traces]),
     work,
     certificates: createCertificates(aws),
+    erasures,
+    erasurePlaces: [...createErasedData({ access, memory, s3: aws.s3 }), traces.place, createErasedWork(temporal.client)],
     backups: createBackups(backup),
     restores: createRestores({ ...backup, data }),
     sessions,

@@ -1,5 +1,5 @@
 import { AuditEntry, AuditExportHeader, beforeFirst, SignedCheckpoint } from '../contracts/audit';
-import type { PublicKey } from '../contracts/certificate';
+import type { PublicKey } from '../contracts/public-key';
 import type { AuditHead } from '../ports/audit';
 import { checkpointType, misfitOf } from './audit-chain';
 import { checkSignature } from './statement-signature';

@@ -1,4 +1,5 @@
-import { type PublicKey, SignedCertificate } from '../contracts/certificate';
+import { SignedCertificate } from '../contracts/certificate';
+import type { PublicKey } from '../contracts/public-key';
 import { checkSignature, publicKeyOf } from './statement-signature';
 
 /** Media type of a certificate that is signed. */

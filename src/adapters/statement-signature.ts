@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { calculateJwkThumbprint, flattenedVerify, importJWK } from 'jose';
-import type { PublicKey } from '../contracts/certificate';
+import type { PublicKey } from '../contracts/public-key';
 
 const algorithm = 'PS256';
 

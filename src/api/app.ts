@@ -22,6 +22,7 @@ import { backupRoutes, type BackupRoutesDeps } from './routes/backups';
 import { budgetRoutes, type BudgetRoutesDeps } from './routes/budgets';
 import { configRoutes } from './routes/config';
 import { diagnosticsRoutes, type DiagnosticsRoutesDeps } from './routes/diagnostics';
+import { erasureRoutes, type ErasureRoutesDeps } from './routes/erasures';
 import { eventRoutes } from './routes/events';
 import { healthRoutes } from './routes/health';
 import { maintenanceRoutes, type MaintenanceRoutesDeps } from './routes/maintenance';
@@ -59,6 +60,7 @@ export type AppDeps = MountDeps &
   ToolSourceRoutesDeps &
   ScheduleRoutesDeps &
   MemoryRoutesDeps &
+  WithoutConversations<ErasureRoutesDeps> &
   UserRoutesDeps &
   Parameters<typeof configRoutes>[0] &
   Parameters<typeof usageRoutes>[0] &
@@ -89,6 +91,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentsRoutes(deps),
     ...scheduleRoutes(deps),
     ...memoryRoutes(deps),
+    ...erasureRoutes({ ...deps, conversations }),
     ...configRoutes(deps),
     ...toolSourceRoutes(deps),
     ...usageRoutes(deps),

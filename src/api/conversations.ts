@@ -6,6 +6,7 @@ import { idFor } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import { partsOf, pinOf } from '../domain/agents';
 import { mustFit } from '../domain/attachments';
+import { ownersRememberedMs } from '../domain/erasure';
 import type { Agents } from '../ports/agents';
 import type { Attachments } from '../ports/attachments';
 import type { SessionDirectory, SessionMessages } from '../ports/session-store';
@@ -41,14 +42,13 @@ interface Submission {
 
 /** What is remembered of a session: it does not change. */
 type Known = Pick<SessionRecord, 'userId' | 'agent'>;
-const knownAgeMs = 60_000;
 
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
 export function createConversations({ sessions, messages, sessionWorkflows, agents, attachments, places, tiers }: ConversationDeps) {
   // Who opened a session changes only when its tenant is restored: asked once in a while.
-  const known = new LRUCache<string, Known>({ max: 50_000, ttl: knownAgeMs });
+  const known = new LRUCache<string, Known>({ max: 50_000, ttl: ownersRememberedMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
 
   async function read(session: SessionRef): Promise<Known | undefined> {

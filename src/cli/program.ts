@@ -12,6 +12,7 @@ import { certificateCommands } from './commands/certificate';
 import { completionCommand } from './commands/completion';
 import { doctorCommand } from './commands/doctor';
 import { maintenanceCommands } from './commands/maintenance';
+import { erasureCommands } from './commands/erasure';
 import { memoryCommands } from './commands/memory';
 import { operationCommands } from './commands/operation';
 import { scheduleCommands } from './commands/schedule';
@@ -21,7 +22,7 @@ import { toolSourceCommands } from './commands/tool-source';
 import { userCommands } from './commands/tenant-users';
 
 /** Everything `tenure` can do. What is here is what help, completion and docs/cli.md tell. */
-const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, machineClientCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, memoryCommands, scheduleCommands, approvalCommands, toolSourceCommands, doctorCommand, completionCommand];
+const commands: readonly (CommandSpec | GroupSpec)[] = [...accountCommands, tenantCommands, agentCommands, userCommands, apiKeyCommands, machineClientCommands, backupCommands, certificateCommands, auditCommands, operationCommands, maintenanceCommands, sessionCommands, memoryCommands, erasureCommands, scheduleCommands, approvalCommands, toolSourceCommands, doctorCommand, completionCommand];
 
 /** The command line, ready to parse. It throws CommanderError instead of ending the process. */
 export function createProgram(): Command {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PublicKey } from '../contracts/certificate';
+import { PublicKey } from '../contracts/public-key';
 import { ApiClient } from './api-client';
 import type { Cli } from './cli';
 import { CliFailure, exitCodes } from './failures';

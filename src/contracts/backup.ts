@@ -99,5 +99,7 @@ export const ContentComparison = z.object({
   records: z.number().int(),
   found: z.number().int(),
   hashesAgree: z.boolean(),
+  /** Records of the backup that were not restored, since they were erased after it was taken. Absent: none. */
+  leftOut: z.number().int().min(1).optional(),
 });
 export type ContentComparison = z.infer<typeof ContentComparison>;

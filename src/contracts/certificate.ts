@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { OwnedResource, ResourceCheck } from './inventory';
 import { DrainedSessions, DrainPolicy, stepStates } from './operation';
+import { PublicKey } from './public-key';
 
 export const certificateFormat = 'tenure-deletion-certificate/1';
 
@@ -118,10 +119,6 @@ export const DeletionCertificate = z.object({
   kept: z.array(z.object({ what: z.string(), why: z.string(), until: z.string() })),
 });
 export type DeletionCertificate = z.infer<typeof DeletionCertificate>;
-
-/** An RSA public key (RFC 7517), named by its thumbprint (RFC 7638). */
-export const PublicKey = z.strictObject({ kty: z.literal('RSA'), n: z.string(), e: z.string(), alg: z.literal('PS256'), use: z.literal('sig'), kid: z.string() });
-export type PublicKey = z.infer<typeof PublicKey>;
 
 /**
  * A certificate and its signature: a JWS (RFC 7515) in two parts, whose payload is the certificate as canonical JSON (RFC 8785).

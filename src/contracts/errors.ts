@@ -48,6 +48,8 @@ export const errors = {
   'tenant/not-deleted': { status: 409, title: 'The tenant has not been deleted', retryable: false },
   'tenant/id-kept': { status: 409, title: 'The id of the deleted tenant is still kept from reuse', retryable: false },
   'certificate/not-found': { status: 404, title: 'There is no deletion certificate of this tenant', retryable: false },
+  'erasure/not-found': { status: 404, title: 'Erasure not found', retryable: false },
+  'erasure/incomplete': { status: 502, title: 'Something is left of what is being erased', retryable: true },
   'tier/unknown': { status: 422, title: 'There is no such tier', retryable: false },
   'tier/not-allowed': { status: 422, title: 'The tier does not allow this', retryable: false },
   'key/not-rotated': { status: 502, title: 'The key could not be rotated', retryable: false },

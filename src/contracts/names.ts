@@ -4,7 +4,7 @@
 export const tenantIdPattern = /^[a-z][a-z0-9-]{2,31}$/;
 
 /** Ids Tenure keeps for itself: its own name among tenants, folders of its backup bucket, and tenants built for a rehearsal. */
-export const reservedTenantIds = { platform: 'platform', bucketFolders: ['certificates', 'reports'], scratchPrefix: 'scratch-' } as const;
+export const reservedTenantIds = { platform: 'platform', bucketFolders: ['certificates', 'erasures', 'reports'], scratchPrefix: 'scratch-' } as const;
 
 export const isReservedTenantId = (tenantId: string): boolean =>
   tenantId === reservedTenantIds.platform || (reservedTenantIds.bucketFolders as readonly string[]).includes(tenantId) || isScratchTenant(tenantId);
@@ -209,6 +209,8 @@ export const operationSteps = {
   ],
   tierChange: ['claim', 'change_tier', 'take_effect', 'release'],
   configurationChange: ['claim', 'change_config', 'take_effect', 'release'],
+  /** Nothing of it can be taken back once the tenant is claimed. */
+  erasure: ['claim', 'list_erasure', 'end_sessions', 'hide_sessions', 'erase_table', 'erase_objects', 'erase_facts', 'erase_live', 'erase_histories', 'sign_erasure', 'release'],
   keyRotation: ['claim', 'rotate_key', 'renew_data_keys', 'take_effect', 'check_key', 'release'],
   clientRotation: ['claim', 'create_client', 'accept_client', 'overlap', 'retire_client', 'delete_client', 'release'],
 } as const satisfies Record<string, readonly string[]>;
@@ -479,6 +481,7 @@ export function compactedUpTo(batchKey: string): number | undefined {
 /** In the tenant's bucket what is large of its sessions: texts of events, and what was uploaded. All else in the platform's. */
 export const objectKeys = {
   batches: 'sessions/',
+  batchesOf: (sessionId: string) => `sessions/${sessionId}/`,
   batch: (sessionId: string, batchKey: string, unique: string) => `sessions/${sessionId}/${batchKey}/${unique}`,
   attachment: (sessionId: string, attachmentId: string) => `sessions/${sessionId}/attachments/${attachmentId}`,
   backup: (tenantId: string, backupId: string, part: string) => `${tenantId}/${backupId}/${part}`,
@@ -490,6 +493,9 @@ export const objectKeys = {
   probe: (tenantId: string) => `reports/isolation_probe_of/${tenantId}.json`,
   /** What proves that a tenant is gone; no tenant has an id of this name. */
   certificates: (tenantId: string) => `certificates/${tenantId}/`,
+  /** What was erased of a tenant's people: the list that restores go by, and the proof. */
+  erasures: (tenantId: string) => `erasures/${tenantId}/`,
+  erasure: (tenantId: string, operationId: string, part: string) => `erasures/${tenantId}/${operationId}/${part}`,
   certificate: (tenantId: string, operationId: string, part: string) => `certificates/${tenantId}/${operationId}/${part}`,
 } as const;
 
@@ -528,6 +534,9 @@ export const valkeyKeys = {
   all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;
 
+/** The session whose words a key holds. */
+export const sessionOfKey = (valkeyKey: string): string | undefined => /^\{[^}]+\}\/(?:live|messages)\/([^/]+)/.exec(valkeyKey)?.[1];
+
 export const tenantOfKey = (valkeyKey: string): string | undefined => {
   const tenantId = /^\{([^}]+)\}\//.exec(valkeyKey)?.[1];
   return tenantId !== undefined && tenantIdPattern.test(tenantId) ? tenantId : undefined;
@@ -535,6 +544,9 @@ export const tenantOfKey = (valkeyKey: string): string | undefined => {
 
 /** Where AgentCore Memory keeps what it knows about one user. */
 export const memoryNamespaces = { facts: (userId: string) => `/users/${userId}/facts` } as const;
+
+/** All of what AgentCore Memory keeps of one user. */
+export const namespaceOfUser = (userId: string): string => `/users/${userId}/`;
 
 /** Whose facts a namespace holds; undefined when it holds something else. */
 export const userOfFacts = (namespace: string): string | undefined => /^\/users\/([^/]+)\/facts$/.exec(namespace)?.[1];

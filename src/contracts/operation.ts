@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type BackupReason, ContentComparison } from './backup';
+import { ErasureSubject } from './erasure';
 import { operationKinds, type OperationKind } from './names';
 import { type Administrator, type AgentConfig, AnyTenantId, type RequestRate, type Tier } from './tenant';
 
@@ -50,6 +51,8 @@ export const Operation = z.object({
   backupId: z.string().optional(),
   /** What became of the tenant's sessions when it left. */
   sessions: DrainedSessions.optional(),
+  /** Of an erasure: of whom, and who asked for it. It cannot be taken back. */
+  erasure: z.object({ subject: ErasureSubject, requestedBy: z.string() }).optional(),
   /** In the grace period: until when it can be cancelled. */
   cancellableUntil: z.iso.datetime().optional(),
   /** What the backup holds, against what was found in the tenant it was restored into. */
@@ -146,6 +149,13 @@ export interface ConfigurationChangeRequest {
   readonly agent: AgentConfig;
 }
 
+export interface ErasureRequest {
+  readonly tenantId: string;
+  readonly subject: ErasureSubject;
+  /** Cognito `sub` of who asks. */
+  readonly requestedBy: string;
+}
+
 export interface ClientRotationRequest {
   readonly tenantId: string;
   /** Seconds for which both clients are accepted. */
@@ -164,6 +174,7 @@ export interface OperationRequests extends Record<OperationKind, { readonly tena
   readonly rehearsal: RehearsalRequest;
   readonly tierChange: TierChangeRequest;
   readonly configurationChange: ConfigurationChangeRequest;
+  readonly erasure: ErasureRequest;
   readonly keyRotation: { readonly tenantId: string };
   readonly clientRotation: ClientRotationRequest;
 }

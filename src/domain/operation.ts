@@ -62,6 +62,15 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   overlap: 'Accept both clients for a while',
   retire_client: 'Accept the old client no longer',
   delete_client: 'Delete the old client',
+  list_erasure: 'Note what is to be erased',
+  end_sessions: 'End the sessions',
+  hide_sessions: 'Take sessions and schedules out of every list',
+  erase_table: 'Erase what the table holds',
+  erase_objects: 'Erase the objects, with all versions',
+  erase_facts: 'Erase what is remembered',
+  erase_live: 'Erase the live streams',
+  erase_histories: 'Erase the histories in Temporal',
+  sign_erasure: 'Look again everywhere, and sign the statement',
 };
 
 /** What an operation is for, in a line. */
@@ -78,6 +87,7 @@ const summaries: { readonly [Kind in OperationKind]: (request: OperationRequests
   rehearsal: ({ sourceTenantId, backupId }) => `Rehearse the restore of ${sourceTenantId}'s backup ${backupId}`,
   tierChange: ({ tenantId, tier }) => `Move ${tenantId} to tier ${tier}`,
   configurationChange: ({ tenantId, agent }) => `Give ${tenantId} another agent configuration (${agent.modelId})`,
+  erasure: ({ tenantId, subject }) => `Erase ${'userId' in subject ? `user ${subject.userId}` : `session ${subject.sessionId}`} of ${tenantId}`,
   keyRotation: ({ tenantId }) => `Rotate the key of ${tenantId}`,
   clientRotation: ({ tenantId, overlapSeconds }) => `Rotate the client of ${tenantId}, overlap ${overlapSeconds} s`,
 };

@@ -19,6 +19,10 @@ export const permissions = [
   'write:any-memory',
   /** Sees and decides approvals in the sessions of every user of the tenant. */
   'approve:tool',
+  /** What came of an erasure one asked for, with its proof; with `write:erasure` of any. */
+  'read:erasure',
+  /** Erases users, and sessions of every user of the tenant. */
+  'write:erasure',
   'read:config',
   'write:config',
   'read:usage',
@@ -55,7 +59,7 @@ export interface Role {
   readonly permissions: readonly Permission[];
 }
 
-const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:schedule', 'read:memory', 'write:memory'] as const satisfies readonly Permission[];
+const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:schedule', 'read:memory', 'write:memory', 'read:erasure'] as const satisfies readonly Permission[];
 
 /**
  * All roles there are. Separate by realm, because a tenant's administrator may name groups as they like: `operators` in a tenant's own
@@ -63,12 +67,12 @@ const ofMembers = ['invoke:agent', 'read:session', 'write:session', 'write:sched
  */
 export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
   tenant: {
-    [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too; see, correct and delete what it remembers of them', permissions: ofMembers },
+    [groups.members]: { summary: 'talk to the agent in sessions of their own, by the clock, too; see, correct and delete what it remembers of them; erase those sessions', permissions: ofMembers },
     [groups.approvers]: { summary: "see everybody's sessions, and decide on tool calls", permissions: ['approve:tool', 'read:session', 'read:any-session'] },
     [groups.auditors]: { summary: "see everybody's sessions, the agent, users, API keys, machine clients, usage and audit log; change nothing", permissions: ['read:session', 'read:any-session', 'read:config', 'read:usage', 'read:user', 'read:api-key', 'read:machine-client', 'read:audit'] },
     [groups.administrators]: {
       summary: 'all that a tenant can do itself',
-      permissions: [...ofMembers, 'write:any-schedule', 'write:any-memory', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'read:audit'],
+      permissions: [...ofMembers, 'write:any-schedule', 'write:any-memory', 'write:erasure', 'approve:tool', 'read:any-session', 'read:config', 'write:config', 'read:usage', 'write:budget', 'read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'read:audit'],
     },
   },
   operator: {
@@ -76,7 +80,7 @@ export const roles: Readonly<Record<Realm, Readonly<Record<string, Role>>>> = {
       summary: 'run the platform and its tenants; no conversations',
       permissions: [
         ...['read:tenant', 'write:tenant', 'read:config', 'read:usage', 'write:budget', 'read:operation', 'write:operation', 'read:history', 'read:maintenance', 'write:maintenance'] as const,
-        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'write:operator', 'read:audit'] as const,
+        ...['read:user', 'write:user', 'read:api-key', 'write:api-key', 'read:machine-client', 'write:machine-client', 'write:operator', 'read:audit', 'read:erasure', 'write:erasure'] as const,
       ],
     },
   },

@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditEvent, SignedCheckpoint } from '../contracts/audit';
-import type { PublicKey } from '../contracts/certificate';
+import type { PublicKey } from '../contracts/public-key';
 
 /** Where a chain ends. */
 export interface AuditHead {

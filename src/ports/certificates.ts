@@ -1,5 +1,6 @@
 import type { BackupManifest } from '../contracts/backup';
-import type { DeletionCertificate, PublicKey, PurgeRecord, SignedCertificate } from '../contracts/certificate';
+import type { DeletionCertificate, PurgeRecord, SignedCertificate } from '../contracts/certificate';
+import type { PublicKey } from '../contracts/public-key';
 import type { InventoryReport } from '../contracts/inventory';
 
 /** Whose certificate: one for each offboarding. */

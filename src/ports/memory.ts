@@ -28,6 +28,10 @@ export interface Memory {
   correct(tenantId: string, factId: string, text: string): Promise<MemoryFact>;
   /** Deletes a fact; fine when there is none. */
   forget(tenantId: string, factId: string): Promise<void>;
+  /** How much is kept of the user, in all namespaces. */
+  countOf(owner: MemoryOwner): Promise<number>;
+  /** Deletes all that is kept of the user. */
+  forgetUser(owner: MemoryOwner): Promise<void>;
   /** Puts facts back as they were; unlike {@link remember}, twice is two. At most 100. */
   restore(tenantId: string, facts: readonly { namespace: string; text: string; createdAt: string }[]): Promise<void>;
   /** Deletes every fact of the tenant. */

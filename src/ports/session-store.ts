@@ -70,4 +70,6 @@ export interface SessionDirectory {
   list(tenantId: string, page: { userId?: string; limit: number; cursor?: string }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
   /** Notes the end; idempotent. */
   close(session: SessionRef, closedAt: string): Promise<void>;
+  /** Takes it out of every list; a mark in place of its record keeps its id from reuse. Again is fine. */
+  hide(session: Pick<SessionRecord, 'tenantId' | 'sessionId' | 'userId' | 'createdAt'>): Promise<void>;
 }

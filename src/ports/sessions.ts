@@ -57,6 +57,8 @@ export interface Sessions {
   terminate(session: SessionRef): Promise<void>;
   /** `idle` with head 0 when no message was sent yet. */
   status(session: SessionRef): Promise<SessionStatus>;
+  /** Whether its workflow runs. */
+  isRunning(session: SessionRef): Promise<boolean>;
   /**
    * Ends and deletes workflows of the tenant's sessions, those that ended long ago too: their ids are free then, and a session
    * of the same id begins anew with what its log holds. @returns how many it found; Temporal's list lags behind.

@@ -7,6 +7,7 @@ export { nightlyBackup } from './nightly-backup';
 export { backlogMeasuring, staleSessionClosing, usageRollUp } from './maintenance';
 export { clientRotation } from './client-rotation';
 export { configurationChange } from './configuration-change';
+export { erasure } from './erasure';
 export { keyRotation } from './key-rotation';
 export { tierChange } from './tier-change';
 export { resumption } from './resumption';

@@ -98,6 +98,14 @@ export const { forgetRestore } = proxyActivities<LifecycleActivities>({ ...quick
 export const { restoreData } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write what the backup holds' });
 export const { compareWithBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Read the tenant, compare counts and hashes with the backup' });
 
+/** Erasing. */
+export const { mustBeErasable } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Look whether it is there' });
+export const { listErasure } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Note what there is, outside of the tenant' });
+export const { endErasedSessions } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Stop and close the sessions' });
+export const { hideErased } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Take sessions out of every list, delete schedules' });
+export const { eraseAt } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Erase one place' });
+export const { signErasure } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Look again everywhere, and sign' });
+
 /** Steps back, and deletion. */
 export const { releaseTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Give the id back' });
 export const { unblockTenant } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let the tenant work again' });

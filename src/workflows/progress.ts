@@ -117,7 +117,7 @@ export class OperationRun<Kind extends OperationKind> {
   }
 
   /** Shows what a step found out. */
-  note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil' | 'comparison'>>): void {
+  note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil' | 'comparison' | 'erasure'>>): void {
     this.operation = { ...this.operation, ...facts };
   }
 

@@ -3,7 +3,7 @@ import { emptyChain, checkpointType, link } from '../../src/adapters/audit-chain
 import { verifyAuditExport } from '../../src/adapters/audit-verification';
 import { canonical, publicKeyOf } from '../../src/adapters/statement-signature';
 import { type AuditCheckpoint, type AuditEntry, type AuditEvent, auditFormat, checkpointFormat, type SignedCheckpoint } from '../../src/contracts/audit';
-import type { PublicKey } from '../../src/contracts/certificate';
+import type { PublicKey } from '../../src/contracts/public-key';
 
 const pair = () => generateKeyPairSync('rsa', { modulusLength: 2_048 });
 const { publicKey, privateKey } = pair();

@@ -32,6 +32,8 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/erase': {},
+  'post /api/v1/tenants/{tenantId}/users/{userId}/erase': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/approvals/{approvalId}': { decision: 'approve' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/questions/{questionId}/answer': { text: 'Yes' },
   'post /api/v1/tenant/{tenantId}/agent': { prompt: 'Hello' },

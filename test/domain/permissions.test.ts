@@ -2,7 +2,7 @@ import { groups } from '../../src/contracts/names';
 import { permissions, permissionsOf, roles } from '../../src/domain/permissions';
 
 it('lets members talk to the agent, and no more', () => {
-  expect([...permissionsOf('tenant', [groups.members])].sort()).toEqual(['invoke:agent', 'read:memory', 'read:session', 'write:memory', 'write:schedule', 'write:session']);
+  expect([...permissionsOf('tenant', [groups.members])].sort()).toEqual(['invoke:agent', 'read:erasure', 'read:memory', 'read:session', 'write:memory', 'write:schedule', 'write:session']);
 });
 
 it('adds up what several groups grant', () => {
@@ -11,7 +11,7 @@ it('adds up what several groups grant', () => {
 });
 
 it('keeps operators out of conversations', () => {
-  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|budget|config|maintenance|user|api-key|machine-client|operator|audit)$/.test(permission))).toBe(true);
+  expect([...permissionsOf('operator', [groups.operators])].every((permission) => /:(tenant|operation|history|usage|budget|config|maintenance|user|api-key|machine-client|operator|audit|erasure)$/.test(permission))).toBe(true);
 });
 
 /** A tenant's administrator names groups as they like. */

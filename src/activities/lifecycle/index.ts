@@ -3,6 +3,7 @@ import { type AuditActivityDeps, createAuditActivities } from './audit';
 import { type AgentDeps, createAgentActivities } from './agent';
 import { type BackupActivityDeps, createBackupActivities } from './backups';
 import { type CertificateDeps, createCertificateActivities } from './certificate';
+import { createErasureActivities, type ErasureDeps } from './erasure';
 import { createInfrastructureActivities, type InfrastructureDeps } from './infrastructure';
 import { createPartActivities, type PartsDeps } from './parts';
 import { type ChangeDeps, createChangeActivities } from './changes';
@@ -13,7 +14,7 @@ import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
 import type { Metrics } from '../../ports/metrics';
 
-export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps, ScheduleDeps {
+export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps, ScheduleDeps, ErasureDeps {
   readonly metrics: Metrics;
 }
 
@@ -32,6 +33,7 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createAuditActivities(deps),
   ...createCertificateActivities(deps),
   ...createScheduleActivities(deps),
+  ...createErasureActivities(deps),
 });
 
 export type LifecycleActivities = ReturnType<typeof createLifecycleActivities>;

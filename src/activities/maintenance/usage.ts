@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { SessionRecord } from '../../contracts/session';
 import type { UsageCell } from '../../contracts/usage';
 import { countable, sumOf, usageIn } from '../../domain/usage';
 import type { Metrics, Reading } from '../../ports/metrics';
@@ -45,6 +46,18 @@ export const createUsageActivities = (deps: UsageDeps) => ({
   },
 });
 
+/** Counts the rest of a session that has ended: what was counted is not counted again. */
+export async function countClosed(deps: Pick<UsageDeps, 'log' | 'usage'>, { tenantId, sessionId, userId, forkedFrom }: SessionRecord): Promise<void> {
+  const session = { tenantId, sessionId, userId };
+  await leaveOutPast(deps, session, forkedFrom);
+  await countSession(deps, session);
+}
+
+/** What a fork begins with was counted where it happened. */
+async function leaveOutPast({ usage }: Pick<UsageDeps, 'usage'>, session: FollowedSession, forkedFrom: SessionRecord['forkedFrom']): Promise<void> {
+  if (forkedFrom && (await usage.countedUpTo(session)) === 0) await usage.count(session, { after: 0, upTo: forkedFrom.upTo, hours: [], days: [] });
+}
+
 /** Newest first, back to where the last run began to look. What it finds it notes before it moves that place. */
 async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: string, rolledUpAt: string): Promise<void> {
   const { sessionsSince } = await usage.progress(tenantId);
@@ -59,8 +72,7 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
       // What was counted before is followed already, or has ended.
       if ((await usage.countedUpTo(session)) > 0) continue;
       await usage.follow(session);
-      // What a fork begins with was counted where it happened.
-      if (forkedFrom) await usage.count(session, { after: 0, upTo: forkedFrom.upTo, hours: [], days: [] });
+      await leaveOutPast({ usage }, session, forkedFrom);
     }
     const [first] = page.sessions;
     if (first && (newest === undefined || first.createdAt > newest)) newest = first.createdAt;
@@ -75,7 +87,7 @@ async function publish({ metrics }: UsageDeps, readings: readonly Reading[], sig
 }
 
 /** @returns what was added, by the hour. */
-async function countSession({ log, usage }: UsageDeps, session: FollowedSession): Promise<UsageCell[]> {
+async function countSession({ log, usage }: Pick<UsageDeps, 'log' | 'usage'>, session: FollowedSession): Promise<UsageCell[]> {
   const counted: UsageCell[] = [];
   for (;;) {
     const after = await usage.countedUpTo(session);

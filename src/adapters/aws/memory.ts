@@ -11,7 +11,7 @@ import {
   RetrieveMemoryRecordsCommand,
 } from '@aws-sdk/client-bedrock-agentcore';
 import { DomainError } from '../../contracts/errors';
-import { type AccessPurpose, memoryNamespaces, userOfFacts } from '../../contracts/names';
+import { type AccessPurpose, memoryNamespaces, namespaceOfUser, userOfFacts } from '../../contracts/names';
 import type { Memory, MemoryFact } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import { isAwsError } from './failures';
@@ -140,12 +140,12 @@ function curated({ memoryOf }: MemoryAccess): Pick<Memory, 'list' | 'get' | 'cor
   };
 }
 
-/** All of a tenant's facts at a time: for backups and their restore. */
-function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'restore' | 'forgetAll'> {
-  async function* all(tenantId: string): AsyncGenerator<MemoryFact & { namespace: string }> {
+/** All of a tenant's facts, or of a user's, at a time: for backups, their restore, and erasures. */
+function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'countOf' | 'forgetUser' | 'restore' | 'forgetAll'> {
+  async function* all(tenantId: string, beginning = '/users/'): AsyncGenerator<MemoryFact & { namespace: string }> {
     let found = false;
     // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
-    for (const namespace of ['/users/', '/users/*']) {
+    for (const namespace of [beginning, `${beginning}*`]) {
       if (found) return;
       for await (const record of list(tenantId, { namespace })) {
         found = true;
@@ -153,8 +153,28 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'rest
       }
     }
   }
+  async function forget(tenantId: string, beginning?: string): Promise<void> {
+    const { client, memoryId } = await memoryOf(tenantId, 'erase');
+    for (;;) {
+      // What was listed is gone by the next look.
+      const records = (await firstOf(all(tenantId, beginning), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));
+      if (records.length === 0) return;
+      const { failedRecords = [] } = await client.send(new BatchDeleteMemoryRecordsCommand({ memoryId, records }));
+      const [refused] = failedRecords;
+      if (refused) throw new Error(`AgentCore did not delete ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
+    }
+  }
+
   return {
-    all,
+    all: (tenantId) => all(tenantId),
+
+    async countOf({ tenantId, userId }) {
+      let count = 0;
+      for await (const { factId } of all(tenantId, namespaceOfUser(userId))) count += factId === '' ? 0 : 1;
+      return count;
+    },
+
+    forgetUser: ({ tenantId, userId }) => forget(tenantId, namespaceOfUser(userId)),
 
     async restore(tenantId, facts) {
       const { client, memoryId } = await memoryOf(tenantId);
@@ -173,17 +193,7 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'rest
       if (refused) throw new Error(`AgentCore did not keep ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
     },
 
-    async forgetAll(tenantId) {
-      const { client, memoryId } = await memoryOf(tenantId, 'erase');
-      for (;;) {
-        // What was listed is gone by the next look.
-        const records = (await firstOf(all(tenantId), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));
-        if (records.length === 0) return;
-        const { failedRecords = [] } = await client.send(new BatchDeleteMemoryRecordsCommand({ memoryId, records }));
-        const [refused] = failedRecords;
-        if (refused) throw new Error(`AgentCore did not delete ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
-      }
-    },
+    forgetAll: (tenantId) => forget(tenantId),
   };
 }
 

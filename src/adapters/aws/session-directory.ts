@@ -8,11 +8,12 @@ import type { TenantAccess } from './tenant-access';
 import { listedPage } from './tenant-table';
 
 /** Where a record stands: by its id, in the tenant's list, and in its user's list. */
-const keysOf = ({ sessionId, userId, createdAt }: SessionRecord) => [
-  { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
-  { pk: tableKeys.sessions(), sk: tableKeys.listed(createdAt, sessionId) },
-  { pk: tableKeys.sessionsOf(userId), sk: tableKeys.listed(createdAt, sessionId) },
-];
+export const sessionPlaces = ({ sessionId, userId, createdAt }: Pick<SessionRecord, 'sessionId' | 'userId' | 'createdAt'>) =>
+  [
+    { pk: tableKeys.session(sessionId), sk: tableKeys.record() },
+    { pk: tableKeys.sessions(), sk: tableKeys.listed(createdAt, sessionId) },
+    { pk: tableKeys.sessionsOf(userId), sk: tableKeys.listed(createdAt, sessionId) },
+  ] as const;
 
 /** The sessions of a tenant in its table: a record by id, and a copy in each list, written in one transaction. */
 export function createSessionDirectory({ access }: { access: TenantAccess }): SessionDirectory {
@@ -24,7 +25,8 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
         ConsistentRead: true,
       }),
     );
-    return Item && SessionRecord.parse(Item);
+    // What stands in place of a session that was erased says nothing but that.
+    return Item && Item['erased'] !== true ? SessionRecord.parse(Item) : undefined;
   }
 
   return {
@@ -32,7 +34,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
 
     async create(record) {
       const TableName = tenantResources(record.tenantId).table;
-      const puts = keysOf(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record }, ConditionExpression: 'attribute_not_exists(pk)' } }));
+      const puts = sessionPlaces(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record }, ConditionExpression: 'attribute_not_exists(pk)' } }));
       try {
         await access.clients(record.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: puts }));
         return record;
@@ -50,10 +52,17 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
       return { sessions: items, ...rest };
     },
 
+    async hide(session) {
+      const TableName = tenantResources(session.tenantId).table;
+      const [record, ...lists] = sessionPlaces(session);
+      const mark = { Put: { TableName, Item: { ...record, erased: true } } };
+      await access.clients(session.tenantId, 'erase').table.send(new TransactWriteCommand({ TransactItems: [mark, ...lists.map((Key) => ({ Delete: { TableName, Key } }))] }));
+    },
+
     async close(session, closedAt) {
       const record = await get(session);
       if (!record || record.closedAt) return;
-      const updates = keysOf(record).map((Key) => ({
+      const updates = sessionPlaces(record).map((Key) => ({
         Update: {
           TableName: tenantResources(session.tenantId).table,
           Key,

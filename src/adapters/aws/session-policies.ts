@@ -44,7 +44,7 @@ const needs: Readonly<Record<Exclude<AccessPurpose, 'isolation-probe'>, Needs>> 
   usage: { table: [...reading, 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'] },
   backup: { table: [...reading, 'Scan'], bucket: ['ListBucket'], objects: ['GetObject'], parameters: ['GetParameter'] },
   restore: { table: ['BatchWriteItem'], objects: ['PutObject', 'AbortMultipartUpload'], parameters: ['PutParameter'] },
-  erase: { table: ['Scan', 'BatchWriteItem'], parameters: ['DeleteParameter'], memory: ['ListMemoryRecords', 'BatchDeleteMemoryRecords'] },
+  erase: { table: ['Scan', 'Query', 'GetItem', 'PutItem', 'DeleteItem', 'BatchWriteItem'], parameters: ['DeleteParameter'], memory: ['ListMemoryRecords', 'BatchDeleteMemoryRecords'] },
 };
 
 /**

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { LRUCache } from 'lru-cache';
-import type { PublicKey } from '../../contracts/certificate';
+import type { PublicKey } from '../../contracts/public-key';
 import { publicKeyOf, signingInputOf, type StatementSignature } from '../statement-signature';
 
 /**

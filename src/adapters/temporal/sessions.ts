@@ -79,6 +79,8 @@ export function createSessions(client: Client): Sessions {
       return description.status.name === 'RUNNING' ? view : { ...view, state: 'closed' };
     },
 
+    isRunning: async (session) => (await unlessMissing(() => calling(() => handleOf(session).describe())))?.status.name === 'RUNNING',
+
     async forgetAll(tenantId) {
       let found = 0;
       const query = `${searchAttributes.tenantId}="${tenantId}" AND WorkflowType="${sessionWorkflow}"`;

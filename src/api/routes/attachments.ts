@@ -34,6 +34,8 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
       if ((await attachments.count(params)) >= most) throw new DomainError('attachment/too-many', `A session may have ${most} attachments.`);
       const content = await upload.read(bytesAllowed(mediaType, attachmentBytes));
       mustBe(mediaType, content);
+      // Bytes may come for longer than the session is there.
+      await conversations.mustOwn(params, caller);
       const stored = await attachments.put(params, { name, mediaType, content });
       return { headers: { location: `/api/v1/tenants/${params.tenantId}/sessions/${params.sessionId}/attachments/${stored.attachmentId}` }, body: stored };
     },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AuditEntry, AuditExportHeader, auditOutcomes, SignedCheckpoint } from '../../contracts/audit';
-import { PublicKey } from '../../contracts/certificate';
+import { PublicKey } from '../../contracts/public-key';
 import { DomainError } from '../../contracts/errors';
 import { auditChainOf } from '../../contracts/names';
 import { AnyTenantId } from '../../contracts/tenant';

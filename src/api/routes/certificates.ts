@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { PublicKey, PurgeRecord, SignedCertificate } from '../../contracts/certificate';
+import { PurgeRecord, SignedCertificate } from '../../contracts/certificate';
+import { PublicKey } from '../../contracts/public-key';
 import { DomainError } from '../../contracts/errors';
 import { operationIdPattern } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';

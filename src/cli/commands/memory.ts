@@ -1,12 +1,7 @@
-import { groups } from '../../contracts/names';
 import { apiPath } from '../access';
-import type { Cli } from '../cli';
 import { command, type GroupSpec, shared } from '../command';
 import { type Column, printable, timeOf } from '../terminal/table';
-
-interface AsUser {
-  readonly user: string;
-}
+import { access, type AsUser } from './as-user';
 
 interface Fact {
   readonly factId: string;
@@ -14,7 +9,6 @@ interface Fact {
   readonly createdAt: string;
 }
 
-const access = (cli: Cli, tenantId: string, { user }: AsUser) => cli.tenantUser(tenantId, { email: user, groups: [groups.members] });
 const pathOf = (tenantId: string, factId: string) => apiPath`/tenants/${tenantId}/memories/${factId}`;
 
 const columns: readonly Column<Fact>[] = [

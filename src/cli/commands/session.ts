@@ -11,6 +11,7 @@ import { collect, command, type GroupSpec, parseCount, shared } from '../command
 import { CliFailure, exitCodes } from '../failures';
 import { type Column, minuteOf, printable, printableText, timeOf } from '../terminal/table';
 import { access, type AsUser } from './as-user';
+import { eraseSession } from './erasure';
 import { answer, answering, questions, shownQuestion } from './session-questions';
 
 const columns: readonly Column<SessionRecord>[] = [
@@ -181,5 +182,6 @@ export const sessionCommands: GroupSpec = {
     fork,
     tellSession('cancel', 'stop the running turn of a session', 'The turn is being stopped.'),
     tellSession('close', 'close a session after its running turn', 'It closes after its running turn.'),
+    eraseSession,
   ],
 };

@@ -2,6 +2,7 @@ import { tenantRoles } from '../../domain/permissions';
 import { apiPath } from '../access';
 import { collect, command, type CommandSpec, type GroupSpec } from '../command';
 import { type Column, timeOf } from '../terminal/table';
+import { eraseUser } from './erasure';
 
 interface User {
   readonly userId: string;
@@ -62,6 +63,7 @@ export const userCommands: GroupSpec = {
     change('sign-out', 'sign a user out everywhere, at once', outSince),
     change('disable', 'keep a user out until enabled', ({ email }) => `${email} is disabled.`),
     change('enable', 'let a user in again, who must sign in anew', ({ email }) => `${email} is enabled.`),
+    eraseUser,
   ],
 };
 

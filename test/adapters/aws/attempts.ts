@@ -28,10 +28,10 @@ const batchObject = 'sessions/a/b';
 const sealedBy = (keyArn: string) => Buffer.from(keyArn);
 
 const named = (tenant: ServedTenant) => tenantResources(tenant.tenantId);
-const reading: readonly AccessPurpose[] = ['session-read', 'session-step', 'approvals', 'usage', 'backup'];
+const reading: readonly AccessPurpose[] = ['session-read', 'session-step', 'approvals', 'usage', 'backup', 'erase'];
 
 const table: Readonly<Record<string, DataAttempt>> = {
-  'writes an item': { mayBy: ['session-step', 'approvals', 'usage'], attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new PutCommand({ TableName: tableName, Item: key })) },
+  'writes an item': { mayBy: ['session-step', 'approvals', 'usage', 'erase'], attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new PutCommand({ TableName: tableName, Item: key })) },
   'reads an item': { reads: true, mayBy: reading, attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new GetCommand({ TableName: tableName, Key: key })) },
   'queries the table': {
     reads: true,
@@ -43,7 +43,7 @@ const table: Readonly<Record<string, DataAttempt>> = {
     mayBy: ['restore', 'erase'],
     attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new BatchWriteCommand({ RequestItems: { [tableName]: [{ PutRequest: { Item: key } }] } })),
   },
-  'deletes an item': { mayBy: ['approvals', 'usage'], attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new DeleteCommand({ TableName: tableName, Key: key })) },
+  'deletes an item': { mayBy: ['approvals', 'usage', 'erase'], attempt: ({ table }, { infrastructure: { tableName } }) => table.send(new DeleteCommand({ TableName: tableName, Key: key })) },
 };
 
 const bucket: Readonly<Record<string, DataAttempt>> = {

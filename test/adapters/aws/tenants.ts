@@ -7,6 +7,7 @@ import { createRestores } from '../../../src/adapters/aws/backup/restores';
 import { createBackupStore } from '../../../src/adapters/aws/backup/store';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createAwsFinders } from '../../../src/adapters/aws/inventory';
+import { createErasures } from '../../../src/adapters/aws/erasures';
 import { createHistoryCipher } from '../../../src/adapters/aws/history-cipher';
 import { createHistoryKeys } from '../../../src/adapters/aws/history-keys';
 import { createMemory } from '../../../src/adapters/aws/memory';
@@ -67,7 +68,8 @@ export const sessions = createSessionDirectory({ access });
 export const backupStore = createBackupStore(aws);
 const backupDeps = { store: backupStore, ssm: aws.ssm, directory, access, cipher, memory, users };
 export const backups = createBackups(backupDeps);
-export const restores = createRestores({ ...backupDeps, data });
+export const erasures = createErasures(aws);
+export const restores = createRestores({ ...backupDeps, data, erasures });
 
 /** Nobody cancels, and nobody listens. */
 export const waiting: Waiting = { signal: new AbortController().signal, beat: () => undefined };

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { type BackupContentName, backupContents, type BackupManifest, type ContentSummary } from '../../../contracts/backup';
 import { codeOf, DomainError } from '../../../contracts/errors';
-import { attachmentOfObject, objectKeys } from '../../../contracts/names';
+import { attachmentOfObject, objectKeys, tableKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
+import { type Erased, erasedSince, isErased } from '../../../domain/erasure';
 import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint } from '../../../domain/restore-point';
+import type { Erasures } from '../../../ports/erasures';
 import type { TenantData, Waiting } from '../../../ports/provisioning';
 import type { Restores, RestoreSource } from '../../../ports/restores';
 import { type BackupDeps, contentsOfTenant, emailsOf } from './backups';
@@ -16,6 +18,7 @@ import { type BackupRef, incomplete } from './store';
 
 interface Dependencies extends BackupDeps {
   readonly data: TenantData;
+  readonly erasures: Pick<Erasures, 'list'>;
 }
 
 /** How far a restore has come. */
@@ -63,20 +66,44 @@ export function createRestores(deps: Dependencies): Restores {
 
     async data(tenantId, operationId, source, waiting) {
       const manifest = await mustHave(source);
-      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, until: source.until }, waiting).run();
+      const erased = await erasedFrom(deps, manifest, waiting);
+      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, until: source.until, erased }, waiting).run();
     },
 
     async compare(tenantId, source, waiting) {
       const manifest = await mustHave(source);
       const tenant = await deps.directory.built(tenantId);
       const people = await peopleOf(deps, manifest, waiting);
-      const expected = 'contents' in manifest && source.until === undefined ? manifest.contents : await contentsOfBackup(deps, manifest, emailIn(people), source.until, waiting);
-      const comparison = compareContents(expected, await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant), counts: isKnownTo(new Set(people.values())) }, waiting));
+      const erased = await erasedFrom(deps, manifest, waiting);
+      const isWhole = source.until === undefined && erased.sessions.size + erased.users.size === 0;
+      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, { manifest, until: source.until, erased }, emailIn(people), waiting);
+      const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant), counts: isKnownTo(new Set(people.values())) }, waiting);
+      const comparison = compareContents(contents, found).map((one) => ({ ...one, ...(leftOut.has(one.content) && { leftOut: leftOut.get(one.content) }) }));
       const [difference] = differencesOf(comparison);
       if (difference !== undefined) throw incomplete(`after the restore, ${difference}`);
       return comparison;
     },
   };
+}
+
+/** What of a backup is restored. */
+interface Source {
+  readonly manifest: BackupManifest;
+  readonly until: string | undefined;
+  readonly erased: Erased;
+}
+
+/** What was erased of the tenant since the backup was begun. */
+async function erasedFrom({ erasures, store }: Dependencies, manifest: BackupManifest, waiting: Waiting): Promise<Erased> {
+  const erased = erasedSince(await erasures.list(manifest.tenantId), 'startedAt' in manifest ? manifest.startedAt : manifest.createdAt);
+  if (erased.users.size === 0) return erased;
+  // Sessions that an earlier restore had lost are in no plan of their user's erasure.
+  const sessions = new Set(erased.sessions);
+  for await (const { pk, sessionId } of recordsOf(store, manifest, 'table', waiting)) {
+    const list = tableKeys.sessionsOf('');
+    if (String(pk).startsWith(list) && erased.users.has(String(pk).slice(list.length))) sessions.add(String(sessionId));
+  }
+  return { ...erased, sessions };
 }
 
 /** Writes all but users, in an order in which each content may be begun again. */
@@ -88,7 +115,7 @@ class DataRestore {
     private readonly deps: Dependencies,
     private readonly tenant: ServedTenant,
     private readonly operationId: string,
-    private readonly source: { manifest: BackupManifest; until: string | undefined },
+    private readonly source: Source,
     private readonly waiting: Waiting,
   ) {}
 
@@ -122,12 +149,13 @@ class DataRestore {
   }
 
   private async table(): Promise<void> {
-    const { deps, tenant: { tenantId }, source: { manifest, until }, waiting } = this;
+    const { deps, tenant: { tenantId }, source: { manifest, until, erased }, waiting } = this;
     for (const part of manifest.parts) {
       if (part.content !== 'table' || this.progress.tableParts.includes(part.name)) continue;
       const sink = new TableSink(deps, tenantId, waiting);
       let { point } = this.progress;
       for await (const record of recordsOfPart(deps.store, manifest, part, waiting)) {
+        if (isErased('table', record, erased)) continue;
         const step = recordAtPoint(point, record, until);
         point = step.progress;
         if (step.kept) await sink.add(mapTableUsers(step.kept, this.map));
@@ -161,8 +189,9 @@ class DataRestore {
     await sink.deleteOthers(existing);
   }
 
-  private records(content: BackupContentName): AsyncIterable<BackupRecord> {
-    return recordsOf(this.deps.store, this.source.manifest, content, this.waiting);
+  private async *records(content: BackupContentName): AsyncGenerator<BackupRecord> {
+    const { manifest, erased } = this.source;
+    for await (const record of recordsOf(this.deps.store, manifest, content, this.waiting)) if (!isErased(content, record, erased)) yield record;
   }
 
   private async once(content: BackupContentName, restore: () => Promise<void>): Promise<void> {
@@ -214,20 +243,27 @@ async function peopleOf(deps: BackupDeps, manifest: BackupManifest, waiting: Wai
 
 const emailIn = (people: ReadonlyMap<string, string>): MapUser => (userId) => people.get(userId) ?? userId;
 
-/** What a backup holds up to a point, and what one of the first format holds at all. */
-async function contentsOfBackup(deps: BackupDeps, manifest: BackupManifest, map: MapUser, until: string | undefined, waiting: Waiting): Promise<ContentSummary[]> {
-  const summaries: ContentSummary[] = [];
+const noneLeftOut: ReadonlyMap<BackupContentName, number> = new Map();
+
+/** What a restore takes of a backup: up to a point, without what was erased since; and what one of the first format holds at all. */
+async function contentsOfBackup(deps: BackupDeps, { manifest, until, erased }: Source, map: MapUser, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
+  const contents: ContentSummary[] = [];
+  const leftOut = new Map<BackupContentName, number>();
   for (const content of backupContents) {
     const tally = new ContentTally(content, { tenantId: manifest.tenantId, map });
     let point: PointProgress = beforeAnyRecord;
     for await (const record of recordsOf(deps.store, manifest, content, waiting)) {
+      if (isErased(content, record, erased)) {
+        leftOut.set(content, (leftOut.get(content) ?? 0) + 1);
+        continue;
+      }
       const step = content === 'table' ? recordAtPoint(point, record, until) : { progress: point, kept: isBy(record['createdAt'], until) ? record : undefined };
       point = step.progress;
       if (step.kept && !(content === 'objects' && holdsBatch(record))) tally.add(step.kept);
     }
-    summaries.push(tally.summary());
+    contents.push(tally.summary());
   }
-  return summaries;
+  return { contents, leftOut };
 }
 
 /** Users who joined the tenant after the backup are nobody's loss. */

@@ -1,0 +1,134 @@
+import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { BatchWriteCommand, GetCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
+import { ApprovalRecord } from '../../contracts/approval';
+import type { ErasedSession } from '../../contracts/erasure';
+import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
+import { listsOfIds, partitionsOf } from '../../domain/erasure';
+import type { ErasurePlace, ErasureScope } from '../../ports/erasures';
+import type { Memory } from '../../ports/memory';
+import type { Waiting } from '../../ports/provisioning';
+import type { PlatformClients } from './clients';
+import { ifThere } from './inventory/finding';
+import { deleteAllVersions } from './object-versions';
+import { approvalPlaces } from './approvals';
+import { sessionPlaces } from './session-directory';
+import type { TenantAccess } from './tenant-access';
+import { tableNameOf } from './tenant-table';
+
+/** What DynamoDB takes in one request. */
+const itemsPerWrite = 25;
+
+interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+
+interface Dependencies {
+  readonly access: TenantAccess;
+  readonly memory: Memory;
+  /** The platform's: it may delete what it cannot read. */
+  readonly s3: PlatformClients['s3'];
+}
+
+/** Where in a tenant's own resources something of a person lies. */
+export const createErasedData = ({ access, memory, s3 }: Dependencies): ErasurePlace[] => [tablePlace(access), bucketPlace(s3), memoryPlace(memory)];
+
+function tablePlace(access: TenantAccess): ErasurePlace {
+  const table = (tenantId: string) => access.clients(tenantId, 'erase').table;
+
+  async function isThere(tenantId: string, key: Key): Promise<boolean> {
+    return (await table(tenantId).send(new GetCommand({ ...tableNameOf(tenantId), Key: key, ProjectionExpression: 'pk', ConsistentRead: true }))).Item !== undefined;
+  }
+
+  async function* partition(tenantId: string, pk: string): AsyncGenerator<Record<string, unknown>> {
+    const query = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk }, ConsistentRead: true };
+    for await (const { Items } of paginateQuery({ client: table(tenantId) }, { ...tableNameOf(tenantId), ...query })) yield* Items ?? [];
+  }
+
+  /** All but the mark that keeps a session's id from reuse. */
+  async function* keysOf(tenantId: string, session: ErasedSession): AsyncGenerator<Key> {
+    const { sessionId } = session;
+    const [record, ...listed] = sessionPlaces(session);
+    for (const pk of partitionsOf(sessionId))
+      for await (const item of partition(tenantId, pk)) {
+        if (pk === tableKeys.approvals(sessionId)) yield* approvalPlaces(ApprovalRecord.parse(item));
+        else if (pk !== record.pk || item['sk'] !== record.sk || item['erased'] !== true) yield { pk, sk: String(item['sk']) };
+      }
+    for (const key of [...listed, ...listsOfIds.map((pk) => ({ pk, sk: sessionId }))]) if (await isThere(tenantId, key)) yield key;
+  }
+
+  async function* keysIn({ tenantId, sessions, schedules }: ErasureScope): AsyncGenerator<Key> {
+    for (const session of sessions) yield* keysOf(tenantId, session);
+    for (const name of schedules) {
+      const row = { pk: tableKeys.agentSchedules(), sk: name };
+      if (await isThere(tenantId, row)) yield row;
+      for await (const { sk } of partition(tenantId, tableKeys.scheduledRuns(name))) yield { pk: tableKeys.scheduledRuns(name), sk: String(sk) };
+    }
+  }
+
+  async function deleteAll(tenantId: string, keys: readonly Key[]): Promise<void> {
+    const { table: name } = tenantResources(tenantId);
+    for (let left: object[] = keys.map((Key) => ({ DeleteRequest: { Key } })); left.length > 0; ) {
+      const { UnprocessedItems } = await table(tenantId).send(new BatchWriteCommand({ RequestItems: { [name]: left } }));
+      left = UnprocessedItems?.[name] ?? [];
+    }
+  }
+
+  return {
+    name: 'table',
+    call: 'Query of every partition that bears the id of a session, GetItem of every list it stood in',
+    async count(scope, waiting) {
+      let count = 0;
+      for await (const key of keysIn(scope)) if ((count += 1) % 500 === 0) beat(waiting, `${count} items found, the last ${key.pk}`);
+      return count;
+    },
+    async erase(scope, waiting) {
+      let some: Key[] = [];
+      for await (const key of keysIn(scope)) {
+        some.push(key);
+        if (some.length < itemsPerWrite) continue;
+        await deleteAll(scope.tenantId, some);
+        some = [];
+        beat(waiting, 'items deleted');
+      }
+      await deleteAll(scope.tenantId, some);
+    },
+  };
+}
+
+function bucketPlace(s3: PlatformClients['s3']): ErasurePlace {
+  const placeOf = (tenantId: string, { sessionId }: ErasedSession) => ({ Bucket: tenantResources(tenantId).bucket, Prefix: objectKeys.batchesOf(sessionId) });
+  return {
+    name: 'bucket',
+    call: 'ListObjectVersions of every session',
+    async count({ tenantId, sessions }, waiting) {
+      let count = 0;
+      for (const session of sessions) {
+        beat(waiting, `${count} versions found`);
+        const page = await ifThere(s3.send(new ListObjectVersionsCommand(placeOf(tenantId, session))));
+        count += (page?.Versions?.length ?? 0) + (page?.DeleteMarkers?.length ?? 0);
+      }
+      return count;
+    },
+    async erase({ tenantId, sessions }, waiting) {
+      for (const session of sessions) await deleteAllVersions(s3, placeOf(tenantId, session), waiting);
+    },
+  };
+}
+
+/** Facts are a user's, not a conversation's: they go with the user. */
+function memoryPlace(memory: Memory): ErasurePlace {
+  return {
+    name: 'memory',
+    call: 'ListMemoryRecords of every namespace of the user',
+    count: async ({ tenantId, subject }) => ('userId' in subject ? memory.countOf({ tenantId, userId: subject.userId }) : 0),
+    async erase({ tenantId, subject }) {
+      if ('userId' in subject) await memory.forgetUser({ tenantId, userId: subject.userId });
+    },
+  };
+}
+
+function beat(waiting: Waiting, detail: string): void {
+  waiting.signal.throwIfAborted();
+  waiting.beat(detail);
+}

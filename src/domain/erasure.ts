@@ -1,0 +1,113 @@
+import type { BackupContentName } from '../contracts/backup';
+import { type ErasedPlace, erasureFormat, type ErasurePlan, type ErasureStatement, type ListedErasure } from '../contracts/erasure';
+import { budgetCounters, objectKeys, tableKeys } from '../contracts/names';
+import type { BackupRecord } from './backup-content';
+import { defaultRetention } from './retention';
+
+/** For so long a process remembers whose a session is: until then one that was erased may still be spoken to. */
+export const ownersRememberedMs = 10_000;
+
+/** What restores leave out. */
+export interface Erased {
+  readonly sessions: ReadonlySet<string>;
+  readonly users: ReadonlySet<string>;
+}
+
+export const nothingErased: Erased = { sessions: new Set(), users: new Set() };
+
+/** What was erased since a backup was begun. A tenant is backed up and erased from one after the other, never at once. */
+export function erasedSince(erasures: readonly ListedErasure[], takenAt: string): Erased {
+  const since = erasures.filter(({ issuedAt }) => issuedAt === undefined || issuedAt > takenAt).map(({ plan }) => plan);
+  return {
+    sessions: new Set(since.flatMap(({ sessions }) => sessions.map(({ sessionId }) => sessionId))),
+    users: new Set(since.flatMap(({ subject }) => ('userId' in subject ? [subject.userId] : []))),
+  };
+}
+
+/** Partitions of the table that are one session's, up to its id. */
+const partitionsOfSession = [
+  tableKeys.session(''),
+  tableKeys.events(''),
+  tableKeys.messages(''),
+  tableKeys.attachments(''),
+  tableKeys.calls(''),
+  tableKeys.approvals(''),
+  tableKeys.questions(''),
+  tableKeys.reservations(''),
+  tableKeys.budget(budgetCounters.session('')),
+] as const;
+
+/** The partitions of a session. */
+export const partitionsOf = (sessionId: string): string[] => partitionsOfSession.map((prefix) => `${prefix}${sessionId}`);
+
+/** Partitions in which the sort key is the id of a session. */
+export const listsOfIds: readonly string[] = [tableKeys.outOfBudget(), tableKeys.openSessions()];
+
+/** The session that an item of the table belongs to. */
+export function sessionOfItem({ pk, sk, sessionId }: BackupRecord): string | undefined {
+  const key = String(pk);
+  const prefix = partitionsOfSession.find((one) => key.startsWith(one));
+  if (prefix !== undefined) return key.slice(prefix.length);
+  if (listsOfIds.includes(key)) return String(sk);
+  return typeof sessionId === 'string' ? sessionId : undefined;
+}
+
+/** Whether a record of a backup is left out by a restore: it is of a session or a user that was erased since. */
+export function isErased(content: BackupContentName, record: BackupRecord, { sessions, users }: Erased): boolean {
+  switch (content) {
+    case 'table': {
+      if (record['pk'] === tableKeys.agentSchedules()) return users.has(String(record['userId']));
+      const sessionId = sessionOfItem(record);
+      return sessionId !== undefined && sessions.has(sessionId);
+    }
+    case 'memory':
+      return users.has(String(record['namespace']).split('/')[2] ?? '');
+    case 'objects': {
+      const key = String(record['key']);
+      return key.startsWith(objectKeys.batches) && sessions.has(key.slice(objectKeys.batches.length).split('/')[0] ?? '');
+    }
+    case 'users':
+    case 'config':
+      return false;
+  }
+}
+
+const dayMs = 86_400_000;
+/** Of the longest period that the rule of retention has. */
+const longestKeptDays = (defaultRetention.monthly + 1) * 31;
+
+interface Evidence {
+  readonly plan: ErasurePlan;
+  readonly places: readonly ErasedPlace[];
+  readonly backups: readonly { readonly backupId: string; readonly createdAt: string }[];
+  readonly issuedAt: string;
+}
+
+/** What is signed at the end. */
+export const statementOf = ({ plan, places, backups, issuedAt }: Evidence): ErasureStatement => ({
+  format: erasureFormat,
+  tenantId: plan.tenantId,
+  operationId: plan.operationId,
+  subject: plan.subject,
+  requestedBy: plan.requestedBy,
+  requestedAt: plan.requestedAt,
+  issuedAt,
+  sessions: plan.sessions.map(({ sessionId }) => sessionId),
+  schedules: plan.schedules,
+  places: [...places],
+  backups: backups.map(({ backupId, createdAt }) => ({ backupId, takenAt: createdAt, expiresAt: new Date(Date.parse(createdAt) + longestKeptDays * dayMs).toISOString() })),
+  kept: 'userId' in plan.subject ? [...keptAlways, ...keptOfUsers] : keptAlways,
+});
+
+const keptAlways: ErasureStatement['kept'] = [
+  { what: 'entries of the audit log: who asked for what, ids, times; nothing that was said', why: 'accountability; they go after 400 days' },
+  { what: 'figures of usage and budgets: tokens and costs by hour, user id and model', why: 'billing; nothing that was said' },
+  { what: 'the ids of the erased sessions', why: 'nobody may open a session under an id that was erased, and restores leave them out' },
+  { what: "DynamoDB's point-in-time recovery of the tenant's table, for 35 days, and up to ten minutes in the memory of processes", why: 'nothing of Tenure restores from either' },
+  { what: 'forks of an erased session', why: 'they are sessions of their own, and are erased as such' },
+];
+
+const keptOfUsers: ErasureStatement['kept'] = [
+  { what: "the account in the tenant's user pool, with its e-mail address", why: 'it is how the user signs in; the tenant deletes it there' },
+  { what: "decisions on tool calls in other users' sessions, with the id of who decided and their note", why: 'they are part of those conversations' },
+];
