@@ -2,6 +2,7 @@ import { of } from './protection';
 
 const limits = 'test/api/limits.test.ts';
 const conversations = 'src/api/conversations.ts';
+const attachments = 'test/api/attachments.test.ts';
 const take = "await Promise.all([take('sessions', session.sessionId), take('turns', turnId)]);";
 
 /** "Limits". */
@@ -24,6 +25,14 @@ export const ofLimits = [
   ...of('streams, turns, sessions at work; places of what died come free', 'test/adapters/valkey/places.test.ts', { id: 'places-of-the-dead', file: 'src/adapters/valkey/places.ts', search: "  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', nowMs)\n", replace: '', name: 'gets the places of a process that died back' }),
   ...of('sizes of bodies and messages', limits, { id: 'size-of-a-message', file: 'src/api/place-limits.ts', search: 'if (text.length > messageCharacters)', replace: 'if (messageCharacters < 0)', name: 'a message may be as long as the tier says' }),
   ...of('sizes of bodies and messages', 'test/api/bad-requests.test.ts', { id: 'size-of-a-body', file: 'src/api/request-parser.ts', search: 'express.json({ limit, ', replace: 'express.json({ limit: limit * 100, ', name: 'refuses a body over the limit' }),
+  ...of(
+    "what is uploaded: its owner's alone, what it says it is, no larger, and no more at once than there is memory for",
+    attachments,
+    { id: 'upload-to-own-session', file: 'src/api/routes/attachments.ts', search: '      await conversations.mustOwn(params, caller);\n      const {', replace: '      const {', also: [['      await conversations.mustOwn(params, caller);\n      const stored', '      const stored'], ['query: { name }, caller, tenant', 'query: { name }, tenant']], name: "is nobody else's" },
+    { id: 'upload-of-its-type', file: 'src/domain/attachments.ts', search: 'if (problem !== undefined) throw', replace: "if (problem === '') throw", name: 'that is no image is refused' },
+    { id: 'upload-at-once', file: 'src/api/uploads.ts', search: 'held + bytes > atOnce || own + bytes > ofTenant', replace: 'held + bytes > atOnce && own + bytes > ofTenant', name: 'takes in no more at once', says: /expect\(|Exceeded timeout/ },
+  ),
+  ...of('a refused image does not spoil its session', attachments, { id: 'refused-attachment', file: 'src/domain/attachments.ts', search: 'read.slice(refused + 1)', replace: 'read.slice(0 * refused)', name: 'does not spoil the session' }),
   ...of(
     'closed while nobody counts',
     limits,

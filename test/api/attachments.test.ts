@@ -34,6 +34,8 @@ beforeAll(async () => {
   [alice, bob] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
 }, 120_000);
+const onTestEnd: (() => void)[] = [];
+afterEach(() => onTestEnd.splice(0).forEach((end) => end()));
 afterAll(async () => {
   await stopWorkers();
   await api.stop();
@@ -194,9 +196,14 @@ it('takes in no more at once than there is memory for, and from one tenant a par
   });
   const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
+  onTestEnd.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (tenantId: string, bytes: number) => (await fetch(`${url}/${tenantId}`, { method: 'POST', body: Buffer.alloc(bytes) })).text();
   const slow = httpRequest(`${url}/a`, { method: 'POST', headers: { 'content-length': '50' } });
+  slow.on('error', () => undefined);
   slow.write(Buffer.alloc(49));
   // Until the slow one has its place: 50 of 60.
   while ((await send('a', 11)) !== 'attachment/busy');
@@ -205,6 +212,4 @@ it('takes in no more at once than there is memory for, and from one tenant a par
   slow.end(Buffer.alloc(1));
   await done;
   expect(await send('a', 50)).toBe('50');
-  server.closeAllConnections();
-  server.close();
 });

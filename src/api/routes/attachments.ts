@@ -34,6 +34,8 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
       if ((await attachments.count(params)) >= most) throw new DomainError('attachment/too-many', `A session may have ${most} attachments.`);
       const content = await upload.read(bytesAllowed(mediaType, attachmentBytes));
       mustBe(mediaType, content);
+      // It may have been on its way for minutes: of a session that was erased meanwhile nothing may be written any more.
+      await conversations.mustOwn(params, caller);
       // Bytes may come for longer than the session is there.
       await conversations.mustOwn(params, caller);
       const stored = await attachments.put(params, { name, mediaType, content });
