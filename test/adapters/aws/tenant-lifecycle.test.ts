@@ -8,7 +8,8 @@ import { tenantResources } from '../../../src/contracts/names';
 import { createTenantRuntimes } from '../../../src/adapters/aws/tenant-runtimes';
 import { createTenantStacks } from '../../../src/adapters/aws/tenant-stacks';
 import { access, aws, configs, data, memories, newOperationId, newSession, newTenantId, registry, remainsOf, runtimes, settings, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
-import { clientDefaults } from '../../../src/adapters/aws/clients';
+import { clientDefaults, createPlatformClients } from '../../../src/adapters/aws/clients';
+import { createMachineClients } from '../../../src/adapters/aws/machine-clients';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
 import { createTenantCipher } from '../../../src/adapters/aws/tenant-cipher';
 import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
@@ -92,6 +93,21 @@ describe('a tenant that leaves', () => {
       expect(Date.parse(key?.deletionDate ?? '')).toBeGreaterThan(Date.now() + 6 * 86_400_000);
       expect(await remainsOf(tenantId)).toEqual([]);
     }
+  });
+
+  /** What this stack's emulator deletes anyway, Cognito does not. */
+  it('loses the domain of its pool before the stack, when it has one', async () => {
+    const { tenantId, infrastructure } = await standingTenant();
+    await createMachineClients({ cognito: aws.cognito, settings }).create(infrastructure.userPoolId, { name: 'm', permissions: ['read:session'] });
+    await data.emptyBucket(tenantId, waiting);
+    const calls: string[] = [];
+    const noting = createPlatformClients(settings);
+    noting.cognito.middlewareStack.add((next, { commandName }) => (args) => (calls.push(String(commandName)), next(args)), { step: 'initialize' });
+    noting.cloudFormation.middlewareStack.add((next, { commandName }) => (args) => (calls.push(String(commandName)), next(args)), { step: 'initialize' });
+    await createTenantStacks(noting).delete(tenantId, waiting);
+    const [domain, stack] = ['DeleteUserPoolDomainCommand', 'DeleteStackCommand'].map((name) => calls.indexOf(name)) as [number, number];
+    expect(domain).toBeGreaterThan(-1);
+    expect(stack).toBeGreaterThan(domain);
   });
 
   it('had no key if it never stood', async () => {
