@@ -82,6 +82,27 @@ describe('results', () => {
   });
 });
 
+it('has whoever sits at the terminal answer the agent, and takes answers from elsewhere', async () => {
+  await desk.write('asking.json', JSON.stringify({ tools: ['ask_user'] }));
+  await desk.json(['agent', 'create', 'acme', 'asking', '--file', 'asking.json']);
+  const terminal = desk.terminal('tenure session chat acme "Ask me which one [red\u001b[2J, blue]." --agent asking');
+  await terminal.saw(/which one\?.*1 {2}red \[2J.*2 {2}blue.*> /s);
+  terminal.type('3\n');
+  await terminal.saw('is not among the options');
+  terminal.type('2\n');
+  await terminal.saw('You said: blue.');
+  expect(await terminal.ended).toBe(0);
+  const sessionId = /--session (ses-\w+)/.exec(terminal.screen)?.[1] ?? '';
+  const chat = desk.run(['session', 'chat', 'acme', 'Ask me which ones [any of red, blue].', '--session', sessionId]);
+  const { accessToken: token } = await platform.accounts.userTokens('acme', 'you@example.com');
+  const latest = async () => (await platform.api.call<{ data: { questionId: string; state: string }[] }>(`/api/v1/tenants/acme/sessions/${sessionId}/questions`, { token })).data[0];
+  while ((await latest())?.state !== 'waiting') await delay(100);
+  const { questionId = '' } = (await latest()) ?? {};
+  expect((await desk.run(['session', 'answer', 'acme', sessionId, questionId, '2,red'])).code).toBe(0);
+  expect(await chat).toMatchObject({ code: 0, stdout: expect.stringContaining('You said: blue, red') as unknown, stderr: expect.stringContaining(`tenure session answer acme ${sessionId} ${questionId}`) as unknown });
+  expect(await desk.json(['session', 'questions', 'acme', sessionId])).toMatchObject([{ questionId, state: 'answered' }, { state: 'answered' }]);
+});
+
 it('makes API keys, which are tokens until they are revoked, and says who there is', async () => {
   const { code, stdout, stderr } = await desk.run(['api-key', 'create', 'acme', 'a test', '--permission', 'read:session', '--expires', '1h']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('shown this once') as unknown });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   shop = await OrdersServer.start();
   platform = await runPlatform();
   const approvals = { rules: [{ tool: 'http_request', when: [{ pointer: '/method', is: 'equals', value: 'POST' }], decision: 'ask' }] };
-  expect((await platform.onboard('acme', { allowedOrigins: [shop.origin], approvals })).state).toBe('completed');
+  expect((await platform.onboard('acme', { tools: ['calculator', 'http_request', 'ask_user'], allowedOrigins: [shop.origin], approvals })).state).toBe('completed');
   alice = await platform.user('acme');
   ({ accessToken: approver } = await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']));
 });
@@ -106,4 +106,22 @@ it('keeps an approval that waits while worker and Temporal are killed; approved,
   expect(shop.placed).toBe(1);
   expect(log.filter(({ type }) => type.startsWith('approval.')).map(({ type }) => type)).toEqual(['approval.requested', 'approval.voted', 'approval.decided']);
   expect(await waiting()).toEqual([]);
+});
+
+it('keeps the questions it asks while worker and Temporal are killed; answered in between, each answer is there once', async () => {
+  const sessionId = await alice.open();
+  const turnId = await say(sessionId, 'Ask me which one [red, blue]. Ask me how many?');
+  const questions = async () => (await platform.api.call<{ data: { questionId: string; question: string; state: string }[] }>(`${pathOf(sessionId)}/questions`, { token: alice.token })).data;
+  await until(async () => (await questions()).length === 2);
+  platform.services.worker.kill('SIGKILL');
+  platform.services.temporal.kill('SIGKILL');
+  const [second, first] = [await patiently(questions)].flatMap((all) => [all.find(({ question }) => question === 'how many?'), all.find(({ question }) => question === 'which one?')]);
+  const answer = (questionId: string, body: object) => patiently(() => platform.api.call<{ state: string }>(`${pathOf(sessionId)}/questions/${questionId}/answer`, { method: 'POST', token: alice.token, body }));
+  expect((await answer(second?.questionId ?? '', { text: 'three' })).state).toBe('answered');
+  platform.services.worker.kill('SIGKILL');
+  expect((await answer(first?.questionId ?? '', { choices: ['blue'] })).state).toBe('answered');
+  const log = await logUntilEnd(sessionId, turnId);
+  expect(endsOf(log)).toEqual([[turnId, 'completed']]);
+  expect(log.filter(({ type }) => type.startsWith('question.')).map(({ type }) => type)).toEqual(['question.asked', 'question.asked', 'question.answered', 'question.answered']);
+  expect(log.findLast(({ type }) => type === 'message.completed')).toMatchObject({ text: 'You said: three. You said: blue.' });
 });
