@@ -9,9 +9,6 @@ import { allOfPartition, listedPage } from './tenant-table';
 const byId = ({ sessionId, approvalId }: { sessionId: string; approvalId: string }) => ({ pk: tableKeys.approvals(sessionId), sk: approvalId });
 const listed = (list: 'waiting' | 'decided', { requestedAt, approvalId }: ApprovalRecord) => ({ pk: tableKeys.approvalList(list), sk: tableKeys.listed(requestedAt, approvalId) });
 
-/** Where an approval stands. */
-export const approvalPlaces = (record: ApprovalRecord) => [byId(record), listed(record.state === 'waiting' ? 'waiting' : 'decided', record)] as const;
-
 /** Approvals in the tenant's table: each by its id, and a copy in one of two lists, moved in one transaction. */
 export function createApprovals({ access }: { access: TenantAccess }): Approvals {
   const get: Approvals['get'] = async ({ tenantId, sessionId }, approvalId) => {

@@ -1,6 +1,6 @@
-import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ListObjectVersionsCommand, type ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3';
 import { BatchWriteCommand, GetCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
-import { ApprovalRecord } from '../../contracts/approval';
 import type { ErasedSession } from '../../contracts/erasure';
 import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
 import { listsOfIds, partitionsOf } from '../../domain/erasure';
@@ -10,13 +10,14 @@ import type { Waiting } from '../../ports/provisioning';
 import type { PlatformClients } from './clients';
 import { ifThere } from './inventory/finding';
 import { deleteAllVersions } from './object-versions';
-import { approvalPlaces } from './approvals';
 import { sessionPlaces } from './session-directory';
 import type { TenantAccess } from './tenant-access';
 import { tableNameOf } from './tenant-table';
 
 /** What DynamoDB takes in one request. */
 const itemsPerWrite = 25;
+/** DynamoDB gives back what it had no capacity for. */
+const pauseMs = 100;
 
 interface Key {
   readonly pk: string;
@@ -50,14 +51,20 @@ function tablePlace(access: TenantAccess): ErasurePlace {
     const { sessionId } = session;
     const [record, ...listed] = sessionPlaces(session);
     for (const pk of partitionsOf(sessionId))
-      for await (const item of partition(tenantId, pk)) {
-        if (pk === tableKeys.approvals(sessionId)) yield* approvalPlaces(ApprovalRecord.parse(item));
-        else if (pk !== record.pk || item['sk'] !== record.sk || item['erased'] !== true) yield { pk, sk: String(item['sk']) };
-      }
+      for await (const item of partition(tenantId, pk)) if (pk !== record.pk || item['sk'] !== record.sk || item['erased'] !== true) yield { pk, sk: String(item['sk']) };
     for (const key of [...listed, ...listsOfIds.map((pk) => ({ pk, sk: sessionId }))]) if (await isThere(tenantId, key)) yield key;
   }
 
-  async function* keysIn({ tenantId, sessions, schedules }: ErasureScope): AsyncGenerator<Key> {
+  /** By what they say, not by the approvals: those may be gone since a worker died between the two. */
+  async function* inApprovalLists({ tenantId, sessions }: ErasureScope): AsyncGenerator<Key> {
+    const ids = new Set(sessions.map(({ sessionId }) => sessionId));
+    for (const pk of [tableKeys.approvalList('waiting'), tableKeys.approvalList('decided')])
+      for await (const { sk, sessionId } of partition(tenantId, pk)) if (ids.has(String(sessionId))) yield { pk, sk: String(sk) };
+  }
+
+  async function* keysIn(scope: ErasureScope): AsyncGenerator<Key> {
+    const { tenantId, sessions, schedules } = scope;
+    yield* inApprovalLists(scope);
     for (const session of sessions) yield* keysOf(tenantId, session);
     for (const name of schedules) {
       const row = { pk: tableKeys.agentSchedules(), sk: name };
@@ -71,12 +78,13 @@ function tablePlace(access: TenantAccess): ErasurePlace {
     for (let left: object[] = keys.map((Key) => ({ DeleteRequest: { Key } })); left.length > 0; ) {
       const { UnprocessedItems } = await table(tenantId).send(new BatchWriteCommand({ RequestItems: { [name]: left } }));
       left = UnprocessedItems?.[name] ?? [];
+      if (left.length > 0) await delay(pauseMs);
     }
   }
 
   return {
     name: 'table',
-    call: 'Query of every partition that bears the id of a session, GetItem of every list it stood in',
+    call: 'Query of every partition that bears the id of a session and of the lists of approvals, GetItem of every other list it stood in',
     async count(scope, waiting) {
       let count = 0;
       for await (const key of keysIn(scope)) if ((count += 1) % 500 === 0) beat(waiting, `${count} items found, the last ${key.pk}`);
@@ -103,11 +111,13 @@ function bucketPlace(s3: PlatformClients['s3']): ErasurePlace {
     call: 'ListObjectVersions of every session',
     async count({ tenantId, sessions }, waiting) {
       let count = 0;
-      for (const session of sessions) {
-        beat(waiting, `${count} versions found`);
-        const page = await ifThere(s3.send(new ListObjectVersionsCommand(placeOf(tenantId, session))));
-        count += (page?.Versions?.length ?? 0) + (page?.DeleteMarkers?.length ?? 0);
-      }
+      for (const session of sessions)
+        for (let from: object | undefined = {}; from; ) {
+          beat(waiting, `${count} versions found`);
+          const page: ListObjectVersionsCommandOutput | undefined = await ifThere(s3.send(new ListObjectVersionsCommand({ ...placeOf(tenantId, session), ...from })));
+          count += (page?.Versions?.length ?? 0) + (page?.DeleteMarkers?.length ?? 0);
+          from = page?.IsTruncated ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker } : undefined;
+        }
       return count;
     },
     async erase({ tenantId, sessions }, waiting) {

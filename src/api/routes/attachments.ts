@@ -36,8 +36,6 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
       mustBe(mediaType, content);
       // It may have been on its way for minutes: of a session that was erased meanwhile nothing may be written any more.
       await conversations.mustOwn(params, caller);
-      // Bytes may come for longer than the session is there.
-      await conversations.mustOwn(params, caller);
       const stored = await attachments.put(params, { name, mediaType, content });
       return { headers: { location: `/api/v1/tenants/${params.tenantId}/sessions/${params.sessionId}/attachments/${stored.attachmentId}` }, body: stored };
     },
