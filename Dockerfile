@@ -1,7 +1,7 @@
 # One image, four entry points: api (default), worker, bootstrap, tenure.
 FROM node:22.21.1-bookworm-slim AS build
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
@@ -9,7 +9,7 @@ RUN npm run build
 
 FROM node:22.21.1-bookworm-slim AS packages
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --no-audit --no-fund
 
 # The AWS emulator of the local stack; production talks to AWS.

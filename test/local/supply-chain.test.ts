@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { licencesIn, notAllowed } from '../../src/local/licences';
@@ -14,6 +14,11 @@ it('finds a secret that somebody commits', () => {
   const { status, stdout } = spawnSync(process.execPath, [secretlint, '--secretlintrc', path.resolve('.secretlintrc.json'), '**/*'], { cwd: directory, encoding: 'utf8' });
   expect([status, stdout]).toEqual([1, expect.stringContaining('leak.ts')]);
   rmSync(directory, { recursive: true });
+});
+
+it('runs no code of packages while they are installed', () => {
+  expect(execFileSync('npm', ['config', 'get', 'ignore-scripts'], { encoding: 'utf8' }).trim()).toBe('true');
+  expect(readFileSync('Dockerfile', 'utf8').match(/^COPY package.*$/gm)).toEqual([expect.stringContaining(' .npmrc '), expect.stringContaining(' .npmrc '), expect.anything()]);
 });
 
 it('lists every package of the image with a licence somebody has allowed', () => {
