@@ -35,6 +35,7 @@ beforeAll(async () => {
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, bob, ann] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+  await useAgent();
 }, 120_000);
 afterAll(async () => {
   await stopWorkers();
@@ -82,7 +83,6 @@ const waitingFor = async (session: string, question: string, count = 1) => {
 
 describe('a question of the agent', () => {
   it('waits for its user, who sees it in the log and the list; the answer is what the model is told, as the user’s words', async () => {
-    await useAgent();
     const session = await openSession();
     await say(session, 'Ask me which colour I want [red, green, blue]. Ask me what for?');
     const [which, what] = [await waitingFor(session, 'which colour I want?', 2), await waitingFor(session, 'what for?', 2)];
