@@ -256,8 +256,9 @@ it('is a believable assistant by its rules', async () => {
 
 it.each(['1 ', '1', '(', 'my '])('reads a long message of %j in no time', async (piece) => {
   const startedAtMs = performance.now();
-  await ask([user(`What is ${piece.repeat(50_000)}`)], { tools: ['recall', 'calculator'] });
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  await ask([user(`What is ${piece.repeat(100_000)}`)], { tools: ['recall', 'calculator'] });
+  // To go back at each place would take minutes.
+  expect(performance.now() - startedAtMs).toBeLessThan(20_000);
 });
 
 describe('on the wire, as the SDK reads it', () => {
