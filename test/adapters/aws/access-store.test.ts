@@ -127,7 +127,7 @@ describe('the cache', () => {
     expect(asked.count).toBe(1);
     await store.note(tenantId, 'ada', { disabled: true });
     const sinceMs = performance.now();
-    while ((await cache.standings(tenantId, 'ada')).user.disabled !== true) expect(performance.now() - sinceMs).toBeLessThan(1_000);
+    while ((await cache.standings(tenantId, 'ada')).user.disabled !== true) expect(performance.now() - sinceMs).toBeLessThan(10_000);
     expect(asked.count).toBe(2);
   });
 
