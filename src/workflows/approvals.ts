@@ -25,7 +25,6 @@ const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
  */
 export class ApprovalDesk {
   private readonly desk: Desk;
-  private readonly attended = new Set<string>();
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
   constructor(private readonly input: DeskInput) {
@@ -41,12 +40,7 @@ export class ApprovalDesk {
 
   /** Watches over approvals that are new, or new to this run. */
   attend(): void {
-    for (const { approval } of domain.waitingCalls(this.session.state)) {
-      if (this.attended.has(approval.approvalId)) continue;
-      this.attended.add(approval.approvalId);
-      void this.expire(approval.approvalId);
-      if (approval.notify) void this.notify(approval.approvalId);
-    }
+    for (const { approval } of domain.waitingCalls(this.session.state)) if (this.watch(approval.approvalId) && approval.notify) void this.notify(approval.approvalId);
   }
 
   /** Lets in what may come to something: of what is being asked, or edited just now, the workflow has not heard yet. @throws as {@link refuse} */
@@ -89,8 +83,10 @@ export class ApprovalDesk {
     this.attend();
   }
 
-  private expire(approvalId: string): Promise<void> {
-    return this.desk.expire(
+  /** @returns whether it is new. */
+  private watch(approvalId: string): boolean {
+    return this.desk.watch(
+      approvalId,
       () => domain.waitingCall(this.session.state, approvalId)?.approval,
       () => this.decideForNobody(approvalId),
     );

@@ -5,6 +5,7 @@ import type * as domain from '../domain/session';
 export class Desk {
   private last: Promise<void> = Promise.resolve();
   private open = 0;
+  private readonly watched = new Set<string>();
 
   /** @param session - whose state changes with each. */
   constructor(private readonly session: { readonly state: domain.SessionState }) {}
@@ -24,8 +25,16 @@ export class Desk {
   /**
    * Does without an answer once something has waited too long. While the tenant is suspended nobody can say anything, and nothing expires.
    * @param waiting - undefined when it no longer waits.
+   * @returns whether it is new, or new to this run: each is watched once.
    */
-  async expire(waiting: () => { readonly expiresAtMs: number } | undefined, doWithout: () => Promise<void>): Promise<void> {
+  watch(id: string, waiting: () => { readonly expiresAtMs: number } | undefined, doWithout: () => Promise<void>): boolean {
+    if (this.watched.has(id)) return false;
+    this.watched.add(id);
+    void this.expire(waiting, doWithout);
+    return true;
+  }
+
+  private async expire(waiting: () => { readonly expiresAtMs: number } | undefined, doWithout: () => Promise<void>): Promise<void> {
     const isHeld = () => this.session.state.heldAt !== undefined;
     for (let asked = waiting(); asked; asked = waiting()) {
       const leftMs = asked.expiresAtMs - Date.now();

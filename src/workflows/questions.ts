@@ -15,7 +15,6 @@ interface QuestionDeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' 
 /** Where the user's answers arrive. Questions that nobody answers expire. */
 export class QuestionDesk {
   private readonly desk: Desk;
-  private readonly attended = new Set<string>();
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
   constructor(private readonly input: QuestionDeskInput) {
@@ -31,11 +30,7 @@ export class QuestionDesk {
 
   /** Watches over questions that are new, or new to this run. */
   attend(): void {
-    for (const { question } of domain.askingCalls(this.session.state)) {
-      if (this.attended.has(question.questionId)) continue;
-      this.attended.add(question.questionId);
-      void this.expire(question.questionId);
-    }
+    for (const { question } of domain.askingCalls(this.session.state)) this.watch(question.questionId);
   }
 
   /** Lets in what may come to something: of a question that is being put, the workflow has not heard yet. @throws ApplicationFailure `question/not-found`, `question/closed` */
@@ -69,9 +64,10 @@ export class QuestionDesk {
     this.session.state = domain.settleQuestion(this.session.state, questionId, head);
   }
 
-  private expire(questionId: string): Promise<void> {
+  private watch(questionId: string): void {
     const asking = () => domain.askingCall(this.session.state, questionId);
-    return this.desk.expire(
+    this.desk.watch(
+      questionId,
       () => asking()?.question,
       async () => {
         const call = asking();
