@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { searchAttributes, unscheduledId, workflowIds } from '../../contracts/names';
 import type { ErasurePlace, ErasureScope } from '../../ports/erasures';
 import { scheduledRunWorkflow } from '../../workflows/definitions';
-import { translating, unlessMissing } from './errors';
+import { translating, unlessGone, unlessMissing } from './errors';
 
 const answerWithinMs = 10_000;
 const lookAgainMs = 200;
-/** gRPC's own number: the client's package does not export its name. */
-const grpcNotFound = 5;
 
 interface Execution {
   readonly workflowId: string;
@@ -77,8 +75,4 @@ export function createErasedWork(client: Client): ErasurePlace {
       }
     },
   };
-}
-
-function unlessGone(error: unknown): void {
-  if (!isGrpcServiceError(error) || !([grpcNotFound] as number[]).includes(error.code)) throw error;
 }

@@ -9,7 +9,7 @@ import {
 import { DomainError, publicFailure } from '../../contracts/errors';
 
 /** gRPC's own numbers: the client's package does not export their names. */
-const grpc = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, aborted: 10, internal: 13, unavailable: 14 } as const;
+const grpc = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, permissionDenied: 7, resourceExhausted: 8, failedPrecondition: 9, aborted: 10, internal: 13, unavailable: 14 } as const;
 
 /**
  * FAILED_PRECONDITION is how the server says that no worker has looked at the workflow yet; INTERNAL, that a connection broke; CANCELLED, that the worker it
@@ -43,6 +43,11 @@ export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | unde
       throw error;
     }
   });
+}
+
+/** For a `catch`: what was to be deleted is gone already. The raw service, which histories are deleted by, has no error class for it. */
+export function unlessGone(error: unknown): void {
+  if (codeInGrpc(error) !== grpc.notFound) throw error;
 }
 
 function translated(error: unknown): unknown {

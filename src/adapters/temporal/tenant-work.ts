@@ -1,9 +1,9 @@
-import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { searchAttributes, sessionOfWorkflow, tenantOfWork } from '../../contracts/names';
 import type { TenantWork } from '../../ports/provisioning';
 import type { ResourceFinder } from '../../ports/tenant-inventory';
 import { sessionWorkflow } from '../../workflows/definitions';
-import { translating, unlessMissing } from './errors';
+import { translating, unlessGone, unlessMissing } from './errors';
 import { listScheduleIds, listScheduleIdsOf } from './schedule-ids';
 
 const listWithinMs = 10_000;
@@ -57,11 +57,4 @@ export function createTenantWork(client: Client): ResourceFinder & TenantWork {
     },
     tenantIds: async () => (await listing(() => listScheduleIds(client))).flatMap((id) => tenantOfWork(id) ?? []),
   };
-}
-
-/** gRPC's own number: the client's package does not export its name. */
-const grpcNotFound = 5;
-
-function unlessGone(error: unknown): void {
-  if (!isGrpcServiceError(error) || !([grpcNotFound] as number[]).includes(error.code)) throw error;
 }
