@@ -31,6 +31,7 @@ import { createSessionDirectory } from './adapters/aws/session-directory';
 import { createSessionLog } from './adapters/aws/session-log';
 import { createSessionMessages } from './adapters/aws/session-messages';
 import { createToolLister } from './adapters/tool-sources/lister';
+import { createSourceCredentials } from './adapters/tool-sources/source-credentials';
 import { createMcpServers } from './adapters/tool-sources/mcp-servers';
 import { createTenantAccess, type TenantAccess } from './adapters/aws/tenant-access';
 import { createPlatformCipher, createTenantCipher } from './adapters/aws/tenant-cipher';
@@ -179,11 +180,13 @@ function createToolAdapters({ access, memory, privateAddresses }: { access: Tena
   const http = createHttpCaller(send);
   const mcp = createMcpServers({ send });
   const [sources, secrets, lister] = [createToolSources({ access }), createToolSecrets({ access }), createToolLister({ http, mcp })] as const;
+  const credentials = createSourceCredentials({ http, secrets });
   return {
     toolSources: sources,
     toolSecrets: secrets,
     toolLister: lister,
-    toolbox: createToolbox({ memory, http, mcp, sources, secrets, lister }),
+    sourceCredentials: credentials,
+    toolbox: createToolbox({ memory, http, mcp, sources, credentials, lister }),
     webhooks: createWebhooks(http),
   };
 }

@@ -30,13 +30,29 @@ export const ToolCredential = z.strictObject({
 });
 export type ToolCredential = z.infer<typeof ToolCredential>;
 
+const Address = z.url({ protocol: /^https?$/ }).max(2_048);
+
+/** A client of an OAuth 2 authorization server, which gets tokens for itself (client credentials). Its secret is the source's, and goes to the token endpoint alone; tokens are shown as `authorization: Bearer`. */
+export const OAuthClient = z.strictObject({
+  clientId: z.string().regex(/^[\x20-\x7e]{1,256}$/, 'plain ASCII of 1-256 characters'),
+  /** Default: those that the server asks for when it is called without a token. */
+  scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'a scope without spaces, " and \\')).min(1).max(32).optional(),
+  /** Default: the document's own, or as the MCP server says. */
+  tokenEndpoint: Address.optional(),
+  /** What tokens are asked for (RFC 8707). Default: the MCP server; nothing for a document. */
+  resource: Address.optional(),
+  /** How the client shows its secret: in a header, or in the form. Default: as the authorization server says, otherwise `basic`. */
+  authentication: z.enum(['basic', 'post']).optional(),
+});
+export type OAuthClient = z.infer<typeof OAuthClient>;
+
 const ofEverySource = {
   credential: ToolCredential.optional(),
+  /** In place of `credential`. */
+  oauth: OAuthClient.optional(),
   /** For its calls that no rule of the agent's policy fits. */
   approval: Ruling.optional(),
 };
-
-const Address = z.url({ protocol: /^https?$/ }).max(2_048);
 
 const OpenApiSource = z.strictObject({
   kind: z.literal('openapi'),
@@ -56,7 +72,9 @@ const McpSource = z.strictObject({
 });
 
 /** What a tenant says of a source, without a document that was sent along. */
-export const ToolSourceSettings = z.discriminatedUnion('kind', [OpenApiSource, McpSource]);
+export const ToolSourceSettings = z
+  .discriminatedUnion('kind', [OpenApiSource, McpSource])
+  .refine(({ credential, oauth }) => !credential || !oauth, { path: ['oauth'], message: 'a source has a credential or an OAuth client, not both' });
 export type ToolSourceSettings = z.infer<typeof ToolSourceSettings>;
 export type McpSettings = Extract<ToolSourceSettings, { kind: 'mcp' }>;
 
@@ -92,16 +110,26 @@ export const ToolListing = z.object({
   tools: z.array(ListedTool),
   /** What the source has and no tool was made of, and why. */
   leftOut: z.array(z.object({ name: z.string(), reason: z.string() })),
+  /** Where a document says that clients get tokens. */
+  tokenEndpoint: z.string().optional(),
 });
 export type ToolListing = z.infer<typeof ToolListing>;
+
+/** What a tenant's administrator must put right. */
+export const SourceProblem = z.object({ code: z.string(), message: z.string(), at: z.iso.datetime() });
+export type SourceProblem = z.infer<typeof SourceProblem>;
 
 /** A source as it is kept. */
 export const ToolSource = z.object({
   name: z.string(),
   settings: ToolSourceSettings,
   listing: ToolListing,
-  /** Which servers may be shown the secret: those that were called when it was set. Empty: there is none. */
+  /** Which servers may be shown the secret: those that were called when it was set; of an OAuth client the one that issues its tokens. Empty: there is none. */
   secretOrigins: z.array(z.string()),
+  /** Of an OAuth client: which servers may be shown its tokens. */
+  tokenOrigins: z.array(z.string()).optional(),
+  /** Why no token was to be had for it, or taken; gone when it is listed, checked or set anew. */
+  problem: SourceProblem.optional(),
   createdAt: z.iso.datetime(),
   /** When the tools were last asked for, or read from the document. */
   listedAt: z.iso.datetime(),

@@ -44,7 +44,16 @@ export function toolsOfDocument(document: unknown, place: Place): ToolListing {
       const operation = fieldsOf(item)[method];
       if (isFields(operation)) addOperation(listing, { root, path, item: fieldsOf(item), method, operation }, place);
     }
-  return listing.listing;
+  const tokenEndpoint = tokenEndpointOf(root, place);
+  return { ...listing.listing, ...(tokenEndpoint !== undefined && { tokenEndpoint }) };
+}
+
+/** Where clients get tokens for themselves, if a security scheme says so. */
+function tokenEndpointOf(root: Fields, { from }: Place): string | undefined {
+  const schemes = Object.values(fieldsOf(fieldsOf(root['components'])['securitySchemes'])).map(fieldsOf);
+  const urls = schemes.filter((scheme) => scheme['type'] === 'oauth2').map((scheme) => textOf(fieldsOf(fieldsOf(scheme['flows'])['clientCredentials'])['tokenUrl']));
+  const [url] = urls.filter((one) => one !== '');
+  return url === undefined ? undefined : addressOf(url, from);
 }
 
 interface Found {

@@ -14,6 +14,8 @@ export interface HttpAnswer {
   readonly contentType: string;
   readonly body: string;
   readonly isCut: boolean;
+  /** The header `www-authenticate`: what the server wants to be shown. */
+  readonly challenge?: string;
 }
 
 /** Calls out to the web on behalf of a tool. Redirects are answers, not followed: they could lead anywhere. */

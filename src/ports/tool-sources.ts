@@ -26,6 +26,38 @@ export interface SourceAccess {
   readonly name: string;
   readonly settings: ToolSourceSettings;
   readonly secret: string | undefined;
+  /** Of a source with an OAuth client, in place of the secret. */
+  readonly bearer?: Bearer | undefined;
+}
+
+export interface IssuedToken {
+  readonly value: string;
+  /** Origins of those who were asked for it: the authorization server, its token endpoint. */
+  readonly issuers: readonly string[];
+}
+
+/**
+ * A token for a source's server, kept until shortly before it expires.
+ * @param refused - one that the server did not take: another is fetched, unless somebody has done so meanwhile.
+ * @throws DomainError `tool/credential-refused`, `tool/scope-insufficient`, `tool/no-token`, `tool/egress-refused`; `tool/unreachable`, to be tried again: nothing was called yet.
+ */
+export type Bearer = (refused?: string) => Promise<IssuedToken>;
+
+/** A source as far as it matters for what its servers are shown. */
+export type CredentialOwner = Pick<ToolSource, 'name' | 'settings' | 'secretOrigins' | 'tokenOrigins'> & { readonly listing?: Pick<ToolListing, 'tokenEndpoint'> };
+
+export interface CredentialUse {
+  /** What is called; undefined: nothing. */
+  readonly url: string | undefined;
+  /** Who may be asked for tokens. */
+  readonly issuers: readonly string[];
+  /** One that is being set, for whichever servers the source has now; otherwise the one that is kept, for those it was set for. */
+  readonly secret?: string | undefined;
+}
+
+/** What the servers of sources are shown. Read for each use, and handed to nobody but the clients. */
+export interface SourceCredentials {
+  of(tenantId: string, source: CredentialOwner, use: CredentialUse): Promise<Pick<SourceAccess, 'secret' | 'bearer'>>;
 }
 
 export interface ToolLister {

@@ -49,6 +49,7 @@ const bodies: Readonly<Record<string, object>> = {
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}': { settings: { kind: 'openapi' }, document: toolDocument },
   'put /api/v1/tenants/{tenantId}/tool-sources/{source}/secret': { secret: 'never-set' },
   'post /api/v1/tenants/{tenantId}/tool-sources/{source}/refresh': {},
+  'post /api/v1/tenants/{tenantId}/tool-sources/{source}/check': {},
   'put /api/v1/tenants/{tenantId}/config': {},
   'put /api/v1/tenants/{tenantId}/users/{userId}/roles': { roles: [] },
   'post /api/v1/tenants/{tenantId}/users/{userId}/disable': {},

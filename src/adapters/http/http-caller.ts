@@ -14,6 +14,7 @@ export interface EgressSettings {
 }
 
 const maxContentTypeCharacters = 256;
+const maxChallengeCharacters = 4_096;
 
 /** Calls out over connections that are checked and pinned, and reads so much of the answer. */
 export function createHttpCaller(send: PinnedSender): HttpCaller {
@@ -27,7 +28,8 @@ export function createHttpCaller(send: PinnedSender): HttpCaller {
         // A response that is given up ends as if it were whole.
         signal.throwIfAborted();
         const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
-        return { status: response.statusCode ?? 0, contentType, ...read };
+        const challenge = response.headers['www-authenticate']?.slice(0, maxChallengeCharacters);
+        return { status: response.statusCode ?? 0, contentType, ...read, ...(challenge !== undefined && { challenge }) };
       } catch (error) {
         if (request.signal.aborted || error instanceof DomainError) throw error;
         throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });

@@ -11,6 +11,7 @@ import { withCredential } from '../../domain/source-credential';
 import { asObjectSchema, Listing } from '../../domain/source-tools';
 import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
+import { withBearer } from './bearer-fetch';
 import { resolved } from './documents';
 import { createPinnedFetch } from './pinned-fetch';
 
@@ -34,7 +35,7 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
     const limits = { origin: new URL(settings.url).origin, maxResponseBytes, signal: AbortSignal.any([signal, closing.signal]) };
     // Broken streams are not taken up again: what was called is not called twice.
     const reconnectionOptions = { maxRetries: 0, initialReconnectionDelay: 1_000, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1 };
-    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: createPinnedFetch(send, limits), requestInit: { headers }, reconnectionOptions });
+    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: withBearer(createPinnedFetch(send, limits), access.bearer), requestInit: { headers }, reconnectionOptions });
     const client = new Client({ name: 'tenure', version });
     client.setNotificationHandler(ToolListChangedNotificationSchema, onChange);
     try {

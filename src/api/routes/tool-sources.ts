@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { TenantId } from '../../contracts/tenant';
-import { maxDocumentCharacters, maxToolSources, type ToolSource, ToolSourceName, ToolSourceSettings } from '../../contracts/tool-source';
-import { mayShowSecret, originsOf } from '../../domain/source-tools';
-import type { ToolLister, ToolSecrets, ToolSources } from '../../ports/tool-sources';
+import { maxDocumentCharacters, maxToolSources, SourceProblem, type ToolSource, ToolSourceName, ToolSourceSettings } from '../../contracts/tool-source';
+import { omit } from '../../domain/omit';
+import { originsOf } from '../../domain/source-tools';
+import type { AgentConfigs } from '../../ports/agent-configs';
+import type { CredentialOwner, SourceAccess, SourceCredentials, ToolLister, ToolSecrets, ToolSources } from '../../ports/tool-sources';
 import { type Route, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -26,8 +28,10 @@ const ShownSource = z.object({
   hasSecret: z.boolean(),
   tools: z.array(z.object({ name: z.string(), description: z.string(), effect: z.enum(['read', 'idempotent', 'write']), inputSchema: z.json() })),
   leftOut: z.array(z.object({ name: z.string(), reason: z.string() })),
-  /** What the agent's `allowedOrigins` must have for its tools to be used. */
+  /** What the agent's `allowedOrigins` must have for its tools to be used: its servers, and who issues tokens for them. */
   origins: z.array(z.string()),
+  /** Why no token was to be had for it, or taken. */
+  problem: SourceProblem.optional(),
   createdAt: z.iso.datetime(),
   listedAt: z.iso.datetime(),
 });
@@ -36,6 +40,8 @@ export interface ToolSourceRoutesDeps {
   readonly toolSources: ToolSources;
   readonly toolSecrets: ToolSecrets;
   readonly toolLister: ToolLister;
+  readonly sourceCredentials: SourceCredentials;
+  readonly configs: AgentConfigs;
 }
 
 export const toolSourceRoutes = (deps: ToolSourceRoutesDeps): Route[] => [...readingRoutes(deps), ...settingRoutes(deps), ...keepingRoutes(deps)];
@@ -77,13 +83,12 @@ const settingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     async handle({ params: { tenantId, source: name }, body: { settings, document, secret }, signal }) {
       const earlier = await deps.toolSources.get(tenantId, name);
       if (!earlier) await mustHaveRoom(deps, tenantId);
-      const shownSecret = secret ?? (await secretFor(deps, tenantId, { name, settings, secretOrigins: earlier?.secretOrigins ?? [] }));
-      const text = typeof document === 'object' ? JSON.stringify(document) : document;
-      const listing = await deps.toolLister.list({ name, settings, secret: shownSecret }, text, signal);
-      if (secret !== undefined) await deps.toolSecrets.put(tenantId, name, secret);
+      const kept = { name, settings, secretOrigins: earlier?.secretOrigins ?? [], ...(earlier?.tokenOrigins && { tokenOrigins: earlier.tokenOrigins }) };
+      const access = { name, settings, ...(await shownTo(deps, tenantId, kept, secret)) };
+      const listing = await deps.toolLister.list(access, typeof document === 'object' ? JSON.stringify(document) : document, signal);
       const now = new Date().toISOString();
-      const secretOrigins = secret === undefined ? (earlier?.secretOrigins ?? []) : originsOf(listing, settings.url);
-      const source: ToolSource = { name, settings, listing, secretOrigins, createdAt: earlier?.createdAt ?? now, listedAt: now };
+      const listed: ToolSource = { ...kept, listing, createdAt: earlier?.createdAt ?? now, listedAt: now };
+      const source = secret === undefined ? listed : await withSecret(deps, tenantId, listed, secret);
       await deps.toolSources.put(tenantId, source);
       return { body: shown(source) };
     },
@@ -98,9 +103,8 @@ const settingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     response: ShownSource,
     status: 200,
     async handle({ params, body: { secret } }) {
-      const found = await mustFind(deps, params);
-      await deps.toolSecrets.put(params.tenantId, found.name, secret);
-      const source = { ...found, secretOrigins: originsOf(found.listing, found.settings.url) };
+      const found = omit(await mustFind(deps, params), 'problem');
+      const source = await withSecret(deps, params.tenantId, found, secret);
       await deps.toolSources.put(params.tenantId, source);
       return { body: shown(source) };
     },
@@ -118,9 +122,27 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     response: ShownSource,
     status: 200,
     async handle({ params, signal }) {
-      const found = await mustFind(deps, params);
-      const listing = await deps.toolLister.list({ ...found, secret: await secretFor(deps, params.tenantId, found) }, undefined, signal);
+      const found = omit(await mustFind(deps, params), 'problem');
+      const { name, settings } = found;
+      const listing = await deps.toolLister.list({ name, settings, ...(await shownTo(deps, params.tenantId, found)) }, undefined, signal);
       const source = { ...found, listing, listedAt: new Date().toISOString() };
+      await deps.toolSources.put(params.tenantId, source);
+      return { body: shown(source) };
+    },
+  }),
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/tool-sources/{source}/check',
+    summary: 'Try whether a source takes what it is shown; what is wrong stands in its `problem`',
+    permission: 'write:config',
+    params: SourcePath,
+    body: z.strictObject({}),
+    response: ShownSource,
+    status: 200,
+    async handle({ params, signal }) {
+      const found = omit(await mustFind(deps, params), 'problem');
+      const problem = await problemWith(deps, params.tenantId, found, signal);
+      const source = { ...found, ...(problem && { problem }) };
       await deps.toolSources.put(params.tenantId, source);
       return { body: shown(source) };
     },
@@ -141,13 +163,14 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
   }),
 ];
 
-const shown = ({ name, settings, listing, secretOrigins, createdAt, listedAt }: ToolSource): z.input<typeof ShownSource> => ({
+const shown = ({ name, settings, listing, secretOrigins, problem, createdAt, listedAt }: ToolSource): z.input<typeof ShownSource> => ({
   name,
   settings,
   hasSecret: secretOrigins.length > 0,
   tools: listing.tools.map(({ name: tool, description, effect, inputSchema }) => ({ name: tool, description, effect, inputSchema })),
   leftOut: listing.leftOut,
-  origins: originsOf(listing, settings.kind === 'mcp' ? settings.url : undefined),
+  origins: [...new Set([...originsOf(listing, settings.kind === 'mcp' ? settings.url : undefined), ...(settings.oauth ? secretOrigins : [])])],
+  ...(problem && { problem }),
   createdAt,
   listedAt,
 });
@@ -164,7 +187,34 @@ async function mustHaveRoom({ toolSources }: ToolSourceRoutesDeps, tenantId: str
   if ((await toolSources.list(tenantId)).length >= maxToolSources) throw new DomainError('tool-source/too-many', `A tenant has ${maxToolSources} sources of tools at most. Delete one first.`);
 }
 
-/** For the address that says which tools there are; undefined when it is none that the secret was set for. */
-async function secretFor({ toolSecrets }: ToolSourceRoutesDeps, tenantId: string, { name, settings: { url }, secretOrigins }: Pick<ToolSource, 'name' | 'settings' | 'secretOrigins'>): Promise<string | undefined> {
-  return url !== undefined && mayShowSecret({ secretOrigins }, url) ? toolSecrets.get(tenantId, name) : undefined;
+/** What the address is shown that says which tools there are. @param secret - one that is being set */
+async function shownTo({ sourceCredentials, configs }: ToolSourceRoutesDeps, tenantId: string, source: CredentialOwner, secret?: string): Promise<Pick<SourceAccess, 'secret' | 'bearer'>> {
+  const { settings } = source;
+  if (!settings.oauth) return sourceCredentials.of(tenantId, source, { url: settings.url, issuers: [], secret });
+  // Who sets a source has named these; to lead further is up to the tenant's own list.
+  const named = [settings.url, settings.kind === 'openapi' ? settings.server : undefined, settings.oauth.tokenEndpoint].filter((url) => url !== undefined);
+  return sourceCredentials.of(tenantId, source, { url: settings.url, issuers: [...named.map((url) => new URL(url).origin), ...(await configs.get(tenantId)).allowedOrigins], secret });
+}
+
+/** Keeps a secret for the servers that the source has now. That of an OAuth client is tried first. */
+async function withSecret(deps: ToolSourceRoutesDeps, tenantId: string, listed: ToolSource, secret: string): Promise<ToolSource> {
+  const source = omit(listed, 'tokenOrigins');
+  const token = await (await shownTo(deps, tenantId, source, secret)).bearer?.();
+  await deps.toolSecrets.put(tenantId, source.name, secret);
+  const called = originsOf(source.listing, source.settings.url);
+  return token ? { ...source, secretOrigins: [...token.issuers], tokenOrigins: called } : { ...source, secretOrigins: called };
+}
+
+/** Asks for a new token, if it wants one, and for its tools, if somebody can be asked for them. */
+async function problemWith(deps: ToolSourceRoutesDeps, tenantId: string, source: ToolSource, signal: AbortSignal): Promise<SourceProblem | undefined> {
+  const { name, settings } = source;
+  try {
+    const access = await shownTo(deps, tenantId, source);
+    await access.bearer?.((await access.bearer()).value);
+    if (settings.url !== undefined) await deps.toolLister.list({ name, settings, ...access }, undefined, signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return { code: error.code, message: error.message, at: new Date().toISOString() };
+  }
 }

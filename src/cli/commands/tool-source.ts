@@ -11,6 +11,7 @@ interface Source {
   readonly tools: readonly { readonly name: string; readonly effect: string; readonly description: string }[];
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
   readonly origins: readonly string[];
+  readonly problem?: { readonly code: string; readonly message: string; readonly at: string };
   readonly listedAt: string;
 }
 
@@ -21,6 +22,7 @@ const columns: readonly Column<Source>[] = [
   { title: 'secret', of: ({ hasSecret }) => (hasSecret ? 'set' : '') },
   { title: 'listed', of: ({ listedAt }) => timeOf(listedAt) },
   { title: 'servers', of: ({ origins }) => origins.join(' ') },
+  { title: 'problem', of: ({ problem }) => problem?.code ?? '' },
 ];
 
 const toolColumns: readonly Column<Source['tools'][number]>[] = [
@@ -32,6 +34,7 @@ const toolColumns: readonly Column<Source['tools'][number]>[] = [
 function show(cli: Cli, source: Source): void {
   cli.out.list(source.tools, toolColumns, 'It has no tools.');
   for (const { name, reason } of source.leftOut) cli.out.note(`Left out: ${name}. ${reason}`);
+  if (source.problem) cli.out.note(`${source.problem.code} since ${timeOf(source.problem.at)}: ${source.problem.message}`);
   cli.out.note(`To use them, name ${source.name}__* in the agent's tools, and ${source.origins.join(', ')} in its allowedOrigins.`);
 }
 
@@ -42,6 +45,15 @@ interface Add {
   readonly server?: string;
   readonly header?: string;
   readonly secretFile?: string;
+  readonly oauthClient?: string;
+  readonly oauthScope?: string;
+  readonly tokenEndpoint?: string;
+}
+
+function credentialOf({ header, secretFile, oauthClient, oauthScope, tokenEndpoint }: Add): object {
+  if (oauthClient === undefined) return secretFile === undefined ? {} : { credential: header === undefined ? {} : { name: header, prefix: '' } };
+  const scopes = oauthScope?.split(/[ ,]+/).filter((scope) => scope !== '');
+  return { oauth: { clientId: oauthClient, ...(scopes && { scopes }), ...(tokenEndpoint !== undefined && { tokenEndpoint }) } };
 }
 
 const add = command<Add>({
@@ -52,14 +64,17 @@ const add = command<Add>({
     { flags: '--mcp <address>', description: 'an MCP server (streamable HTTP)' },
     { flags: '--server <address>', description: 'in place of the server that the document names' },
     { flags: '--header <name>', description: 'the header that shows the secret; authorization with Bearer when absent' },
-    { flags: '--secret-file <file>', description: 'what the servers are shown; - reads standard input' },
+    { flags: '--secret-file <file>', description: 'what the servers are shown, or the secret of the OAuth client; - reads standard input' },
+    { flags: '--oauth-client <id>', description: 'an OAuth client, which gets tokens for itself (client credentials) with the secret' },
+    { flags: '--oauth-scope <scopes>', description: 'its scopes, with commas between them' },
+    { flags: '--token-endpoint <address>', description: 'where its tokens are issued; found out when absent' },
     shared.administrator,
   ],
-  examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt'],
-  async run(cli, { user, openapi, mcp, server, header, secretFile }, tenantId: string, name: string) {
+  examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --oauth-client tenure --oauth-scope docs.read --secret-file secret.txt'],
+  async run(cli, options, tenantId: string, name: string) {
+    const { user, openapi, mcp, server, secretFile } = options;
     const isAddress = openapi !== undefined && /^https?:\/\//.test(openapi);
-    const credential = header === undefined ? {} : { credential: { name: header, prefix: '' } };
-    const withSecret = secretFile === undefined ? {} : { credential: {}, ...credential };
+    const withSecret = credentialOf(options);
     const settings = mcp === undefined ? { kind: 'openapi', ...(isAddress && { url: openapi }), ...(server !== undefined && { server }), ...withSecret } : { kind: 'mcp', url: mcp, ...withSecret };
     const body = {
       settings,
@@ -97,6 +112,16 @@ const refresh = command<{ user: string }>({
   },
 });
 
+const check = command<{ user: string }>({
+  usage: 'check <tenantId> <source>',
+  summary: 'try whether a source takes what it is shown',
+  options: [shared.administrator],
+  async run(cli, { user }, tenantId: string, name: string) {
+    const source = await (await cli.administrator(tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/check`, { method: 'POST', body: {} });
+    cli.out.result(source, () => (source.problem ? `${source.problem.code}: ${source.problem.message}` : `${name} takes what it is shown.`));
+  },
+});
+
 const secret = command<{ user: string }>({
   usage: 'secret <tenantId> <source> <file>',
   summary: 'set what the servers of a source are shown; - reads standard input',
@@ -118,4 +143,4 @@ const remove = command<{ user: string }>({
   },
 });
 
-export const toolSourceCommands: GroupSpec = { name: 'tool-source', summary: "give a tenant's agents tools: OpenAPI documents, MCP servers", commands: [add, list, showOne, refresh, secret, remove] };
+export const toolSourceCommands: GroupSpec = { name: 'tool-source', summary: "give a tenant's agents tools: OpenAPI documents, MCP servers", commands: [add, list, showOne, refresh, check, secret, remove] };

@@ -4,7 +4,7 @@ import type { ToolSource } from '../../../contracts/tool-source';
 import { expanded, isOfSource, sourceOf } from '../../../domain/source-tools';
 import type { HttpCaller } from '../../../ports/http-caller';
 import type { Memory } from '../../../ports/memory';
-import type { McpServers, ToolLister, ToolSecrets, ToolSources } from '../../../ports/tool-sources';
+import type { McpServers, SourceCredentials, ToolLister, ToolSources } from '../../../ports/tool-sources';
 import { askUserTool } from './ask-user';
 import { calculator } from './calculator';
 import { currentTime } from './current-time';
@@ -33,7 +33,7 @@ interface Dependencies {
   readonly http: HttpCaller;
   readonly mcp: McpServers;
   readonly sources: ToolSources;
-  readonly secrets: ToolSecrets;
+  readonly credentials: SourceCredentials;
   readonly lister: ToolLister;
 }
 
@@ -42,7 +42,7 @@ export function createToolbox(deps: Dependencies): Toolbox {
   const { memory, http } = deps;
   const builtIn = [remember(memory), recall(memory), currentTime, calculator, httpRequest(http), askUserTool];
   const relisting = createRelisting(deps);
-  const callers = { ...deps, onChange: relisting.changed };
+  const callers = { ...deps, onChange: relisting.changed, onRefusal: relisting.refused };
   /** Their schemas are compiled once for each listing. */
   const made = new LRUCache<string, Tool[], ToolSource>({ max: 2_000, memoMethod: (_key, _stale, { context }) => toolsOfSource(callers, context) });
 
@@ -50,7 +50,7 @@ export function createToolbox(deps: Dependencies): Toolbox {
     const wanted = new Set(names.filter(isOfSource).map(sourceOf));
     const known = (await deps.sources.known(tenantId)).filter(({ name }) => wanted.has(name));
     relisting.keepUp(tenantId, known);
-    return known.flatMap((source) => made.memo(`${tenantId}/${source.name}/${source.listedAt}/${source.secretOrigins.join()}`, { context: source }));
+    return known.flatMap((source) => made.memo(`${tenantId}/${source.name}/${source.listedAt}/${source.secretOrigins.join()}/${source.tokenOrigins?.join() ?? ''}`, { context: source }));
   }
 
   return {

@@ -4,20 +4,24 @@ import type { HttpOperation, ListedTool, ToolSource } from '../../../contracts/t
 import { isAllowedOrigin } from '../../../domain/egress';
 import { requestOf } from '../../../domain/openapi-request';
 import { withCredential, withoutSecret } from '../../../domain/source-credential';
-import { mayShowSecret } from '../../../domain/source-tools';
-import type { HttpCaller } from '../../../ports/http-caller';
-import type { McpServers, ToolSecrets } from '../../../ports/tool-sources';
+import { isForAdministrator, saysScopeInsufficient, scopeInsufficient, tokenRefused } from '../../../domain/source-tokens';
+import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
+import type { Bearer, McpServers, SourceAccess, SourceCredentials } from '../../../ports/tool-sources';
 import { mustHaveAnswered } from './http-request';
 import { createTool, type Tool, type ToolContext } from './tool';
 
 const attemptMs = 30_000;
+/** Two tokens, each of which may take ten seconds. */
+const tokensMs = 20_000;
 const maxResponseBytes = 65_536;
 const maxRefusalCharacters = 4_000;
 
 export interface SourceToolDeps {
   readonly http: HttpCaller;
   readonly mcp: McpServers;
-  readonly secrets: ToolSecrets;
+  readonly credentials: SourceCredentials;
+  /** Told why a source's server takes nothing that it is shown, as its administrator is to hear. */
+  readonly onRefusal: (tenantId: string, source: ToolSource, error: DomainError) => void;
   /** Told of a source whose tools have changed. */
   readonly onChange: (tenantId: string, source: ToolSource) => void;
 }
@@ -32,23 +36,47 @@ function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): T
     spec: { name, description, inputSchema },
     ...(outputSchema !== undefined && { outputSchema }),
     ...(approval && { approval }),
-    timeoutMs: attemptMs + 5_000,
+    timeoutMs: attemptMs + (source.settings.oauth ? tokensMs : 0) + 5_000,
     maxAttempts: 3,
     effectOf: () => effect,
     mayRepeat: () => operation.kind === 'http' && operation.takesKey,
     async run(input, context) {
       const target = operation.kind === 'http' ? operation.url : source.settings.url ?? '';
       const { origin } = new URL(target);
-      if (!isAllowedOrigin(context.agent.allowedOrigins, target)) throw new DomainError('tool/egress-refused', `${origin} is not among the origins this tenant allows.`);
+      const { tenantId } = context.owner;
+      const { allowedOrigins } = context.agent;
+      if (!isAllowedOrigin(allowedOrigins, target)) throw new DomainError('tool/egress-refused', `${origin} is not among the origins this tenant allows.`);
       // Read here, for this call, and handed to nobody but the client.
-      const secret = mayShowSecret(source, target) ? await deps.secrets.get(context.owner.tenantId, source.name) : undefined;
-      const output = operation.kind === 'http' ? await callHttp(deps, { source, operation, secret }, input, context) : await callMcp(deps, { source, remoteName: operation.remoteName, secret }, input, context);
-      return withoutSecret(output, secret);
+      const { hidden, ...shown } = hiding(await deps.credentials.of(tenantId, source, { url: target, issuers: allowedOrigins }));
+      try {
+        const output = operation.kind === 'http' ? await callHttp(deps, { source, operation, ...shown }, input, context) : await callMcp(deps, { source, remoteName: operation.remoteName, ...shown }, input, context);
+        return hidden(output);
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        if (isForAdministrator(error.code)) deps.onRefusal(tenantId, source, error);
+        // Without what it came of: that may repeat what the server was sent.
+        throw new DomainError(error.code, textOf(hidden(error.message)));
+      }
     },
   });
 }
 
-async function callHttp({ http }: SourceToolDeps, { source, operation, secret }: { source: ToolSource; operation: HttpOperation; secret: string | undefined }, input: JsonValue, { idempotencyKey, signal }: ToolContext): Promise<JsonValue> {
+type Shown = Pick<SourceAccess, 'secret' | 'bearer'>;
+
+/** The same, with what takes all of it out of an answer: some servers send back what they were sent. */
+function hiding({ secret, bearer }: Shown): Shown & { readonly hidden: (output: JsonValue) => JsonValue } {
+  const tokens = new Set<string>();
+  const noted: Bearer | undefined =
+    bearer &&
+    (async (refused) => {
+      const token = await bearer(refused);
+      tokens.add(token.value);
+      return token;
+    });
+  return { secret, bearer: noted, hidden: (output) => [secret, ...tokens].reduce<JsonValue>(withoutSecret, output) };
+}
+
+async function callHttp({ http }: SourceToolDeps, { source, operation, secret, bearer }: Shown & { source: ToolSource; operation: HttpOperation }, input: JsonValue, { idempotencyKey, signal }: ToolContext): Promise<JsonValue> {
   const request = requestOf(operation, input);
   if ('problem' in request) throw new DomainError('tool/invalid-input', request.problem);
   const { origin } = new URL(request.url);
@@ -56,9 +84,25 @@ async function callHttp({ http }: SourceToolDeps, { source, operation, secret }:
   if (origin !== new URL(operation.url.replaceAll(/\{[^}]*\}/g, '_')).origin) throw new DomainError('tool/egress-refused', 'The address of this call is on another server.');
   const own = { ...request.headers, accept: 'application/json, text/*', ...(operation.takesKey && { 'idempotency-key': idempotencyKey }), ...(request.body !== undefined && { 'content-type': 'application/json' }) };
   const { url, headers } = withCredential({ settings: source.settings, secret }, request.url, own);
-  const answer = await http.call({ method: operation.method, url, headers, ...(request.body !== undefined && { body: request.body }), timeoutMs: attemptMs, maxResponseBytes, signal });
+  const send = (shown: Readonly<Record<string, string>>) =>
+    http.call({ method: operation.method, url, headers: { ...headers, ...shown }, ...(request.body !== undefined && { body: request.body }), timeoutMs: attemptMs, maxResponseBytes, signal });
+  const answer = bearer ? await sendWithToken(send, bearer, origin) : await send({});
   mustHaveAnswered(answer, origin);
   return { status: answer.status, contentType: answer.contentType, body: bodyOf(answer), isCut: answer.isCut };
+}
+
+/** A token that is not taken is replaced once: who refuses it has done nothing. */
+async function sendWithToken(send: (headers: Readonly<Record<string, string>>) => Promise<HttpAnswer>, bearer: Bearer, origin: string): Promise<HttpAnswer> {
+  const show = ({ value }: { value: string }) => send({ authorization: `Bearer ${value}` });
+  const first = await bearer();
+  let answer = await show(first);
+  if (answer.status === 401) {
+    const second = await bearer(first.value);
+    answer = await show(second);
+    if (answer.status === 401) throw tokenRefused(origin, second);
+  }
+  if (saysScopeInsufficient(answer.status, answer.challenge)) throw scopeInsufficient(origin);
+  return answer;
 }
 
 function bodyOf({ body, contentType, isCut }: { body: string; contentType: string; isCut: boolean }): JsonValue {
@@ -70,13 +114,13 @@ function bodyOf({ body, contentType, isCut }: { body: string; contentType: strin
   }
 }
 
-async function callMcp({ mcp, onChange }: SourceToolDeps, { source, remoteName, secret }: { source: ToolSource; remoteName: string; secret: string | undefined }, input: JsonValue, { owner, idempotencyKey, signal }: ToolContext): Promise<JsonValue> {
+async function callMcp({ mcp, onChange }: SourceToolDeps, { source, remoteName, secret, bearer }: Shown & { source: ToolSource; remoteName: string }, input: JsonValue, { owner, idempotencyKey, signal }: ToolContext): Promise<JsonValue> {
   const { name, settings } = source;
   if (settings.kind !== 'mcp') throw new TypeError(`${name} is no MCP server`);
   const call = { tool: remoteName, input, idempotencyKey, timeoutMs: attemptMs, signal, onChange: () => onChange(owner.tenantId, source) };
-  const { isError, output } = await mcp.call({ name, settings, secret }, call);
+  const { isError, output } = await mcp.call({ name, settings, secret, bearer }, call);
   // The model is told, and may try something else: the server has answered.
-  if (isError) throw new DomainError('tool/refused', textOf(withoutSecret(output, secret)).slice(0, maxRefusalCharacters));
+  if (isError) throw new DomainError('tool/refused', textOf(output).slice(0, maxRefusalCharacters));
   return output;
 }
 
