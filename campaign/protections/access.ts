@@ -11,7 +11,7 @@ const store = 'src/adapters/aws/access-store.ts';
 
 const token = 'algorithm pinned, issuer, client, use, end, not-before, not from the future';
 const apiKeys = 'API keys: hashed, scoped, ended, revoked, no more than their creator';
-const machines = 'machine clients: registered, scoped, replaced, revoked, out with their tenant; the secret shown once';
+const machines = 'machine clients: registered, scoped, changed, replaced, revoked, out with their tenant; the secret shown once';
 const machineClients = 'test/api/machine-clients.test.ts';
 const signOut = 'sign-out of a user, a tenant, an operator; disabled users';
 
@@ -67,6 +67,17 @@ export const ofAccess = [
     { id: 'machine-scoped', file: admission, search: ' && granted.has(machineAccess.scope(permission))', replace: ' && granted.size > 0', name: 'has what its token has a scope for' },
     { id: 'machine-revoked', file: admission, search: "if (revokedAt !== undefined) return 'the machine client was revoked';", replace: '', name: 'is refused within the stated time once it is revoked' },
     { id: 'machine-out-with-tenant', file: admission, search: 'return isBefore(Date.parse(credential.since), notBefore) ?', replace: 'return credential.since === notBefore ?', name: 'is out when everybody of the tenant' },
+  ),
+  ...of(
+    machines,
+    'test/adapters/aws/access-store.test.ts',
+    { id: 'machine-revoked-stays', file: 'src/adapters/aws/access-store.ts', search: "'attribute_exists(entry) AND attribute_not_exists(revokedAt)'", replace: "'attribute_exists(entry)'", name: 'are given something else, until they are revoked' },
+  ),
+  ...of(
+    "app clients that are no machine client's are found, and deleted",
+    'test/domain/machine-client-drift.test.ts',
+    { id: 'machine-replaced-leaves', file: 'src/domain/machine-client-drift.ts', search: 'revokedAt === undefined ? credentials', replace: 'revokedAt !== "" ? credentials', name: 'gives up what was revoked or replaced' },
+    { id: 'machine-young-stays', file: 'src/domain/machine-client-drift.ts', search: ' && seenAtMs - made.madeAtMs > registeredWithinMs', replace: '', name: 'gives up what was revoked or replaced' },
   ),
   ...of(
     'machine clients: no token of a client that is not taken, at any route',

@@ -47,7 +47,7 @@ export type Reply<Body> =
   | { readonly status: 204 };
 
 interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Response extends z.ZodType> {
-  readonly method: 'get' | 'post' | 'put' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Parameters in braces, as in OpenAPI: `/api/v1/tenants/{tenantId}`. */
   readonly path: string;
   readonly summary: string;

@@ -71,3 +71,13 @@ export const MachineClient = z.object({
   revokedAt: z.iso.datetime().optional(),
 });
 export type MachineClient = z.infer<typeof MachineClient>;
+
+/** What a pool has for clients that get tokens in their own name. */
+export interface PoolOfClients {
+  /** All its app clients, those with which people sign in too. */
+  readonly appClients: readonly { readonly oauthClientId: string; readonly name: string }[];
+  /** Permissions there is a scope for. */
+  readonly scopes: readonly string[];
+  /** Whether it has a token endpoint. */
+  readonly hasDomain: boolean;
+}

@@ -359,8 +359,15 @@ export const machineAccess = {
   /** Of the pool's resource server; and a scope of it, as it stands in a token. */
   resourceServer: 'tenure',
   scope: (permission: string) => `tenure/${permission}`,
-  /** Name of the app client. */
-  appClient: (tenantId: string, clientId: string) => `tenant-${tenantId}-machine-${clientId}`,
+  /** Name of the app client. Cognito's list tells names and ids only: when it was made stands in it. */
+  appClient: (tenantId: string, clientId: string, madeAtMs: number) => `tenant-${tenantId}-machine-${clientId}-${madeAtMs}`,
+  /** Whose app client this is, by its name, and when it was made; 0 when the name does not say. @returns undefined when it is none of these. */
+  readAppClient(tenantId: string, name: string): { readonly clientId: string; readonly madeAtMs: number } | undefined {
+    const prefix = `tenant-${tenantId}-machine-`;
+    if (!name.startsWith(prefix)) return undefined;
+    const [clientId = '', madeAtMs = '0'] = name.slice(prefix.length).split('-');
+    return { clientId, madeAtMs: Number(madeAtMs) };
+  },
   /**
    * Prefix of the pool's domain, under which its token endpoint is. All AWS customers of a region share these names, and none may have `aws`,
    * `amazon` or `cognito` in it, as a tenant's id may. @param unique - lower-case hex.

@@ -3,6 +3,7 @@ import type { Finding } from '../contracts/maintenance';
 import { scheduleIds, taskQueues, tenantResources } from '../contracts/names';
 import type { TenantInfrastructure, TenantRecord } from '../contracts/tenant';
 import { describeResource } from './inventory';
+import { type ClientRemedy, type MachineClientSight, machineClientDrift } from './machine-client-drift';
 import { jobsOf } from './maintenance';
 
 /** All that was seen of a tenant, at about one time. */
@@ -20,10 +21,12 @@ export interface TenantSight {
   /** Names of all scheduled agents, and of those that are to run; absent when the tenant's table did not say. */
   readonly knownAgentSchedules?: readonly string[];
   readonly agentSchedules?: readonly string[];
+  /** Absent when there is no pool, or they changed while they were looked at. */
+  readonly machineClients?: MachineClientSight;
 }
 
 /** What mends a finding without losing anything. */
-export type Remedy = 'create_schedules' | 'correct_registry' | 'release_claim';
+export type Remedy = 'create_schedules' | 'correct_registry' | 'release_claim' | ClientRemedy;
 /** A finding, and how to mend it if that is safe. */
 export interface Drift {
   readonly finding: Omit<Finding, 'repair' | 'tenantId'>;
@@ -39,7 +42,7 @@ export function driftOf(sight: TenantSight): Drift[] {
   if (isUnderWay(tenant)) return [...claim, unowned(tenant)];
   // What is left of a rehearsal is an orphan.
   if (tenant.status === 'deleted' || tenant.status === 'scratch') return claim;
-  return [...claim, ...resourceDrift(sight), ...strayAgents(sight), ...registryDrift(sight), ...workerDrift(sight)];
+  return [...claim, ...resourceDrift(sight), ...strayAgents(sight), ...registryDrift(sight), ...clientDrift(sight), ...workerDrift(sight)];
 }
 
 const isUnderWay = ({ status }: TenantRecord): boolean => status === 'provisioning' || status === 'offboarding' || status === 'failed';
@@ -118,6 +121,11 @@ function registryDrift({ tenant, infrastructure }: TenantSight): Drift[] {
     },
     remedy: 'correct_registry',
   }));
+}
+
+function clientDrift({ tenant: { tenantId, infrastructure: noted }, infrastructure, machineClients }: TenantSight): Drift[] {
+  const signIn = [noted?.userPoolClientId, noted?.retiringUserPoolClientId, infrastructure?.userPoolClientId].filter((id) => id !== undefined);
+  return machineClients ? machineClientDrift(tenantId, machineClients, signIn) : [];
 }
 
 function workerDrift({ tenant: { tenantId }, isServed }: TenantSight): Drift[] {

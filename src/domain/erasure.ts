@@ -109,5 +109,6 @@ const keptAlways: ErasureStatement['kept'] = [
 
 const keptOfUsers: ErasureStatement['kept'] = [
   { what: "the account in the tenant's user pool, with its e-mail address", why: 'it is how the user signs in; the tenant deletes it there' },
+  { what: 'API keys and machine clients the user made, with the id of who made them, and what is kept of these programs', why: 'others may depend on them; they are revoked by hand, and erased as users of their own' },
   { what: "decisions on tool calls in other users' sessions, with the id of who decided and their note", why: 'they are part of those conversations' },
 ];

@@ -31,6 +31,8 @@ export interface AccessStore {
    * @returns undefined when that does not hold any more.
    */
   setMachineCredentials(owner: string, clientId: string, current: string, credentials: MachineClient['credentials']): Promise<MachineClient | undefined>;
+  /** Changes what is given. @returns undefined when there is none, or it was revoked. */
+  changeMachineClient(owner: string, clientId: string, change: { readonly [Name in 'name' | 'description' | 'permissions']?: MachineClient[Name] | undefined }): Promise<MachineClient | undefined>;
   /** Fine when it is revoked: the first time stands. @returns undefined when there is none. */
   revokeMachineClient(owner: string, clientId: string): Promise<MachineClient | undefined>;
   /** Forgets all of an owner's, when it has left. Fine when there is nothing. */

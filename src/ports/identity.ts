@@ -1,3 +1,4 @@
+import type { PoolOfClients } from '../contracts/access';
 import type { SignIn } from '../contracts/sign-in';
 
 /** Where the tokens of one user pool come from. */
@@ -68,9 +69,14 @@ export interface TokenIssuers {
 export interface MachineClients {
   /**
    * Makes an app client with a secret of its own, and what the pool needs to give it tokens: a domain, and scopes for all that can be given.
+   * It may ask for any of these: what it may do is not Cognito's to say.
    * @throws DomainError `dependency/unavailable`
    */
-  create(userPoolId: string, client: { readonly name: string; readonly permissions: readonly string[] }): Promise<{ readonly oauthClientId: string; readonly secret: string; readonly tokenUrl: string }>;
+  create(userPoolId: string, client: { readonly name: string }): Promise<{ readonly oauthClientId: string; readonly secret: string; readonly tokenUrl: string }>;
   /** Fine when it is gone. */
   delete(userPoolId: string, oauthClientId: string): Promise<void>;
+  /** No secret is asked for. @returns undefined when there is no such pool. */
+  look(userPoolId: string): Promise<PoolOfClients | undefined>;
+  /** Makes the pool's scopes those for all that can be given today. */
+  offerScopes(userPoolId: string): Promise<void>;
 }

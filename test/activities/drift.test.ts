@@ -1,12 +1,14 @@
 import { DeleteAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { DeleteUserPoolClientCommand, UpdateResourceServerCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { DeleteParameterCommand } from '@aws-sdk/client-ssm';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createMaintenanceActivities } from '../../src/activities/maintenance';
+import { deleteDomain } from '../../src/adapters/aws/machine-clients';
 import { createAdapters } from '../../src/composition';
 import type { Finding } from '../../src/contracts/maintenance';
-import { platformOwner, platformResources, scheduleIds, taskQueues, tenantResources } from '../../src/contracts/names';
+import { machineAccess, platformOwner, platformResources, scheduleIds, taskQueues, tenantResources } from '../../src/contracts/names';
 import { AgentSchedule } from '../../src/contracts/schedule';
 import { AgentConfig } from '../../src/contracts/tenant';
 import { createLogger } from '../../src/logging';
@@ -24,7 +26,7 @@ let served: string[];
 /** Workers of a tenant are started before it is looked at: each test takes one that is served. */
 beforeAll(async () => {
   await standingPlatform();
-  served = await Promise.all(Array.from({ length: 12 }, async () => (await standingTenant()).tenantId));
+  served = await Promise.all(Array.from({ length: 15 }, async () => (await standingTenant()).tenantId));
   await Promise.all(served.map(async (id) => Promise.all([configs.put(id, AgentConfig.parse({})), schedules.ensure(id)])));
   stopWorkers = await startWorkers(adapters, served);
   for (const id of served) while ((await adapters.queues.serviceOf(taskQueues.tenant(id), 'activities')).pollers === 0);
@@ -97,6 +99,60 @@ describe('what somebody deleted', () => {
     expect(await inspect()).toMatchObject(found('possible'));
     expect(await inspect(true)).toMatchObject(found('done'));
     expect([await agentClock.state(tenantId, 'written'), await agentClock.state(tenantId, 'unwritten')]).toMatchObject([{ paused: false }, undefined]);
+  });
+});
+
+describe('machine clients', () => {
+  const { cognito } = aws;
+  const { accessStore, machineClients } = adapters;
+  const pool = async () => (await registry.get(tenantId))?.infrastructure?.userPoolId ?? '';
+  const anHourAgo = Date.now() - 3_600_000;
+
+  async function registered(clientId: string) {
+    const UserPoolId = await pool();
+    const { oauthClientId } = await machineClients.create(UserPoolId, { name: machineAccess.appClient(tenantId, clientId, anHourAgo) });
+    const at = new Date().toISOString();
+    await accessStore.addMachineClient(tenantId, { clientId, name: 'orders', permissions: ['read:session'], credentials: [{ oauthClientId, since: at }], createdBy: 'ann', createdAt: at });
+    return { UserPoolId, ClientId: oauthClientId };
+  }
+  const ids = async () => (await machineClients.look(await pool()))?.appClients.map(({ oauthClientId }) => oauthClientId);
+
+  it('one whose app client is gone is found, and left to a person; nothing is said of those that are as they should be', async () => {
+    const ref = await registered('0123456789abcdef');
+    expect(await inspect()).toEqual([]);
+    await cognito.send(new DeleteUserPoolClientCommand(ref));
+    expect(await inspect(true)).toMatchObject([{ kind: 'resource/missing', subject: `cognito:user-pool-client ${ref.ClientId}`, message: expect.stringContaining('0123456789abcdef (orders)') as unknown, repair: 'none' }]);
+    await accessStore.revokeMachineClient(tenantId, '0123456789abcdef');
+    expect(await inspect()).toEqual([]);
+  });
+
+  it('an app client that is no longer any machine client’s is deleted when asked; neither one just made nor what others made', async () => {
+    const { UserPoolId, ClientId } = await registered('0123456789abcdef');
+    const [old, young] = [machineAccess.appClient(tenantId, 'a'.repeat(16), anHourAgo), machineAccess.appClient(tenantId, 'b'.repeat(16), Date.now())];
+    const made = await Promise.all([old, young, 'by-hand'].map((name) => machineClients.create(UserPoolId, { name })));
+    const found = (repair: string) => [old, 'by-hand'].map((name) => ({ kind: 'resource/unrecorded', subject: `cognito:user-pool-client ${name}`, repair: name === old ? repair : 'none' }));
+    expect(await inspect()).toMatchObject(found('possible'));
+    expect(await ids()).toEqual(expect.arrayContaining(made.map(({ oauthClientId }) => oauthClientId)));
+    expect(await inspect(true)).toMatchObject(found('done'));
+    const left = await ids();
+    expect(left).toEqual(expect.arrayContaining([ClientId, ...made.slice(1).map(({ oauthClientId }) => oauthClientId)]));
+    expect(left).not.toContain(made[0]?.oauthClientId);
+    await accessStore.revokeMachineClient(tenantId, '0123456789abcdef');
+    await inspect(true);
+    expect(await ids()).not.toContain(ClientId);
+  });
+
+  it('scopes somebody changed are those that can be given again when asked; a domain that is gone is left to a person', async () => {
+    const { UserPoolId } = await registered('0123456789abcdef');
+    const scopes = async () => (await machineClients.look(UserPoolId))?.scopes;
+    const before = await scopes();
+    await cognito.send(new UpdateResourceServerCommand({ UserPoolId, Identifier: 'tenure', Name: 'tenure', Scopes: [{ ScopeName: 'everything', ScopeDescription: 'x' }] }));
+    const differs = { kind: 'resource/differs', subject: 'cognito:resource-server tenure', message: expect.stringMatching(/read:session is absent.*everything is no permission/) as unknown };
+    expect(await inspect()).toMatchObject([{ ...differs, repair: 'possible' }]);
+    expect(await inspect(true)).toMatchObject([{ ...differs, repair: 'done' }]);
+    expect(await scopes()).toEqual(before);
+    await deleteDomain(cognito, UserPoolId);
+    expect(await inspect(true)).toMatchObject([{ kind: 'resource/missing', subject: 'cognito:domain', repair: 'none' }]);
   });
 });
 

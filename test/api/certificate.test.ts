@@ -82,7 +82,10 @@ describe('a tenant that has left', () => {
   const abandoned = `bak-${ulid(Date.now() - dayMs).toLowerCase()}`;
 
   beforeAll(async () => {
-    ({ tenantId } = await newTenant());
+    const tenant = await newTenant();
+    ({ tenantId } = tenant);
+    const { accessToken: token } = await signUp(tenant, [groups.administrators]);
+    for (const what of ['machine-clients', 'api-keys']) await api.send(`/api/v1/tenants/${tenantId}/${what}`, { method: 'POST', token, body: { name: 'service', permissions: ['read:session'] } });
     await api.adapters.schedules.ensure(tenantId);
     await api.adapters.backups.take(tenantId, 'bak-nightly', 'scheduled', waiting);
     await putPart(tenantId, abandoned);
@@ -109,6 +112,17 @@ describe('a tenant that has left', () => {
     for (const { call, checkedAt } of certificate.resources) expect([call !== '', checkedAt <= certificate.issuedAt]).toEqual([true, true]);
     expect(certificate.checks.filter(({ after }) => after > 0).map(({ type }) => type).sort()).toEqual(['entries', 'key', 'tenant']);
     expect(certificate.checks.find(({ type }) => type === 'incomplete-uploads')).toMatchObject({ before: 0, after: 0, call: 'ListMultipartUploads' });
+  });
+
+  it('has left no program with a credential: neither in Cognito, nor where they are registered', () => {
+    const countsOf = (service: string, type: string) => {
+      const { before, after } = signed.certificate.checks.find((check) => check.service === service && check.type === type) ?? {};
+      return { before, after };
+    };
+    // The other one is that of the tenant's users.
+    expect(countsOf('cognito', 'user-pool-client')).toEqual({ before: 2, after: 0 });
+    expect(countsOf('access', 'machine-client')).toEqual({ before: 1, after: 0 });
+    expect(countsOf('access', 'api-key')).toEqual({ before: 1, after: 0 });
   });
 
   it('has in it the key, the backup, and that it was restored on trial', () => {

@@ -76,7 +76,9 @@ describe('a machine client', () => {
     const client = (await register()).body;
     const narrow = await tokenOf(client, 'tenure/read:session');
     expect([(await list(api, narrow)).status, (await post(`${base()}/sessions`, narrow)).status]).toEqual([200, 403]);
-    expect((await ask(client, 'tenure/write:config')).token).toBe('');
+    expect((await ask(client, 'tenure/write:user')).token).toBe('');
+    const wide = await tokenOf(client, 'tenure/write:config tenure/read:session');
+    expect([(await list(api, wide)).status, (await api.send(`${base()}/config`, { method: 'PUT', token: wide, body: {} })).status]).toEqual([200, 403]);
     expect((await ask({ ...client, oauthClientSecret: `${client.oauthClientSecret}x` })).token).toBe('');
   });
 
@@ -139,6 +141,41 @@ describe('a machine client', () => {
     expect((await list(replica, await tokenOf(third))).status).toBe(200);
   });
 
+  it('may do what it was given since within the stated time, with the tokens it has; its secret, name and tokens go on', async () => {
+    const client = (await register({ description: 'counts' })).body;
+    const token = await tokenOf(client);
+    const change = (body: object, { accessToken } = administrator) => api.send<MachineClient & Refused>(`${base()}/machine-clients/${client.clientId}`, { method: 'PATCH', token: accessToken, body });
+    const config = () => replica.send(`${base()}/config`, { token });
+    const until = async (status: number) => {
+      const sinceMs = performance.now();
+      while ((await config()).status !== status) expect(performance.now() - sinceMs).toBeLessThan(10_000);
+      return performance.now() - sinceMs;
+    };
+    expect([(await config()).status, (await list(replica, token)).status]).toEqual([403, 200]);
+    const { credentials } = client;
+    expect(await change({ permissions: ['read:config'], name: 'reader' })).toMatchObject({ status: 200, body: { clientId: client.clientId, name: 'reader', description: 'counts', permissions: ['read:config'], credentials } });
+    expect(await until(200)).toBeLessThan(soon);
+    expect((await list(replica, token)).status).toBe(403);
+    expect((await change({ name: 'still a reader' })).body).toMatchObject({ name: 'still a reader', permissions: ['read:config'] });
+    await change({ permissions: ['read:session'] });
+    expect(await until(403)).toBeLessThan(soon);
+    expect((await list(replica, await tokenOf(client))).status).toBe(200);
+  });
+
+  it('is changed by nobody who may not register one, to nothing that cannot be given, and not when it was revoked', async () => {
+    const client = (await register()).body;
+    const path = `${base()}/machine-clients/${client.clientId}`;
+    const change = (token: string, body: object = { permissions: ['read:config'] }, at = path) => api.send<Refused>(at, { method: 'PATCH', token, body });
+    for (const token of [member.accessToken, await tokenOf(client)]) expect((await change(token)).status).toBe(403);
+    expect((await change(operator.accessToken)).status).toBe(401);
+    expect((await change(administrator.accessToken, {})).body).toMatchObject({ name: 'nightly', permissions: ['read:session', 'write:session'] });
+    for (const body of [{ permissions: [] }, { permissions: ['write:api-key'] }, { createdBy: 'me' }]) expect((await change(administrator.accessToken, body)).body.code).toBe('request/malformed');
+    expect((await change(administrator.accessToken, { name: 'x' }, `${base()}/machine-clients/${'0'.repeat(16)}`)).body.code).toBe('machine-client/not-found');
+    expect((await api.adapters.accessStore.machineClients(tenant.tenantId)).find(({ clientId }) => clientId === client.clientId)).toMatchObject({ name: 'nightly', permissions: ['read:session', 'write:session'] });
+    await api.send(path, { method: 'DELETE', token: administrator.accessToken });
+    expect((await change(administrator.accessToken)).body.code).toBe('machine-client/changed');
+  });
+
   it('is named in the audit log', async () => {
     const client = (await register()).body;
     const made = await post(`${base()}/sessions`, await tokenOf(client));
@@ -166,7 +203,7 @@ describe('a machine client', () => {
 it('a pool has a domain with its first machine client, and another if that was taken away', async () => {
   const { userPoolId: UserPoolId } = other.infrastructure;
   const domain = async () => (await aws.cognito.send(new DescribeUserPoolCommand({ UserPoolId }))).UserPool?.Domain;
-  const make = () => api.adapters.machineClients.create(UserPoolId, { name: 'm', permissions: ['read:session'] });
+  const make = () => api.adapters.machineClients.create(UserPoolId, { name: 'm' });
   expect(await domain()).toBeUndefined();
   await Promise.all([make(), make()]);
   const first = await domain();

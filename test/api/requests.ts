@@ -58,6 +58,7 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sign-out': {},
   'post /api/v1/tenants/{tenantId}/api-keys': { name: 'a test', permissions: ['read:session'] },
   'post /api/v1/tenants/{tenantId}/machine-clients': { name: 'a test', permissions: ['read:session'] },
+  'patch /api/v1/tenants/{tenantId}/machine-clients/{clientId}': { name: 'another' },
   'post /api/v1/tenants/{tenantId}/machine-clients/{clientId}/rotate': {},
   'post /api/v1/operators/{userId}/sign-out': {},
   'post /codec/decode': { payloads: [] },

@@ -128,11 +128,12 @@ it('registers machine clients, whose secret gets tokens until it is replaced or 
   };
   const list = (TENURE_TOKEN = '') => desk.run(['session', 'list', 'acme'], { env: { TENURE_TOKEN } });
   expect((await list(await token(made))).code).toBe(0);
+  expect(await desk.json(['machine-client', 'update', 'acme', made.clientId, '--name', 'the service', '--permission', 'read:session'])).toMatchObject({ name: 'the service', description: 'a test', permissions: ['read:session'] });
   const { stdout, stderr } = await desk.run(['machine-client', 'rotate', 'acme', made.clientId]);
   expect(stdout).toMatch(/^client_id +\S+\nclient_secret +\S+\ntoken_url +http\S+\nscope +tenure\/read:session\n$/);
   expect(stderr).toContain('shown this once');
   expect(await token(made)).toBeUndefined();
-  expect((await desk.run(['machine-client', 'list', 'acme'])).stdout).toMatch(new RegExp(`${made.clientId} +good .*a service`));
+  expect((await desk.run(['machine-client', 'list', 'acme'])).stdout).toMatch(new RegExp(`${made.clientId} +good .*the service`));
   expect(await desk.json(['machine-client', 'revoke', 'acme', made.clientId])).toMatchObject({ revokedAt: expect.any(String) as unknown });
 });
 

@@ -1,10 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { log } from '@temporalio/activity';
 import type { Finding } from '../../contracts/maintenance';
 import { platformOwner, scheduleIds, taskQueues } from '../../contracts/names';
 import type { TenantRecord } from '../../contracts/tenant';
 import { type Drift, driftOf, type Remedy, type TenantSight } from '../../domain/drift';
+import { abandoned, type MachineClientSight } from '../../domain/machine-client-drift';
 import { jobsOf, restNote } from '../../domain/maintenance';
 import { hasEnded } from '../../domain/schedules';
+import type { AccessStore } from '../../ports/access';
+import type { MachineClients } from '../../ports/identity';
 import type { Operations } from '../../ports/operations';
 import type { TenantStacks } from '../../ports/provisioning';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
@@ -23,6 +27,8 @@ export interface DriftDeps {
   readonly agentClock: AgentClock;
   readonly operations: Operations;
   readonly queues: TaskQueues;
+  readonly accessStore: AccessStore;
+  readonly machineClients: MachineClients;
 }
 
 const listedOperations = 100;
@@ -50,16 +56,17 @@ async function lookAt(deps: DriftDeps, tenantId: string): Promise<TenantSight | 
   const { registry, inventory, stacks, operations, queues } = deps;
   const tenant = await registry.get(tenantId);
   if (!tenant) return undefined;
-  const [owned, infrastructure, service, isOperationRunning, isClaimHeld, scheduled] = await Promise.all([
+  const [owned, infrastructure, service, isOperationRunning, isClaimHeld, scheduled, machineClients] = await Promise.all([
     inventory.list(tenantId),
     stacks.outputs(tenantId),
     queues.serviceOf(taskQueues.tenant(tenantId), 'activities'),
     operations.isRunning(tenant.operationId),
     tenant.claimedBy === undefined ? false : operations.isRunning(tenant.claimedBy),
     scheduledAgents(deps, tenant),
+    machineClientsOf(deps, tenant),
   ]);
   if (isChanged(tenant, await registry.get(tenantId))) return undefined;
-  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...scheduled, ...(infrastructure && { infrastructure }) };
+  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...scheduled, ...(infrastructure && { infrastructure }), ...(machineClients && { machineClients }) };
 }
 
 /** A table that cannot be read is found to be missing, or ill, as what it is. */
@@ -72,6 +79,14 @@ async function scheduledAgents({ agentSchedules }: DriftDeps, { tenantId, status
     log.warn('scheduled agents were not compared', { tenantId, error });
     return {};
   }
+}
+
+async function machineClientsOf({ accessStore, machineClients }: DriftDeps, { tenantId, infrastructure }: TenantRecord): Promise<MachineClientSight | undefined> {
+  if (!infrastructure) return undefined;
+  const registered = await accessStore.machineClients(tenantId);
+  const pool = await machineClients.look(infrastructure.userPoolId);
+  const isSettled = isDeepStrictEqual(await accessStore.machineClients(tenantId), registered);
+  return pool && isSettled ? { registered, pool, seenAtMs: Date.now() } : undefined;
 }
 
 const isChanged = (before: TenantRecord, now: TenantRecord | undefined): boolean => before.updatedAt !== now?.updatedAt || before.claimedBy !== now.claimedBy;
@@ -103,6 +118,11 @@ const remedies: Readonly<Record<Remedy, (deps: DriftDeps, sight: TenantSight) =>
     if (knownAgentSchedules) await alignAgentSchedules(deps, tenantId, () => (status === 'suspended' ? restNote(operationId) : undefined));
   },
   correct_registry: ({ registry }, { tenant, infrastructure }) => registry.update(tenant.tenantId, infrastructure ? { infrastructure } : {}),
+  async delete_app_clients({ machineClients }, { tenant: { tenantId, infrastructure }, machineClients: seen }) {
+    if (!infrastructure || !seen) return;
+    for (const { oauthClientId } of abandoned(tenantId, seen)) await machineClients.delete(infrastructure.userPoolId, oauthClientId);
+  },
+  offer_scopes: async ({ machineClients }, { tenant: { infrastructure } }) => infrastructure && machineClients.offerScopes(infrastructure.userPoolId),
   release_claim: ({ registry }, { tenant }) => registry.releaseClaim(tenant.tenantId, tenant.claimedBy ?? ''),
 };
 

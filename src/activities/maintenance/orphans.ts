@@ -30,7 +30,7 @@ export interface OrphanDeps {
   readonly data: TenantData;
   readonly stacks: TenantStacks;
   readonly traces: TenantTraces;
-  readonly accessStore: Pick<AccessStore, 'forget'>;
+  readonly accessStore: AccessStore;
 }
 
 /** Resources that bear the name of a tenant the registry does not know, knows as deleted, or as built for a rehearsal that has ended. */

@@ -33,6 +33,17 @@ export function createAccessStore({ table }: { table: DynamoDBDocumentClient }):
 
 const keyOf = (owner: string, userId: string | undefined) => ({ owner, entry: userId === undefined ? accessKeys.everybody() : accessKeys.user(userId) });
 
+/** An update that sets what is given; undefined when nothing is. */
+function settingOf(change: Readonly<Record<string, unknown>>) {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return undefined;
+  return {
+    UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')}`,
+    ExpressionAttributeNames: Object.fromEntries(given.map(([name]) => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+  };
+}
+
 const standings = (table: DynamoDBDocumentClient): Pick<AccessStore, 'standings' | 'note'> => ({
   async standings(owner, userId) {
     const Keys = [keyOf(owner, undefined), ...(userId === undefined ? [] : [keyOf(owner, userId)])];
@@ -45,17 +56,8 @@ const standings = (table: DynamoDBDocumentClient): Pick<AccessStore, 'standings'
   },
 
   async note(owner, userId, { notBefore, ...change }) {
-    const given = Object.entries(change).filter(([, value]) => value !== undefined);
-    if (given.length > 0)
-      await table.send(
-        new UpdateCommand({
-          TableName,
-          Key: keyOf(owner, userId),
-          UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')}`,
-          ExpressionAttributeNames: Object.fromEntries(given.map(([name]) => [`#${name}`, name])),
-          ExpressionAttributeValues: Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
-        }),
-      );
+    const given = settingOf(change);
+    if (given) await table.send(new UpdateCommand({ TableName, Key: keyOf(owner, userId), ...given }));
     if (notBefore === undefined) return;
     const mark = table.send(
       new UpdateCommand({
@@ -109,7 +111,7 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
   },
 });
 
-const machineClients = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addMachineClient' | 'machineClients' | 'setMachineCredentials' | 'revokeMachineClient'> => ({
+const machineClients = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addMachineClient' | 'machineClients' | 'setMachineCredentials' | 'changeMachineClient' | 'revokeMachineClient'> => ({
   async addMachineClient(owner, client) {
     const Item = { owner, entry: accessKeys.machineClient(client.clientId), ...client };
     const write = table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(entry)' }));
@@ -130,6 +132,20 @@ const machineClients = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addMa
         UpdateExpression: 'SET credentials = :credentials',
         ConditionExpression: 'credentials[0].oauthClientId = :current AND attribute_not_exists(revokedAt)',
         ExpressionAttributeValues: { ':credentials': credentials, ':current': current },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const written = await unlessRefused(write, () => undefined);
+    return written && MachineClient.parse(written.Attributes);
+  },
+
+  async changeMachineClient(owner, clientId, change) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { owner, entry: accessKeys.machineClient(clientId) },
+        ...settingOf(change),
+        ConditionExpression: 'attribute_exists(entry) AND attribute_not_exists(revokedAt)',
         ReturnValues: 'ALL_NEW',
       }),
     );

@@ -6,7 +6,9 @@ import {
   CreateUserPoolDomainCommand,
   DeleteUserPoolClientCommand,
   DeleteUserPoolDomainCommand,
+  DescribeResourceServerCommand,
   DescribeUserPoolCommand,
+  paginateListUserPoolClients,
   UpdateResourceServerCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { machineAccess } from '../../contracts/names';
@@ -14,7 +16,7 @@ import { delegable } from '../../domain/admission';
 import type { MachineClients } from '../../ports/identity';
 import type { AwsSettings } from './clients';
 import { isAwsError } from './failures';
-import { ifThere } from './inventory/finding';
+import { allOf, ifThere } from './inventory/finding';
 
 const accessTokenMinutes = 60;
 
@@ -27,7 +29,7 @@ const newDomainPrefix = () => machineAccess.domainPrefix(randomBytes(10).toStrin
  */
 export function createMachineClients({ cognito, settings }: { cognito: CognitoIdentityProviderClient; settings: AwsSettings }): MachineClients {
   return {
-    async create(UserPoolId, { name, permissions }) {
+    async create(UserPoolId, { name }) {
       const [prefix] = await Promise.all([standingDomain(cognito, UserPoolId), standingScopes(cognito, UserPoolId)]);
       const { UserPoolClient: { ClientId, ClientSecret } = {} } = await cognito.send(
         new CreateUserPoolClientCommand({
@@ -36,7 +38,7 @@ export function createMachineClients({ cognito, settings }: { cognito: CognitoId
           GenerateSecret: true,
           AllowedOAuthFlowsUserPoolClient: true,
           AllowedOAuthFlows: ['client_credentials'],
-          AllowedOAuthScopes: permissions.map(machineAccess.scope),
+          AllowedOAuthScopes: delegable.map(machineAccess.scope),
           // Left out, it would let users sign in.
           ExplicitAuthFlows: ['ALLOW_REFRESH_TOKEN_AUTH'],
           PreventUserExistenceErrors: 'ENABLED',
@@ -51,6 +53,22 @@ export function createMachineClients({ cognito, settings }: { cognito: CognitoId
     async delete(UserPoolId, ClientId) {
       await ifThere(cognito.send(new DeleteUserPoolClientCommand({ UserPoolId, ClientId })));
     },
+
+    async look(UserPoolId) {
+      const [pool, clients, server] = await Promise.all([
+        ifThere(cognito.send(new DescribeUserPoolCommand({ UserPoolId }))),
+        ifThere(allOf(paginateListUserPoolClients({ client: cognito, pageSize: 60 }, { UserPoolId }), ({ UserPoolClients }) => UserPoolClients)),
+        ifThere(cognito.send(new DescribeResourceServerCommand({ UserPoolId, Identifier: machineAccess.resourceServer }))),
+      ]);
+      if (!pool || !clients) return undefined;
+      return {
+        appClients: clients.map(({ ClientId = '', ClientName = '' }) => ({ oauthClientId: ClientId, name: ClientName })),
+        scopes: (server?.ResourceServer?.Scopes ?? []).map(({ ScopeName = '' }) => ScopeName),
+        hasDomain: pool.UserPool?.Domain !== undefined,
+      };
+    },
+
+    offerScopes: (UserPoolId) => standingScopes(cognito, UserPoolId),
   };
 }
 

@@ -6,9 +6,10 @@ import { machineAccess, machineClientIdLength } from '../../contracts/names';
 import { TenantId, type ServedTenant } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { delegable } from '../../domain/admission';
+import type { Permission } from '../../domain/permissions';
 import type { AccessStore } from '../../ports/access';
 import type { MachineClients } from '../../ports/identity';
-import { type Route, sharedRoute, tenantRoute } from '../route';
+import { type Caller, type Route, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 const ClientPath = TenantPath.extend({ clientId: z.string().regex(/^[0-9a-z]{16}$/, 'the id of a machine client is 16 letters and digits') });
@@ -18,6 +19,9 @@ const RegisterClient = z.strictObject({
   description: writtenText({ max: 500 }).optional(),
   permissions: z.array(z.enum(delegable)).min(1).max(delegable.length),
 });
+
+/** What is left out stays as it is. */
+const ChangeClient = RegisterClient.partial();
 
 const RotateClient = z.strictObject({
   /** How long the secret before, and its tokens, stay good. */
@@ -30,7 +34,7 @@ const ShownClient = MachineClient.extend({
   oauthClientId: z.string(),
   oauthClientSecret: z.string(),
   tokenUrl: z.url(),
-  /** All it may ask for: what a token has when it asks for nothing. */
+  /** What it may do now, as scopes. A token that asks for nothing has all there are: what was not given counts for nothing. */
   scope: z.string(),
 });
 
@@ -51,8 +55,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     response: ShownClient,
     status: 201,
     async handle({ tenant, body: { name, description, permissions }, caller, idempotencyKey }) {
-      const beyond = permissions.filter((permission) => !caller.permissions.has(permission));
-      if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
+      mustHave(caller, permissions);
       await mustHaveRoom(deps.accessStore, tenant.tenantId);
       const clientId = idFor('machineClient', idempotencyKey, tenant.tenantId, caller.userId).slice(-machineClientIdLength);
       const since = new Date().toISOString();
@@ -76,6 +79,20 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     handle: async ({ params: { tenantId } }) => ({ body: { data: await deps.accessStore.machineClients(tenantId) } }),
   }),
   tenantRoute({
+    method: 'patch',
+    path: '/api/v1/tenants/{tenantId}/machine-clients/{clientId}',
+    summary: 'Change what a machine client is called and may do: it holds for the tokens it has, too',
+    permission: 'write:machine-client',
+    params: ClientPath,
+    body: ChangeClient,
+    response: MachineClient,
+    status: 200,
+    async handle({ tenant: { tenantId }, params: { clientId }, body, caller }) {
+      mustHave(caller, body.permissions ?? []);
+      return { body: (await deps.accessStore.changeMachineClient(tenantId, clientId, body)) ?? (await standing(deps, tenantId, clientId)) };
+    },
+  }),
+  tenantRoute({
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/machine-clients/{clientId}/rotate',
     summary: 'Give a machine client another secret: it is shown in this answer, and never again',
@@ -85,9 +102,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     response: ShownClient,
     status: 200,
     async handle({ tenant, params: { clientId }, body: { overlapSeconds } }) {
-      const client = (await deps.accessStore.machineClients(tenant.tenantId)).find((known) => known.clientId === clientId);
-      if (!client) throw notFound();
-      if (client.revokedAt !== undefined) throw new DomainError('machine-client/changed', 'The machine client was revoked. Register another.');
+      const client = await standing(deps, tenant.tenantId, clientId);
       return { headers: { 'cache-control': 'no-store' }, body: await rotated(deps, tenant, client, overlapSeconds) };
     },
   }),
@@ -111,6 +126,19 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
 
 const notFound = () => new DomainError('machine-client/not-found', 'There is no such machine client.');
 
+function mustHave(caller: Caller, permissions: readonly Permission[]): void {
+  const beyond = permissions.filter((permission) => !caller.permissions.has(permission));
+  if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
+}
+
+/** @throws DomainError `machine-client/not-found`; `machine-client/changed` when it was revoked. */
+async function standing({ accessStore }: MachineClientRoutesDeps, tenantId: string, clientId: string): Promise<MachineClient> {
+  const client = (await accessStore.machineClients(tenantId)).find((known) => known.clientId === clientId);
+  if (!client) throw notFound();
+  if (client.revokedAt !== undefined) throw new DomainError('machine-client/changed', 'The machine client was revoked. Register another.');
+  return client;
+}
+
 async function mustHaveRoom(accessStore: AccessStore, tenantId: string): Promise<void> {
   const alive = (await accessStore.machineClients(tenantId)).filter(({ revokedAt }) => revokedAt === undefined);
   if (alive.length >= maxMachineClients) throw new DomainError('machine-client/too-many', `A tenant may have ${maxMachineClients} machine clients. Revoke those that are not used.`);
@@ -125,7 +153,7 @@ async function withCredential(
   { clientId, permissions }: Named,
   note: (oauthClientId: string) => Promise<MachineClient>,
 ): Promise<z.infer<typeof ShownClient>> {
-  const { oauthClientId, secret, tokenUrl } = await machineClients.create(userPoolId, { name: machineAccess.appClient(tenantId, clientId), permissions });
+  const { oauthClientId, secret, tokenUrl } = await machineClients.create(userPoolId, { name: machineAccess.appClient(tenantId, clientId, Date.now()) });
   try {
     const client = await note(oauthClientId);
     return { ...client, oauthClientId, oauthClientSecret: secret, tokenUrl, scope: permissions.map(machineAccess.scope).join(' ') };

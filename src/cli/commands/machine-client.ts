@@ -49,6 +49,23 @@ const list = command({
   },
 });
 
+const update = command<{ permission?: string[]; name?: string; description?: string; user: string }>({
+  usage: 'update <tenantId> <clientId>',
+  summary: 'change what a machine client is called and may do, as an administrator of the tenant, at once',
+  options: [
+    { flags: '--permission <permission>', description: 'what it may do from now on, in place of what it might; may be repeated', parse: collect },
+    { flags: '--name <name>', description: 'another name' },
+    { flags: '--description <text>', description: 'what it is for' },
+    shared.administrator,
+  ],
+  examples: ['tenure machine-client update acme 01k… --permission invoke:agent'],
+  async run(cli, { permission, name, description, user }, tenantId: string, clientId: string) {
+    const body = { ...(permission && { permissions: permission }), ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
+    const client = await (await cli.administrator(tenantId, user)).call<MachineClient>(apiPath`/tenants/${tenantId}/machine-clients/${clientId}`, { method: 'PATCH', body });
+    cli.out.result(client, () => `${client.name} (${clientId}) may ${client.permissions.join(' ')}.`);
+  },
+});
+
 const rotate = command<{ overlap?: number; user: string }>({
   usage: 'rotate <tenantId> <clientId>',
   summary: 'give a machine client another secret, as an administrator of the tenant; it is shown once',
@@ -72,4 +89,4 @@ const revoke = command({
   },
 });
 
-export const machineClientCommands: GroupSpec = { name: 'machine-client', summary: 'register, list, rotate and revoke programs that get tokens of a tenant', commands: [create, list, rotate, revoke] };
+export const machineClientCommands: GroupSpec = { name: 'machine-client', summary: 'register, list, change, rotate and revoke programs that get tokens of a tenant', commands: [create, list, update, rotate, revoke] };

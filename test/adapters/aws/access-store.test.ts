@@ -83,6 +83,17 @@ describe('machine clients', () => {
     expect(await store.addMachineClient(tenantId, client).then(() => 'none', codeOf)).toBe('machine-client/shown');
   });
 
+  it('are given something else, until they are revoked', async () => {
+    const [tenantId, other, client] = [newTenantId(), newTenantId(), newClient()];
+    await store.addMachineClient(tenantId, client);
+    const change = { name: 'other', permissions: ['read:config'] };
+    expect(await store.changeMachineClient(tenantId, client.clientId, { ...change, description: undefined })).toEqual({ ...client, ...change });
+    expect(await store.changeMachineClient(other, client.clientId, change)).toBeUndefined();
+    const revoked = await store.revokeMachineClient(tenantId, client.clientId);
+    expect(await store.changeMachineClient(tenantId, client.clientId, { name: 'again' })).toBeUndefined();
+    expect(await store.machineClients(tenantId)).toEqual([revoked]);
+  });
+
   it('get another secret by one of two who ask at once, and none when they were revoked', async () => {
     const [tenantId, client] = [newTenantId(), newClient()];
     await store.addMachineClient(tenantId, client);

@@ -98,7 +98,7 @@ describe('a tenant that leaves', () => {
   /** What this stack's emulator deletes anyway, Cognito does not. */
   it('loses the domain of its pool before the stack, when it has one', async () => {
     const { tenantId, infrastructure } = await standingTenant();
-    await createMachineClients({ cognito: aws.cognito, settings }).create(infrastructure.userPoolId, { name: 'm', permissions: ['read:session'] });
+    await createMachineClients({ cognito: aws.cognito, settings }).create(infrastructure.userPoolId, { name: 'm' });
     await data.emptyBucket(tenantId, waiting);
     const calls: string[] = [];
     const noting = createPlatformClients(settings);
