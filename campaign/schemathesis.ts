@@ -40,6 +40,7 @@ interface OpenApi {
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: { readonly properties?: Readonly<Record<string, { readonly type?: string }>> } }>> };
 }
 
 interface Report {
@@ -104,14 +105,23 @@ const mostItems = 100;
  * made such an id.
  */
 function withKnown(document: OpenApi, known: Asker['known']): object {
-  const withIds = (parameter: NonNullable<Operation['parameters']>[number]) => {
-    const [own, ...others] = known[parameter.name] ?? [];
-    if (own === undefined || parameter.in === 'query') return parameter;
-    return { ...parameter, schema: { anyOf: [{ enum: [own] }, ...(others.length > 0 ? [{ enum: others }] : []), parameter.schema] } };
+  const orKnown = (name: string, schema: object): object => {
+    const [own, ...others] = known[name] ?? [];
+    return own === undefined ? schema : { anyOf: [{ enum: [own] }, ...(others.length > 0 ? [{ enum: others }] : []), schema] };
   };
+  const withIds = (parameter: NonNullable<Operation['parameters']>[number]) => (parameter.in === 'query' ? parameter : { ...parameter, schema: orKnown(parameter.name, parameter.schema) });
+  const withBody = ({ requestBody }: Operation) =>
+    requestBody && {
+      requestBody: {
+        ...requestBody,
+        content: Object.fromEntries(
+          Object.entries(requestBody.content).map(([type, { schema }]) => [type, { schema: { ...schema, ...(schema.properties && { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, property.type === 'string' ? orKnown(name, property) : property])) }) } }]),
+        ),
+      },
+    };
   const paths = Object.entries(document.paths).map(([name, operations]) => [
     name,
-    Object.fromEntries(Object.entries(operations).map(([method, operation]) => [method, { ...operation, parameters: operation.parameters?.map(withIds) ?? [] }])),
+    Object.fromEntries(Object.entries(operations).map(([method, operation]) => [method, { ...operation, parameters: operation.parameters?.map(withIds) ?? [], ...withBody(operation) }])),
   ]);
   const told = { ...document, paths: Object.fromEntries(paths) as object };
   return JSON.parse(JSON.stringify(told), (key, value: unknown) => (key === 'maxItems' && Number(value) > mostItems ? undefined : value)) as object;

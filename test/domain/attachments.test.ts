@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Attachment, type AttachmentType, AttachmentName } from '../../src/contracts/attachment';
 import { codeOf } from '../../src/contracts/errors';
 import type { EventBody } from '../../src/contracts/events';
@@ -115,6 +116,8 @@ describe('limits', () => {
 
   it.each(['résumé (final) [2].pdf', '日本語.txt', '😀.png', ' a'])('take the name %j', (name) => {
     expect(AttachmentName.safeParse(name).success).toBe(true);
+    // As who reads the OpenAPI document elsewhere, where a character is no two of UTF-16.
+    expect(name).toMatch(new RegExp(z.toJSONSchema(AttachmentName).pattern ?? '', 'u'));
   });
 });
 
