@@ -61,13 +61,17 @@ export class Access {
   }
 }
 
-/** Waits for the first event, so that a refusal of the request is thrown here. */
+/** Waits for the first event, so that a refusal of the request is thrown here. Who leaves at the first event lets go of the connection, too. */
 async function opened<T>(stream: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
   const first = await stream.next();
   return (async function* () {
     if (first.done === true) return;
-    yield first.value;
-    yield* stream;
+    try {
+      yield first.value;
+      yield* stream;
+    } finally {
+      await stream.return(undefined);
+    }
   })();
 }
 

@@ -15,8 +15,6 @@ import { AgentConfig, TenantRecord } from '../../src/contracts/tenant';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { Desk } from './tenure';
 
-jest.setTimeout(120_000);
-
 let platform: RunningPlatform;
 /** Beside the local stack, and far from it. */
 let desk: Desk;

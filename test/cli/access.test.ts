@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Access } from '../../src/cli/access';
+import { ApiClient, ApiProblem } from '../../src/cli/api-client';
+
+let server: Server;
+afterEach(async () => {
+  server.closeAllConnections();
+  await once(server.close(), 'close');
+});
+
+async function listening(answer: (response: ServerResponse) => void): Promise<Access> {
+  server = createServer((_request, response) => answer(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return new Access(new ApiClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), { from: 'TENURE_TOKEN', token: () => Promise.resolve('any') });
+}
+
+it('lets go of a stream that is left at its first event', async () => {
+  let leave = (): void => undefined;
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  const access = await listening((response) => {
+    response.once('close', leave);
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: first\n\n');
+  });
+  for await (const { data } of access.stream('/')) {
+    expect(data).toBe('first');
+    break;
+  }
+  await left;
+});
+
+it('throws what a stream is refused with before there is a first event', async () => {
+  const access = await listening((response) => response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"code":"operation/not-found"}'));
+  await expect(access.stream('/').next()).rejects.toThrow(ApiProblem);
+});
