@@ -9,7 +9,8 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  testTimeout: 60_000,
+  // For what hangs only: how long a test takes is the machine's matter, and no test's.
+  testTimeout: 300_000,
   maxWorkers: 2,
   // What each file has loaded stays: a worker that has grown is replaced.
   workerIdleMemoryLimit: '1GB',

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await Promise.all(served.map(async (id) => Promise.all([configs.put(id, AgentConfig.parse({})), schedules.ensure(id)])));
   stopWorkers = await startWorkers(adapters, served);
   for (const id of served) while ((await adapters.queues.serviceOf(taskQueues.tenant(id), 'activities')).pollers === 0);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await adapters.close();

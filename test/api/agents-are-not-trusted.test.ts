@@ -13,8 +13,6 @@ import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(30_000);
-
 const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 /** A tier without http_request, though the agents of its tenants list it. */
 const tiers = tiersWith({ standard: { tools: ['calculator', 'remember', 'recall'] } });
@@ -29,7 +27,7 @@ beforeAll(async () => {
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, bob] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members])]);
   stopWorkers = await startWorkers({ ...api.adapters, tiers }, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

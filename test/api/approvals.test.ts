@@ -16,8 +16,6 @@ import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(30_000);
-
 const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
@@ -70,7 +68,7 @@ beforeAll(async () => {
   [api, tenant, world] = await Promise.all([startApi(), newTenant(), Outside.start()]);
   [alice, ann, bob] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators]), signUp(tenant, [groups.administrators])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   world.stop();
   await stopWorkers();

@@ -33,7 +33,7 @@ beforeAll(async () => {
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, bob] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 const onTestEnd: (() => void)[] = [];
 afterEach(() => onTestEnd.splice(0).forEach((end) => end()));
 afterAll(async () => {

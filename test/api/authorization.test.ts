@@ -90,6 +90,9 @@ describe('what is another’s', () => {
   /** What each kind of object is called in a path. Whose kind is new must be added here, or its routes fail. */
   type Kind = 'sessionId' | 'userId' | 'keyId' | 'clientId' | 'agentName' | 'source' | 'schedule' | 'factId';
   let real: RunningApi;
+  /** Notes what is asked about objects. */
+  let watched: RunningApi;
+  const calls: string[] = [];
   let ada: Account;
   let bob: Account;
   let admin: Account;
@@ -99,6 +102,7 @@ describe('what is another’s', () => {
 
   beforeAll(async () => {
     real = await startApi();
+    watched = await startApi(watching(real.deps, calls));
     let stranger: Account;
     let strangersAdmin: Account;
     [ada, bob, admin, approver, stranger, strangersAdmin] = await Promise.all([
@@ -129,7 +133,10 @@ describe('what is another’s', () => {
       factId: [await fact(tenant, bob), await fact(other, stranger)],
     };
   });
-  afterAll(() => real.stop());
+  afterAll(async () => {
+    await watched.stop();
+    await real.stop();
+  });
 
   /** Approvers decide in the sessions of their colleagues; an approval belongs to whoever its session does. */
   const isApprovers = ({ access }: Route) => access !== 'public' && access.permission === 'approve:tool';
@@ -169,9 +176,6 @@ describe('what is another’s', () => {
   /** Time is what is asked on the way. */
   it.each(withObjects)('%s: asks the same of the same services as for what is missing', async (_title, route, kind) => {
     const user = askerOf(route, kind);
-    const calls: string[] = [];
-    const counting = await startApi();
-    const watched = await startApi(watching(counting.deps, calls));
     // Whose token it is, and who the tenant is, is known: what follows is about the object alone. Owners are known, too.
     await ask(watched, route, {}, user);
     if (kind === 'sessionId') await ask(watched, route, { [kind]: others[kind][0] }, bob);
@@ -183,7 +187,6 @@ describe('what is another’s', () => {
     const missing = await callsFor({});
     expect(missing.length).toBeGreaterThan(0);
     for (const id of othersOf(route, kind)) expect(await callsFor({ [kind]: id })).toEqual(missing);
-    await Promise.all([counting.stop(), watched.stop()]);
   });
 });
 

@@ -21,8 +21,6 @@ import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type ApiRequest, type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(180_000);
-
 let api: RunningApi;
 let stopWorkers: () => Promise<void>;
 let operator: Account;

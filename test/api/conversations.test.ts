@@ -46,7 +46,7 @@ beforeAll(async () => {
     signUp(tenant, [groups.administrators]),
   ]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId, quiet.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await Promise.all([api.stop(), impatient.stop()]);

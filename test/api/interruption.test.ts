@@ -13,8 +13,6 @@ import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(30_000);
-
 const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 
 interface Taken {
@@ -36,7 +34,7 @@ beforeAll(async () => {
   const { agent } = await api.adapters.configs.current(tenant.tenantId);
   await api.adapters.configs.put(tenant.tenantId, { ...agent, allowedOrigins: [slow.origin] });
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   slow.stop();
   await stopWorkers();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   [api, operator] = await Promise.all([startApi(), signUpOperator()]);
   [tenant, other] = [await newTenant(), await newTenant()];
   await api.adapters.sessions.create({ ...newSession(other.tenantId), userId: 'ann', createdAt: new Date().toISOString() });
-}, 120_000);
+});
 afterAll(async () => {
   await valkey.close();
   await api.stop();
@@ -86,7 +86,7 @@ describe('a tenant that is kept apart', () => {
     expect(attempts.filter(({ why = '' }) => why.includes('proves nothing')).map(({ kind }) => kind)).toEqual(['parameterPrefix']);
     expect(summary).toMatchObject({ tenantId: tenant.tenantId, otherTenantId: other.tenantId, gotThrough: 0 });
     expect(summary.refused + summary.notTried).toBe(attempts.length);
-  }, 120_000);
+  });
 
   it('says that nothing of the API was tried when it is not known where that is, or nobody could be signed in', async () => {
     await probe(api, { apiUrl: undefined });
@@ -94,7 +94,7 @@ describe('a tenant that is kept apart', () => {
     const users = { ...api.adapters.users, restore: () => Promise.reject(new Error('Cognito is away')) };
     await probe(api, { users });
     expect((await lastOf(tenant.tenantId)).attempts).toContainEqual(expect.objectContaining({ kind: 'api', answer: 'not_tried', why: expect.stringContaining('Cognito is away') as string }));
-  }, 120_000);
+  });
 });
 
 describe('a hole', () => {
@@ -126,13 +126,13 @@ describe('a hole', () => {
     expect(Datapoints?.reduce((sum, { Sum = 0 }) => sum + Sum, 0)).toBe(2);
     const { MetricAlarms } = await aws.cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [platformResources.isolationAlarm] }));
     expect(MetricAlarms).toMatchObject([{ MetricName: metrics.isolationBreaches, Threshold: 1 }]);
-  }, 120_000);
+  });
 
   it("in the use of another's key opens its histories and streams, and is found as such", async () => {
     await inRole('kms:*', other.infrastructure.keyArn);
     await probe(api).finally(closed);
     expect(throughOf((await lastOf(tenant.tenantId)).attempts)).toEqual(['keyAlias role: GenerateDataKey', 'history role: open a sealed payload', 'liveStream role: open an entry of a stream']);
-  }, 120_000);
+  });
 
   it("in the API's check of the tenant is found, at every route of tenants", async () => {
     // Whatever tenant a request names, tokens of this one are good.
@@ -146,14 +146,14 @@ describe('a hole', () => {
     } finally {
       await open.stop();
     }
-  }, 120_000);
+  });
 
   it('in the cipher of a process, which would take the key of whoever sealed it, is found', async () => {
     const { cipher } = api.adapters;
     const careless: typeof cipher = { seal: (_tenantId, context, bytes) => cipher.seal(tenant.tenantId, context, bytes), open: (_tenantId, context, bytes) => cipher.open(tenant.tenantId, context, bytes) };
     await probe(api, { cipher: careless });
     expect(throughOf((await lastOf(tenant.tenantId)).attempts)).toEqual(['history process: open what is sealed, by a data key that is cached, in its own name']);
-  }, 120_000);
+  });
 
   it('found in a run by hand is in its report, suspends who got in, and leaves no user behind', async () => {
     const stop = await startWorkers(adaptersFor(api, {}, true), []);
@@ -182,7 +182,7 @@ describe('a hole', () => {
     const emails: string[] = [];
     for await (const { email } of api.adapters.users.all(tenant.infrastructure.userPoolId)) emails.push(email);
     expect(emails).toEqual([]);
-  }, 180_000);
+  });
 });
 
 it('says of a tenant that was never probed that there is nothing yet', async () => {

@@ -143,7 +143,7 @@ describe('of what is under way', () => {
   beforeAll(async () => {
     served = await inTier('narrow');
     stopWorkers = await startWorkers(api.adapters, [served.tenant.tenantId]);
-  }, 120_000);
+  });
   afterAll(() => stopWorkers());
 
   it('a tenant has so many turns, and a user a part of them', async () => {

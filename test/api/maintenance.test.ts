@@ -13,7 +13,7 @@ let operator: Account;
 let stopWorkers: (() => Promise<void>) | undefined;
 beforeAll(async () => {
   [api, operator] = await Promise.all([startApi(), signUpOperator()]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers?.();
   await api.stop();
@@ -91,4 +91,4 @@ it('runs a job at once, one at a time, and shows its run and its report', async 
   const scheduled = (await post('drift/run', { reason: 'again' })).body.lastRun?.workflowId ?? '';
   expect(scheduled).toMatch(/^platform\/maintenance\/drift-\d{4}-/);
   await api.adapters.temporalClient.workflow.getHandle(scheduled).terminate('seen to have started');
-}, 120_000);
+});

@@ -42,7 +42,7 @@ let one: Tenant;
 let other: Tenant;
 beforeAll(async () => {
   [one, other] = await Promise.all([servedTenant(), servedTenant()]);
-}, 120_000);
+});
 
 async function withApi(traffic: TrafficReporter, use: (api: RunningApi) => Promise<void>): Promise<void> {
   const api = await startApi({ traffic });
@@ -116,7 +116,7 @@ describe('while CloudWatch', () => {
     for (let count = 0; count < 5 || asked < (how === 'no' ? 5 : 1); count += 1) {
       const startedAt = performance.now();
       expect((await api.send(one.path, { token: one.user.accessToken })).status).toBe(200);
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
     }
     await api.stop();
     const stoppedAt = performance.now();
@@ -171,4 +171,4 @@ it("tells what waits on a tenant's queue, and zero where nothing waits", async (
   expect([await sumOf(names.backlog, other), await sumOf(names.backlogAge, other)]).toEqual([0, undefined]);
   await stopWorkers();
   await api.stop();
-}, 120_000);
+});

@@ -27,7 +27,7 @@ beforeAll(async () => {
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, admin] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

@@ -8,8 +8,11 @@ import { tiersWith } from '../../src/domain/tiers';
 import { type Account, newTenant, signUp } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 
-/** Streams that nobody writes to, over sockets of their own. */
-const idleStreams = 1_000;
+/** Streams that nobody writes to, over sockets of their own; `TENURE_IDLE_STREAMS` asks for more. */
+const idleStreams = Number(process.env['TENURE_IDLE_STREAMS'] ?? 300);
+
+/** Without limits, requests were seen to take a hundred times as long; beside other tests, chance makes it several times. */
+const slowdown = 25;
 
 let api: RunningApi;
 let noisy: { tenant: ServedTenant; user: Account };
@@ -68,20 +71,18 @@ async function timed(count: number): Promise<number[]> {
 
 it(`${idleStreams} idle streams of a tenant leave another's requests and streams alone, and go with their sockets`, async () => {
   const path = `${sessionsOf(noisy)}/${await openSession(noisy)}/events`;
-  await timed(20);
+  const [alone] = (await timed(21)).slice(10);
   for (let open = 0; open < idleStreams; open += 50) await Promise.all(Array.from({ length: 50 }, () => streamOver(path, noisy.user)));
   const during = await timed(50);
-  // Without limits it was seen to take seconds; a machine that is busy with other tests takes some tens of milliseconds.
-  expect(during[25]).toBeLessThan(500);
+  expect(during[25]).toBeLessThan(slowdown * (alone ?? 0));
   const ours = await streamOver(`${sessionsOf(quiet)}/${await openSession(quiet)}/events`, quiet.user);
   ours.destroy();
   for (const socket of sockets) socket.destroy();
   const { adapters } = api;
   const place = { tenantId: noisy.tenant.tenantId, thing: 'streams', userId: 'x', id: 'x' } as const;
-  const sinceMs = performance.now();
   // Each gives its place back: all are free again.
-  while (!(await adapters.places.take(place, { all: 1, share: 1 }, 1_000)).taken) expect(performance.now() - sinceMs).toBeLessThan(20_000);
-}, 120_000);
+  while (!(await adapters.places.take(place, { all: 1, share: 1 }, 1_000)).taken);
+});
 
 it('a reader that does not read holds up nobody but itself, and the server reads no further than its socket takes', async () => {
   const sessionId = await openSession(noisy);
@@ -95,12 +96,13 @@ it('a reader that does not read holds up nobody but itself, and the server reads
     ({ head: after } = await api.adapters.log.append(session, { key: `test/${batch}`, after, events }));
   }
   let pages = 0;
+  const [alone] = (await timed(21)).slice(10);
   const { log } = api.adapters;
   const counting = await startApi({ log: { ...log, read: (...range) => ((pages += 1), log.read(...range)) } });
   const slow = await streamOver(`${sessionsOf(noisy)}/${sessionId}/events`, noisy.user, counting.url);
   slow.pause();
   const during = await timed(30);
-  expect(during[15]).toBeLessThan(500);
+  expect(during[15]).toBeLessThan(slowdown * (alone ?? 0));
   expect(pages).toBeGreaterThan(0);
   expect(pages).toBeLessThan(8);
   // It finds all of it as soon as it reads.
@@ -111,4 +113,4 @@ it('a reader that does not read holds up nobody but itself, and the server reads
   expect(pages).toBeGreaterThanOrEqual(10);
   slow.destroy();
   await counting.stop();
-}, 120_000);
+});

@@ -12,8 +12,6 @@ import { type Account, newTenant, signUpOperator } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(180_000);
-
 let api: RunningApi;
 let operator: Account;
 let stopWorkers: () => Promise<void>;

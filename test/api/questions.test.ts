@@ -11,8 +11,6 @@ import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(60_000);
-
 const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 const colours = ['red', 'green', 'blue'];
 
@@ -36,7 +34,7 @@ beforeAll(async () => {
   [alice, bob, ann] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators])]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
   await useAgent();
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

@@ -15,7 +15,7 @@ let stopWorkers: () => Promise<void>;
 beforeAll(async () => {
   [api, operator] = await Promise.all([startApi(), signUpOperator()]);
   stopWorkers = await startWorkers(api.adapters, []);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();
@@ -66,7 +66,7 @@ it('brings a tenant back in a scratch tenant, measures it, and leaves nothing of
   expect(figures?.recoverySeconds).toBeCloseTo(figures?.steps.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0, 3);
   const { tenants } = await api.adapters.registry.list({ limit: 500 });
   expect(tenants.filter(({ tenantId }) => tenantId.startsWith('scratch-'))).toEqual([]);
-}, 300_000);
+});
 
 it('says that a backup does not bring its tenant back, and drills the next one all the same', async () => {
   const [broken, good] = [await talkativeTenant(), await talkativeTenant()];
@@ -76,7 +76,7 @@ it('says that a backup does not bring its tenant back, and drills the next one a
   const report = await drill([broken.tenant.tenantId, good.tenant.tenantId]);
   expect(report).toMatchObject({ outcome: 'findings', findings: [{ kind: 'drill/failed', tenantId: broken.tenant.tenantId, subject: backupId }] });
   expect(report.drills?.map(({ tenantId }) => tenantId)).toEqual([good.tenant.tenantId]);
-}, 300_000);
+});
 
 /** Turns one byte of the backed-up table over. */
 async function spoil(tenantId: string, backupId: string): Promise<void> {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   [alice, bob, administrator] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators])]);
   await api.adapters.agents.create(tenant.tenantId, { name: 'support' }, { settings: AgentConfig.parse({}), by: administrator.userId, requestId: 'pub-1' });
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

@@ -14,7 +14,7 @@ let operator: Account;
 beforeAll(async () => {
   [api, operator] = await Promise.all([startApi(), signUpOperator()]);
   stopWorkers = await startWorkers(api.adapters, []);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

@@ -17,8 +17,6 @@ import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-jest.setTimeout(60_000);
-
 interface Source {
   readonly hasSecret: boolean;
   readonly tools: { readonly name: string; readonly effect: string }[];
@@ -64,7 +62,7 @@ beforeAll(async () => {
   const { configs } = api.adapters;
   await configs.put(tenant.tenantId, AgentConfig.parse({ tools: ['calculator', 'shop__*', 'every__echo', 'every__get-sum', 'every__get-structured-content'], allowedOrigins: [shopOrigin, new URL(mcpUrl).origin] }));
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
-}, 120_000);
+});
 afterAll(async () => {
   await stopWorkers();
   await api.stop();

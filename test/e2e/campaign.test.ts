@@ -6,8 +6,6 @@ import { runCase } from '../../campaign/run-case';
 import { Tenants } from '../../campaign/tenants-of-lane';
 import { operationSteps } from '../../src/contracts/names';
 
-jest.setTimeout(240_000);
-
 /** A few of `npm run campaign:lifecycle`: every fault at least once, both operations, both directions. */
 const sample = [
   'onboarding/infrastructure/forward/CreateStack/answer-lost',

@@ -20,8 +20,6 @@ import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
 import type { SessionStatus } from '../../src/ports/sessions';
 
-jest.setTimeout(150_000);
-
 let stage: Awaited<ReturnType<typeof startStage>>;
 let platform: RunningPlatform;
 /** Its owner has not said that it tells repetitions. */

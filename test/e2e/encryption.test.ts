@@ -16,8 +16,6 @@ import { workflowIds } from '../../src/contracts/names';
 import type { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
-jest.setTimeout(180_000);
-
 const { EVENT_TYPE_WORKFLOW_TASK_FAILED } = temporal.api.enums.v1.EventType;
 
 let platform: RunningPlatform;

@@ -17,8 +17,6 @@ import type { User } from '../../src/local/demo/user';
 import { createLogger } from '../../src/logging';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
-jest.setTimeout(300_000);
-
 interface Erasure {
   readonly operation?: Operation;
   readonly statement?: SignedErasure;

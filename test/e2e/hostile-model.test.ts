@@ -1,7 +1,5 @@
 import { runHostile } from '../../campaign/hostile-run';
 
-jest.setTimeout(300_000);
-
 it('a model that wants harm crosses nothing and breaks nothing: a part of `npm run campaign:hostile`', async () => {
   const { problems, calls, outcomes, baitCalls } = await runHostile({ steps: 150, width: 6, seed: 'sample' });
   expect(problems).toEqual([]);

@@ -7,8 +7,6 @@ import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
-jest.setTimeout(120_000);
-
 let platform: RunningPlatform;
 let shop: OrdersServer;
 let alice: User;

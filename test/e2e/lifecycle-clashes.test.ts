@@ -12,8 +12,6 @@ import type { OwnedResource } from '../../src/contracts/inventory';
 import { objectKeys, platformResources, tenantResources, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 
-jest.setTimeout(240_000);
-
 let lane: Lane;
 let tenants: Tenants;
 

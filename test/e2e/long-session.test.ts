@@ -2,8 +2,6 @@ import { longSession } from '../../campaign/sessions/long-session';
 import { startStage } from '../../campaign/sessions/stage';
 import { turnsPerRun } from '../../src/domain/session';
 
-jest.setTimeout(180_000);
-
 let stage: Awaited<ReturnType<typeof startStage>>;
 
 beforeAll(async () => {

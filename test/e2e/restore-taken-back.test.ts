@@ -6,8 +6,6 @@ import { backupIds, objectKeys, platformResources, tenantResources } from '../..
 import type { Operation } from '../../src/contracts/operation';
 import type { User } from '../../src/local/demo/user';
 
-jest.setTimeout(240_000);
-
 const tenantId = 'acme';
 let lane: Lane;
 let aws: PlatformClients;

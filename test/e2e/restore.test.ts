@@ -4,8 +4,6 @@ import type { Operation } from '../../src/contracts/operation';
 import { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
-jest.setTimeout(120_000);
-
 let platform: RunningPlatform;
 let ann: User;
 let sessionId: string;

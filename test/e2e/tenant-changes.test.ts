@@ -9,8 +9,6 @@ import type { TenantRecord } from '../../src/contracts/tenant';
 import type { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
-jest.setTimeout(120_000);
-
 const tenantId = 'acme';
 let platform: RunningPlatform;
 let alice: User;

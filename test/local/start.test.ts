@@ -86,7 +86,7 @@ it('stays up, refuses a second start, stops cleanly and remembers everything at 
   expect(await tenure('session', 'chat', 'acme', 'What is my color preference?')).toContain('color=blue');
   again.child.kill('SIGTERM');
   expect(await again.ended).toBe(0);
-}, 120_000);
+});
 
 it('takes everything along when it is killed, in order, and remembers it at the next start', async () => {
   const killed = await started();
@@ -100,7 +100,7 @@ it('takes everything along when it is killed, in order, and remembers it at the 
   expect(await tenure('tenant', 'list')).toMatch(/acme.*active/);
   next.child.kill('SIGINT');
   expect(await next.ended).toBe(0);
-}, 120_000);
+});
 
 it('stops with a clear word when the emulator dies with what it held, and starts over', async () => {
   const stack = await started();
@@ -116,7 +116,7 @@ it('stops with a clear word when the emulator dies with what it held, and starts
   expect(await readdir(path.join(project, '.tenure'))).toContainEqual(expect.stringMatching(/^state-unclean-/));
   next.child.kill('SIGINT');
   expect(await next.ended).toBe(0);
-}, 120_000);
+});
 
 it('does not let settings of the real services near the stack', async () => {
   const foreign = { AWS_PROFILE: 'production', AWS_SESSION_TOKEN: 'real', TEMPORAL_API_KEY: 'real', TEMPORAL_ADDRESS: 'real.invalid:7233', VALKEY_URL: 'redis://real.invalid' };
@@ -125,7 +125,7 @@ it('does not let settings of the real services near the stack', async () => {
   await tenure('tenant', 'create', 'shielded');
   stack.child.kill('SIGINT');
   expect(await stack.ended).toBe(0);
-}, 120_000);
+});
 
 it('says of a service that keeps dying that it does, ever more rarely', async () => {
   const stack = await started();
@@ -136,7 +136,7 @@ it('says of a service that keeps dying that it does, ever more rarely', async ()
   }
   stack.child.kill('SIGINT');
   expect(await stack.ended).toBe(0);
-}, 120_000);
+});
 
 it('names the port that is taken, and the way out', async () => {
   const other = createServer().listen(ports.valkey, '127.0.0.1');

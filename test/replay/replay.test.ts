@@ -5,8 +5,6 @@ import { maintenanceJobs } from '../../src/contracts/names';
 import { bundleOfPlatform } from '../support/bundle';
 import { replayed } from '../support/replay';
 
-jest.setTimeout(120_000);
-
 const directory = path.join(__dirname, 'histories');
 const files = readdirSync(directory).filter((file) => file.endsWith('.json'));
 const historyOf = (file: string): unknown => JSON.parse(readFileSync(path.join(directory, file), 'utf8'));

@@ -4,8 +4,6 @@ import { beginTurn, type Decision, newSession, type OpenCall, type PendingApprov
 import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { converse, fail, gate, limits, refusal, Script } from './session-script';
 
-jest.setTimeout(60_000);
-
 const hourMs = 3_600_000;
 const pending = (approvalId: string, changes: Partial<PendingApproval> = {}): PendingApproval => ({
   approvalId,

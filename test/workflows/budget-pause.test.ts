@@ -2,8 +2,6 @@ import type { SessionActivities } from '../../src/activities/session';
 import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { converse, limits, Script } from './session-script';
 
-jest.setTimeout(60_000);
-
 const hourMs = 3_600_000;
 
 /** Steps of `turn-1` find no budget until so many of them were refused. @param renewsInMs - when a new day begins. */

@@ -1,7 +1,5 @@
 import { failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
-jest.setTimeout(60_000);
-
 const subject = { sessionId: 'ses-1' };
 const request = { tenantId, subject, requestedBy: 'ann' };
 const places = ['table', 'bucket', 'memory', 'live', 'temporal'];

@@ -3,8 +3,6 @@ import { Context } from '@temporalio/activity';
 import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { answeringBehind, cancelledWhileBeating, converse, gate, limits, Script } from './session-script';
 
-jest.setTimeout(60_000);
-
 const call = (callId: string, changes: { finishes?: true; timeoutMs?: number } = {}) => ({ callId, tool: 'calculator', requestedAt: 1, timeoutMs: 60_000, maxAttempts: 1, ...changes });
 const turnsOf = (script: Script) => script.done.filter((line) => !line.startsWith('announce'));
 

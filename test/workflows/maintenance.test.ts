@@ -87,7 +87,7 @@ describe('drift detection', () => {
         expect(events?.length).toBeLessThan(4_000);
       },
     );
-  }, 120_000);
+  });
 
   it('looks at the tenants it is told to, and mends when it is told to', async () => {
     const looked: unknown[] = [];
@@ -278,7 +278,7 @@ describe('the isolation probe', () => {
         expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).not.toBe('');
       },
     );
-  }, 60_000);
+  });
 
   it('takes its users back when it is cancelled, those as well that were made while it was', async () => {
     const done: string[] = [];

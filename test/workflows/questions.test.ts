@@ -4,8 +4,6 @@ import { beginTurn, newSession, type OpenCall, receive, recordQuestion, recordTh
 import { answerQuestion, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { converse, fail, gate, limits, refusal, Script, userId } from './session-script';
 
-jest.setTimeout(60_000);
-
 const hourMs = 3_600_000;
 const call = (callId: string): OpenCall => ({ callId, tool: 'ask_user', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 1 });
 const question = (callId: string, expiresAtMs: number) => ({ questionId: `qst-${callId}`, askedAt: 1, expiresAtMs });

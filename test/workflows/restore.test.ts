@@ -1,8 +1,6 @@
 import { backupIds } from '../../src/contracts/names';
 import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
-jest.setTimeout(60_000);
-
 const request = { tenantId, sourceTenantId: 'globex', backupId: 'bak-1', until: '2026-01-31T12:00:00.000Z' };
 /** What an undo in place brings back: all of what the tenant had. */
 const before = () => ({ tenantId, operationId: operationIdOf('restore'), sourceTenantId: tenantId, backupId: backupIds.ofOperation(operationIdOf('restore')) });

@@ -5,8 +5,6 @@ import { taskQueues, workflowIds } from '../../src/contracts/names';
 import { omit } from '../../src/domain/omit';
 import { SharedWorkers } from '../support/workflow';
 
-jest.setTimeout(120_000);
-
 const workers = new SharedWorkers();
 afterAll(() => workers.end());
 

@@ -4,8 +4,6 @@ import { turnsPerRun } from '../../src/domain/session';
 import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { answeringBehind, cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
-jest.setTimeout(60_000);
-
 it('answers, survives a day of silence, and closes', async () => {
   const script = new Script();
   await converse(script, async ({ env, send, close, handle }) => {

@@ -3,8 +3,6 @@ import type { Operation, OperationRequests } from '../../src/contracts/operation
 import { AgentConfig } from '../../src/contracts/tenant';
 import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
-jest.setTimeout(60_000);
-
 interface Change<Kind extends OperationKind> {
   readonly kind: Kind;
   readonly request: OperationRequests[Kind];

@@ -19,7 +19,6 @@ import { type AgentCoreControl, startAgentCoreControl } from '../../support/agen
 import { type Moto, startMoto } from '../../support/moto';
 
 /** Installs moto when it runs for the first time. */
-jest.setTimeout(300_000);
 
 const region = 'us-east-1';
 const waiting: Waiting = { signal: new AbortController().signal, beat: () => undefined };

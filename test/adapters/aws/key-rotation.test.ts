@@ -5,7 +5,6 @@ import type { Waiting } from '../../../src/ports/provisioning';
 import { type Moto, startMoto } from '../../support/moto';
 
 /** Installs moto when it runs for the first time. */
-jest.setTimeout(300_000);
 
 const waiting: Waiting = { signal: new AbortController().signal, beat: () => undefined };
 let moto: Moto;

@@ -6,7 +6,6 @@ import { tenantResources } from '../../../src/contracts/names';
 import { type Moto, startMoto } from '../../support/moto';
 
 /** Installs moto when it runs for the first time. */
-jest.setTimeout(300_000);
 
 const region = 'us-east-1';
 const settings = { service: 'service/tenure/workers', minWorkers: 2, maxWorkers: 8, backlog: 20 };

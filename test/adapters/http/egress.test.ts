@@ -156,7 +156,7 @@ describe('calls', () => {
     answer = (request) => behave(request);
     const startedAtMs = performance.now();
     expect(await codeFrom(call(shopUrl(), shopOnly, { timeoutMs: 300 }))).toBe('tool/failed');
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
   });
 
   it('gives up in time on a name server that never answers', async () => {

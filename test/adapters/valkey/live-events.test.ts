@@ -145,7 +145,7 @@ describe('while Valkey is away', () => {
     await own.server.stop('SIGKILL');
     const askedAtMs = performance.now();
     expect(await readers.follow(session, fromStart).then(() => 'none', codeOf)).toBe('dependency/unavailable');
-    expect(performance.now() - askedAtMs).toBeLessThan(2_000);
+    expect(performance.now() - askedAtMs).toBeLessThan(10_000);
     writer.publish(session, [event(2)]);
     expect(await reader.next(50)).toEqual([]);
 
