@@ -21,8 +21,14 @@ const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
 /** What came with a message: by reference, for the log keeps no bytes. */
 const ofMessage = { text: z.string(), attachments: z.array(Attachment).min(1).optional() };
 const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().optional() };
+/** What the model is asked for besides answers: summaries of long conversations, and facts to remember. */
+export const modelPurposes = ['compaction', 'extraction'] as const;
+export type ModelPurpose = (typeof modelPurposes)[number];
 /** Absent: an answer to the user. */
-const forWhat = { purpose: z.enum(['compaction']).optional() };
+const forWhat = { purpose: z.enum(modelPurposes).optional() };
+/** One of a user's facts, as it was then. `createdAt`: since when it is remembered. */
+const RecalledFact = z.object({ factId: z.string(), text: z.string(), createdAt: z.iso.datetime() });
+export type RecalledFact = z.infer<typeof RecalledFact>;
 const ofApproval = { ...ofCall, approvalId: z.string() };
 const ofQuestion = { ...ofCall, questionId: z.string() };
 
@@ -44,6 +50,8 @@ export const EventBody = z.discriminatedUnion('type', [
     modelId: z.string(),
     blocks: z.array(z.union([z.object({ text: z.string(), signature: z.string().optional() }), z.object({ redacted: z.string() })])),
   }),
+  /** What is remembered of the user and is shown to the model in this turn, best match first. `failure`: the memory could not be asked, and the turn goes on without. */
+  z.object({ type: z.literal('facts.recalled'), ...inTurn, facts: z.array(RecalledFact), failure: z.string().optional() }),
   /** `partial`: the model was stopped here; its turn ends without another word of it. `modelId`: one of the agent's fallback models answered. */
   z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional(), modelId: z.string().optional() }),
   /** The answer does not fit the agent's schema: the model is told, and asked once more. */
@@ -86,6 +94,10 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('history.compacted'), ...inStep, upTo: z.number().int().min(1), summary: z.string(), within: z.string().optional(), request: z.string().optional(), attachments: ofMessage.attachments }),
   /** The turn waits before this step until there is budget again. `renewsAt`: when a new period begins. */
   z.object({ type: z.literal('budget.exhausted'), ...inStep, level: z.enum(budgetLevels), unit: z.enum(budgetUnits), renewsAt: z.iso.datetime().optional() }),
+  /** Behind its turn: what is remembered from it from now on. */
+  z.object({ type: z.literal('facts.extracted'), ...inTurn, facts: z.array(z.object({ text: z.string() })) }),
+  /** Nothing, or not all, is remembered from the turn, and why. */
+  z.object({ type: z.literal('facts.skipped'), ...inTurn, code: z.string(), message: z.string() }),
   /** `value`: of an agent with a schema, what the answer says. */
   z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional(), value: z.json().optional() }),
   /** All before it was copied from the log of another session, as that stood at the end of a turn; what it cost is counted there. */

@@ -467,6 +467,12 @@ export const batchKeys = {
   historyCompacted: (turnId: string, step: number, upTo: number) => `${turnId}/${step}/compacted/${upTo}`,
   stepWasted: (turnId: string, step: number, attempt: string) => `${turnId}/${step}/wasted/${attempt}`,
   stepStopped: (turnId: string, step: number) => `${turnId}/${step}/stopped`,
+  /** The turn's beginning, with what is remembered of its user. */
+  factsRecalled: (turnId: string) => `${turnId}/recalled`,
+  /** Written behind a turn, maybe in the middle of the next: they are no part of either. */
+  factsExtracted: (turnId: string) => `session/facts/${turnId}/extracted`,
+  factsSkipped: (turnId: string) => `session/facts/${turnId}/skipped`,
+  factsWasted: (turnId: string, attempt: string) => `session/facts/${turnId}/wasted/${attempt}`,
   toolStarted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/started`,
   toolCompleted: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/completed`,
   approvalDecided: (turnId: string, step: number, callId: string, decisionId: string) => `${turnId}/${step}/${callId}/decision/${decisionId}`,

@@ -118,6 +118,15 @@ export const Guardrail = z.strictObject({
 });
 export type Guardrail = z.infer<typeof Guardrail>;
 
+/** Whether what is remembered of a user is put before the model without its asking, and noted without its doing. Absent parts: no. */
+export const AgentMemory = z.strictObject({
+  /** Before a turn's first step: so many facts that fit the message, at most. */
+  retrieve: z.strictObject({ most: z.number().int().min(1).max(20) }).optional(),
+  /** After a turn that was completed: lasting facts from what the user wrote in it. */
+  extract: z.boolean().optional(),
+});
+export type AgentMemory = z.infer<typeof AgentMemory>;
+
 /** The agent of a tenant, kept as one SecureString under /app/tenant/{id}/agent. */
 export const AgentConfig = z.object({
   modelId: ModelId.default('anthropic.claude-3-5-sonnet-20241022-v2:0'),
@@ -156,6 +165,7 @@ export const AgentConfig = z.object({
   /** Which calls wait for a person. Absent: none. */
   approvals: ApprovalPolicy.optional(),
   approvalWebhook: ApprovalWebhook.optional(),
+  memory: AgentMemory.optional(),
   /** How long a question to the user waits for its answer. Absent: a day. */
   questionSeconds: z.number().int().min(1).max(604_800).optional(),
 });

@@ -5,7 +5,7 @@ const Figure = z.number().int().min(0).optional();
 
 /**
  * What answers cost, in numbers that add up. Dollars are those of the price at the time; `unpricedCalls` are of models without one.
- * `wasted…`: attempts that broke or were stopped, about. `compaction…`: how much of the rest went into summaries of long conversations.
+ * `wasted…`: attempts that broke or were stopped, about. `compaction…`, `extraction…`: how much of the rest went into summaries of long conversations, and into facts to remember.
  */
 export const UsageFigures = z.object({
   inputTokens: z.number().int().min(0),
@@ -22,6 +22,9 @@ export const UsageFigures = z.object({
   compactionCalls: Figure,
   compactionTokens: Figure,
   compactionMicroUsd: Figure,
+  extractionCalls: Figure,
+  extractionTokens: Figure,
+  extractionMicroUsd: Figure,
 });
 export type UsageFigures = z.infer<typeof UsageFigures>;
 

@@ -43,7 +43,7 @@ export function invariantOf(content: BackupContentName, record: BackupRecord, { 
       return { ...kept, ...(isMessage(message) && { message: { userId: message.userId, text: message.text, ...(message.attachments !== undefined && { attachments: message.attachments }) } }) };
     }
     case 'memory':
-      return { namespace: mapNamespace(String(record['namespace']), map), text: record['text'], createdAt: secondOf(record['createdAt']) };
+      return { namespace: mapNamespace(String(record['namespace']), map), text: record['text'], createdAt: secondOf(record['createdAt']), ...(record['source'] !== undefined && { source: record['source'] }) };
     case 'config':
       return { ...record, name: String(record['name']).replace(tenantResources(tenantId).parameterPrefix, '') };
     case 'users': {

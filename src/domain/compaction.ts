@@ -1,6 +1,7 @@
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { ModelContext } from '../contracts/model-contexts';
 import { likelyCharacters, namesOf } from './attachments';
+import { factsBlock } from './recalled-facts';
 import { askUser } from './tool-output-rule';
 import { answeredCalls, callKey, shownResult, type Summary, withheldTurns } from './transcript';
 
@@ -187,4 +188,4 @@ function lineOf(event: EventBody): string | undefined {
 }
 
 /** What the model reads of an event, about. A summary stands apart from the events that it is found among. */
-const charactersShown = (event: EventBody): number => (lineOf(event) ?? '').length + (event.type === 'history.compacted' ? 0 : likelyCharacters(event, charactersPerToken));
+const charactersShown = (event: EventBody): number => (lineOf(event) ?? '').length + (event.type === 'facts.recalled' ? (factsBlock(event.facts) ?? '').length : 0) + (event.type === 'history.compacted' ? 0 : likelyCharacters(event, charactersPerToken));

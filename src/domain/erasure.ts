@@ -61,7 +61,7 @@ export function isErased(content: BackupContentName, record: BackupRecord, { ses
       return sessionId !== undefined && sessions.has(sessionId);
     }
     case 'memory':
-      return users.has(String(record['namespace']).split('/')[2] ?? '');
+      return users.has(String(record['namespace']).split('/')[2] ?? '') || sessions.has(sessionOfFact(record));
     case 'objects': {
       const key = String(record['key']);
       return key.startsWith(objectKeys.batches) && sessions.has(key.slice(objectKeys.batches.length).split('/')[0] ?? '');
@@ -71,6 +71,9 @@ export function isErased(content: BackupContentName, record: BackupRecord, { ses
       return false;
   }
 }
+
+/** Empty: it was extracted from none. */
+const sessionOfFact = ({ source }: BackupRecord): string => (typeof source === 'object' && source !== null && 'sessionId' in source ? String(source.sessionId) : '');
 
 const dayMs = 86_400_000;
 /** Of the longest period that the rule of retention has. */

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../contracts/errors';
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, ReasoningBlock, ToolResultBlock, ToolUseBlock } from '../contracts/model';
 import { type AttachedContents, blocksOf } from './attachments';
+import { factsBlock } from './recalled-facts';
 import { rejectionNote } from './structured-output';
 
 type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock | ImageBlock | DocumentBlock;
@@ -9,6 +10,8 @@ type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | Reason
 interface Showing {
   /** Of the turn that goes on, and of the model that is asked: it is shown again what it thought before it used tools. What was thought in turns before, nobody needs any more. */
   readonly thinker?: { readonly turnId: string; readonly modelId: string } | undefined;
+  /** What is remembered of the user: goes before the message it was found for. */
+  readonly recalled?: Extract<EventBody, { type: 'facts.recalled' }> | undefined;
   /** Images and documents that the model is to see; others are named. */
   readonly contents?: AttachedContents;
 }
@@ -24,7 +27,7 @@ const maxResultCharacters = 50_000;
  *
  * @param summary - stands for all before the events.
  */
-export function toModelMessages(events: readonly EventBody[], summary?: Summary, { thinker, contents = nothingAttached }: Showing = {}): ModelMessage[] {
+export function toModelMessages(events: readonly EventBody[], summary?: Summary, { thinker, recalled, contents = nothingAttached }: Showing = {}): ModelMessage[] {
   const answered = answeredCalls(events);
   const edits = editsIn(events);
   const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
@@ -36,7 +39,12 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary,
   const withTools = new Set(events.flatMap((event) => (event.type === 'tool.requested' && event.turnId === thinker?.turnId && answered.has(callKey(event)) ? [event.step] : [])));
   const withheld = withheldTurns(events);
   const begun = new Set<string>(summary?.within === undefined ? [] : [summary.within]);
+  const remind = (turnId: string | undefined) => {
+    const block = recalled && turnId === recalled.turnId ? factsBlock(recalled.facts) : undefined;
+    if (block !== undefined) say('user', { text: block });
+  };
   if (summary) say('user', { text: summaryNote(summary) });
+  remind(summary?.within);
   if (summary?.request !== undefined) say('user', { text: requestNote(summary.request) });
   const hear = ({ text, attachments }: { text: string; attachments?: Summary['attachments'] }) => {
     say('user', { text });
@@ -48,6 +56,7 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary,
       if (event.type === 'turn.completed') say('user', { text: withheldNote(events, event.turnId) });
     } else if (event.type === 'turn.started') {
       begun.add(event.turnId);
+      remind(event.turnId);
       hear(event);
     } else if (event.type === 'turn.steered') hear(event);
     else if (event.type === 'turn.completed' && begun.has(event.turnId) && isStop(event.outcome)) say('user', { text: stopNotes[event.outcome] });

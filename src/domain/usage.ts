@@ -11,7 +11,7 @@ export const periodOf = (period: UsagePeriod, at: string): string => at.slice(0,
 export const beginningOf = (period: string): string => new Date(period.length === lengthOf.day ? `${period}T00:00:00Z` : `${period}:00:00Z`).toISOString();
 
 const always = ['inputTokens', 'outputTokens', 'modelCalls'] as const;
-const sometimes = ['cacheReadTokens', 'cacheWriteTokens', 'costMicroUsd', 'unpricedCalls', 'wastedCalls', 'wastedTokens', 'wastedMicroUsd', 'compactionCalls', 'compactionTokens', 'compactionMicroUsd'] as const;
+const sometimes = ['cacheReadTokens', 'cacheWriteTokens', 'costMicroUsd', 'unpricedCalls', 'wastedCalls', 'wastedTokens', 'wastedMicroUsd', 'compactionCalls', 'compactionTokens', 'compactionMicroUsd', 'extractionCalls', 'extractionTokens', 'extractionMicroUsd'] as const;
 /** All figures there are. */
 export const usageFigures = [...always, ...sometimes] as const;
 
@@ -30,8 +30,8 @@ const tellsOfUsage = (event: SessionEvent): event is UsageEvent => event.type ==
 function figuresOf({ type, usage, costMicroUsd, purpose }: UsageEvent): UsageFigures {
   const { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 } = usage;
   const tokens = inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
-  const compaction = purpose === 'compaction' && { compactionCalls: 1, compactionTokens: tokens, ...(costMicroUsd && { compactionMicroUsd: costMicroUsd }) };
-  if (type === 'usage.recorded') return { ...usage, modelCalls: 1, ...(costMicroUsd === undefined && { unpricedCalls: 1 }), ...(costMicroUsd && { costMicroUsd }), ...compaction };
+  const ofPurpose = purpose && { [`${purpose}Calls`]: 1, [`${purpose}Tokens`]: tokens, ...(costMicroUsd && { [`${purpose}MicroUsd`]: costMicroUsd }) };
+  if (type === 'usage.recorded') return { ...usage, modelCalls: 1, ...(costMicroUsd === undefined && { unpricedCalls: 1 }), ...(costMicroUsd && { costMicroUsd }), ...ofPurpose };
   return { inputTokens: 0, outputTokens: 0, modelCalls: 0, wastedCalls: 1, wastedTokens: tokens, ...(costMicroUsd && { wastedMicroUsd: costMicroUsd }) };
 }
 

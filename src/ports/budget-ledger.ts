@@ -1,4 +1,5 @@
 import type { Budget, BudgetCounter, BudgetLevel, BudgetUnit, Ending, Reservation } from '../contracts/budget';
+import type { ModelPurpose } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 
 /** One model step, or what is done for it: the same for all attempts at it. */
@@ -6,7 +7,7 @@ export interface StepRef extends SessionRef {
   readonly turnId: string;
   readonly step: number;
   /** Absent: the answer itself. */
-  readonly purpose?: 'compaction';
+  readonly purpose?: ModelPurpose;
 }
 
 /** A level that has a limit, and the counter it is held against. */

@@ -7,6 +7,7 @@ import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
 import { BudgetWatch } from './budget-watch';
 import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
+import { FactDesk } from './fact-desk';
 import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
 
@@ -15,6 +16,7 @@ export class Conversation {
   state: domain.SessionState;
   readonly approvals: ApprovalDesk;
   readonly questions: QuestionDesk;
+  readonly facts: FactDesk;
   private readonly budget = new BudgetWatch(this);
   /** What every activity is told: whose session it is, and which agent it keeps to. */
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
@@ -35,6 +37,8 @@ export class Conversation {
     this.approvals.attend();
     this.questions = new QuestionDesk(desk);
     this.questions.attend();
+    this.facts = new FactDesk(desk);
+    this.facts.attend();
     this.budget.attend();
   }
 
@@ -78,7 +82,10 @@ export class Conversation {
     else if (action.do === 'compact') await this.inTurn(() => this.compact(action.turn, action.plan));
     else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn.turnId));
     else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
-    else await this.activities.closeSession({ ...this.ref, after: this.state.head });
+    else {
+      await this.facts.finish();
+      await this.activities.closeSession({ ...this.ref, after: this.state.head });
+    }
   }
 
   take(message: SubmittedMessage): { after: number } {
@@ -105,10 +112,12 @@ export class Conversation {
 
   hold(at: domain.RestPoint): void {
     this.state = domain.hold(this.state, at, Date.now());
+    this.facts.pause();
   }
 
   release(): void {
     this.state = domain.release(this.state, Date.now());
+    this.facts.attend();
   }
 
   budgetChanged(heardAfterMs: number): void {
@@ -150,7 +159,7 @@ export class Conversation {
     this.state = domain.pickUp(this.state, picked);
   }
 
-  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget, compacting }: domain.CurrentTurn): Promise<void> {
+  private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget, compacting, factsAt }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       userId: this.input.userId,
@@ -161,9 +170,13 @@ export class Conversation {
       ...(steering && { steering }),
       ...(outOfBudget && { resumed: true }),
       ...(compacting && { compacted: true }),
+      ...(factsAt !== undefined && { factsAt }),
       ...(configVersion !== undefined && { configVersion }),
     });
+    const { current } = this.state;
     this.state = domain.recordThought(this.state, thought, Date.now());
+    if (thought.extract && current && patched('extract-facts')) this.state = domain.awaitExtraction(this.state, current, Date.now());
+    this.facts.attend();
     this.approvals.attend();
     this.budget.attend();
   }

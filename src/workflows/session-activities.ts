@@ -46,6 +46,13 @@ export function sessionActivities(tenantId: string) {
       ),
     decideApproval: bookkeeping.decideApproval,
     settleQuestion: bookkeeping.settleQuestion,
+    // Whoever gives it up does not wait for it: what it still writes, another attempt finds.
+    extractFacts: (timeLeftMs: number, input: Input<'extractFacts'>) =>
+      proxied.extractFacts.executeWithOptions(
+        { ...base, cancellationType: 'TRY_CANCEL', startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: timeLeftMs, retry: { ...retry, maximumInterval: '1 minute' }, summary: `facts from ${input.turnId}` },
+        [input],
+      ),
+    skipFacts: bookkeeping.skipFacts,
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
     endTurn: bookkeeping.endTurn,

@@ -58,6 +58,7 @@ export async function session(input: SessionInput): Promise<void> {
   CancellationScope.current().cancelRequested.catch(() => {
     conversation.close();
     conversation.cancel(undefined);
+    conversation.facts.stop();
   });
   await CancellationScope.nonCancellable(() => run(conversation, input));
 }

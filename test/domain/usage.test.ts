@@ -44,12 +44,17 @@ it('counts dollars, models without a price, and attempts that came to nothing ap
   const readings = usageReadings('acme', usageIn(all, 'ann', 'hour'));
   expect(readings.map(({ name, values }) => [name, values[0]?.[0]])).toEqual([['InputTokens', 30], ['OutputTokens', 6], ['ModelCallCount', 3], ['ModelCostMicroUsd', 71], ['WastedTokens', 12]]);
   expect(readings[0]).toMatchObject({ tenantId: 'acme', at: new Date(at) });
-  expect(csvOf([{ modelId: 'a,"b"', inputTokens: 1, outputTokens: 2, modelCalls: 1 }]).split('\r\n')[1]).toBe(',"a,""b""",,,1,2,1,0,0,0,0,0,0,0,0,0,0');
+  expect(csvOf([{ modelId: 'a,"b"', inputTokens: 1, outputTokens: 2, modelCalls: 1 }]).split('\r\n')[1]).toBe(',"a,""b""",,,1,2,1,0,0,0,0,0,0,0,0,0,0,0,0,0');
 });
 
 it('counts what went into summaries, and shows how much that was', () => {
   const summarised: SessionEvent = { seq: 1, at: '2026-11-24T13:00:00.000Z', type: 'usage.recorded', turnId: 't', step: 1, modelId: 'large', usage: { inputTokens: 10, outputTokens: 2 }, costMicroUsd: 7, purpose: 'compaction' };
   expect(groupUsage(usageIn([summarised, used('2026-11-24T13:00:00.000Z', 'large', 1)], 'ann', 'hour'), [])).toMatchObject([{ inputTokens: 11, modelCalls: 2, costMicroUsd: 7, compactionCalls: 1, compactionTokens: 12, compactionMicroUsd: 7 }]);
+});
+
+it('counts what went into facts, and shows how much that was', () => {
+  const extracted: SessionEvent = { seq: 1, at: '2026-11-24T13:00:00.000Z', type: 'usage.recorded', turnId: 't', step: 1, modelId: 'large', usage: { inputTokens: 10, outputTokens: 2 }, costMicroUsd: 7, purpose: 'extraction' };
+  expect(usageIn([extracted], 'ann', 'hour')).toMatchObject([{ inputTokens: 10, modelCalls: 1, costMicroUsd: 7, extractionCalls: 1, extractionTokens: 12, extractionMicroUsd: 7 }]);
 });
 
 describe('a report', () => {

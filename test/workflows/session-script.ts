@@ -40,6 +40,8 @@ export class Script {
       endTurn: ({ turnId, end }) => Promise.resolve({ ...this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`), unseen: [] }),
       pickUpSession: () => Promise.reject(new Error('this session has no past')),
       copySession: ({ fork }) => Promise.resolve(this.write(`copy ${fork.sessionId}/${fork.turnId}`)),
+      extractFacts: ({ turnId }) => Promise.resolve(this.write(`extract ${turnId}`)),
+      skipFacts: ({ turnId, code }) => Promise.resolve(this.write(`skip ${turnId} ${code}`)),
       closeSession: () => Promise.resolve(this.write('close')),
       decideApproval: ({ approvalId, verdict, by, decision }) => Promise.resolve(this.write(['decide', approvalId, verdict ?? 'vote', ...by, ...(decision ? [] : ['expired'])].join(' '))),
       settleQuestion: ({ questionId, answerId }) => Promise.resolve(this.write(`settle ${questionId} ${answerId ?? 'expired'}`)),

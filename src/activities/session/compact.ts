@@ -1,13 +1,13 @@
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import { codeOf, errors } from '../../contracts/errors';
 import type { EventBody, Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import { type CompactionPlan, maxSummaryTokens, requestWithin, summaryPrompt, textToSummarise } from '../../domain/compaction';
 import type { CompactionResult } from '../../domain/session';
-import { endOf } from '../../domain/stop-reasons';
-import type { Model, ModelRequest } from '../../ports/model';
+import type { ModelRequest } from '../../ports/model';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type History, type HistoryRange, readHistory } from './history';
+import { listen, type PlainAnswer } from './plain-answer';
 import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
 import { stepRefused } from './step-refused';
 import { configOf, keepWaste } from './think';
@@ -78,10 +78,10 @@ const requestOf = ({ tenantId, sessionId, plan }: CompactInput, modelId: string,
 
 /** @returns a summary, or where the log ends when the model makes none. */
 async function summarise(deps: SessionStepDeps, input: CompactInput, request: Request, budget: StepBudget): Promise<{ summary: string; usage: Usage } | { head: number }> {
-  const heard: Heard = { text: '', usage: undefined };
+  const heard: PlainAnswer = { text: '', usage: undefined };
   try {
-    await listen(deps.model, request, heard);
-    if (heard.usage && heard.isSummary && heard.text.trim() !== '') return { summary: heard.text, usage: heard.usage };
+    await listen(deps.model, request, heard, mostCharacters);
+    if (heard.usage && heard.isWhole && heard.text.trim() !== '') return { summary: heard.text, usage: heard.usage };
   } catch (error) {
     await noteWaste(deps, input, request, budget, heard, error);
     if (!isHopeless(error)) throw error;
@@ -91,22 +91,8 @@ async function summarise(deps: SessionStepDeps, input: CompactInput, request: Re
   return { head: input.after };
 }
 
-interface Heard {
-  text: string;
-  usage: Usage | undefined;
-  /** Whether the model came to an end as it should. */
-  isSummary?: boolean;
-}
-
 /** Characters of a summary that nobody reads on; no token is longer than this on average. */
 const mostCharacters = 16 * maxSummaryTokens;
-
-async function listen(model: Model, request: Request, heard: Heard): Promise<void> {
-  for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
-    if (chunk.kind === 'text' && heard.text.length < mostCharacters) heard.text += chunk.text;
-    if (chunk.kind === 'end') Object.assign(heard, { usage: chunk.usage, isSummary: endOf(chunk.stopReason).outcome === 'completed' });
-  }
-}
 
 /** That asking again would not help. */
 function isHopeless(error: unknown): boolean {
@@ -114,7 +100,7 @@ function isHopeless(error: unknown): boolean {
   return code !== undefined && code.startsWith('model/') && !errors[code].retryable;
 }
 
-async function noteWaste(deps: SessionStepDeps, input: CompactInput, { modelId }: Request, budget: StepBudget, { text, usage }: Heard, error: unknown): Promise<void> {
+async function noteWaste(deps: SessionStepDeps, input: CompactInput, { modelId }: Request, budget: StepBudget, { text, usage }: PlainAnswer, error: unknown): Promise<void> {
   const waste = await budget.waste(modelId, { written: text, told: usage }, error);
   if (waste) await keepWaste(deps, input, input.after, waste);
 }

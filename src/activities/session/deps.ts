@@ -10,6 +10,7 @@ import type { AgentConfigs } from '../../ports/agent-configs';
 import type { Attachments } from '../../ports/attachments';
 import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { LiveEvents } from '../../ports/live-events';
+import type { Memory } from '../../ports/memory';
 import type { Model } from '../../ports/model';
 import type { Questions } from '../../ports/questions';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
@@ -20,6 +21,7 @@ import type { Toolbox } from './tools';
 
 export interface SessionStepDeps {
   readonly model: Model;
+  readonly memory: Pick<Memory, 'recall' | 'remember' | 'forget'>;
   readonly log: SessionLog;
   readonly messages: SessionMessages;
   readonly attachments: Attachments;

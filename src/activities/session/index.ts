@@ -1,6 +1,7 @@
 import { createApprovalActivities } from './approvals';
 import { createCompact } from './compact';
 import type { SessionStepDeps } from './deps';
+import { createFactActivities } from './extract-facts';
 import { createForkActivities } from './fork';
 import { createQuestionActivities } from './questions';
 import { createTurnActivities } from './turn';
@@ -16,6 +17,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createApprovalActivities(deps),
   ...createQuestionActivities(deps),
   ...createForkActivities(deps),
+  ...createFactActivities(deps),
 });
 
 export type SessionActivities = ReturnType<typeof createSessionActivities>;

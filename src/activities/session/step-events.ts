@@ -122,6 +122,7 @@ export function thoughtFrom(events: readonly SessionEvent[], { version, agent }:
   return {
     head: events.at(-1)?.seq ?? 0,
     ...(end && { outcome: end.outcome }),
+    ...(end?.outcome === 'completed' && agent.memory?.extract && { extract: true }),
     calls,
     configVersion: version,
     limits: { maxSteps: agent.maxStepsPerTurn, maxTurnMs: agent.maxTurnSeconds * 1_000, historyTurns: agent.historyTurns },

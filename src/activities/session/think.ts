@@ -7,6 +7,7 @@ import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import { modelOfAttempt } from '../../domain/models';
+import { withFactsRule } from '../../domain/recalled-facts';
 import { canReason, mayReason } from '../../domain/reasoning';
 import type { Thought } from '../../domain/session';
 import { isMalformed, isOverflow } from '../../domain/stop-reasons';
@@ -21,6 +22,7 @@ import type { AttachedContents } from '../../domain/attachments';
 import { type History, type HistoryRange, readAttached, readHistory } from './history';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type Equipped, permitted } from './policy';
+import { recalledFacts, type RecalledFacts } from './recall-facts';
 import { holdBudget, settleFromLog, type StepBudget } from './step-budget';
 import { stepRefused } from './step-refused';
 import { type Answer, eventsOf, thoughtFrom } from './step-events';
@@ -39,6 +41,8 @@ export interface ThinkInput extends TurnInput, HistoryRange {
   readonly compacted?: true;
   /** Whether the step was refused before for want of budget: then the turn has begun in the log. */
   readonly resumed?: true;
+  /** Where in the log is what is remembered of the user, once a step of the turn has found it. */
+  readonly factsAt?: number;
   /** Messages that join the turn in this step, at most `maxSteering`. */
   readonly steering?: readonly string[];
 }
@@ -54,29 +58,38 @@ export const createThink = (deps: SessionStepDeps) => ({
    * @see docs/decisions/0003-session-log.md
    */
   async think(input: ThinkInput): Promise<Thought> {
-    const { tenantId, sessionId, turnId, step, after } = input;
     // A turn keeps to the configuration it began with.
     const [configured] = await Promise.all([configOf(deps, input), mustKnowTheLog(deps, input)]);
-    const modelId = modelOfAttempt(configured.agent, activityInfo().attempt);
-    const config = { ...configured, agent: { ...configured.agent, modelId } };
-    const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key: batchKeys.stepCompleted(turnId, step) }) : undefined;
-    if (earlier) {
-      await settleFromLog(deps, input, earlier);
-      return concluded(deps, input, earlier, config);
-    }
-
-    const { agent } = config;
-    const { history, opening, contents } = await prepare(deps, input);
-    const request = requestOf({ tenantId, sessionId, turnId, ...config, history, opening, contents });
-    const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
-    const tooLong = shortening.beforeStep();
-    if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
-    const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
-    if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
-    if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
-    return ask(deps, input, { config, configured: configured.agent, request, history, opening, shortening, budget: held.budget });
+    const begins = beginsTurn(input);
+    const recalled = await recalledFacts(deps, { ...input, beginning: begins ? () => beginningWithMessage(deps, input) : undefined }, configured.agent);
+    if (!recalled) return thinkOn(deps, input, configured, undefined);
+    // It is in the log with how the turn begins: that is not written again.
+    const begun: ThinkInput = begins ? { ...input, after: Math.max(input.after, recalled.seq), factsAt: recalled.seq } : input;
+    return { ...(await thinkOn(deps, begun, configured, recalled)), factsAt: recalled.seq };
   },
 });
+
+async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Config, recalled: RecalledFacts | undefined): Promise<Thought> {
+  const { tenantId, sessionId, turnId, step, after } = input;
+  const modelId = modelOfAttempt(configured.agent, activityInfo().attempt);
+  const config = { ...configured, agent: { ...configured.agent, modelId } };
+  const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key: batchKeys.stepCompleted(turnId, step) }) : undefined;
+  if (earlier) {
+    await settleFromLog(deps, input, earlier);
+    return concluded(deps, input, earlier, config);
+  }
+
+  const { agent } = config;
+  const { history, opening, contents } = await prepare(deps, input);
+  const request = requestOf({ tenantId, sessionId, turnId, ...config, history, opening, contents, recalled });
+  const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
+  const tooLong = shortening.beforeStep();
+  if (tooLong) return { ...thoughtFrom([], config, config), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
+  const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
+  if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening });
+  if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
+  return ask(deps, input, { config, configured: configured.agent, request, history, opening, shortening, budget: held.budget });
+}
 
 /** A step for which the model may be asked. */
 interface Prepared {
@@ -171,27 +184,44 @@ async function prepare(deps: SessionStepDeps, input: ThinkInput): Promise<{ hist
   const { tenantId, sessionId, turnId, step } = input;
   const [history, message, steered] = await Promise.all([
     readHistory(deps.log, input),
-    step === 1 && !input.resumed && !input.compacted ? messageOf(deps, { tenantId, sessionId }, turnId) : undefined,
+    beginsTurn(input) ? messageOf(deps, { tenantId, sessionId }, turnId) : undefined,
     Promise.all((input.steering ?? []).map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, ...(await messageOf(deps, { tenantId, sessionId }, messageId)) }))),
   ]);
   const opening = openingOf(input, message, steered);
   return { history, opening, contents: await readAttached(deps.attachments, { tenantId, sessionId }, history, opening) };
 }
 
+interface Message {
+  readonly text: string;
+  readonly attachments?: Attachment[];
+}
+
 /** What a user sent, as the log has it. */
-async function messageOf({ messages }: SessionStepDeps, session: SessionRef, messageId: string): Promise<{ text: string; attachments?: Attachment[] }> {
-  const { text, attachments = [] } = await messages.get(session, messageId);
+async function messageOf({ messages }: SessionStepDeps, { tenantId, sessionId }: SessionRef, messageId: string): Promise<Message> {
+  const { text, attachments = [] } = await messages.get({ tenantId, sessionId }, messageId);
   return { text, ...(attachments.length > 0 && { attachments: [...attachments] }) };
 }
 
-function openingOf({ turnId, step, after, announced, agent, compacted }: ThinkInput, message: { text: string; attachments?: Attachment[] } | undefined, steered: readonly EventBody[]): EventBody[] {
+function openingOf({ turnId, step, after, announced, agent, compacted }: ThinkInput, message: Message | undefined, steered: readonly EventBody[]): EventBody[] {
   // It has begun already, and begins anew.
   if (compacted) return [{ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 }, ...steered];
-  const opening: EventBody[] = [...steered, { type: 'step.started', turnId, step }];
-  if (message) opening.unshift({ type: 'turn.started', turnId, ...message });
-  if (message && !announced) opening.unshift({ type: 'turn.queued', turnId });
-  if (after === 0) opening.unshift({ type: 'session.started', ...(agent && { agent }) });
-  return opening;
+  return [...beginningOf({ turnId, after, announced, ...(agent && { agent }) }, message), ...steered, { type: 'step.started', turnId, step }];
+}
+
+/** Whether the turn has yet to begin in the log. */
+const beginsTurn = ({ step, resumed, compacted, factsAt }: ThinkInput): boolean => step === 1 && !resumed && !compacted && factsAt === undefined;
+
+function beginningOf({ turnId, after, announced, agent }: Pick<ThinkInput, 'turnId' | 'after' | 'announced' | 'agent'>, message: Message | undefined): EventBody[] {
+  return [
+    ...(after === 0 ? [{ type: 'session.started', ...(agent && { agent }) } as const] : []),
+    ...(message && !announced ? [{ type: 'turn.queued', turnId } as const] : []),
+    ...(message ? [{ type: 'turn.started', turnId, ...message } as const] : []),
+  ];
+}
+
+async function beginningWithMessage(deps: SessionStepDeps, input: ThinkInput): Promise<{ text: string; events: readonly EventBody[] }> {
+  const message = await messageOf(deps, input, input.turnId);
+  return { text: message.text, events: beginningOf(input, message) };
 }
 
 /** Takes back what a broken attempt has streamed. */
@@ -244,15 +274,16 @@ const mostMalformed = 3;
 type ToolCall = Extract<ModelChunk, { kind: 'toolCall' }>;
 type Request = Omit<ModelRequest, 'signal'>;
 
-function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening, contents }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[]; contents: AttachedContents }): Request {
+function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening, contents, recalled }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[]; contents: AttachedContents; recalled: RecalledFacts | undefined }): Request {
   const thinker = { turnId, modelId: agent.modelId };
+  const rules = withToolOutputRule(agent.systemPrompt, agent.tools);
   const reasoning = agent.reasoning && canReason(agent.modelId) && mayReason(events, thinker) ? agent.reasoning : undefined;
   return {
     tenantId,
     sessionId,
     modelId: agent.modelId,
-    systemPrompt: withAnswerRule(withToolOutputRule(agent.systemPrompt, agent.tools), agent.responseSchema),
-    messages: toModelMessages([...events, ...opening], summary, { thinker: reasoning && thinker, contents }),
+    systemPrompt: withAnswerRule(agent.memory?.retrieve ? withFactsRule(rules) : rules, agent.responseSchema),
+    messages: toModelMessages([...events, ...opening], summary, { thinker: reasoning && thinker, contents, recalled }),
     tools: toolbox.specs(agent.tools),
     maxOutputTokens: agent.maxOutputTokens,
     guardrail: agent.guardrail,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { AmountsSchema, type BudgetCounter, type BudgetUnit, budgetUnits, type Posting, type Reservation } from '../../contracts/budget';
+import { modelPurposes } from '../../contracts/events';
 import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { closing, columns, committed, emptyCounter, missingUnit, type Postings, reserving, roomFor } from '../../domain/budgets';
@@ -101,8 +102,9 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
       const query = { KeyConditionExpression: 'pk = :pk AND begins_with(sk, :turn)', ExpressionAttributeValues: { ':pk': tableKeys.reservations(sessionId), ':turn': tableKeys.reservationsOf(turnId) } };
       const found: Awaited<ReturnType<BudgetLedger['heldOf']>> = [];
       for await (const item of itemsOf(table(tenantId), tenantId, query)) {
-        const [step, purpose] = Held.parse(item).sk.slice(tableKeys.reservationsOf(turnId).length).split('/');
-        found.push({ step: Number(step), ...(purpose === 'compaction' && { purpose }), reservation: reservationOf(item) });
+        const [step, rest] = Held.parse(item).sk.slice(tableKeys.reservationsOf(turnId).length).split('/');
+        const purpose = modelPurposes.find((one) => one === rest);
+        found.push({ step: Number(step), ...(purpose && { purpose }), reservation: reservationOf(item) });
       }
       return found;
     },

@@ -126,14 +126,19 @@ function bucketPlace(s3: PlatformClients['s3']): ErasurePlace {
   };
 }
 
-/** Facts are a user's, not a conversation's: they go with the user. */
+/** Facts that the user had kept go with the user; those that were extracted from a conversation go with that, too. */
 function memoryPlace(memory: Memory): ErasurePlace {
   return {
     name: 'memory',
     call: 'ListMemoryRecords of every namespace of the user',
-    count: async ({ tenantId, subject }) => ('userId' in subject ? memory.countOf({ tenantId, userId: subject.userId }) : 0),
-    async erase({ tenantId, subject }) {
+    async count({ tenantId, subject, sessions }) {
+      if ('userId' in subject) return memory.countOf({ tenantId, userId: subject.userId });
+      const counts = await Promise.all(sessions.map(({ sessionId, userId }) => memory.countOf({ tenantId, userId }, sessionId)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    async erase({ tenantId, subject, sessions }) {
       if ('userId' in subject) await memory.forgetUser({ tenantId, userId: subject.userId });
+      else for (const { sessionId, userId } of sessions) await memory.forgetSession({ tenantId, userId }, sessionId);
     },
   };
 }

@@ -11,19 +11,29 @@ import {
   RetrieveMemoryRecordsCommand,
 } from '@aws-sdk/client-bedrock-agentcore';
 import { DomainError } from '../../contracts/errors';
+import type { FactSource } from '../../contracts/fact';
 import { type AccessPurpose, memoryNamespaces, namespaceOfUser, userOfFacts } from '../../contracts/names';
-import type { Memory, MemoryFact } from '../../ports/memory';
+import type { Memory, MemoryFact, MemoryOwner } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import { isAwsError } from './failures';
 import { ifThere } from './inventory/finding';
 import type { TenantAccess } from './tenant-access';
 import { requestIdKey } from './tenant-memories';
 
-const factOf = ({ memoryRecordId, content, createdAt }: MemoryRecordSummary | MemoryRecord): MemoryFact => ({
-  factId: memoryRecordId ?? '',
-  text: content?.text ?? '',
-  createdAt: (createdAt ?? new Date(0)).toISOString(),
-});
+/** Metadata that says which turn a fact was extracted from. */
+const sourceKeys = { sessionId: 'sessionId', turnId: 'turnId' } as const;
+
+const factOf = ({ memoryRecordId, content, createdAt, metadata }: MemoryRecordSummary | MemoryRecord): MemoryFact => {
+  const [sessionId, turnId] = [metadata?.[sourceKeys.sessionId]?.stringValue, metadata?.[sourceKeys.turnId]?.stringValue];
+  return {
+    factId: memoryRecordId ?? '',
+    text: content?.text ?? '',
+    createdAt: (createdAt ?? new Date(0)).toISOString(),
+    ...(sessionId !== undefined && turnId !== undefined && { source: { sessionId, turnId } }),
+  };
+};
+
+const metadataOf = ({ sessionId, turnId }: FactSource) => ({ [sourceKeys.sessionId]: { stringValue: sessionId }, [sourceKeys.turnId]: { stringValue: turnId } });
 
 type MemoryAccess = ReturnType<typeof accessTo>;
 
@@ -53,14 +63,14 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
   }
 
   return {
-    async remember({ tenantId, userId }, { requestId, text }) {
+    async remember({ tenantId, userId }, { requestId, text, source }) {
       const namespace = memoryNamespaces.facts(userId);
       // AgentCore knows a token for a short time only; the metadata stays.
       const earlier = await kept(tenantId, namespace, requestId);
       if (earlier) return earlier;
       const { client, memoryId } = await memoryOf(tenantId);
       const timestamp = new Date();
-      const metadata = { [requestIdKey]: { stringValue: requestId } };
+      const metadata = { [requestIdKey]: { stringValue: requestId }, ...(source && metadataOf(source)) };
       const { successfulRecords, failedRecords } = await client.send(
         new BatchCreateMemoryRecordsCommand({
           memoryId,
@@ -70,7 +80,7 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
       );
       const factId = successfulRecords?.[0]?.memoryRecordId;
       if (!factId) throw new Error(`AgentCore did not keep the fact: ${failedRecords?.[0]?.errorMessage ?? 'no reason given'}`);
-      return { factId, text, createdAt: timestamp.toISOString() };
+      return { factId, text, createdAt: timestamp.toISOString(), ...(source && { source }) };
     },
 
     async recall({ tenantId, userId }, { text, limit = 10 }) {
@@ -141,7 +151,7 @@ function curated({ memoryOf }: MemoryAccess): Pick<Memory, 'list' | 'get' | 'cor
 }
 
 /** All of a tenant's facts, or of a user's, at a time: for backups, their restore, and erasures. */
-function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'countOf' | 'forgetUser' | 'restore' | 'forgetAll'> {
+function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'countOf' | 'forgetUser' | 'forgetSession' | 'restore' | 'forgetAll'> {
   async function* all(tenantId: string, beginning = '/users/'): AsyncGenerator<MemoryFact & { namespace: string }> {
     let found = false;
     // AWS takes a prefix; the emulator takes the whole namespace or a pattern.
@@ -153,11 +163,15 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'coun
       }
     }
   }
-  async function forget(tenantId: string, beginning?: string): Promise<void> {
+  async function* of({ tenantId, userId }: MemoryOwner, sessionId?: string): AsyncGenerator<MemoryFact> {
+    for await (const fact of all(tenantId, namespaceOfUser(userId))) if (sessionId === undefined || fact.source?.sessionId === sessionId) yield fact;
+  }
+  /** @param left - looks again each time. */
+  async function forget(tenantId: string, left: () => AsyncIterable<MemoryFact>): Promise<void> {
     const { client, memoryId } = await memoryOf(tenantId, 'erase');
     for (;;) {
       // What was listed is gone by the next look.
-      const records = (await firstOf(all(tenantId, beginning), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));
+      const records = (await firstOf(left(), factsPerBatch)).map(({ factId }) => ({ memoryRecordId: factId }));
       if (records.length === 0) return;
       const { failedRecords = [] } = await client.send(new BatchDeleteMemoryRecordsCommand({ memoryId, records }));
       const [refused] = failedRecords;
@@ -168,24 +182,27 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'coun
   return {
     all: (tenantId) => all(tenantId),
 
-    async countOf({ tenantId, userId }) {
+    async countOf(owner, sessionId) {
       let count = 0;
-      for await (const { factId } of all(tenantId, namespaceOfUser(userId))) count += factId === '' ? 0 : 1;
+      for await (const { factId } of of(owner, sessionId)) count += factId === '' ? 0 : 1;
       return count;
     },
 
-    forgetUser: ({ tenantId, userId }) => forget(tenantId, namespaceOfUser(userId)),
+    forgetUser: (owner) => forget(owner.tenantId, () => of(owner)),
+
+    forgetSession: (owner, sessionId) => forget(owner.tenantId, () => of(owner, sessionId)),
 
     async restore(tenantId, facts) {
       const { client, memoryId } = await memoryOf(tenantId);
       const { failedRecords = [] } = await client.send(
         new BatchCreateMemoryRecordsCommand({
           memoryId,
-          records: facts.map(({ namespace, text, createdAt }, index) => ({
+          records: facts.map(({ namespace, text, createdAt, source }, index) => ({
             requestIdentifier: `restored-${index}`,
             namespaces: [namespace],
             content: { text },
             timestamp: new Date(createdAt),
+            ...(source && { metadata: metadataOf(source) }),
           })),
         }),
       );
@@ -193,7 +210,7 @@ function wholesale({ memoryOf, list }: MemoryAccess): Pick<Memory, 'all' | 'coun
       if (refused) throw new Error(`AgentCore did not keep ${failedRecords.length} facts: ${refused.errorMessage ?? 'no reason given'}`);
     },
 
-    forgetAll: (tenantId) => forget(tenantId),
+    forgetAll: (tenantId) => forget(tenantId, () => all(tenantId)),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
+import { FactSource } from '../../contracts/fact';
 import { factIdPattern } from '../../contracts/names';
 import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
@@ -15,6 +16,8 @@ const Fact = z.object({
   factId: z.string(),
   text: z.string(),
   createdAt: z.iso.datetime(),
+  /** The turn it was extracted from. Absent: the agent was asked to keep it. */
+  source: FactSource.optional(),
 });
 
 export interface MemoryRoutesDeps {

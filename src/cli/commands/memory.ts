@@ -7,6 +7,7 @@ interface Fact {
   readonly factId: string;
   readonly text: string;
   readonly createdAt: string;
+  readonly source?: { readonly sessionId: string; readonly turnId: string };
 }
 
 const pathOf = (tenantId: string, factId: string) => apiPath`/tenants/${tenantId}/memories/${factId}`;
@@ -14,6 +15,7 @@ const pathOf = (tenantId: string, factId: string) => apiPath`/tenants/${tenantId
 const columns: readonly Column<Fact>[] = [
   { title: 'fact', of: ({ factId }) => factId },
   { title: 'remembered', of: ({ createdAt }) => timeOf(createdAt) },
+  { title: 'from', of: ({ source }) => source?.sessionId },
   { title: 'text', of: ({ text }) => printable(text) },
 ];
 

@@ -22,6 +22,7 @@ const columns: readonly Column<UsageLine>[] = [
   { title: 'USD', of: ({ costMicroUsd }) => dollarsOf(costMicroUsd) },
   { title: 'without price', of: ({ unpricedCalls }) => unpricedCalls },
   { title: 'tokens in summaries', of: ({ compactionTokens }) => compactionTokens },
+  { title: 'tokens for facts', of: ({ extractionTokens }) => extractionTokens },
   { title: 'tokens wasted', of: ({ wastedTokens }) => wastedTokens },
   { title: 'USD wasted', of: ({ wastedMicroUsd }) => dollarsOf(wastedMicroUsd) },
 ];

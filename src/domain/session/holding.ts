@@ -1,5 +1,6 @@
 import { onlyWaitsForPeople } from './calls';
 import { waitsForBudget } from './budget-pause';
+import { postponeExtractions } from './extraction';
 import type { CurrentTurn, RestPoint, SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
@@ -23,7 +24,7 @@ export function rest(state: SessionState, nowMs: number): SessionState {
 export function release(state: SessionState, nowMs: number): SessionState {
   const { heldAt, heldSinceMs, ...released } = state;
   if (heldAt === undefined) return released;
-  const woken = wake(released, nowMs);
+  const woken = postponeExtractions(wake(released, nowMs), nowMs - (heldSinceMs ?? nowMs));
   return woken.current && heldSinceMs !== undefined ? restIfWaiting({ ...woken, current: postponeExpiry(woken.current, nowMs - heldSinceMs) }, nowMs) : woken;
 }
 

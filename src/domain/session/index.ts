@@ -2,6 +2,7 @@
 export * from './approvals';
 export * from './budget-pause';
 export * from './calls';
+export * from './extraction';
 export * from './holding';
 export * from './inbox';
 export * from './interruption';

@@ -93,6 +93,8 @@ export interface CurrentTurn {
   readonly startedAtMs: number;
   /** Of the agent's configuration, as the first step read it: the turn finishes as it began. */
   readonly configVersion?: number;
+  /** Where in the log is what is remembered of the user, for every step of the turn. */
+  readonly factsAt?: number;
   /** Set while it rests between two steps. */
   readonly restingSinceMs?: number;
   /** Set while this step has been refused for want of budget. */
@@ -101,6 +103,19 @@ export interface CurrentTurn {
   readonly compacting?: CompactionPlan | 'done';
   /** Set once the turn is to end for another reason than the model's last word. */
   readonly end?: TurnEnd;
+}
+
+/** A turn that was completed, and from which facts are still to be extracted. */
+export interface Extraction {
+  readonly turnId: string;
+  /** Its last. */
+  readonly step: number;
+  /** Where the log stood when it began, and where it ends. */
+  readonly after: number;
+  readonly upTo: number;
+  readonly configVersion?: number;
+  /** When it is given up; moved on by the time the tenant was suspended meanwhile. */
+  readonly giveUpAtMs: number;
 }
 
 /** Why a turn waits, and when it tries again. */
@@ -140,6 +155,8 @@ export interface SessionState {
   /** The last one: the model reads a summary of what was before. */
   readonly compaction?: Compaction;
   readonly limits: TurnLimits;
+  /** Oldest first; the first is at work unless the session is held. */
+  readonly extractions?: readonly Extraction[];
   /** The latest approvals that were decided, and by which decisions. */
   readonly settled?: readonly { readonly approvalId: string; readonly decisionIds: readonly string[] }[];
 }

@@ -16,6 +16,10 @@ export interface Thought {
   readonly exhausted?: Exhausted;
   /** Of the configuration it was thought with. */
   readonly configVersion?: number;
+  /** Where in the log is what is remembered of the user. */
+  readonly factsAt?: number;
+  /** The turn was completed, and its agent has facts extracted from it. */
+  readonly extract?: true;
   /** The step has begun, and cannot be thought before this is summarised: the conversation is too long for the model. */
   readonly compact?: CompactionPlan;
 }
@@ -38,18 +42,19 @@ export interface CompactionResult {
 export function recordThought(state: SessionState, thought: Thought, nowMs = 0): SessionState {
   const advanced = { ...advance(state, thought.head), limits: thought.limits };
   if (!advanced.current) return advanced;
-  if (thought.compact) return { ...advanced, current: { ...withoutSteering(advanced.current), ...versionOf(advanced.current, thought), announced: true, compacting: thought.compact } };
+  const noted = notesOf(advanced.current, thought);
+  if (thought.compact) return { ...advanced, current: { ...withoutSteering(advanced.current), ...noted, announced: true, compacting: thought.compact } };
   if (thought.outcome) return finishTurn(advanced, thought.head);
-  const version = versionOf(advanced.current, thought);
-  if (thought.exhausted) return { ...advanced, current: pauseForBudget({ ...withoutSteering(advanced.current), ...version }, thought.exhausted, nowMs) };
+  if (thought.exhausted) return { ...advanced, current: pauseForBudget({ ...withoutSteering(advanced.current), ...noted }, thought.exhausted, nowMs) };
   const current = omit(withoutSteering(withoutPause(advanced.current)), 'compacting');
   const step = thought.calls.length > 0 ? current.step : current.step + 1;
-  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...version } };
+  return { ...advanced, current: { ...current, announced: true, step, calls: thought.calls, ...noted } };
 }
 
-function versionOf(turn: CurrentTurn, thought: Thought): Pick<CurrentTurn, 'configVersion'> {
-  const configVersion = turn.configVersion ?? thought.configVersion;
-  return configVersion === undefined ? {} : { configVersion };
+/** What a step found out for all that follow it. */
+function notesOf(turn: CurrentTurn, thought: Thought): Pick<CurrentTurn, 'configVersion' | 'factsAt'> {
+  const { configVersion = thought.configVersion, factsAt = thought.factsAt } = turn;
+  return { ...(configVersion !== undefined && { configVersion }), ...(factsAt !== undefined && { factsAt }) };
 }
 
 /** What was too long has a summary, or gets none: the step is thought again. Or it waits for budget, and is summarised then. */

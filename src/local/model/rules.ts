@@ -1,16 +1,21 @@
+import { answerFromFacts, asksForFacts, extractedFacts, withoutFacts } from './facts';
 import { attachedIn, type ConverseRequest, type Message, type Reply, textOf, toolResultsOf, toolSpecsOf, type WantedCall } from './protocol';
 
 /**
  * A small assistant that follows rules instead of a model: enough to try every part of the platform, and the same answer
  * to the same question each time.
  */
-export function replyByRules({ messages, system, toolConfig }: ConverseRequest): Reply {
+export function replyByRules({ messages: shown, system, toolConfig }: ConverseRequest): Reply {
+  const messages = shown.map(withoutFacts);
   const last = messages.at(-1);
+  if (asksForFacts(system?.[0]?.text ?? '')) return say(extractedFacts(textOf(last)));
   if (/^You summarise a conversation/.test(system?.[0]?.text ?? '')) return say(summaryOf(textOf(last)));
   const offered = new Set(toolSpecsOf({ toolConfig }).map(({ name }) => name));
   // Results with words behind them: the user has said something new meanwhile.
   if (toolResultsOf(last).length > 0 && textOf(last) === '') return say(answerFrom(messages));
   if (/\b(attach(ed|ments?)?|image|picture|photo|document|file)\b/i.test(textOf(last)) && attachedIn(messages).length > 0) return say(descriptionOf(messages));
+  const remembered = answerFromFacts(shown.at(-1), textOf(last));
+  if (remembered !== undefined) return say(remembered);
   const calls = (offered.has('ask_user') && questionsIn(textOf(last))) || wishes(textOf(last)).filter(({ name }) => offered.has(name));
   if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
   return say(smallTalk(textOf(last), [...offered]));

@@ -7,9 +7,11 @@ import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { AgentPin } from '../../../contracts/agent';
 import { EventBody } from '../../../contracts/events';
+import { FactSource } from '../../../contracts/fact';
 import { type AccessPurpose, attachmentOfObject, tableKeys, tenantResources } from '../../../contracts/names';
 import { AgentConfig } from '../../../contracts/tenant';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
+import type { FactToRestore } from '../../../ports/memory';
 import type { Waiting } from '../../../ports/provisioning';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
@@ -123,7 +125,7 @@ function sealing({ access, cipher }: TableDeps, tenantId: string) {
 
 /** Writes facts, a request for many. */
 export class MemorySink {
-  private pending: { namespace: string; text: string; createdAt: string }[] = [];
+  private pending: FactToRestore[] = [];
 
   constructor(
     private readonly deps: Pick<BackupSourceDeps, 'memory'>,
@@ -133,7 +135,8 @@ export class MemorySink {
 
   async add(record: BackupRecord): Promise<void> {
     const namespace = mapNamespace(String(record['namespace']), this.map);
-    this.pending.push({ namespace, text: String(record['text']), createdAt: String(record['createdAt']) });
+    const source = FactSource.safeParse(record['source']).data;
+    this.pending.push({ namespace, text: String(record['text']), createdAt: String(record['createdAt']), ...(source && { source }) });
     if (this.pending.length >= factsPerWrite) await this.flush();
   }
 

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { activityInfo } from '@temporalio/activity';
+import type { AgentPin } from '../../contracts/agent';
+import { DomainError, type ErrorCode } from '../../contracts/errors';
+import type { EventBody, SessionEvent } from '../../contracts/events';
+import { batchKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
+import { extractionPrompt, extractionText, factsIn, maxExtractionTokens, maxFactCharacters, maxFacts, saidIn } from '../../domain/extracted-facts';
+import { maxQueryCharacters } from '../../domain/recalled-facts';
+import type { ModelRequest } from '../../ports/model';
+import { agentOf } from './agent';
+import { record, type SessionStepDeps } from './deps';
+import { listen, type PlainAnswer } from './plain-answer';
+import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
+import type { Recorded } from './use-tool';
+
+/** A turn that was completed. */
+interface EndedTurn extends SessionRef {
+  readonly userId: string;
+  readonly agent?: AgentPin;
+  readonly turnId: string;
+  /** Its last. */
+  readonly step: number;
+  /** Where it ends in the log. */
+  readonly upTo: number;
+}
+
+export interface ExtractFactsInput extends EndedTurn {
+  readonly configVersion?: number;
+  /** Where the log stood when the turn began. */
+  readonly after: number;
+}
+
+export interface SkipFactsInput extends EndedTurn {
+  readonly code: string;
+  readonly message: string;
+}
+
+export const createFactActivities = (deps: SessionStepDeps) => ({
+  /**
+   * Has the model find lasting facts in what the user wrote in a turn, notes them in the log, and keeps them in the tenant's memory, each once. From the note on they are what
+   * they are: an attempt that follows keeps those that are missing, and asks nobody. Out of budget, nothing is asked and the log says so.
+   *
+   * @throws DomainError `model/*`, `session/not-found` when it was erased meanwhile, `turn/ended` when the turn was given up, `config/unreadable`, `dependency/*`
+   * @see docs/decisions/0077-facts-by-themselves.md
+   */
+  async extractFacts(input: ExtractFactsInput): Promise<Recorded> {
+    const { upTo } = input;
+    const noted = await deps.log.find(sessionOf(input), { after: upTo, key: batchKeys.factsExtracted(input.turnId) });
+    if (noted) await settleFromLog(deps, placeOf(input), noted);
+    const events = noted ?? (await find(deps, input));
+    await keep(deps, input, events);
+    return { head: events.at(-1)?.seq ?? upTo };
+  },
+
+  /** Says in the log why nothing, or not all, is remembered from a turn; nothing stays held for it. */
+  async skipFacts({ code, message, ...turn }: SkipFactsInput): Promise<Recorded> {
+    const { turnId, upTo } = turn;
+    const noted = await deps.log.find(sessionOf(turn), { after: upTo, key: batchKeys.factsExtracted(turnId) });
+    await settleFromLog(deps, placeOf(turn), noted ?? []);
+    const { head } = await record(deps, turn, { after: upTo, key: batchKeys.factsSkipped(turnId), events: [{ type: 'facts.skipped', turnId, code, message }] });
+    return { head };
+  },
+});
+
+const purpose = 'extraction';
+/** Facts that the model is told it knows. */
+const mostKnown = 20;
+/** Characters of an answer that nobody reads on. */
+const mostCharacters = 16 * maxExtractionTokens + maxFacts * maxFactCharacters;
+
+const sessionOf = ({ tenantId, sessionId }: SessionRef): SessionRef => ({ tenantId, sessionId });
+const placeOf = ({ tenantId, sessionId, turnId, step, userId, agent }: EndedTurn) => ({ tenantId, sessionId, turnId, step, userId, purpose, ...(agent && { agent }) }) as const;
+
+/** @returns what the log says of the turn's facts from now on; nothing when the user said nothing. */
+async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<readonly SessionEvent[]> {
+  const { tenantId, sessionId, userId, turnId, after, upTo } = input;
+  await mustBeThere(deps, input);
+  const [{ agent }, events] = await Promise.all([agentOf(deps, input), deps.log.read({ tenantId, sessionId }, { after, upTo })]);
+  const said = saidIn(events, turnId);
+  if (said.length === 0) return [];
+  const known = (await deps.memory.recall({ tenantId, userId }, { text: said.join('\n').slice(0, maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
+  const request: Omit<ModelRequest, 'signal'> = {
+    tenantId,
+    sessionId,
+    modelId: agent.modelId,
+    systemPrompt: extractionPrompt,
+    messages: [{ role: 'user', content: [{ text: extractionText(said, known) }] }],
+    tools: [],
+    maxOutputTokens: maxExtractionTokens,
+  };
+  const held = await holdBudget(deps, placeOf(input), { ...agent, maxOutputTokens: maxExtractionTokens }, () => deps.model.sizeOf(request));
+  if ('exhausted' in held) return note(deps, input, [skipped(turnId, 'budget/exhausted', `The budget ${held.exhausted.level}.${held.exhausted.unit} is used up.`)]);
+
+  const { text, usage } = await wholeAnswer(deps, input, request, held.budget);
+  const facts = factsIn(text, known);
+  const found: EventBody = facts ? { type: 'facts.extracted', turnId, facts: facts.map((fact) => ({ text: fact })) } : skipped(turnId, 'model/invalid-output', 'The model did not answer with a list of facts.');
+  const cost: EventBody = { type: 'usage.recorded', turnId, step: input.step, modelId: agent.modelId, usage, ...costOf(deps, agent.modelId, usage), ...byAgent(input), purpose };
+  const written = await note(deps, input, [found, cost]).catch(async (error: unknown) => {
+    await held.budget.wasteAnswer(agent.modelId, usage);
+    throw error;
+  });
+  await held.budget.settle(agent.modelId, usage);
+  return written;
+}
+
+const skipped = (turnId: string, code: ErrorCode, message: string): EventBody => ({ type: 'facts.skipped', turnId, code, message });
+
+const note = async (deps: SessionStepDeps, { turnId, upTo, ...session }: ExtractFactsInput, events: readonly EventBody[]): Promise<SessionEvent[]> =>
+  // An attempt that was given up for dead finds out here.
+  (await record(deps, session, { after: upTo, key: batchKeys.factsExtracted(turnId), events, notBehind: batchKeys.factsSkipped(turnId) })).events;
+
+async function wholeAnswer(deps: SessionStepDeps, input: ExtractFactsInput, request: Omit<ModelRequest, 'signal'>, budget: StepBudget): Promise<Required<PlainAnswer> & { usage: NonNullable<PlainAnswer['usage']> }> {
+  const answer: PlainAnswer = { text: '', usage: undefined };
+  try {
+    await listen(deps.model, request, answer, mostCharacters);
+    const { text, usage, isWhole } = answer;
+    if (usage && isWhole) return { text, usage, isWhole };
+    throw new DomainError('model/refused', 'The model did not finish its answer.');
+  } catch (error) {
+    const waste = await budget.waste(request.modelId, { written: answer.text, told: answer.usage }, error);
+    if (waste) await keepWaste(deps, input, waste);
+    throw error;
+  }
+}
+
+/** The next attempt is not kept waiting for it when it cannot be written. */
+async function keepWaste(deps: SessionStepDeps, { turnId, upTo, ...session }: ExtractFactsInput, waste: EventBody): Promise<void> {
+  const { activityId, attempt } = activityInfo();
+  await record(deps, session, { after: upTo, key: batchKeys.factsWasted(turnId, `${activityId}/${attempt}`), events: [waste] }).catch(() => undefined);
+}
+
+/** Keeps what is noted. Of a session that is erased just now nothing may stay: what got in between is taken back. */
+async function keep(deps: SessionStepDeps, input: ExtractFactsInput, events: readonly SessionEvent[]): Promise<void> {
+  const { tenantId, sessionId, userId, turnId } = input;
+  const facts = events.flatMap((event) => (event.type === 'facts.extracted' ? event.facts : []));
+  for (const [index, { text }] of facts.entries()) {
+    await mustBeThere(deps, input);
+    const { factId } = await deps.memory.remember({ tenantId, userId }, { requestId: requestIdOf(input, index), text, source: { sessionId, turnId } });
+    await mustBeThere(deps, input).catch(async (error: unknown) => {
+      await deps.memory.forget(tenantId, factId);
+      throw error;
+    });
+  }
+}
+
+/** The same for all attempts at one fact of a turn. */
+const requestIdOf = ({ sessionId, turnId }: EndedTurn, index: number): string => createHash('sha256').update(JSON.stringify(['fact', sessionId, turnId, index])).digest('hex');
+
+/** @throws DomainError `session/not-found` */
+async function mustBeThere({ sessions }: SessionStepDeps, { tenantId, sessionId }: EndedTurn): Promise<void> {
+  if (!(await sessions.get({ tenantId, sessionId }))) throw new DomainError('session/not-found', 'There is no such session.');
+}
