@@ -134,7 +134,7 @@ it('shows every step of a turn, and every attempt at one, the same facts', async
   await makeAgent('steps', { memory: { retrieve: { most: 5 } }, tools: ['calculator'] });
   const word = `word${randomUUID().slice(0, 8)}`;
   const { factId } = await api.adapters.memory.remember(owner, { requestId: randomUUID(), text: `Likes ${word}.` });
-  await model.script({ match: word, steps: [{ fail: { kind: 'stream-error', after: 0 } }, { calls: [{ name: 'calculator', input: { expression: '1+1' } }], firstTokenMs: 0 }, { say: 'one two', holdAfter: 1 }] });
+  await model.script({ match: word, steps: [{ say: 'one two', holdAfter: 0, fail: { kind: 'stream-error', after: 1 } }, { calls: [{ name: 'calculator', input: { expression: '1+1' } }] }, { say: 'Yes.' }] });
   const asked = ask(alice, `Is it ${word}?`, 'steps');
   while ((await model.holding(word)) === 0) await delay(20);
   await api.adapters.memory.forget(tenant.tenantId, factId);
