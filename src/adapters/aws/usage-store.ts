@@ -30,8 +30,9 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
       Update: {
         ...tableNameOf(tenantId),
         Key: { pk: tableKeys.usage(period), sk: tableKeys.usageOf(at, userId, modelId, agent) },
-        UpdateExpression: `SET #period = :period, userId = :user, modelId = :model${agent === undefined ? '' : ', agent = :agent'} ADD ${given.map(([name]) => `${name} :${name}`).join(', ')}`,
-        ExpressionAttributeNames: { '#period': 'period' },
+        UpdateExpression: `SET #period = :period, userId = :user, modelId = :model${agent === undefined ? '' : ', #agent = :agent'} ADD ${given.map(([name]) => `${name} :${name}`).join(', ')}`,
+        // Words that DynamoDB keeps for itself.
+        ExpressionAttributeNames: { '#period': 'period', ...(agent !== undefined && { '#agent': 'agent' }) },
         ExpressionAttributeValues: { ':period': at, ':user': userId, ':model': modelId, ...(agent !== undefined && { ':agent': agent }), ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])) },
       },
     };

@@ -31,14 +31,14 @@ async function openSession(userId: string): Promise<SessionRef> {
 }
 
 let head = 0;
-async function call(session: SessionRef, modelId: string, inputTokens: number, outputTokens: number): Promise<void> {
+async function call(session: SessionRef, modelId: string, inputTokens: number, outputTokens: number, agent?: string): Promise<void> {
   const turnId = newId('turn');
   await log.append(session, {
     after: 0,
     key: batchKeys.stepCompleted(turnId, (head += 1)),
     events: [
       { type: 'step.started', turnId, step: 1 },
-      { type: 'usage.recorded', turnId, step: 1, modelId, usage: { inputTokens, outputTokens }, costMicroUsd: 0 },
+      { type: 'usage.recorded', turnId, step: 1, modelId, usage: { inputTokens, outputTokens }, costMicroUsd: 0, ...(agent !== undefined && { agent }) },
     ],
   });
 }
@@ -58,6 +58,16 @@ it('adds up what was used, by hour, day, user and model', async () => {
   expect(of('ann', 'large')).toEqual({ inputTokens: 30, outputTokens: 3, modelCalls: 2 });
   expect(of('ann', 'small')).toEqual({ inputTokens: 5, outputTokens: 5, modelCalls: 1 });
   expect(of('bob', 'small')).toEqual({ inputTokens: 1, outputTokens: 1, modelCalls: 1 });
+});
+
+it('counts what agents with a name used under that name', async () => {
+  const session = await openSession('ann');
+  await call(session, 'large', 10, 1, 'support');
+  await call(session, 'large', 5, 1);
+  await rollUp();
+  const { hours } = await totals();
+  expect(sumOf(hours.filter(({ agent }) => agent === 'support'))).toEqual({ inputTokens: 10, outputTokens: 1, modelCalls: 1 });
+  expect(sumOf(hours)).toMatchObject({ modelCalls: 2 });
 });
 
 it('reads only what came since, and counts nothing twice', async () => {
