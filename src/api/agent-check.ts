@@ -2,6 +2,7 @@ import { DomainError } from '../contracts/errors';
 import { schemaProblem } from '../contracts/json-schema';
 import type { AgentConfig } from '../contracts/tenant';
 import { sourceToolPattern } from '../contracts/tool-source';
+import { mustHaveNamesOfTheirOwn } from '../domain/called-agents';
 import { plainSchema } from '../domain/plain-schema';
 import { canReason } from '../domain/reasoning';
 
@@ -10,6 +11,7 @@ export function checkAgent(agent: AgentConfig, toolNames: readonly string[]): vo
   checkTools(agent, toolNames);
   checkResponseSchema(agent);
   checkReasoning(agent);
+  mustHaveNamesOfTheirOwn(agent, toolNames);
 }
 
 function checkReasoning({ reasoning, modelId, maxOutputTokens }: AgentConfig): void {

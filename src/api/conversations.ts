@@ -41,7 +41,7 @@ interface Submission {
 }
 
 /** What is remembered of a session: it does not change. */
-type Known = Pick<SessionRecord, 'userId' | 'agent'>;
+type Known = Pick<SessionRecord, 'userId' | 'agent' | 'parent'>;
 
 export type Conversations = ReturnType<typeof createConversations>;
 
@@ -139,7 +139,8 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
       message: { text: string; attachments?: readonly string[] | undefined; onBusy: OnBusy; idempotencyKey: string | undefined },
     ): Promise<Said> {
-      const { agent } = await mustOwn(session, caller);
+      const { agent, parent } = await mustOwn(session, caller);
+      if (parent) throw new DomainError('session/of-agent', `An agent works in this session for session ${parent.sessionId}: speak there.`);
       const { text, onBusy, idempotencyKey } = message;
       checkMessage(tiers, tenant, text);
       const attached = await attachedTo(attachments, session, message.attachments ?? []);

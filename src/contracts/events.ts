@@ -18,6 +18,8 @@ export type Usage = z.infer<typeof Usage>;
 const inTurn = { turnId: z.string() };
 const inStep = { ...inTurn, step: z.number().int().min(1) };
 const ofCall = { ...inStep, callId: z.string(), tool: z.string() };
+/** Of a call of another agent: where that agent works on it. */
+const ofErrand = { childSessionId: z.string().optional() };
 /** What came with a message: by reference, for the log keeps no bytes. */
 const ofMessage = { text: z.string(), attachments: z.array(Attachment).min(1).optional() };
 const ofCost = { costMicroUsd: z.number().int().optional(), agent: z.string().optional() };
@@ -56,7 +58,7 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('message.completed'), ...inStep, text: z.string(), stopReason: z.string(), partial: z.literal(true).optional(), modelId: z.string().optional() }),
   /** The answer does not fit the agent's schema: the model is told, and asked once more. */
   z.object({ type: z.literal('answer.rejected'), ...inStep, problem: z.string() }),
-  z.object({ type: z.literal('tool.requested'), ...ofCall, input: z.json() }),
+  z.object({ type: z.literal('tool.requested'), ...ofCall, ...ofErrand, input: z.json() }),
   /** The call waits for people. `arguments` and `replaces`: a person has changed the arguments, and this takes the place of what was asked before. */
   z.object({
     type: z.literal('approval.requested'),
@@ -80,9 +82,9 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('question.answered'), ...ofQuestion, answer: Answer }),
   /** It got no answer: nobody gave one in time, or the turn ended before. */
   z.object({ type: z.literal('question.closed'), ...ofQuestion, reason: z.enum(questionClosings) }),
-  z.object({ type: z.literal('tool.started'), ...ofCall }),
-  z.object({ type: z.literal('tool.completed'), ...ofCall, output: z.json() }),
-  z.object({ type: z.literal('tool.failed'), ...ofCall, code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('tool.started'), ...ofCall, ...ofErrand }),
+  z.object({ type: z.literal('tool.completed'), ...ofCall, ...ofErrand, output: z.json() }),
+  z.object({ type: z.literal('tool.failed'), ...ofCall, ...ofErrand, code: z.string(), message: z.string() }),
   /** `costMicroUsd`: at the price of that time; absent for a model without a price. `agent`: by name; absent for the tenant's own. */
   z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
   /** An attempt that broke or was stopped: about what it cost, as the model server does not say. */

@@ -72,6 +72,9 @@ export const scheduleNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
 /** @returns undefined when the job is none of a scheduled agent. */
 export const scheduleOfJob = (job: string): string | undefined => (job.startsWith(scheduleIds.agentJob('')) ? job.slice(scheduleIds.agentJob('').length) : undefined);
 
+/** What the ids are made of that a call of another agent opens: its session, and the turn in it. A repetition finds the same. */
+export const errandParts = (tenantId: string, sessionId: string, turnId: string, step: number, callId: string): readonly string[] => ['errand', tenantId, sessionId, turnId, String(step), callId];
+
 /** @returns undefined when the workflow is no session's. */
 export const sessionOfWorkflow = (workflowId: string): string | undefined => /^[^/]+\/sessions\/[^_]+_(.+)$/.exec(workflowId)?.[1];
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AgentPin, AgentReference } from './agent';
+import { AgentPin } from './agent';
+import { AgentReference } from './agent-reference';
 import { scheduleNamePattern } from './names';
 import { maxMessageCharacters, SessionId, turnOutcomes } from './session';
 import { writtenText } from './written-text';

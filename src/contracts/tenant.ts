@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApprovalPolicy, ApprovalWebhook } from './approval';
 import { Budgets } from './budget';
+import { CalledAgent, maxCalledAgents } from './called-agent';
 import { writtenText } from './written-text';
 import { isReservedTenantId, reservedTenantIds, tenantIdPattern } from './names';
 
@@ -148,6 +149,8 @@ export const AgentConfig = z.object({
     .max(64)
     .refine((names) => new Set(names).size === names.length, 'names a tool twice')
     .default(['remember', 'recall', 'current_time', 'calculator', 'http_request']),
+  /** Other agents it may call, each a tool beside those above. */
+  agents: z.array(CalledAgent).max(maxCalledAgents).optional(),
   maxStepsPerTurn: z.number().int().min(1).max(50).default(12),
   maxToolsPerStep: z.number().int().min(1).max(16).default(8),
   maxOutputTokens: z.number().int().min(1).max(64_000).default(1_024),

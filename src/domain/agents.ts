@@ -1,4 +1,6 @@
-import { type Agent, type AgentPin, defaultAlias, maxAliases } from '../contracts/agent';
+import { type Agent, type AgentPin, maxAliases } from '../contracts/agent';
+import { defaultAlias } from '../contracts/agent-reference';
+import type { CalledAgent } from '../contracts/called-agent';
 import { DomainError } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
 import { matchesName } from './name-pattern';
@@ -41,8 +43,15 @@ export function withoutAlias(agent: Agent, alias: string): Agent {
   return { ...agent, aliases: Object.fromEntries(Object.entries(agent.aliases).filter(([name]) => name !== alias)) };
 }
 
+/** What a model calls another agent by. */
+export const toolNameOf = ({ agent, tool }: CalledAgent): string => tool ?? partsOf(agent).name;
+
+/** All that an agent may use: its tools, and the agents it may call. */
+export const allToolsOf = ({ tools, agents = [] }: Pick<AgentConfig, 'tools' | 'agents'>): string[] => [...tools, ...agents.map(toolNameOf)];
+
 /** Tools that the approval policy speaks of and the agent does not have: a rule that could never hold is a mistake. */
-export function mustAgree({ tools, approvals }: AgentConfig): void {
+export function mustAgree({ approvals, ...agent }: AgentConfig): void {
+  const tools = allToolsOf(agent);
   const named = (approvals?.rules ?? []).map(({ tool }) => tool);
   const missing = [...new Set(named)].filter((tool) => !tool.endsWith('*') && !tools.some((own) => matchesName(own, tool)));
   if (missing.length > 0) throw new DomainError('agent/invalid', `approvals.rules: the agent has no tool ${missing.join(', ')}.`);

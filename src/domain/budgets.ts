@@ -35,7 +35,8 @@ export function budgetsInForce({ tier, operator, own, agent }: BudgetSources): B
 
 const defined = (budget: Budget | undefined): Budget => Object.fromEntries(Object.entries(budget ?? {}).filter(([, limit]) => limit !== undefined));
 
-const lowest = (all: readonly Budget[]): Budget =>
+/** The least of each unit that any of them limits. */
+export const lowest = (all: readonly Budget[]): Budget =>
   Object.fromEntries(
     budgetUnits.flatMap((unit) => {
       const given = all.flatMap((budget) => budget[unit] ?? []);

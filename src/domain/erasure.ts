@@ -1,11 +1,18 @@
 import type { BackupContentName } from '../contracts/backup';
 import { type ErasedPlace, erasureFormat, type ErasurePlan, type ErasureStatement, type ListedErasure } from '../contracts/erasure';
 import { budgetCounters, objectKeys, tableKeys } from '../contracts/names';
+import type { SessionRecord } from '../contracts/session';
 import type { BackupRecord } from './backup-content';
 import { defaultRetention } from './retention';
 
 /** For so long a process remembers whose a session is: until then one that was erased may still be spoken to. */
 export const ownersRememberedMs = 10_000;
+
+/** A session, and all that agents work in for it, however deep. @param others - sessions of the same user, among which they are. */
+export function withChildren(session: SessionRecord, others: readonly SessionRecord[]): SessionRecord[] {
+  const children = others.filter(({ parent }) => parent?.sessionId === session.sessionId);
+  return [session, ...children.flatMap((child) => withChildren(child, others))];
+}
 
 /** What restores leave out. */
 export interface Erased {

@@ -66,8 +66,8 @@ export interface SessionDirectory {
   /** Creates the record; the same user repeating it gets the first one back. @throws DomainError `session/not-found` when it is another user's. */
   create(record: SessionRecord): Promise<SessionRecord>;
   get(session: SessionRef): Promise<SessionRecord | undefined>;
-  /** Newest first. */
-  list(tenantId: string, page: { userId?: string; limit: number; cursor?: string }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
+  /** Newest first. @param page - `spokenIn`: only those that users speak in, none that an agent works in for another; such a page may be short. */
+  list(tenantId: string, page: { userId?: string; limit: number; cursor?: string; spokenIn?: true }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
   /** Notes the end; idempotent. */
   close(session: SessionRef, closedAt: string): Promise<void>;
   /** Takes it out of every list; a mark in place of its record keeps its id from reuse. Again is fine. */

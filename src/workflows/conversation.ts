@@ -1,15 +1,25 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import type { UsedTool } from '../activities/session/use-tool';
 import { codeOf, publicFailure } from '../contracts/errors';
-import type { SessionRef } from '../contracts/session';
+import type { Errand, SessionRef } from '../contracts/session';
 import type { CompactionPlan } from '../domain/compaction';
 import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
+import type { OpenedErrand } from '../activities/session/errands';
 import { BudgetWatch } from './budget-watch';
 import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
+import { runErrand } from './errands';
 import { FactDesk } from './fact-desk';
 import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
+
+/** A call that runs, as its activities are told. */
+interface ToolUse {
+  readonly turnId: string;
+  readonly step: number;
+  readonly call: domain.OpenCall;
+  readonly after: number;
+}
 
 /** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
 export class Conversation {
@@ -20,6 +30,8 @@ export class Conversation {
   private readonly budget = new BudgetWatch(this);
   /** What every activity is told: whose session it is, and which agent it keeps to. */
   private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
+  /** What it was opened for: it bounds what steps and tools may do. */
+  private readonly onErrand: { readonly errand?: Errand };
   private readonly activities: ReturnType<typeof sessionActivities>;
   private turnScope = new CancellationScope();
   private announcing = false;
@@ -27,8 +39,9 @@ export class Conversation {
   isBegun: boolean;
 
   constructor(private readonly input: SessionInput) {
-    this.state = input.state ?? domain.newSession;
-    const { tenantId, sessionId, agent } = input;
+    const { tenantId, sessionId, agent, errand } = input;
+    this.state = input.state ?? (errand ? domain.newErrand(errand, Date.now()) : domain.newSession);
+    this.onErrand = errand ? { errand } : {};
     this.isBegun = input.fork === undefined || input.state !== undefined;
     this.ref = { tenantId, sessionId, ...(agent && { agent }) };
     this.activities = sessionActivities(input.tenantId);
@@ -162,6 +175,7 @@ export class Conversation {
   private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget, compacting, factsAt }: domain.CurrentTurn): Promise<void> {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
+      ...this.onErrand,
       userId: this.input.userId,
       turnId,
       step,
@@ -185,6 +199,7 @@ export class Conversation {
   private async compact({ turnId, step, startedAtMs, configVersion, outOfBudget }: domain.CurrentTurn, plan: CompactionPlan): Promise<void> {
     const compacted = await this.activities.compact(this.timeLeftMs(startedAtMs), {
       ...this.ref,
+      ...this.onErrand,
       userId: this.input.userId,
       turnId,
       step,
@@ -235,14 +250,25 @@ export class Conversation {
 
   /** A tool that fails for good gives the model a result that says so. */
   private async useTool({ turnId, step, startedAtMs, configVersion, unattended }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<UsedTool> {
-    const use = { ...this.ref, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
+    const use = { ...this.ref, ...this.onErrand, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
     const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
     try {
-      return await (call.finishes ? CancellationScope.nonCancellable(run) : run());
+      const used = await (call.finishes ? CancellationScope.nonCancellable(run) : run());
+      return used.opened ? await this.haveDone(use, used.opened, used.head) : used;
     } catch (error) {
       if (isCancellation(error)) throw error;
       return this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') });
     }
+  }
+
+  /** Another agent works on the call. Whatever becomes of the turn, the call gets its result when that has ended. */
+  private async haveDone({ turnId, step, call, after }: ToolUse, { agent, errand }: OpenedErrand, head: number): Promise<UsedTool> {
+    const { callId, tool, childSessionId = '' } = call;
+    const { tenantId, sessionId, userId } = this.input;
+    this.state = domain.recordChild(this.state, { turnId, callId, head }, Date.now());
+    const timeLeftMs = () => this.timeLeftMs(this.state.current?.startedAtMs ?? 0);
+    await runErrand({ tenantId, sessionId: childSessionId, userId, agent, errand }, { sessionId, session: this, timeLeftMs });
+    return CancellationScope.nonCancellable(() => this.activities.settleErrand({ ...this.ref, turnId, step, call: { callId, tool, childSessionId }, after }));
   }
 
   private async endTurn({ turnId, announced, steering }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {

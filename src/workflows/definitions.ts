@@ -1,7 +1,9 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AgentPin } from '../contracts/agent';
 import type { ExhaustedBudget } from '../contracts/budget';
-import type { OnBusy } from '../contracts/session';
+import { searchAttributes, taskQueues, workflowIds } from '../contracts/names';
+import type { Errand, OnBusy, ParentCall } from '../contracts/session';
 import type { Decision, GivenAnswer, RestPoint, SessionState } from '../domain/session';
 
 /** What a client needs to speak with a session's workflow. */
@@ -13,6 +15,8 @@ export interface SessionInput {
   readonly fork?: ForkSource;
   /** The version it keeps to; absent: the tenant's own agent. */
   readonly agent?: AgentPin;
+  /** What it was opened for by a call of another agent: it takes no other message, and closes then. */
+  readonly errand?: Errand;
   /** Carried over from the run before. */
   readonly state?: SessionState;
 }
@@ -65,6 +69,20 @@ export const budgetChanged = defineSignal<[{ heardAfterMs: number }]>('budgetCha
 /** Stays in the history of a run of the maintenance that an operator had its schedule start: nobody handles it. */
 export const startedByHand = defineSignal<[{ who: string; why: string }]>('startedByHand');
 export const readSession = defineQuery<SessionView>('session');
+/** How a session's workflow is started, by whoever starts it; what operators see of it. @param parent - the session that calls, of an errand. */
+export const sessionStart = (input: SessionInput, parent?: Pick<ParentCall, 'sessionId'>) => ({
+  workflowId: workflowIds.session(input.tenantId, input.sessionId),
+  taskQueue: taskQueues.sessions,
+  args: [input] as [SessionInput],
+  workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+  typedSearchAttributes: [{ key: tenantAttribute, value: input.tenantId }],
+  staticSummary: parent ? `${input.agent?.name ?? 'Agent'} of ${input.tenantId}, for ${parent.sessionId}` : `Conversation of ${input.tenantId}`,
+  staticDetails: `Session \`${input.sessionId}\` of tenant **${input.tenantId}**. ${parent ? `An agent works in it on one task, for session \`${parent.sessionId}\`` : 'One turn per message'}; texts are in the tenant's own table.`,
+  priority: { fairnessKey: input.tenantId },
+});
+
+const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
+
 /** Names under which clients and schedules start the workflows. */
 export const sessionWorkflow = 'session';
 export const scheduledRunWorkflow = 'scheduledRun';

@@ -55,6 +55,7 @@ export function sessionActivities(tenantId: string) {
     skipFacts: bookkeeping.skipFacts,
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
+    settleErrand: bookkeeping.settleErrand,
     endTurn: bookkeeping.endTurn,
     pickUpSession: bookkeeping.pickUpSession,
     copySession: (input: Input<'copySession'>) => proxied.copySession.executeWithOptions({ ...base, startToCloseTimeout: '1 hour', summary: input.fork.sessionId }, [input]),

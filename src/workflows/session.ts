@@ -51,6 +51,7 @@ export async function session(input: SessionInput): Promise<void> {
   );
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {
+      if (input.errand) refuse('session/of-agent', 'An agent works in this session for another one: it takes no messages.');
       if (message.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
       validate(conversation.state, message);
     },
@@ -65,6 +66,7 @@ export async function session(input: SessionInput): Promise<void> {
 
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
   if (!conversation.isBegun) await conversation.begin();
+  const { errand } = input;
   const firstTurn = conversation.state.turnCount;
   const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
   const mustRollOver = () => isLong() && conversation.hasWaitingTurn;
@@ -76,6 +78,7 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
       await condition(() => allHandlersFinished() && conversation.isSettled);
       await continueAsNew<typeof session>({ ...input, state: conversation.state });
     }
+    if (errand && domain.isErrandDone(conversation.state)) conversation.close();
     const action = conversation.next();
     if (action.do === 'wait') conversation.rest();
     show(conversation);

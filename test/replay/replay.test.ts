@@ -24,6 +24,6 @@ it.each(files)('replays %s', (file) => {
 });
 
 it('has a history of each kind of workflow', () => {
-  const kinds = ['session', 'session-held', 'session-interrupted', 'session-steered', 'session-approvals', 'session-questions', 'session-facts', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal', 'scheduled-run', 'suspension', 'resumption', 'tier-change', 'configuration-change', 'key-rotation', 'client-rotation', 'erasure', ...Object.keys(maintenanceJobs).map((job) => `maintenance-${job.replace('_', '-')}`)];
+  const kinds = ['session', 'session-held', 'session-interrupted', 'session-steered', 'session-approvals', 'session-questions', 'session-calling', 'session-called', 'session-facts', 'onboarding', 'offboarding', 'backup', 'restore', 'rehearsal', 'scheduled-run', 'suspension', 'resumption', 'tier-change', 'configuration-change', 'key-rotation', 'client-rotation', 'erasure', ...Object.keys(maintenanceJobs).map((job) => `maintenance-${job.replace('_', '-')}`)];
   for (const kind of kinds) expect(files.some((file) => file.startsWith(kind))).toBe(true);
 });

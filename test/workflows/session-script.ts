@@ -35,6 +35,7 @@ export class Script {
         return Promise.resolve({ head, at: head - 1 });
       },
       useTool: ({ turnId, step, call }) => Promise.resolve(this.write(`tool ${turnId}/${step}/${call.callId}`)),
+      settleErrand: ({ call }) => Promise.resolve(this.write(`settle ${call.callId}`)),
       failTool: ({ call, code }) => Promise.resolve(this.write(`failTool ${call.callId} ${code}`)),
       announceTurns: ({ turnIds }) => Promise.resolve(this.write(`announce ${turnIds.join(' ')}`)),
       endTurn: ({ turnId, end }) => Promise.resolve({ ...this.write(`end ${turnId} ${end.outcome}${end.code ? ` ${end.code}` : ''}`), unseen: [] }),

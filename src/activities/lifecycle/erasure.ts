@@ -1,7 +1,7 @@
 import type { ErasedPlace, ErasureSubject } from '../../contracts/erasure';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { SessionRecord, SessionRef } from '../../contracts/session';
-import { statementOf } from '../../domain/erasure';
+import { statementOf, withChildren } from '../../domain/erasure';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Backups } from '../../ports/backups';
 import type { ErasurePlace, ErasureRef, Erasures, ErasureScope } from '../../ports/erasures';
@@ -39,6 +39,8 @@ export const createErasureActivities = (deps: ErasureDeps) => ({
   /** Notes all there is of the subject, outside of the tenant: from then on no restore brings it back. The first note stands. */
   async listErasure({ tenantId, operationId, subject, requestedBy, requestedAt }: ErasureRef & { subject: ErasureSubject; requestedBy: string; requestedAt: string }): Promise<void> {
     if (await deps.erasures.findPlan({ tenantId, operationId })) return;
+    // Ended first: no agent opens another session meanwhile.
+    await endAll(deps.sessionWorkflows, (await sessionsOf(deps, tenantId, subject)).map(({ sessionId }) => ({ tenantId, sessionId })));
     const scope: ErasureScope = { tenantId, subject, sessions: (await sessionsOf(deps, tenantId, subject)).map(({ sessionId, userId, createdAt }) => ({ sessionId, userId, createdAt })), schedules: await schedulesOf(deps, tenantId, subject) };
     const found = Object.fromEntries(await counted(deps.erasurePlaces, scope)) as Record<ErasurePlace['name'], number>;
     await deps.erasures.plan({ ...scope, sessions: [...scope.sessions], schedules: [...scope.schedules], operationId, requestedBy, requestedAt, found });
@@ -47,8 +49,7 @@ export const createErasureActivities = (deps: ErasureDeps) => ({
   /** Stops what they do, and closes them; one that does not end is terminated. */
   async endErasedSessions(ref: ErasureRef): Promise<void> {
     const { tenantId, sessions } = await planOf(deps, ref);
-    for (let begin = 0; begin < sessions.length; begin += sideBySide)
-      await Promise.all(sessions.slice(begin, begin + sideBySide).map(({ sessionId }) => ended(deps.sessionWorkflows, { tenantId, sessionId })));
+    await endAll(deps.sessionWorkflows, sessions.map(({ sessionId }) => ({ tenantId, sessionId })));
   },
 
   /** Takes sessions out of every list, and deletes the schedules, with what runs of them. */
@@ -104,12 +105,18 @@ const counted = async (places: readonly ErasurePlace[], scope: ErasureScope): Pr
   return counts;
 };
 
+/** A session's, with those that agents work in for it; or a user's. */
 async function sessionsOf({ sessions }: ErasureDeps, tenantId: string, subject: ErasureSubject): Promise<SessionRecord[]> {
-  if ('sessionId' in subject) return [await sessions.get({ tenantId, sessionId: subject.sessionId })].filter((record) => record !== undefined);
+  if ('userId' in subject) return sessionsOfUser(sessions, tenantId, subject.userId);
+  const record = await sessions.get({ tenantId, sessionId: subject.sessionId });
+  return record ? withChildren(record, await sessionsOfUser(sessions, tenantId, record.userId)) : [];
+}
+
+async function sessionsOfUser(sessions: SessionDirectory, tenantId: string, userId: string): Promise<SessionRecord[]> {
   const found: SessionRecord[] = [];
   let cursor: string | undefined;
   do {
-    const page = await sessions.list(tenantId, { userId: subject.userId, limit: sessionsPerPage, ...(cursor !== undefined && { cursor }) });
+    const page = await sessions.list(tenantId, { userId, limit: sessionsPerPage, ...(cursor !== undefined && { cursor }) });
     found.push(...page.sessions);
     waiting().beat(`${found.length} sessions`);
     cursor = page.nextCursor;
@@ -120,6 +127,10 @@ async function sessionsOf({ sessions }: ErasureDeps, tenantId: string, subject: 
 async function schedulesOf({ agentSchedules }: ErasureDeps, tenantId: string, subject: ErasureSubject): Promise<string[]> {
   if ('sessionId' in subject) return [];
   return (await agentSchedules.list(tenantId)).filter(({ userId }) => userId === subject.userId).map(({ name }) => name);
+}
+
+async function endAll(workflows: Sessions, sessions: readonly SessionRef[]): Promise<void> {
+  for (let begin = 0; begin < sessions.length; begin += sideBySide) await Promise.all(sessions.slice(begin, begin + sideBySide).map((session) => ended(workflows, session)));
 }
 
 /** In order if it can be: then nothing writes to its log any more. */

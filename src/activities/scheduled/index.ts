@@ -139,9 +139,10 @@ async function mustStand({ users, accessStore }: ScheduledRunDeps, { tenantId, i
   if (refusal !== undefined) throw new DomainError('schedule/owner-refused', refusal);
 }
 
-/** @throws DomainError `session/not-found`, `session/closed`, `session/other-agent` */
+/** @throws DomainError `session/not-found`, `session/closed`, `session/of-agent`, `session/other-agent` */
 async function opened({ sessions }: ScheduledRunDeps, session: SessionRef, { userId, agent }: { userId: string; agent: AgentPin | undefined }): Promise<{ agent?: AgentPin | undefined }> {
   const record = await sessions.create({ ...session, userId, createdAt: new Date().toISOString(), ...(agent && { agent }) });
+  if (record.parent) throw new DomainError('session/of-agent', 'An agent works in this session for another one: name another session in the schedule.');
   if (record.closedAt !== undefined) throw new DomainError('session/closed', 'The session is closed: name another one in the schedule.');
   if (agent && record.agent?.name !== agent.name) throw new DomainError('session/other-agent', `The session has ${record.agent ? `the agent ${record.agent.name}` : "the tenant's own agent"}, and keeps to it.`);
   return record;

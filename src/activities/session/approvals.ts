@@ -61,7 +61,7 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
     const { events, head } = await record(deps, input, {
       after,
       key: batchKeys.approvalDecided(turnId, step, callId, decision?.decisionId ?? `${approvalId}-expired`),
-      events: decisionEvents(input, said, agent, await deps.toolbox.of(input.tenantId, agent.tools)),
+      events: decisionEvents(input, said, agent, await deps.toolbox.of(input.tenantId, agent)),
       notBehind: batchKeys.turnCompleted(turnId),
     });
     if (verdict) await deps.approvals.decide(sessionOf(input), approvalId, { decision: verdict, by, expired: !decision, at: events[0]?.at ?? '' });

@@ -2,7 +2,7 @@ import type { AgentPin } from '../../contracts/agent';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
 import type { ModelContexts } from '../../contracts/model-contexts';
 import type { ModelPrices } from '../../contracts/prices';
-import type { SessionRef } from '../../contracts/session';
+import type { Errand, SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
 import type { Agents } from '../../ports/agents';
 import type { Approvals } from '../../ports/approvals';
@@ -28,7 +28,7 @@ export interface SessionStepDeps {
   readonly sessions: SessionDirectory;
   readonly live: LiveEvents;
   readonly configs: AgentConfigs;
-  readonly agents: Pick<Agents, 'version'>;
+  readonly agents: Pick<Agents, 'get' | 'version'>;
   readonly toolbox: Toolbox;
   readonly ledger: ToolLedger;
   readonly directory: Pick<TenantDirectory, 'built'>;
@@ -46,6 +46,8 @@ export interface TurnInput extends SessionRef {
   readonly turnId: string;
   /** The version its session keeps to; absent: the tenant's own agent. */
   readonly agent?: AgentPin;
+  /** What its session was opened for, by a call of another agent. */
+  readonly errand?: Errand;
   /** Every event of this activity comes after it. */
   readonly after: number;
 }

@@ -1,6 +1,7 @@
 import { createApprovalActivities } from './approvals';
 import { createCompact } from './compact';
 import type { SessionStepDeps } from './deps';
+import { createErrandActivities } from './errands';
 import { createFactActivities } from './extract-facts';
 import { createForkActivities } from './fork';
 import { createQuestionActivities } from './questions';
@@ -17,6 +18,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createApprovalActivities(deps),
   ...createQuestionActivities(deps),
   ...createForkActivities(deps),
+  ...createErrandActivities(deps),
   ...createFactActivities(deps),
 });
 

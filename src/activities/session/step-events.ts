@@ -9,6 +9,7 @@ import { type RequestedCall, type SoundCall, soundCalls } from '../../domain/req
 import { endOf, isCutOff, mayUseTools } from '../../domain/stop-reasons';
 import { structuredAnswer } from './answer-check';
 import { approvalRequest, pendingFrom } from './approval-events';
+import { errandIds } from './errand-ids';
 import type { SessionStepDeps } from './deps';
 import { byAgent, costOf } from './step-budget';
 import type { ToolSet } from './tools';
@@ -56,6 +57,7 @@ export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: V
     callId,
     tool: name,
     input,
+    ...(toolbox.find(name)?.agent && { childSessionId: errandIds({ ...place, callId }).sessionId }),
   }));
   const answers = calls.flatMap((sound, index): EventBody[] => {
     const { callId, name: tool, input } = sound;
@@ -129,8 +131,8 @@ export function thoughtFrom(events: readonly SessionEvent[], { version, agent }:
   };
 }
 
-function openCallOf({ callId, tool, seq, input }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: ToolSet): OpenCall {
+function openCallOf({ callId, tool, seq, input, childSessionId }: Extract<SessionEvent, { type: 'tool.requested' }>, toolbox: ToolSet): OpenCall {
   const found = toolbox.find(tool);
   const { timeoutMs = 60_000, maxAttempts = 1, maxAtOnce } = found ?? {};
-  return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(maxAtOnce !== undefined && { maxAtOnce }), ...(found?.finishes(input) && { finishes: true }) };
+  return { callId, tool, requestedAt: seq, timeoutMs, maxAttempts, ...(maxAtOnce !== undefined && { maxAtOnce }), ...(found?.finishes(input) && { finishes: true }), ...(childSessionId !== undefined && { childSessionId }) };
 }

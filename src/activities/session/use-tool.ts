@@ -6,6 +6,7 @@ import { batchKeys } from '../../contracts/names';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall, PendingQuestion } from '../../domain/session';
 import { agentOf } from './agent';
+import { openErrand, type OpenedErrand } from './errands';
 import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -33,9 +34,10 @@ export interface Recorded {
   readonly head: number;
 }
 
-/** The call has its result, or has asked the user for it. */
+/** The call has its result, has asked the user for it, or is another agent's to work on. */
 export interface UsedTool extends Recorded {
   readonly question?: PendingQuestion;
+  readonly opened?: OpenedErrand;
 }
 
 export const createToolActivities = (deps: SessionStepDeps) => ({
@@ -43,7 +45,7 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
    * Runs one tool call and writes its result. The call's key stays the same over all attempts, so that the tool's
    * target can tell a repetition; a result that an earlier attempt wrote is returned without running the tool again. One that changes
    * something is noted in the ledger first, and not repeated when nobody knows what became of it. One that asks the user does that, and has its
-   * result later.
+   * result later; so has one of another agent, for which a session is opened.
    *
    * @throws DomainError with a retryable code: tried again by the tool's own policy. Any other failure of the tool is a
    * result the model can react to.
@@ -63,6 +65,7 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
       await beginning.begin();
       throw error;
     });
+    if ('errand' in result) return { head: (await beginning.begin()).head, opened: result };
     const opened = await beginning.settle();
     if ('resultAt' in result) return { head: result.resultAt };
     const written = await record(deps, input, {
@@ -102,17 +105,18 @@ type ToolOutcome =
   | { type: 'tool.completed'; output: JsonValue }
   | { type: 'tool.failed'; code: string; message: string };
 
-const toolEvent = ({ turnId, step, call: { callId, tool } }: UseToolInput, outcome: ToolOutcome): EventBody => ({
+const toolEvent = ({ turnId, step, call: { callId, tool, childSessionId } }: UseToolInput, outcome: ToolOutcome): EventBody => ({
   turnId,
   step,
   callId,
   tool,
+  ...(childSessionId !== undefined && { childSessionId }),
   ...outcome,
 });
 
-/** The event that tells the call's result, or that it asks for it; or where an earlier attempt has written it. */
+/** The event that tells the call's result, or that it asks for it; where an earlier attempt has written it; or what another agent is to do. */
 interface ToolRun {
-  readonly result: EventBody | { readonly resultAt: number };
+  readonly result: EventBody | { readonly resultAt: number } | OpenedErrand;
   /** Whether the ledger knows of the call. */
   readonly isLedgered: boolean;
 }
@@ -131,9 +135,10 @@ async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<Tool
   const question = input.unattended ? undefined : tool?.questionOf(toolInput);
   if (question) return { result: questionAsked({ ...input, callId: call.callId, tool: call.tool }, question, agent, Date.now()), isLedgered: false };
   // What does not fit is refused before anything is called.
-  const isLedgered = tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';
+  const isLedgered = tool?.agent === undefined && tool?.problemWith(toolInput) === undefined && tool?.effectOf(toolInput) === 'write';
   try {
     if (!tool) throw new DomainError('tool/unknown', `There is no tool "${call.tool}".`);
+    if (tool.agent) return { result: await openErrand(deps, input, tool.agent, toolInput), isLedgered };
     const run = () => tool.run(toolInput, context);
     const ran: LedgeredOutput = isLedgered
       ? await runLedgered(ledger, { ref: callOf(input), mayRepeat: tool.mayRepeat(toolInput, context.agent), signal: context.signal, run })

@@ -1,6 +1,7 @@
 import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
-import { Agent, type AgentPin, AgentVersion, type AgentVersionWithSettings, defaultAlias, maxAgents, maxVersions } from '../../contracts/agent';
+import { Agent, type AgentPin, AgentVersion, type AgentVersionWithSettings, maxAgents, maxVersions } from '../../contracts/agent';
+import { defaultAlias } from '../../contracts/agent-reference';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys } from '../../contracts/names';
 import { AgentConfig } from '../../contracts/tenant';

@@ -15,6 +15,10 @@ export const sessionPlaces = ({ sessionId, userId, createdAt }: Pick<SessionReco
     { pk: tableKeys.sessionsOf(userId), sk: tableKeys.listed(createdAt, sessionId) },
   ] as const;
 
+const maxLooks = 10;
+const isSpokenIn = ({ parent }: SessionRecord): boolean => parent === undefined;
+const pageOf = (sessions: SessionRecord[], nextCursor: string | undefined) => ({ sessions, ...(nextCursor !== undefined && { nextCursor }) });
+
 /** The sessions of a tenant in its table: a record by id, and a copy in each list, written in one transaction. */
 export function createSessionDirectory({ access }: { access: TenantAccess }): SessionDirectory {
   async function get({ tenantId, sessionId }: SessionRef): Promise<SessionRecord | undefined> {
@@ -46,10 +50,20 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
       }
     },
 
-    async list(tenantId, { userId, limit, cursor }) {
+    async list(tenantId, { userId, limit, cursor, spokenIn }) {
       const pk = userId === undefined ? tableKeys.sessions() : tableKeys.sessionsOf(userId);
-      const { items, ...rest } = await listedPage(access.clients(tenantId, 'session-read').table, { tenantId, pk, limit, cursor }, (item) => SessionRecord.parse(item));
-      return { sessions: items, ...rest };
+      const page = (from: string | undefined, most: number) => listedPage(access.clients(tenantId, 'session-read').table, { tenantId, pk, limit: most, cursor: from }, (item) => SessionRecord.parse(item));
+      const found = await page(cursor, limit);
+      if (!spokenIn) return pageOf(found.items, found.nextCursor);
+      const sessions = found.items.filter(isSpokenIn);
+      let { nextCursor } = found;
+      // The rest of a page that lacks those of agents: no further than this, however many they are.
+      for (let looks = 1; looks < maxLooks && nextCursor !== undefined && sessions.length < limit; looks += 1) {
+        const more = await page(nextCursor, limit - sessions.length);
+        sessions.push(...more.items.filter(isSpokenIn));
+        ({ nextCursor } = more);
+      }
+      return pageOf(sessions, nextCursor);
     },
 
     async hide(session) {

@@ -4,12 +4,11 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
 import { codeOf, DomainError } from '../../contracts/errors';
-import { searchAttributes, sessionOfWorkflow, taskQueues, workflowIds } from '../../contracts/names';
+import { searchAttributes, sessionOfWorkflow, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionStart, sessionWorkflow, submitMessage } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
-import { tenantAttribute } from './search-attributes';
 
 /** Longer than any healthy answer; what comes later is reported as unavailable, and the caller may repeat it. */
 const answerWithinMs = 10_000;
@@ -128,17 +127,7 @@ const forking =
   };
 
 const startOf = (input: SessionInput) =>
-  new WithStartWorkflowOperation(sessionWorkflow, {
-    workflowId: workflowIds.session(input.tenantId, input.sessionId),
-    taskQueue: taskQueues.sessions,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    typedSearchAttributes: [{ key: tenantAttribute, value: input.tenantId }],
-    staticSummary: `Conversation of ${input.tenantId}`,
-    staticDetails: `Session \`${input.sessionId}\` of tenant **${input.tenantId}**. One turn per message; texts are in the tenant's own table.`,
-    priority: { fairnessKey: input.tenantId },
-  });
+  new WithStartWorkflowOperation(sessionWorkflow, { ...sessionStart(input), workflowIdConflictPolicy: 'USE_EXISTING' });
 
 /** The workflow has ended, and its id is not used again. */
 function orWhenAlreadyStarted(error: unknown): undefined {

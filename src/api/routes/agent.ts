@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AgentReference } from '../../contracts/agent';
+import { AgentReference } from '../../contracts/agent-reference';
 import { Usage } from '../../contracts/events';
 import { idFor } from '../../contracts/ids';
 import { sessionIdPattern, tenantIdPattern } from '../../contracts/names';

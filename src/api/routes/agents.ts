@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { Agent, AgentName, AgentVersion, AgentVersionWithSettings, AliasName, maxVersions } from '../../contracts/agent';
+import { Agent, AgentVersion, AgentVersionWithSettings, maxVersions } from '../../contracts/agent';
+import { AgentName, AliasName } from '../../contracts/agent-reference';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
-import { AgentConfig, TenantId } from '../../contracts/tenant';
+import { AgentConfig, type ServedTenant, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
@@ -10,6 +11,7 @@ import { mustAllow } from '../../domain/tiers';
 import type { Agents } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
+import { checkCalledAgents } from '../called-agents';
 import { type Route, type RouteInput, tenantRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
 
@@ -42,7 +44,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     response: Agent,
     status: 201,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
-      const publication = publicationOf({ tenantId, name, note }, input, checked(deps, input.tenant.tier, settings, settings));
+      const publication = publicationOf({ tenantId, name, note }, input, await checked(deps, input.tenant, { name, before: settings, settings }));
       const agent = await deps.agents.create(tenantId, { name, description }, publication);
       return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}`, ...etagOf(agent) }, body: agent };
     },
@@ -97,7 +99,7 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
       const agent = await mustFind(deps, { tenantId, agentName: name }, input.header('if-match'));
       if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
       const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
-      const publication = publicationOf({ tenantId, name, note }, input, checked(deps, input.tenant.tier, before.settings, settings));
+      const publication = publicationOf({ tenantId, name, note }, input, await checked(deps, input.tenant, { name, before: before.settings, settings }));
       const next = { ...agent, latestVersion: agent.latestVersion + 1 };
       const version = await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication);
       return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version };
@@ -174,8 +176,9 @@ async function mustFind({ agents }: AgentsRoutesDeps, { tenantId, agentName: nam
 }
 
 /** @throws DomainError `config/invalid`, `tier/not-allowed`, `agent/invalid` */
-function checked({ toolNames, tiers }: AgentsRoutesDeps, tier: string, before: AgentConfig, settings: AgentConfig): AgentConfig {
+async function checked({ agents, toolNames, tiers }: AgentsRoutesDeps, { tenantId, tier }: ServedTenant, { name, before, settings }: { name: string; before: AgentConfig; settings: AgentConfig }): Promise<AgentConfig> {
   checkAgent(settings, toolNames);
+  await checkCalledAgents(agents, tenantId, settings, name);
   mustAllow(tiers, tier, settings);
   mustAgree(settings);
   return withSecretOf(before, settings);

@@ -6,7 +6,7 @@ import { derivedId } from '../../contracts/ids';
 import type { JsonValue } from '../../contracts/model';
 import { isProgram } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
-import { TenantId } from '../../contracts/tenant';
+import { type AgentConfig, TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { Agents } from '../../ports/agents';
@@ -40,7 +40,7 @@ type DecisionBody = z.infer<typeof DecisionBody>;
 
 /** The part of a toolbox that says whether arguments fit. */
 interface ToolChecks {
-  of(tenantId: string, names: readonly string[]): Promise<ToolFinder>;
+  of(tenantId: string, agent: Pick<AgentConfig, 'tools' | 'agents'>): Promise<ToolFinder>;
 }
 
 interface ToolFinder {
@@ -140,7 +140,7 @@ async function checkEdit({ configs, agents, conversations, toolbox }: ApprovalRo
   const { arguments: edited } = body;
   const { agent: pin } = await conversations.record({ tenantId, sessionId });
   const agent = pin ? (await agents.version(tenantId, pin)).settings : await configs.version(tenantId, policyVersion);
-  const tools = await toolbox.of(tenantId, agent.tools);
+  const tools = await toolbox.of(tenantId, agent);
   const problem = tools.find(tool)?.problemWith(edited);
   if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
   const { decision } = rulingAmong(tools, agent.approvals, { tool, input: edited });

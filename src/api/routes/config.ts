@@ -4,21 +4,24 @@ import { AgentConfig, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
+import type { Agents } from '../../ports/agents';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import { checkAgent } from '../agent-check';
+import { checkCalledAgents } from '../called-agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { type Route, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
 export interface ConfigRoutesDeps {
+  readonly agents: Agents;
   readonly configs: AgentConfigs;
   readonly registry: TenantRegistry;
   readonly toolNames: readonly string[];
   readonly tiers: Tiers;
 }
 
-export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
+export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
   sharedRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/config',
@@ -40,6 +43,7 @@ export const configRoutes = ({ configs, registry, toolNames, tiers }: ConfigRout
     status: 200,
     async handle({ params: { tenantId }, body }) {
       checkAgent(body, toolNames);
+      await checkCalledAgents(agents, tenantId, body);
       // Read anew: an operation that has begun a moment ago relies on the configuration it saw.
       const { tier = '', claimedBy } = (await registry.get(tenantId)) ?? {};
       if (claimedBy !== undefined) throw new DomainError('tenant/busy', `Operation ${claimedBy} works on tenant ${tenantId}. Try again when it has ended.`);

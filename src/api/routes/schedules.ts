@@ -225,6 +225,7 @@ async function checked(deps: ScheduleRoutesDeps, tenant: ServedTenant, { userId 
   if (agent !== undefined) pinOf(agent, await deps.agents.get(tenantId, partsOf(agent).name));
   const session = sessionId === undefined ? undefined : await deps.sessions.get({ tenantId, sessionId });
   if (session && session.userId !== userId) throw new DomainError('session/not-found', 'There is no such session.', { isDenial: true });
+  if (session?.parent) throw new DomainError('session/of-agent', 'An agent works in this session for another one: name another session.');
   if (session?.closedAt !== undefined) throw new DomainError('session/closed', 'The session is closed: name another one.');
   if (session && agent !== undefined && session.agent?.name !== partsOf(agent).name) throw new DomainError('session/other-agent', 'The session has another agent, and keeps to it.');
   return checkedSettings(settings, definitionOf(deps.tiers, tier), Date.now());

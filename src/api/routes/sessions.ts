@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AgentReference } from '../../contracts/agent';
+import { AgentReference } from '../../contracts/agent-reference';
 import { AttachmentId, maxAttachments } from '../../contracts/attachment';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { idFor } from '../../contracts/ids';
@@ -71,12 +71,12 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     summary: 'List your sessions, newest first; an administrator sees those of all users',
     permission: 'read:session',
     params: TenantPath,
-    query: pageOfList('byTime'),
+    query: pageOfList('byTime').extend({ children: z.enum(['true', 'false']).default('false').describe('whether those that an agent works in for another are listed, too; without them a page can be short') }),
     response: pageOf(SessionRecord),
     status: 200,
-    async handle({ params: { tenantId }, query: { limit, cursor }, caller }) {
+    async handle({ params: { tenantId }, query: { limit, cursor, children }, caller }) {
       const ownOnly = !caller.permissions.has('read:any-session');
-      const page = { limit, ...(cursor !== undefined && { cursor }), ...(ownOnly && { userId: caller.userId }) };
+      const page = { limit, ...(cursor !== undefined && { cursor }), ...(ownOnly && { userId: caller.userId }), ...(children === 'false' && { spokenIn: true as const }) };
       const { sessions: data, nextCursor } = await sessions.list(tenantId, page);
       return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
     },

@@ -2,14 +2,17 @@ import { z } from 'zod';
 import type { OperationKind } from '../../contracts/names';
 import { Operation, type OperationRequests, SuspendTurns } from '../../contracts/operation';
 import { AgentConfig, TenantId, Tier } from '../../contracts/tenant';
+import type { Agents } from '../../ports/agents';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { checkAgent } from '../agent-check';
+import { checkCalledAgents } from '../called-agents';
 import { operatorRoute, type Route } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 
 export interface TenantChangeRoutesDeps {
+  readonly agents: Agents;
   readonly operations: Operations;
   readonly toolNames: readonly string[];
 }
@@ -17,14 +20,14 @@ export interface TenantChangeRoutesDeps {
 const secondsPerDay = 86_400;
 
 /** What operators do to a tenant that works: each begins an operation. */
-export const tenantChangeRoutes = ({ operations, toolNames }: TenantChangeRoutesDeps): Route[] => {
+export const tenantChangeRoutes = ({ agents, operations, toolNames }: TenantChangeRoutesDeps): Route[] => {
   /** Where a kind of change is asked for, with what, and what its operation is asked. */
   const change = <Kind extends OperationKind, Body extends z.ZodType>(definition: {
     readonly kind: Kind;
     readonly path: string;
     readonly summary: string;
     readonly body: Body;
-    readonly request: (tenantId: string, body: z.output<Body>) => OperationRequests[Kind];
+    readonly request: (tenantId: string, body: z.output<Body>) => OperationRequests[Kind] | Promise<OperationRequests[Kind]>;
   }): Route =>
     operatorRoute({
       method: 'post',
@@ -38,7 +41,7 @@ export const tenantChangeRoutes = ({ operations, toolNames }: TenantChangeRoutes
       status: 202,
       async handle({ params: { tenantId }, body, idempotencyKey }) {
         const { kind, request } = definition;
-        return accepted(await operations.start(kind, operationIdFor(kind, tenantId, idempotencyKey), request(tenantId, body)));
+        return accepted(await operations.start(kind, operationIdFor(kind, tenantId, idempotencyKey), await request(tenantId, body)));
       },
     });
 
@@ -69,8 +72,9 @@ export const tenantChangeRoutes = ({ operations, toolNames }: TenantChangeRoutes
       path: 'configuration',
       summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
       body: z.strictObject({ agent: AgentConfig }),
-      request(tenantId, { agent }) {
+      async request(tenantId, { agent }) {
         checkAgent(agent, toolNames);
+        await checkCalledAgents(agents, tenantId, agent);
         return { tenantId, agent };
       },
     }),

@@ -65,6 +65,7 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     async handle({ body, idempotencyKey }) {
       mustKnowTier(tiers, body.tier);
       checkAgent(body.agent, toolNames);
+      if ((body.agent.agents ?? []).length > 0) throw new DomainError('agent/invalid', 'agents: a new tenant has none yet. Make them, then name them in its configuration.');
       mustAllow(tiers, body.tier, body.agent);
       const { displayName = body.tenantId, rate, ...request } = body;
       const operationId = operationIdFor('onboarding', body.tenantId, idempotencyKey);

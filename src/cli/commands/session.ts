@@ -21,6 +21,8 @@ const columns: readonly Column<SessionRecord>[] = [
   { title: 'user', of: ({ userId }) => userId },
 ];
 
+const parentColumn: Column<SessionRecord> = { title: 'works for', of: ({ parent }) => parent?.sessionId ?? '' };
+
 interface Answer {
   readonly sessionId: string;
   readonly answer?: string;
@@ -100,13 +102,13 @@ function endedAs(outcome: string): void {
   if (outcome !== 'completed' && outcome !== 'running') throw new CliFailure(exitCodes.failed, `The turn ended as ${outcome}.`);
 }
 
-const list = command<AsUser & { limit?: number }>({
+const list = command<AsUser & { limit?: number; children?: true }>({
   usage: 'list <tenantId>',
   summary: "list your sessions, newest first; an administrator sees everybody's",
-  options: [shared.limit, shared.user],
-  async run(cli, { limit = 50, user }, tenantId: string) {
-    const rows = await (await access(cli, tenantId, { user })).all<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, {}, limit);
-    cli.out.list(rows, columns, 'There are none.');
+  options: [{ flags: '--children', description: 'those, too, in which an agent works for another one' }, shared.limit, shared.user],
+  async run(cli, { limit = 50, children, user }, tenantId: string) {
+    const rows = await (await access(cli, tenantId, { user })).all<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, { children: children && 'true' }, limit);
+    cli.out.list(rows, [...columns, ...(children ? [parentColumn] : [])], 'There are none.');
   },
 });
 
@@ -120,8 +122,8 @@ const show = command<AsUser>({
   options: [shared.user],
   async run(cli, { user }, tenantId: string, sessionId: string) {
     const session = await (await access(cli, tenantId, { user })).call<ShownSession>(apiPath`/tenants/${tenantId}/sessions/${sessionId}`);
-    const { status, userId, createdAt, closedAt, agent } = session;
-    const facts = { session: sessionId, agent: agent && `${agent.name}@${agent.version}`, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
+    const { status, userId, createdAt, closedAt, agent, parent } = session;
+    const facts = { session: sessionId, agent: agent && `${agent.name}@${agent.version}`, 'works for': parent?.sessionId, state: status.state, turns: status.turnCount, queued: status.queuedTurns, events: status.head };
     cli.out.result(session, () => cli.out.facts({ ...facts, user: userId, opened: timeOf(createdAt), closed: timeOf(closedAt) }));
   },
 });

@@ -6,6 +6,9 @@ export const waitsForPeople = ({ approval, question }: OpenCall): boolean => app
 /** Whether the turn can only go on when people have said something. */
 export const onlyWaitsForPeople = ({ calls }: Pick<CurrentTurn, 'calls'>): boolean => calls.length > 0 && calls.every(waitsForPeople);
 
+/** Whether all that the turn does is done by others: people who are to say something, agents it has called. */
+export const onlyWaitsForOthers = ({ calls }: Pick<CurrentTurn, 'calls'>): boolean => calls.length > 0 && calls.every((call) => waitsForPeople(call) || call.isWithChild);
+
 /** Calls that can run now. */
 export const readyCalls = ({ current }: SessionState): OpenCall[] => (current && !current.end ? current.calls.filter((call) => !waitsForPeople(call)) : []);
 

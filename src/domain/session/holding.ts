@@ -1,7 +1,7 @@
-import { onlyWaitsForPeople } from './calls';
 import { waitsForBudget } from './budget-pause';
+import { changeCalls, onlyWaitsForOthers, onlyWaitsForPeople } from './calls';
 import { postponeExtractions } from './extraction';
-import type { CurrentTurn, RestPoint, SessionState } from './state';
+import { advance, type CurrentTurn, type RestPoint, type SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
 export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => heldAt !== undefined && !closing;
@@ -10,9 +10,16 @@ export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => held
 export const hold = (state: SessionState, at: RestPoint, nowMs: number): SessionState =>
   restIfWaiting({ ...(at === 'turn' ? wake(state, nowMs) : state), heldAt: at, heldSinceMs: state.heldSinceMs ?? nowMs }, nowMs);
 
-/** A turn that only waits, for people or for budget, rests, held or not. */
-const restIfWaiting = (state: SessionState, nowMs: number): SessionState =>
-  state.current && (onlyWaitsForPeople(state.current) || waitsForBudget(state.current)) ? rest(state, nowMs) : state;
+/** A turn that only waits, for people or for budget, rests, held or not; one that waits for other agents does where they rest, too. */
+const restIfWaiting = (state: SessionState, nowMs: number): SessionState => (state.current && isWaiting(state, state.current) ? rest(state, nowMs) : state);
+
+const isWaiting = ({ heldAt }: SessionState, turn: CurrentTurn): boolean => onlyWaitsForPeople(turn) || waitsForBudget(turn) || (heldAt === 'step' && onlyWaitsForOthers(turn));
+
+/** Another agent works on a call from now on. */
+export const recordChild = (state: SessionState, { turnId, callId, head }: { turnId: string; callId: string; head: number }, nowMs: number): SessionState =>
+  state.current?.turnId === turnId
+    ? restIfWaiting(changeCalls(advance(state, head), (call) => [call.callId === callId ? { ...call, isWithChild: true } : call]), nowMs)
+    : advance(state, head);
 
 /** The session waits: a turn that is under way rests from now on. */
 export function rest(state: SessionState, nowMs: number): SessionState {

@@ -2,6 +2,7 @@
 export * from './approvals';
 export * from './budget-pause';
 export * from './calls';
+export * from './errand';
 export * from './extraction';
 export * from './holding';
 export * from './inbox';

@@ -29,6 +29,10 @@ export interface OpenCall {
   readonly maxAtOnce?: number;
   /** Where its arguments are when a person has changed them. */
   readonly inputAt?: number;
+  /** Of a call of another agent: the session in which that agent works on it. */
+  readonly childSessionId?: string;
+  /** Set while it does. */
+  readonly isWithChild?: true;
   /** Set while it waits for people: it must not run. */
   readonly approval?: PendingApproval;
   /** Set while it waits for what the user answers. */

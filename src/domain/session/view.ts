@@ -50,7 +50,8 @@ function activityOf(state: SessionState): string {
 /** What a step is at, as the beginning of a sentence that ends with the step. */
 function workOf(calls: readonly OpenCall[]): string {
   const listOf = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
-  const using = listOf(calls.filter((call) => !waitsForPeople(call)).map(({ tool }) => tool));
+  const inSession = ({ tool, isWithChild, childSessionId = '' }: OpenCall) => `\`${tool}\`${isWithChild ? ` (session \`${childSessionId}\`)` : ''}`;
+  const using = calls.filter((call) => !waitsForPeople(call)).map(inSession).join(', ');
   const approvals = calls.filter(waitsForApproval).map(({ tool, approval }) => `\`${tool}\` (\`${approval.approvalId}\`)`).join(', ');
   const questions = listOf(calls.filter(waitsForAnswer).map(({ question }) => question.questionId));
   const waits = [...(approvals === '' ? [] : [`for approval of ${approvals}`]), ...(questions === '' ? [] : [`for the user's answer to ${questions}`])];

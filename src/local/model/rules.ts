@@ -16,7 +16,7 @@ export function replyByRules({ messages: shown, system, toolConfig }: ConverseRe
   if (/\b(attach(ed|ments?)?|image|picture|photo|document|file)\b/i.test(textOf(last)) && attachedIn(messages).length > 0) return say(descriptionOf(messages));
   const remembered = answerFromFacts(shown.at(-1), textOf(last));
   if (remembered !== undefined) return say(remembered);
-  const calls = (offered.has('ask_user') && questionsIn(textOf(last))) || wishes(textOf(last)).filter(({ name }) => offered.has(name));
+  const calls = taskIn(textOf(last), offered) ?? ((offered.has('ask_user') && questionsIn(textOf(last))) || wishes(textOf(last)).filter(({ name }) => offered.has(name)));
   if (calls.length > 0) return { text: '', calls, stopReason: 'tool_use' };
   return say(smallTalk(textOf(last), [...offered]));
 }
@@ -46,6 +46,12 @@ function questionsIn(text: string): WantedCall[] | undefined {
     return { name: 'ask_user', input: { question: `${question.trim()}?`, ...choice } };
   });
   return calls.length > 0 ? calls : undefined;
+}
+
+/** "Ask research: what is 6*7?": a task for another agent, by the name of its tool. */
+function taskIn(text: string, offered: ReadonlySet<string>): WantedCall[] | undefined {
+  const [, name = '', task = ''] = /\bask ([a-z][a-z0-9_-]*):\s*(\S.*)/is.exec(text) ?? [];
+  return offered.has(name) ? [{ name, input: { task } }] : undefined;
 }
 
 /** The tools a question calls for; several when it asks several things. */
@@ -109,7 +115,7 @@ function sentence(tool: string, output: Record<string, unknown>): string {
     case 'http_request':
       return `The address answered ${String(output['status'])}: ${String(output['body'])}`;
     default:
-      return `${tool} says: ${JSON.stringify(output)}`;
+      return typeof output['answer'] === 'string' ? `${tool} answers: ${output['answer']}` : `${tool} says: ${JSON.stringify(output)}`;
   }
 }
 

@@ -16,5 +16,5 @@ export const askUserTool = defineTool({
   maxAttempts: 10,
   questionOf: (question) => question,
   // Only where there is no user.
-  run: () => Promise.reject(new DomainError('question/nobody-there', 'Nobody is there to ask: this turn was started by a schedule. Go on with what you know, or say what is missing.')),
+  run: () => Promise.reject(new DomainError('question/nobody-there', 'Nobody is there to ask: this turn was started by a schedule, or by another agent. Go on with what you know, or say what is missing.')),
 });

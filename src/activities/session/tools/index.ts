@@ -1,12 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import type { ToolSpec } from '../../../contracts/model';
+import type { AgentConfig } from '../../../contracts/tenant';
 import type { ToolSource } from '../../../contracts/tool-source';
+import { allToolsOf } from '../../../domain/agents';
 import { expanded, isOfSource, sourceOf } from '../../../domain/source-tools';
 import type { HttpCaller } from '../../../ports/http-caller';
 import type { Memory } from '../../../ports/memory';
 import type { McpServers, SourceCredentials, ToolLister, ToolSources } from '../../../ports/tool-sources';
 import { askUserTool } from './ask-user';
 import { calculator } from './calculator';
+import { calledAgentTool } from './called-agent';
 import { currentTime } from './current-time';
 import { httpRequest } from './http-request';
 import { recall, remember } from './memory';
@@ -24,8 +27,8 @@ export interface ToolSet {
 
 /** The built-in tools, and the way to those of a tenant's sources. */
 export interface Toolbox extends ToolSet {
-  /** Those that an agent names, patterns (`orders__*`) included. Nothing is asked for an agent that names built-in ones only. */
-  of(tenantId: string, names: readonly string[]): Promise<ToolSet>;
+  /** Those that an agent names, patterns (`orders__*`) included, and the agents it may call. Nothing is asked for an agent that names built-in ones only. */
+  of(tenantId: string, agent: Pick<AgentConfig, 'tools' | 'agents'>): Promise<ToolSet>;
 }
 
 interface Dependencies {
@@ -55,8 +58,10 @@ export function createToolbox(deps: Dependencies): Toolbox {
 
   return {
     ...setOf(builtIn, []),
-    async of(tenantId, names) {
-      return setOf([...builtIn, ...(names.some(isOfSource) ? await sourceTools(tenantId, names) : [])], names);
+    async of(tenantId, agent) {
+      const names = allToolsOf(agent);
+      // The last of a name counts: an agent keeps its own when a tool of that name is built in later.
+      return setOf([...builtIn, ...(names.some(isOfSource) ? await sourceTools(tenantId, names) : []), ...(agent.agents ?? []).map(calledAgentTool)], names);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Ruling } from '../../../contracts/approval';
+import type { CalledAgent } from '../../../contracts/called-agent';
 import { DomainError } from '../../../contracts/errors';
 import type { JsonValue, ToolSpec } from '../../../contracts/model';
 import type { Question } from '../../../contracts/question';
@@ -30,6 +31,8 @@ interface ToolTerms {
   readonly approval?: Ruling;
   /** When its turn is stopped. Default: a `write` that has begun is left to finish, for nobody could say what became of it. */
   readonly whenStopped?: 'cancel' | 'finish';
+  /** Of a tool that is another agent: which. A session is opened for it in place of running. */
+  readonly agent?: CalledAgent;
 }
 
 export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodType> extends ToolTerms {
@@ -69,6 +72,8 @@ export interface Tool {
   readonly maxAttempts: number;
   readonly maxAtOnce: number | undefined;
   readonly approval: Ruling | undefined;
+  /** Set for a tool that is another agent: its calls have a session of their own. */
+  readonly agent: CalledAgent | undefined;
   /** `write` when the input does not fit: the worst is assumed. */
   effectOf(input: JsonValue): Effect;
   mayRepeat(input: JsonValue, agent: AgentConfig): boolean;
@@ -84,7 +89,7 @@ export interface Tool {
 
 /** A tool from its parts. @param problemWith - default: what the input's schema says. */
 export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spec.inputSchema)): Tool {
-  const { spec, outputSchema, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped } = parts;
+  const { spec, outputSchema, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped, agent } = parts;
   const problemWithOutput = outputSchema === undefined ? () => undefined : schemaCheck(outputSchema);
   const effectOf = (input: JsonValue): Effect => (problemWith(input) === undefined ? parts.effectOf(input) : 'write');
   return {
@@ -93,8 +98,9 @@ export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spe
     maxAttempts,
     maxAtOnce,
     approval,
+    agent,
     effectOf,
-    mayRepeat: (input, agent) => parts.mayRepeat?.(input, agent) ?? false,
+    mayRepeat: (input, settings) => parts.mayRepeat?.(input, settings) ?? false,
     finishes: (input) => (whenStopped ?? (effectOf(input) === 'write' ? 'finish' : 'cancel')) === 'finish',
     problemWith,
     questionOf: (input) => (problemWith(input) === undefined ? parts.questionOf?.(input) : undefined),
@@ -111,8 +117,8 @@ export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spe
 
 /** A built-in tool: its schemas are zod's, and input reaches it parsed. */
 export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(definition: ToolDefinition<Input, Output>): Tool {
-  const { name, description, input: schema, output, effect, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped } = definition;
-  const optional = { ...(maxAtOnce !== undefined && { maxAtOnce }), ...(approval && { approval }), ...(whenStopped && { whenStopped }) };
+  const { name, description, input: schema, output, effect, timeoutMs, maxAttempts, maxAtOnce, approval, whenStopped, agent } = definition;
+  const optional = { ...(agent && { agent }), ...(maxAtOnce !== undefined && { maxAtOnce }), ...(approval && { approval }), ...(whenStopped && { whenStopped }) };
   const parts: ToolParts = {
     timeoutMs,
     maxAttempts,
@@ -120,7 +126,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(de
     spec: { name, description, inputSchema: z.toJSONSchema(schema, { io: 'input' }) as JsonValue },
     outputSchema: z.toJSONSchema(output, { io: 'output' }) as JsonValue,
     effectOf: (input) => (typeof effect === 'function' ? effect(schema.parse(input)) : effect),
-    mayRepeat: (input, agent) => definition.mayRepeat?.(schema.parse(input), agent) ?? false,
+    mayRepeat: (input, settings) => definition.mayRepeat?.(schema.parse(input), settings) ?? false,
     ...(definition.questionOf && { questionOf: (input: JsonValue) => definition.questionOf?.(schema.parse(input)) }),
     run: (input, context) => definition.run(schema.parse(input), context),
   };

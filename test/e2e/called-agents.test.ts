@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { watchOperation } from '../../src/cli/operations';
+import { patiently } from '../../src/cli/patience';
+import type { SessionEvent } from '../../src/contracts/events';
+import type { SessionRecord } from '../../src/contracts/session';
+import { OrdersServer } from '../../src/local/demo/orders-server';
+import type { User } from '../../src/local/demo/user';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
+
+jest.setTimeout(120_000);
+
+const tenantPath = '/api/v1/tenants/acme';
+let platform: RunningPlatform;
+let shop: OrdersServer;
+let alice: User;
+
+beforeAll(async () => {
+  shop = await OrdersServer.start();
+  platform = await runPlatform();
+  expect((await platform.onboard('acme')).state).toBe('completed');
+  const { accessToken: token } = await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']);
+  const settings = { tools: ['http_request'], allowedOrigins: [shop.origin], idempotentOrigins: [shop.origin] };
+  await platform.api.call(`${tenantPath}/agents`, { method: 'POST', token, body: { name: 'buyer', settings }, idempotencyKey: randomUUID() });
+  await platform.api.call(`${tenantPath}/config`, { method: 'PUT', token, body: { tools: [], agents: [{ agent: 'buyer', description: 'Places orders.' }] } });
+  alice = await platform.user('acme');
+});
+
+afterAll(async () => {
+  shop.stop();
+  await platform.stop();
+});
+
+async function logUntilEnd(sessionId: string): Promise<SessionEvent[]> {
+  for (;;) {
+    const log = await alice.log(sessionId);
+    if (log.at(-1)?.type === 'turn.completed' || log.at(-1)?.type === 'session.closed') {
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_event, index) => index + 1));
+      return log;
+    }
+    await delay(100);
+  }
+}
+
+const typesOf = (log: readonly SessionEvent[], type: string) => log.filter((event) => event.type === type);
+
+it('has an agent work for another once, whose workers are killed while it thinks and while it orders', async () => {
+  const [text, task] = [`please ${randomUUID()}`, `buy ${randomUUID()}`];
+  const order = { name: 'http_request', input: { method: 'POST', url: `${shop.origin}/orders`, body: { books: 3 } } };
+  await platform.model.script({ match: text, steps: [{ calls: [{ name: 'buyer', input: { task } }] }, { say: 'done' }] });
+  await platform.model.script({ match: task, steps: [{ say: 'I will order', holdAfter: 1 }, { calls: [order] }, { say: 'ordered' }] });
+  const sessionId = await alice.open();
+  await patiently(() => platform.api.call(`${tenantPath}/sessions/${sessionId}/messages`, { method: 'POST', token: alice.token, body: { text }, idempotencyKey: randomUUID() }));
+  while ((await platform.model.holding(task)) === 0) await delay(20);
+  platform.services.worker.kill('SIGKILL');
+  await shop.firstOrder;
+  platform.services.worker.kill('SIGKILL');
+  shop.answerWithheld();
+
+  const log = await logUntilEnd(sessionId);
+  expect(log.at(-1)).toMatchObject({ type: 'turn.completed', outcome: 'completed' });
+  expect(['tool.requested', 'tool.started', 'tool.completed', 'tool.failed'].map((type) => typesOf(log, type).length)).toEqual([1, 1, 1, 0]);
+  expect(typesOf(log, 'tool.completed')).toMatchObject([{ output: { answer: 'ordered' } }]);
+  const { data } = await platform.api.call<{ data: SessionRecord[] }>(`${tenantPath}/sessions?children=true`, { token: alice.token });
+  const children = data.filter(({ parent }) => parent?.sessionId === sessionId);
+  expect(children).toHaveLength(1);
+  const childLog = await logUntilEnd(children[0]?.sessionId ?? '');
+  expect([typesOf(childLog, 'turn.started').length, typesOf(childLog, 'tool.completed').length, typesOf(childLog, 'turn.completed').length]).toEqual([1, 1, 1]);
+  expect(shop.placed).toBe(1);
+});
+
+it('is erased with the session it worked for', async () => {
+  const [text, task] = [`please ${randomUUID()}`, `hold ${randomUUID()}`];
+  await platform.model.script({ match: text, steps: [{ calls: [{ name: 'buyer', input: { task } }] }] });
+  await platform.model.script({ match: task, steps: [{ say: 'I am thinking', holdAfter: 1 }] });
+  const sessionId = await alice.open();
+  const pathOf = (id: string) => `${tenantPath}/sessions/${id}`;
+  await platform.api.call(`${pathOf(sessionId)}/messages`, { method: 'POST', token: alice.token, body: { text }, idempotencyKey: randomUUID() });
+  while ((await platform.model.holding(task)) === 0) await delay(20);
+  const { data } = await platform.api.call<{ data: SessionRecord[] }>(`${tenantPath}/sessions?children=true`, { token: alice.token });
+  const childId = data.find(({ parent }) => parent?.sessionId === sessionId)?.sessionId ?? '';
+  const { operationId } = await platform.api.call<{ operationId: string }>(`${pathOf(sessionId)}/erase`, { method: 'POST', token: alice.token, body: {} });
+  expect((await watchOperation(platform.api, operationId, platform.operator)).state).toBe('completed');
+  const { statement } = await platform.api.call<{ statement: { statement: { sessions: string[] } } }>(`${tenantPath}/erasures/${operationId}`, { token: alice.token });
+  expect(statement.statement.sessions).toEqual([sessionId, childId]);
+  await expect(platform.api.call(pathOf(childId), { token: alice.token })).rejects.toMatchObject({ code: 'session/not-found' });
+});
