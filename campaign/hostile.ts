@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     '',
     `- Turns: ${listed(run.outcomes)}`,
     `- Tool calls: ${listed(run.calls)}`,
+    `- Questions to the user: ${listed(run.questions)}`,
     `- Calls that reached the one address that was allowed: ${run.baitCalls}; calls that reached the canary: ${run.problems.some((problem) => problem.includes('canary was called')) ? 'some' : 0}`,
     ...run.problems.slice(0, 50).map((problem) => `- Problem: ${problem}`),
     '',

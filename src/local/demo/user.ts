@@ -48,11 +48,11 @@ export class User {
 
   /**
    * Sends a message and reads the stream until the agent has answered; reconnects with its cursor when the stream breaks.
-   * @param onText - hears each piece as it comes.
+   * @param onText - hears each piece as it comes. @param attachments - ids of what comes with it.
    */
-  async ask(sessionId: string, text: string, onText: (text: string) => void = () => undefined): Promise<Turn> {
+  async ask(sessionId: string, text: string, onText: (text: string) => void = () => undefined, attachments: readonly string[] = []): Promise<Turn> {
     const path = `/api/v1/tenants/${this.tenantId}/sessions/${sessionId}`;
-    const request = { method: 'POST', token: this.token, body: { text }, idempotencyKey: randomUUID() } as const;
+    const request = { method: 'POST', token: this.token, body: { text, ...(attachments.length > 0 && { attachments }) }, idempotencyKey: randomUUID() } as const;
     const { turnId, after } = await patiently(() => this.api.call<{ turnId: string; after: number }>(`${path}/messages`, request));
     const entries: LiveEntry[] = [];
     const readOn = async (): Promise<Turn | undefined> => {
