@@ -21,8 +21,10 @@ beforeAll(async () => {
   expect((await platform.onboard('acme')).state).toBe('completed');
   const { accessToken: token } = await platform.accounts.userTokens('acme', 'admin@acme.example', ['administrators']);
   const settings = { tools: ['http_request'], allowedOrigins: [shop.origin], idempotentOrigins: [shop.origin] };
-  await platform.api.call(`${tenantPath}/agents`, { method: 'POST', token, body: { name: 'buyer', settings }, idempotencyKey: randomUUID() });
-  await platform.api.call(`${tenantPath}/config`, { method: 'PUT', token, body: { tools: [], agents: [{ agent: 'buyer', description: 'Places orders.' }] } });
+  const make = (name: string, of: object) => platform.api.call(`${tenantPath}/agents`, { method: 'POST', token, body: { name, settings: of }, idempotencyKey: randomUUID() });
+  await make('buyer', settings);
+  // An agent in a version: a worker remembers the tenant's own for two seconds.
+  await make('clerk', { tools: [], agents: [{ agent: 'buyer', description: 'Places orders.' }] });
   alice = await platform.user('acme');
 });
 
@@ -30,6 +32,11 @@ afterAll(async () => {
   shop.stop();
   await platform.stop();
 });
+
+async function openSession(): Promise<string> {
+  const request = { method: 'POST', token: alice.token, body: { agent: 'clerk' }, idempotencyKey: randomUUID() } as const;
+  return (await patiently(() => platform.api.call<{ sessionId: string }>(`${tenantPath}/sessions`, request))).sessionId;
+}
 
 async function logUntilEnd(sessionId: string): Promise<SessionEvent[]> {
   for (;;) {
@@ -49,7 +56,7 @@ it('has an agent work for another once, whose workers are killed while it thinks
   const order = { name: 'http_request', input: { method: 'POST', url: `${shop.origin}/orders`, body: { books: 3 } } };
   await platform.model.script({ match: text, steps: [{ calls: [{ name: 'buyer', input: { task } }] }, { say: 'done' }] });
   await platform.model.script({ match: task, steps: [{ say: 'I will order', holdAfter: 1 }, { calls: [order] }, { say: 'ordered' }] });
-  const sessionId = await alice.open();
+  const sessionId = await openSession();
   await patiently(() => platform.api.call(`${tenantPath}/sessions/${sessionId}/messages`, { method: 'POST', token: alice.token, body: { text }, idempotencyKey: randomUUID() }));
   while ((await platform.model.holding(task)) === 0) await delay(20);
   platform.services.worker.kill('SIGKILL');
@@ -73,7 +80,7 @@ it('is erased with the session it worked for', async () => {
   const [text, task] = [`please ${randomUUID()}`, `hold ${randomUUID()}`];
   await platform.model.script({ match: text, steps: [{ calls: [{ name: 'buyer', input: { task } }] }] });
   await platform.model.script({ match: task, steps: [{ say: 'I am thinking', holdAfter: 1 }] });
-  const sessionId = await alice.open();
+  const sessionId = await openSession();
   const pathOf = (id: string) => `${tenantPath}/sessions/${id}`;
   await platform.api.call(`${pathOf(sessionId)}/messages`, { method: 'POST', token: alice.token, body: { text }, idempotencyKey: randomUUID() });
   while ((await platform.model.holding(task)) === 0) await delay(20);
