@@ -6,6 +6,9 @@ const request = 'src/domain/openapi-request.ts';
 const documents = 'test/domain/openapi-tools.test.ts';
 const ofBudgets = 'test/domain/budgets.test.ts';
 const counters = 'test/adapters/aws/budget-ledger.test.ts';
+const oauth = 'test/api/oauth-sources.test.ts';
+const issuers = 'src/adapters/tool-sources/authorization-server.ts';
+const credentials = 'src/adapters/tool-sources/source-credentials.ts';
 const notPassed = 'no budget is passed: the most a step can cost is held before the model is asked';
 
 /** "Agents are not trusted": tools of sources, calls that change something, budgets, versions. */
@@ -38,6 +41,20 @@ export const ofTools = [
     'test/adapters/http/mcp-servers.test.ts',
     { id: 'server-leads-elsewhere', file: 'src/adapters/tool-sources/pinned-fetch.ts', search: 'if (url.origin !== origin)', replace: "if (url.origin === 'nowhere')", name: 'asks no other server' },
     { id: 'server-answers-end', file: 'src/adapters/tool-sources/pinned-fetch.ts', search: 'if (bytes > maxBytes)', replace: 'if (bytes > maxBytes * 1_000)', name: 'gives up on answers without end' },
+  ),
+  ...of(
+    'tokens are asked for only where they may be, with a secret that was set for that',
+    oauth,
+    { id: 'oauth-issuer-allowed', file: issuers, search: '  if (!isAllowedOrigin(issuers, url)) throw refusedIssuer(origin);\n', replace: '', name: 'are asked for nowhere but where they may be' },
+    { id: 'oauth-issuer-encrypted', file: issuers, search: 'if (!isConfidential(origin))', replace: "if (origin === 'nowhere' && !isConfidential(origin))", name: 'are asked for nowhere but where they may be' },
+    { id: 'oauth-other-resource', file: issuers, search: 'if (!checkResourceAllowed({', replace: "if (url === 'nowhere' && !checkResourceAllowed({", name: 'for another server are not asked for' },
+    { id: 'oauth-issuer-bound', file: credentials, search: 'use.issuers.filter((origin) => isAllowedOrigin(source.secretOrigins, origin))', replace: 'use.issuers.filter((origin) => isAllowedOrigin([origin], origin))', name: 'are not shared by sources' },
+  ),
+  ...of(
+    'a token goes only to the servers its source had when the secret was set, and stands in no answer',
+    oauth,
+    { id: 'oauth-token-target', file: credentials, search: '    mustBeTarget(ask);\n', replace: "    if (ask.tenantId === 'nobody') mustBeTarget(ask);\n", name: 'says where they are issued' },
+    { id: 'oauth-token-in-answers', file: 'src/activities/session/tools/source-tools.ts', search: '      tokens.add(token.value);\n', replace: '', name: 'is called with a token for it' },
   ),
   ...of('a server of tools is believed only where the tenant does', 'test/adapters/http/mcp-servers.test.ts', { id: 'server-believed', file: 'src/adapters/tool-sources/mcp-servers.ts', search: 'const hints = trustsAnnotations ? annotations : undefined;', replace: 'const hints = trustsAnnotations === null ? undefined : annotations;', name: "believes the server's word on them only where" }),
   ...of(

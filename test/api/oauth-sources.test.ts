@@ -201,7 +201,8 @@ describe('tokens', () => {
 
   it('are not shared by sources, tenants, or those who may ask others', async () => {
     const source = { name: 'docs', settings: ToolSourceSettings.parse({ kind: 'mcp', url: docs.url, oauth: client }), secretOrigins: [issuer.issuer], tokenOrigins: [new URL(docs.url).origin] };
-    const { sourceCredentials } = api.adapters;
+    const { sourceCredentials, toolSecrets } = api.adapters;
+    await toolSecrets.put(tenant.tenantId, 'docs', secret);
     const bearerFor = async (changes: object, issuers = [issuer.issuer]) => (await sourceCredentials.of(tenant.tenantId, { ...source, ...changes }, { url: docs.url, issuers })).bearer;
     const one = await (await bearerFor({}))?.();
     expect(await (await bearerFor({}))?.()).toEqual(one);
