@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import { cursorOf, isDelta, type LiveEntry } from '../../contracts/events';
+import { type Cursor, cursorOf, isDelta, type LiveEntry } from '../../contracts/events';
 import { valkeyKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Logger } from '../../logging';
@@ -8,63 +7,84 @@ import type { TenantCipher } from '../../ports/cipher';
 import type { LiveEvents, LiveSubscription } from '../../ports/live-events';
 import { calling, type Valkey } from './connection';
 
-/** About a long answer's worth of deltas. */
-const maxRetained = 2_000;
+/** About a long answer's worth of deltas, when each leaves by itself. */
+const maxRetainedBatches = 2_000;
+/** Of words that come faster than they leave: large enough for a step's events, small enough that many do not wait for one. */
+const maxBatch = 16;
 const retainSeconds = 3_600;
 /** What a reader that does not read may hold up; it finds the rest in the log. */
 const maxBuffered = 5_000;
 const subscribeWithinMs = 1_000;
 const cipherContext = { purpose: 'live' };
 
-/** Stream ids are cursors, so that a reader fetches what it lacks and nothing else. */
-const idOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}-${entry.n}` : `${entry.seq}-0`);
+/** Where a reader stands that has the entry. */
+const placeOf = (entry: LiveEntry): Cursor => (isDelta(entry) ? { seq: entry.afterSeq, n: entry.n } : { seq: entry.seq, n: 0 });
+
+/** What follows the cursor, each entry once: a worker that tries again sends some of them twice. */
+function following(cursor: Cursor, entries: readonly LiveEntry[]): LiveEntry[] {
+  let reached = cursor;
+  return entries.filter((entry) => {
+    const place = placeOf(entry);
+    const isNew = place.seq > reached.seq || (place.seq === reached.seq && place.n > reached.n);
+    if (isNew) reached = place;
+    return isNew;
+  });
+}
 
 interface Dependencies {
   readonly valkey: Valkey;
   readonly cipher: TenantCipher;
   readonly logger: Logger;
+  /** What a session's stream keeps, roughly. */
+  readonly maxBatches?: number;
 }
 
 /** Live entries through Valkey, sealed under the tenant's key: a stream keeps them for readers to come, a channel wakes those there. */
-export function createLiveEvents({ valkey, cipher, logger }: Dependencies): LiveEvents {
-  const sealing = new Map<string, Promise<void>>();
+export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetainedBatches }: Dependencies): LiveEvents {
+  const outgoing = new Map<string, LiveEntry[]>();
   const channels = new Channels(valkey);
 
-  const seal = async ({ tenantId }: SessionRef, entry: LiveEntry) =>
-    Buffer.from(await cipher.seal(tenantId, cipherContext, Buffer.from(JSON.stringify(entry))));
+  const seal = async ({ tenantId }: SessionRef, batch: readonly LiveEntry[]) =>
+    Buffer.from(await cipher.seal(tenantId, cipherContext, Buffer.from(JSON.stringify(batch))));
   const open = async ({ tenantId }: SessionRef, sealed: Buffer) =>
-    JSON.parse(Buffer.from(await cipher.open(tenantId, cipherContext, sealed)).toString('utf8')) as LiveEntry;
+    JSON.parse(Buffer.from(await cipher.open(tenantId, cipherContext, sealed)).toString('utf8')) as LiveEntry[];
 
-  async function send(session: SessionRef, entries: readonly LiveEntry[]): Promise<void> {
-    const key = valkeyKeys.live(session.tenantId, session.sessionId);
-    const pipeline = valkey.commands.pipeline();
-    for (const entry of entries) {
-      const sealed = await seal(session, entry);
-      // An id that does not follow is refused, and only that entry: readers find it in the log.
-      pipeline.xadd(key, 'MAXLEN', '~', maxRetained, idOf(entry), 'entry', sealed).publish(key, sealed);
-    }
-    await pipeline.expire(key, retainSeconds).exec();
+  async function send(session: SessionRef, key: string, batch: readonly LiveEntry[]): Promise<void> {
+    const { seq, n } = placeOf(batch.at(-1) as LiveEntry);
+    const sealed = await seal(session, batch);
+    // The id is the cursor of who has it all: a reader fetches what it lacks. One that does not follow is refused, and read in the log.
+    await valkey.commands.pipeline().xadd(key, 'MAXLEN', '~', maxBatches, `${seq}-${n}`, 'batch', sealed).publish(key, sealed).expire(key, retainSeconds).exec();
+  }
+
+  /** One batch after the other: what comes while one is on its way leaves with the next. */
+  async function drain(session: SessionRef, key: string, waiting: LiveEntry[]): Promise<void> {
+    while (waiting.length > 0)
+      await send(session, key, waiting.splice(0, maxBatch)).catch((error: unknown) => logger.debug({ err: error, ...session }, 'live entries were not published; readers find them in the log'));
+    outgoing.delete(key);
   }
 
   return {
     publish(session, entries) {
       if (entries.length === 0) return;
       const key = valkeyKeys.live(session.tenantId, session.sessionId);
-      // One after the other: sealing may take longer for the first than for the second.
-      const sent = (sealing.get(key) ?? Promise.resolve())
-        .then(() => send(session, entries))
-        .catch((error: unknown) => logger.debug({ err: error, ...session }, 'live entries were not published; readers find them in the log'));
-      sealing.set(key, sent);
-      void sent.then(() => sealing.get(key) === sent && sealing.delete(key));
+      const underWay = outgoing.get(key);
+      if (underWay) {
+        underWay.push(...entries);
+        return;
+      }
+      const waiting = [...entries];
+      outgoing.set(key, waiting);
+      void drain(session, key, waiting);
     },
 
-    async follow(session, { seq, n }) {
+    async follow(session, cursor) {
       const key = valkeyKeys.live(session.tenantId, session.sessionId);
       const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
       try {
         await calling(() => channels.join(key, subscription));
-        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `(${seq}-${n}`, '+'));
-        subscription.begin(await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0)))));
+        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `(${cursor.seq}-${cursor.n}`, '+'));
+        const batches = await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))));
+        subscription.begin(following(cursor, batches.flat()));
         return subscription;
       } catch (error) {
         subscription.close();
@@ -111,14 +131,12 @@ class Channels {
 
 /** A command on the subscriber waits for a connection that may not come back soon. */
 async function inTime(command: Promise<unknown>): Promise<void> {
-  const answered = new AbortController();
-  const tooLate = delay(subscribeWithinMs, undefined, { signal: answered.signal }).then(() => {
-    throw new Error('Valkey did not answer in time.');
-  });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('Valkey did not answer in time.')), subscribeWithinMs)));
   try {
     await Promise.race([command, tooLate]);
   } finally {
-    answered.abort();
+    clearTimeout(timer);
   }
 }
 
@@ -130,7 +148,7 @@ class Subscription implements LiveSubscription {
   private readonly arrivals = new EventEmitter();
 
   constructor(
-    readonly open: (sealed: Buffer) => Promise<LiveEntry>,
+    readonly open: (sealed: Buffer) => Promise<readonly LiveEntry[]>,
     private readonly onClose: () => void,
   ) {}
 
@@ -142,13 +160,13 @@ class Subscription implements LiveSubscription {
   }
 
   /** Kept in the order in which they came, however long each takes to open. */
-  take(opened: Promise<LiveEntry>): void {
+  take(opened: Promise<readonly LiveEntry[]>): void {
     this.opening = this.opening
       .then(async () => {
-        const entry = await opened;
-        if (!this.isNew(entry)) return;
-        this.buffer.push(entry);
-        if (this.buffer.length > maxBuffered) this.buffer.shift();
+        const fresh = (await opened).filter((entry) => this.isNew(entry));
+        if (fresh.length === 0) return;
+        this.buffer.push(...fresh);
+        this.buffer.splice(0, this.buffer.length - maxBuffered);
         this.arrivals.emit('entry');
       })
       .catch(() => undefined);
@@ -157,8 +175,10 @@ class Subscription implements LiveSubscription {
 
   async next(waitMs: number): Promise<readonly LiveEntry[]> {
     if (this.buffer.length === 0) {
-      const signal = AbortSignal.timeout(waitMs);
-      await once(this.arrivals, 'entry', { signal }).catch(() => undefined);
+      const idle = new AbortController();
+      const timer = setTimeout(() => idle.abort(), waitMs);
+      await once(this.arrivals, 'entry', { signal: idle.signal }).catch(() => undefined);
+      clearTimeout(timer);
     }
     return this.buffer.splice(0);
   }
