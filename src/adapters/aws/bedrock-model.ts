@@ -16,6 +16,7 @@ import { maxInputCharacters } from '../../domain/requested-calls';
 import { tooLong } from '../../domain/stop-reasons';
 import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../../contracts/model';
 import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
+import { unlogged } from './clients';
 
 export interface BedrockSettings {
   readonly region: string;
@@ -29,19 +30,21 @@ const silenceTimeoutMs = 60_000;
 
 /** Converse on Bedrock. Never retries by itself: the workflow does, and shows it. */
 export function createBedrockModel({ region, endpoint }: BedrockSettings): Model {
-  const client = new BedrockRuntimeClient({
-    region,
-    ...(endpoint !== undefined && { endpoint }),
-    maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: 1_000,
-      requestTimeout: firstByteTimeoutMs,
-      throwOnRequestTimeout: true,
-      socketTimeout: silenceTimeoutMs,
-      httpAgent: { keepAlive: true, maxSockets: 512 },
-      httpsAgent: { keepAlive: true, maxSockets: 512 },
+  const client = unlogged(
+    new BedrockRuntimeClient({
+      region,
+      ...(endpoint !== undefined && { endpoint }),
+      maxAttempts: 1,
+      requestHandler: new NodeHttpHandler({
+        connectionTimeout: 1_000,
+        requestTimeout: firstByteTimeoutMs,
+        throwOnRequestTimeout: true,
+        socketTimeout: silenceTimeoutMs,
+        httpAgent: { keepAlive: true, maxSockets: 512 },
+        httpsAgent: { keepAlive: true, maxSockets: 512 },
+      }),
     }),
-  });
+  );
   return {
     sizeOf(request) {
       const { messages, system, toolConfig } = commandFor({ ...request, messages: request.messages.map(withoutAttached) }).input;

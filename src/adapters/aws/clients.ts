@@ -60,18 +60,31 @@ export const clientDefaults = (settings: AwsSettings, credentials?: Credentials)
   ...(credentials !== undefined && { credentials }),
 });
 
+interface SdkClient {
+  readonly middlewareStack: { remove(name: string): boolean };
+  readonly config: { readonly serviceId: string };
+}
+
+/** The SDK copies what a request brings and gets for a log that nobody keeps: a good part of what a request costs us. */
+export function unlogged<Client extends SdkClient>(client: Client): Client {
+  client.middlewareStack.remove('loggerMiddleware');
+  return client;
+}
+
+const ours = <Client extends SdkClient>(client: Client, onRefused?: () => void): Client => translatingFailures(unlogged(client), onRefused);
+
 const documents = (client: DynamoDBClient) =>
   DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 
 const clientsOf = (settings: AwsSettings, credentials?: Credentials, onRefused?: () => void) => {
   const defaults = clientDefaults(settings, credentials);
   return lazily({
-    table: () => documents(translatingFailures(new DynamoDBClient(defaults), onRefused)),
+    table: () => documents(ours(new DynamoDBClient(defaults), onRefused)),
     // Bucket names as host names don't resolve at an emulator.
-    s3: () => translatingFailures(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
-    kms: () => translatingFailures(new KMSClient(defaults), onRefused),
-    ssm: () => translatingFailures(new SSMClient(defaults), onRefused),
-    agentCore: () => translatingFailures(new BedrockAgentCoreClient(defaults), onRefused),
+    s3: () => ours(new S3Client({ ...defaults, forcePathStyle: settings.endpoint !== undefined }), onRefused),
+    kms: () => ours(new KMSClient(defaults), onRefused),
+    ssm: () => ours(new SSMClient(defaults), onRefused),
+    agentCore: () => ours(new BedrockAgentCoreClient(defaults), onRefused),
   });
 };
 
@@ -95,16 +108,16 @@ export const createPlatformClients = (settings: AwsSettings, credentials?: Crede
   return {
     ...clientsOf(settings, credentials),
     has: settings.services ?? allServices,
-    sts: translatingFailures(new STSClient(defaults)),
-    cloudFormation: translatingFailures(new CloudFormationClient(defaults)),
-    logs: translatingFailures(new CloudWatchLogsClient(defaults)),
+    sts: ours(new STSClient(defaults)),
+    cloudFormation: ours(new CloudFormationClient(defaults)),
+    logs: ours(new CloudWatchLogsClient(defaults)),
     // An emulator does not take the compressed bodies in which AWS gets large batches of metrics.
-    cloudWatch: translatingFailures(new CloudWatchClient({ ...defaults, disableRequestCompression: settings.endpoint !== undefined })),
-    iam: translatingFailures(new IAMClient(defaults)),
-    tagging: translatingFailures(new ResourceGroupsTaggingAPIClient(defaults)),
-    cognito: translatingFailures(new CognitoIdentityProviderClient(defaults)),
-    applicationAutoScaling: translatingFailures(new ApplicationAutoScalingClient(defaults)),
-    agentCoreControl: translatingFailures(new BedrockAgentCoreControlClient(defaults)),
+    cloudWatch: ours(new CloudWatchClient({ ...defaults, disableRequestCompression: settings.endpoint !== undefined })),
+    iam: ours(new IAMClient(defaults)),
+    tagging: ours(new ResourceGroupsTaggingAPIClient(defaults)),
+    cognito: ours(new CognitoIdentityProviderClient(defaults)),
+    applicationAutoScaling: ours(new ApplicationAutoScalingClient(defaults)),
+    agentCoreControl: ours(new BedrockAgentCoreControlClient(defaults)),
   };
 };
 
