@@ -1,7 +1,7 @@
 import { DomainError } from '../contracts/errors';
 import type { TenantRecord } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
-import { definitionOf, placeHeldMs, placeLimits } from '../domain/tiers';
+import { definitionOf, noPlace, placeHeldMs, placeLimits } from '../domain/tiers';
 import type { Places, Thing } from '../ports/places';
 import { LimitReached } from './rate-limit';
 
@@ -16,12 +16,8 @@ interface Holder {
   readonly id: string;
 }
 
-/** When to come back if there is none. */
-const refusals: Readonly<Record<Thing, { readonly retryAfterSeconds: number; readonly words: string }>> = {
-  streams: { retryAfterSeconds: 5, words: 'streams open at once' },
-  turns: { retryAfterSeconds: 2, words: 'turns under way at once' },
-  sessions: { retryAfterSeconds: 30, words: 'sessions at work within a quarter of an hour' },
-};
+/** When to come back if there is none, in seconds. */
+const retryAfter: Readonly<Record<Thing, number>> = { streams: 5, turns: 2, sessions: 30 };
 
 /** What lasts says this often that it does. */
 const renewEveryMs = 10_000;
@@ -32,11 +28,11 @@ const renewEveryMs = 10_000;
  */
 export async function takePlace({ places, tiers }: PlaceDeps, thing: Thing, { tenant, userId, id }: Holder): Promise<void> {
   const limits = placeLimits(definitionOf(tiers, tenant.tier), thing);
-  const { retryAfterSeconds, words } = refusals[thing];
+  const retryAfterSeconds = retryAfter[thing];
   const { taken, bound, remaining } = await places.take({ tenantId: tenant.tenantId, thing, userId, id }, limits, placeHeldMs[thing]);
   if (taken) return;
   const limit = limits[bound];
-  throw new LimitReached(`limit/${thing}`, `${bound === 'all' ? 'This tenant' : 'One user'} may have ${limit} ${words}.`, retryAfterSeconds, {
+  throw new LimitReached(`limit/${thing}`, noPlace(thing, limit, bound), retryAfterSeconds, {
     'RateLimit-Limit': String(limit),
     'RateLimit-Remaining': String(remaining),
     'RateLimit-Reset': String(retryAfterSeconds),

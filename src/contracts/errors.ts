@@ -68,6 +68,7 @@ export const errors = {
   'agent/archived': { status: 409, title: 'The agent was archived', retryable: false },
   'agent/changed': { status: 412, title: 'The agent has changed meanwhile', retryable: false },
   'agent/too-many': { status: 409, title: 'There are too many already', retryable: false },
+  'agent/no-place': { status: 429, title: 'There is no place for the agent that was called', retryable: false },
   'agent/unanswered': { status: 502, title: 'The agent that was called gave no answer', retryable: false },
   'agent/invalid': { status: 422, title: 'The agent contradicts itself', retryable: false },
   'memory/not-found': { status: 404, title: 'Fact not found', retryable: false },

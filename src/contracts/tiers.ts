@@ -23,9 +23,9 @@ export const TierDefinition = z.strictObject({
   userShare: z.number().min(0.01).max(1),
   /** Streams of server-sent events that may be open at once. */
   streams: z.number().int().min(1).max(100_000),
-  /** Turns that may be under way or wait at once. */
+  /** Turns that may be under way or wait at once, those of agents that others call among them. */
   turns: z.number().int().min(1).max(100_000),
-  /** Sessions in which somebody may have spoken within the last quarter of an hour. */
+  /** Open sessions in which somebody, or an agent that called another, may have spoken within the last quarter of an hour. */
   sessions: z.number().int().min(1).max(1_000_000),
   /** Of a message to the agent. */
   messageCharacters: z.number().int().min(100).max(maxMessageCharacters),

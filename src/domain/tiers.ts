@@ -57,5 +57,10 @@ type Counted = 'streams' | 'turns' | 'sessions';
 /** How many there may be at once: of the tenant, and of one of its users. */
 export const placeLimits = (tier: Pick<TierDefinition, 'userShare' | Counted>, thing: Counted) => ({ all: tier[thing], share: shareOf(tier, tier[thing]) });
 
+const inWords: Readonly<Record<Counted, string>> = { streams: 'streams open at once', turns: 'turns under way at once', sessions: 'sessions at work within a quarter of an hour' };
+
+/** What whoever finds no place is told. @param bound - whose places are taken: the tenant's, or the user's. */
+export const noPlace = (thing: Counted, limit: number, bound: 'all' | 'share'): string => `${bound === 'all' ? 'This tenant' : 'One user'} may have ${limit} ${inWords[thing]}.`;
+
 /** How long a place is held that nobody renews. A turn that lasts longer is not counted any more: so is one whose end got lost. */
 export const placeHeldMs: Readonly<Record<Counted, number>> = { streams: 30_000, turns: 900_000, sessions: 900_000 };

@@ -68,8 +68,8 @@ export interface SessionDirectory {
   get(session: SessionRef): Promise<SessionRecord | undefined>;
   /** Newest first. @param page - `spokenIn`: only those that users speak in, none that an agent works in for another; such a page may be short. */
   list(tenantId: string, page: { userId?: string; limit: number; cursor?: string; spokenIn?: true }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
-  /** Notes the end; idempotent. */
-  close(session: SessionRef, closedAt: string): Promise<void>;
+  /** Notes the end; idempotent. @returns its record, if there is one. */
+  close(session: SessionRef, closedAt: string): Promise<SessionRecord | undefined>;
   /** Takes it out of every list; a mark in place of its record keeps its id from reuse. Again is fine. */
   hide(session: Pick<SessionRecord, 'tenantId' | 'sessionId' | 'userId' | 'createdAt'>): Promise<void>;
 }

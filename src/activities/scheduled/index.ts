@@ -8,7 +8,6 @@ import type { ServedTenant } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { partsOf, pinOf } from '../../domain/agents';
 import { ownerRefusal } from '../../domain/schedules';
-import { definitionOf, placeHeldMs, placeLimits } from '../../domain/tiers';
 import type { AccessStore } from '../../ports/access';
 import type { AgentSchedules } from '../../ports/agent-schedules';
 import type { Agents } from '../../ports/agents';
@@ -17,6 +16,7 @@ import type { TenantUsers } from '../../ports/provisioning';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import type { TenantDirectory } from '../../ports/tenant-registry';
+import { takeWorkPlaces } from '../places';
 
 export interface ScheduledRunDeps {
   readonly agentSchedules: AgentSchedules;
@@ -126,10 +126,21 @@ async function speak(deps: ScheduledRunDeps, { tenantId, runId }: RunRef, schedu
   const session = { tenantId, sessionId: schedule.sessionId ?? derivedId('session', tenantId, name, runId) };
   const { agent } = await opened(deps, session, { userId, agent: wanted });
   const turnId = derivedId('turn', tenantId, name, runId);
-  await takePlaces(deps, tenant, { userId, sessionId: session.sessionId, turnId });
-  await putOnce(deps.messages, session, { turnId, userId, text: await deps.agentSchedules.prompt(tenantId, name) });
-  const { after } = await deps.sessionWorkflows.submit(session, { turnId, userId, onBusy: 'enqueue', agent, unattended: true });
+  await takeWorkPlaces(deps, tenant, { userId, sessionId: session.sessionId, turnId });
+  const { after } = await submitted(deps, session, { turnId, userId, name, agent });
   return { turn: { sessionId: session.sessionId, turnId, after, isOwn: schedule.sessionId === undefined }, agent };
+}
+
+/** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
+async function submitted(deps: ScheduledRunDeps, session: SessionRef, { name, ...message }: { turnId: string; userId: string; name: string; agent: AgentPin | undefined }): Promise<{ after: number }> {
+  const { turnId, userId } = message;
+  try {
+    await putOnce(deps.messages, session, { turnId, userId, text: await deps.agentSchedules.prompt(session.tenantId, name) });
+    return await deps.sessionWorkflows.submit(session, { ...message, onBusy: 'enqueue', unattended: true });
+  } catch (error) {
+    await deps.places.leave({ tenantId: session.tenantId, thing: 'turns', userId, id: turnId });
+    throw error;
+  }
 }
 
 /** @throws DomainError `schedule/owner-refused` */
@@ -146,15 +157,6 @@ async function opened({ sessions }: ScheduledRunDeps, session: SessionRef, { use
   if (record.closedAt !== undefined) throw new DomainError('session/closed', 'The session is closed: name another one in the schedule.');
   if (agent && record.agent?.name !== agent.name) throw new DomainError('session/other-agent', `The session has ${record.agent ? `the agent ${record.agent.name}` : "the tenant's own agent"}, and keeps to it.`);
   return record;
-}
-
-/** As every message does: scheduled ones have no more room than others. @throws DomainError `limit/turns`, `limit/sessions` */
-async function takePlaces({ places, tiers }: ScheduledRunDeps, { tenantId, tier }: ServedTenant, { userId, sessionId, turnId }: { userId: string; sessionId: string; turnId: string }): Promise<void> {
-  for (const [thing, id] of [['sessions', sessionId], ['turns', turnId]] as const) {
-    const limits = placeLimits(definitionOf(tiers, tier), thing);
-    const { taken } = await places.take({ tenantId, thing, userId, id }, limits, placeHeldMs[thing]);
-    if (!taken) throw new DomainError(`limit/${thing}`, `No more ${thing} may be under way at once.`, { retryAfterSeconds: 15 });
-  }
 }
 
 /** An attempt before this one may have put it, with the prompt as it was then: that one counts. */

@@ -12,6 +12,7 @@ import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { LiveEvents } from '../../ports/live-events';
 import type { Memory } from '../../ports/memory';
 import type { Model } from '../../ports/model';
+import type { Places } from '../../ports/places';
 import type { Questions } from '../../ports/questions';
 import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { ToolLedger } from '../../ports/tool-ledger';
@@ -33,6 +34,7 @@ export interface SessionStepDeps {
   readonly ledger: ToolLedger;
   readonly directory: Pick<TenantDirectory, 'built'>;
   readonly tiers: Tiers;
+  readonly places: Places;
   readonly approvals: Approvals;
   readonly questions: Questions;
   readonly webhooks: Webhooks;

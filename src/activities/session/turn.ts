@@ -116,10 +116,11 @@ const turnActivities = (deps: SessionStepDeps) => ({
     return { head: written.head, unseen };
   },
 
-  /** Writes the last event, and notes the end in the tenant's list of sessions. */
+  /** Writes the last event, and notes the end in the tenant's list of sessions. It is not at work any more. */
   async closeSession({ after, ...session }: SessionRef & { readonly after: number }): Promise<Recorded> {
     const { events, head } = await record(deps, session, { after, key: batchKeys.sessionClosed(), events: [{ type: 'session.closed' }] });
-    await deps.sessions.close(session, events[0]?.at ?? new Date().toISOString());
+    const closed = await deps.sessions.close(session, events[0]?.at ?? new Date().toISOString());
+    if (closed) await deps.places.leave({ tenantId: closed.tenantId, thing: 'sessions', userId: closed.userId, id: closed.sessionId });
     return { head };
   },
 });

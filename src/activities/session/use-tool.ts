@@ -6,7 +6,8 @@ import { batchKeys } from '../../contracts/names';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall, PendingQuestion } from '../../domain/session';
 import { agentOf } from './agent';
-import { openErrand, type OpenedErrand } from './errands';
+import { errandIds } from './errand-ids';
+import { leaveErrand, openErrand, type OpenedErrand } from './errands';
 import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -82,6 +83,8 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
   async failTool({ code, message, ...input }: FailToolInput): Promise<Recorded> {
     const key = batchKeys.toolCompleted(input.turnId, input.step, input.call.callId);
     const failed = toolEvent(input, { type: 'tool.failed', ...(await failureOf(deps.ledger, callOf(input), { code, message })) });
+    // A session may have been opened for it.
+    if (input.call.childSessionId !== undefined) await leaveErrand(deps, input.tenantId, errandIds({ ...input, callId: input.call.callId }));
     return record(deps, input, { after: input.after, key, events: [failed] }).then(recorded);
   },
 });

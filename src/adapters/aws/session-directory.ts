@@ -75,7 +75,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
 
     async close(session, closedAt) {
       const record = await get(session);
-      if (!record || record.closedAt) return;
+      if (!record || record.closedAt) return record;
       const updates = sessionPlaces(record).map((Key) => ({
         Update: {
           TableName: tenantResources(session.tenantId).table,
@@ -85,6 +85,7 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
         },
       }));
       await access.clients(session.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: updates }));
+      return { ...record, closedAt };
     },
   };
 }
