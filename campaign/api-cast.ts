@@ -34,10 +34,11 @@ const missing = {
   attachmentId: `att-${'0'.repeat(26)}`,
   approvalId: 'apr-missing',
   questionId: 'qst-missing',
+  turnId: 'turn-missing',
   backupId: 'bak-0123456789',
 };
 /** What somebody has, by the name it has in paths. */
-type Belongings = Readonly<Record<keyof typeof missing | 'turnId' | 'operationId', string>>;
+type Belongings = Readonly<Record<keyof typeof missing | 'operationId', string>>;
 
 /** Tenants, users and what they have, made for a run. */
 export class Cast {

@@ -32,6 +32,7 @@ const forWhat = { purpose: z.enum(modelPurposes).optional() };
 const RecalledFact = z.object({ factId: z.string(), text: z.string(), createdAt: z.iso.datetime() });
 export type RecalledFact = z.infer<typeof RecalledFact>;
 const ofApproval = { ...ofCall, approvalId: z.string() };
+const ofUndo = { undoId: z.string() };
 const ofQuestion = { ...ofCall, questionId: z.string() };
 
 /** What happened, without its place in the log. The log is the transcript: texts are in it and nowhere else. */
@@ -102,6 +103,12 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('facts.skipped'), ...inTurn, code: z.string(), message: z.string() }),
   /** `value`: of an agent with a schema, what the answer says. */
   z.object({ type: z.literal('turn.completed'), ...inTurn, outcome: z.enum(turnOutcomes), code: z.string().optional(), message: z.string().optional(), value: z.json().optional() }),
+  /** Behind its turn, as everything of an undo: the user had what the call did taken back. `undoId`: of that request. */
+  z.object({ type: z.literal('tool.undone'), ...ofUndo, ...ofCall }),
+  /** What the call did still holds, and why; `tool/no-undo` when it cannot be taken back. It can be asked for again. */
+  z.object({ type: z.literal('tool.undo-failed'), ...ofUndo, ...ofCall, code: z.string(), message: z.string() }),
+  /** Of all calls of the turn: how many this request has taken back, and how many it has not. `code`: why none was even tried. */
+  z.object({ type: z.literal('undo.completed'), ...ofUndo, ...inTurn, undone: z.number().int(), failed: z.number().int(), code: z.string().optional(), message: z.string().optional() }),
   /** All before it was copied from the log of another session, as that stood at the end of a turn; what it cost is counted there. */
   z.object({ type: z.literal('session.forked'), from: z.string(), atTurn: z.string() }),
   z.object({ type: z.literal('session.closed') }),

@@ -393,7 +393,8 @@ export const tableKeys = {
   attachments: (sessionId: string) => `ATTACHMENTS#${sessionId}`,
   /** Calls of a session that change something: that they have begun, and where their result is. */
   calls: (sessionId: string) => `CALLS#${sessionId}`,
-  call: (turnId: string, step: number, callId: string) => `${turnId}#${step}#${callId}`,
+  /** @param undoId - of taking it back, once for each time that is asked for. */
+  call: (turnId: string, step: number, callId: string, undoId?: string) => `${turnId}#${step}#${callId}${undoId === undefined ? '' : `#${undoId}`}`,
   /** Where the tenant's agents get tools from. */
   toolSources: () => 'TOOL-SOURCES',
   /** Approvals of a session by their ids; and of the whole tenant those that wait and those that were decided, by time. */
@@ -482,6 +483,11 @@ export const batchKeys = {
   questionAsked: (turnId: string, step: number, callId: string) => `${turnId}/${step}/${callId}/asked`,
   approvalNotified: (turnId: string, step: number, callId: string, approvalId: string) => `${turnId}/${step}/${callId}/notified/${approvalId}`,
   turnCompleted: (turnId: string) => `${turnId}/completed`,
+  /** Behind a turn: what was taken back of it. All of these keys begin with the first. */
+  undo: (turnId: string) => `session/undo/${turnId}/`,
+  callUndone: (turnId: string, step: number, callId: string) => `session/undo/${turnId}/${step}/${callId}/undone`,
+  undoFailed: (turnId: string, step: number, callId: string, undoId: string) => `session/undo/${turnId}/${step}/${callId}/failed/${undoId}`,
+  undoCompleted: (turnId: string, undoId: string) => `session/undo/${turnId}/completed/${undoId}`,
   sessionForked: () => 'session/forked',
   sessionClosed: () => 'session/closed',
   /** What an offboarding wrote behind a log that had no end. */

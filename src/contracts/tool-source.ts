@@ -54,12 +54,25 @@ const ofEverySource = {
   approval: Ruling.optional(),
 };
 
+const pointerPart = '[^/~]|~[01]';
+/** Into the input of the operation that takes back: `/orderId`, `/body/orderId`. */
+const UndoTarget = z.string().regex(/^(?:\/(?!__proto__(?:\/|$))[A-Za-z0-9_.$-]{1,64}){1,4}$/, 'a JSON Pointer into the input, such as /orderId or /body/orderId');
+/** Into `{input, output}` of the call that is taken back: `/output/body/id`. */
+const UndoSource = z.string().max(512).regex(new RegExp(`^/(?:input|output)(?:/(?:${pointerPart})*)*$`), 'a JSON Pointer that begins with /input or /output, such as /output/body/id');
+const OperationName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an operation of the source, without its name: 1-64 of A-Za-z0-9_-');
+
+/** How calls of one operation are taken back: by which other one, and where its input comes from. */
+export const SourceUndo = z.strictObject({ call: OperationName, with: z.record(UndoTarget, UndoSource) });
+export type SourceUndo = z.infer<typeof SourceUndo>;
+
 const OpenApiSource = z.strictObject({
   kind: z.literal('openapi'),
   /** Where the document is; or it is sent along. */
   url: Address.optional(),
   /** In place of the server that the document names. */
   server: Address.optional(),
+  /** By operations of the document, as their tools are called. */
+  undo: z.record(OperationName, SourceUndo).optional(),
   ...ofEverySource,
 });
 

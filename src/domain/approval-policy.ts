@@ -1,5 +1,6 @@
 import type { ApprovalPolicy, ApprovalTerms, ArgumentCondition, Ruling } from '../contracts/approval';
 import type { JsonValue } from '../contracts/model';
+import { valueAt } from './json-pointer';
 import { matchesName } from './name-pattern';
 
 /** One call, exactly. */
@@ -78,17 +79,6 @@ function holds({ pointer, is, value }: ArgumentCondition, input: JsonValue): boo
 
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 const isText = (value: unknown): value is string => typeof value === 'string';
-
-/** What a JSON Pointer leads to; undefined when it leads nowhere. */
-function valueAt(input: JsonValue, pointer: string): JsonValue | undefined {
-  let value: JsonValue | undefined = input;
-  for (const part of pointer.split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, JsonValue>)[name];
-  }
-  return value;
-}
 
 /** Equal as JSON: the order of properties does not matter, that of lists does. */
 function isSame(a: JsonValue | undefined, b: JsonValue | undefined): boolean {

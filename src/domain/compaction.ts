@@ -3,7 +3,7 @@ import type { ModelContext } from '../contracts/model-contexts';
 import { likelyCharacters, namesOf } from './attachments';
 import { factsBlock } from './recalled-facts';
 import { askUser } from './tool-output-rule';
-import { answeredCalls, callKey, shownResult, type Summary, withheldTurns } from './transcript';
+import { answeredCalls, callKey, shownResult, type Summary, undoNote, withheldTurns } from './transcript';
 
 /** Where a session's history was summarised last. */
 export interface Compaction {
@@ -180,6 +180,9 @@ function lineOf(event: EventBody): string | undefined {
       return `[${event.tool === askUser ? 'The user answers' : `Result of ${event.tool}`}]\n${JSON.stringify(shownResult(event))}`;
     case 'tool.failed':
       return `[Result of ${event.tool}]\n${JSON.stringify(shownResult(event))}`;
+    case 'tool.undone':
+    case 'tool.undo-failed':
+      return undoNote(event);
     case 'turn.completed':
       return event.outcome === 'completed' ? undefined : `[The turn ended: ${event.outcome}]`;
     default:

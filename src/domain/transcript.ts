@@ -51,8 +51,10 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary,
     for (const block of blocksOf(attachments, contents)) say('user', block);
   };
   for (const block of blocksOf(summary?.attachments, contents)) say('user', block);
+  const wanted = new Map(events.flatMap((event) => (event.type === 'tool.requested' && !withheld.has(event.turnId) ? [[callKey(event), event.input] as const] : [])));
   for (const event of events) {
-    if ('turnId' in event && withheld.has(event.turnId)) {
+    if (isUndoResult(event)) say('user', { text: undoNote(event, edits.get(callKey(event)) ?? wanted.get(callKey(event))) });
+    else if ('turnId' in event && withheld.has(event.turnId)) {
       if (event.type === 'turn.completed') say('user', { text: withheldNote(events, event.turnId) });
     } else if (event.type === 'turn.started') {
       begun.add(event.turnId);
@@ -96,6 +98,21 @@ const stopNotes = {
 } as const;
 
 const isStop = (outcome: string): outcome is keyof typeof stopNotes => Object.hasOwn(stopNotes, outcome);
+
+type UndoResult = Extract<EventBody, { type: 'tool.undone' | 'tool.undo-failed' }>;
+
+const isUndoResult = (event: EventBody): event is UndoResult => event.type === 'tool.undone' || event.type === 'tool.undo-failed';
+
+const maxNotedCharacters = 1_000;
+
+/** How the model is told, behind the turn, that what it did is not so any more. Nothing in it was written by whom the tool speaks with. @param input - of the call; absent: the model does not see it any more, either. */
+export function undoNote(event: UndoResult, input?: JsonValue): string {
+  const call = `${event.tool}${input === undefined ? '' : ` with ${JSON.stringify(input).slice(0, maxNotedCharacters)}`}`;
+  if (event.type === 'tool.undone') return `(The user had this taken back, and it was: ${call}. It does not hold any more.)`;
+  return `(The user wanted this taken back, and it was not (${event.code}): ${call}. It ${event.code === outcomeUnknown ? 'may still hold, or not' : 'still holds'}.)`;
+}
+
+const outcomeUnknown: ErrorCode = 'tool/outcome-unknown';
 
 /** Calls that were requested and have no result yet. */
 export function openCalls(events: readonly SessionEvent[]): Extract<SessionEvent, { type: 'tool.requested' }>[] {

@@ -27,6 +27,13 @@ export interface Sessions {
    * @throws DomainError `session/closed`, `session/busy` (onBusy reject), `session/inbox-full`, `dependency/unavailable`.
    */
   submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy; agent?: AgentPin | undefined; unattended?: true }): Promise<{ turnId: string; after: number }>;
+  /**
+   * Has what a turn has done taken back, before the session's next turn; starts its workflow if none runs. Comes back when that is noted: the log tells the rest.
+   * @param request - `upTo`: where the turn ends in the log. `agent`: as in {@link submit}.
+   * @returns `after`: the log's head when it was taken.
+   * @throws DomainError `session/closed`, `session/of-agent`, `session/inbox-full`, `dependency/unavailable`.
+   */
+  undo(session: SessionRef, request: { undoId: string; turnId: string; userId: string; upTo: number; agent?: AgentPin | undefined }): Promise<{ after: number }>;
   /** Stops the running turn (or drops the queued one). Fine when it has ended. @throws DomainError `turn/not-found`. */
   cancel(session: SessionRef, turnId?: string): Promise<void>;
   /**

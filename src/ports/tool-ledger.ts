@@ -5,6 +5,8 @@ export interface CallRef extends SessionRef {
   readonly turnId: string;
   readonly step: number;
   readonly callId: string;
+  /** Not the call, but taking it back. */
+  readonly undoId?: string;
 }
 
 /** How far a call has come that changes something. */

@@ -7,11 +7,12 @@ import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
 import type { OpenedErrand } from '../activities/session/errands';
 import { BudgetWatch } from './budget-watch';
-import type { ForkSource, SessionInput, SubmittedMessage } from './definitions';
+import type { ForkSource, SessionInput, SubmittedMessage, UndoRequest } from './definitions';
 import { runErrand } from './errands';
 import { FactDesk } from './fact-desk';
 import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
+import { carryOutUndo } from './undo';
 
 /** A call that runs, as its activities are told. */
 interface ToolUse {
@@ -94,6 +95,7 @@ export class Conversation {
     if (action.do === 'think') await this.inTurn(() => this.think(action.turn));
     else if (action.do === 'compact') await this.inTurn(() => this.compact(action.turn, action.plan));
     else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn.turnId));
+    else if (action.do === 'undo') await this.undo(action.undo);
     else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
     else {
       await this.facts.finish();
@@ -109,6 +111,11 @@ export class Conversation {
     if (message.onBusy === 'interrupt') this.turnScope.cancel();
     void this.announce();
     return { after };
+  }
+
+  takeBack(request: UndoRequest): { after: number } {
+    this.state = domain.requestUndo(this.state, request);
+    return { after: this.state.head };
   }
 
   /** @returns false when there is no such turn. One that has ended stays as it ended. */
@@ -210,6 +217,13 @@ export class Conversation {
     });
     this.state = domain.recordCompaction(this.state, plan, compacted, Date.now());
     this.budget.attend();
+  }
+
+  private async undo(undo: domain.Undo): Promise<void> {
+    this.state = domain.beginUndoing(this.state);
+    // The tenant was restored, and nobody has spoken since.
+    if (this.state.head === 0) await this.pickUp();
+    await carryOutUndo({ ...this.ref, userId: this.input.userId, session: this, activities: this.activities }, undo);
   }
 
   private historyRange() {

@@ -37,6 +37,15 @@ export interface SubmittedMessage {
   readonly unattended?: true;
 }
 
+/** A turn that has ended, whose effects its user wants taken back. */
+export interface UndoRequest {
+  readonly undoId: string;
+  readonly turnId: string;
+  readonly userId: string;
+  /** Where the turn ends in the log. */
+  readonly upTo: number;
+}
+
 export interface SessionView {
   readonly state: 'idle' | 'running' | 'waiting' | 'out_of_budget' | 'paused' | 'closing';
   readonly head: number;
@@ -59,6 +68,8 @@ export const forkSession = defineUpdate<boolean, [ForkSource]>('forkSession');
 export const decideApproval = defineUpdate<boolean, [Decision]>('decideApproval');
 /** The user answers a question of the agent; the update id is the answer's. Returns when it is in the log. */
 export const answerQuestion = defineUpdate<boolean, [GivenAnswer]>('answerQuestion');
+/** Takes back what a turn has done, before the next turn begins; the update id is the request's. @returns the log's head when it was taken. */
+export const undoTurn = defineUpdate<{ after: number }, [UndoRequest]>('undoTurn');
 export const closeSession = defineSignal('closeSession');
 /** The tenant is suspended: the session comes to rest, at the end of its turn or before its next step. */
 export const holdSession = defineSignal<[{ at: RestPoint }]>('holdSession');

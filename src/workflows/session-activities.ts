@@ -8,6 +8,10 @@ type Input<Name extends keyof SessionActivities> = Parameters<SessionActivities[
 const heartbeatTimeout = '4 seconds';
 const retry: RetryPolicy = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '15 seconds' };
 
+/** Longer than any tool takes. The session's next turn waits for it: after these it is left as it is, and can be asked for again. */
+const undoAttempt = '90 seconds';
+const undoAttempts = 6;
+
 /** A session's activities on its tenant's own queue, each with the timeouts and retries it needs. */
 export function sessionActivities(tenantId: string) {
   const base: ActivityOptions = {
@@ -56,6 +60,11 @@ export function sessionActivities(tenantId: string) {
     announceTurns: bookkeeping.announceTurns,
     failTool: bookkeeping.failTool,
     settleErrand: bookkeeping.settleErrand,
+    planUndo: (input: Input<'planUndo'>) => proxied.planUndo.executeWithOptions({ ...base, startToCloseTimeout: '1 minute', summary: input.turnId }, [input]),
+    undoTool: (input: Input<'undoTool'>) =>
+      proxied.undoTool.executeWithOptions({ ...base, startToCloseTimeout: undoAttempt, retry: { ...retry, maximumAttempts: undoAttempts }, summary: `${input.call.tool}, step ${input.call.step}` }, [input]),
+    failUndo: bookkeeping.failUndo,
+    endUndo: bookkeeping.endUndo,
     endTurn: bookkeeping.endTurn,
     pickUpSession: bookkeeping.pickUpSession,
     copySession: (input: Input<'copySession'>) => proxied.copySession.executeWithOptions({ ...base, startToCloseTimeout: '1 hour', summary: input.fork.sessionId }, [input]),

@@ -12,7 +12,7 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage } from './definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, type UndoRequest, undoTurn } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -33,6 +33,13 @@ export async function session(input: SessionInput): Promise<void> {
   setHandler(budgetChanged, ({ heardAfterMs }) => conversation.budgetChanged(heardAfterMs));
   setHandler(cancelTurn, ({ turnId }) => conversation.cancel(turnId));
   setHandler(forkSession, (source) => conversation.forked(source));
+  setHandler(undoTurn, (request) => conversation.takeBack(request), {
+    validator: (request: UndoRequest) => {
+      if (input.errand) refuse('session/of-agent', 'An agent works in this session for another one: it takes nothing back.');
+      if (request.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
+      validateUndo(conversation.state, request);
+    },
+  });
   setHandler(
     decideApproval,
     async (decision) => {
@@ -100,6 +107,12 @@ function validate(state: domain.SessionState, { turnId, onBusy }: SubmittedMessa
     refuse('session/busy', 'The agent is working: wait for its answer, or send onBusy "enqueue".');
   if (state.inbox.length >= domain.maxInbox)
     refuse('session/inbox-full', `${domain.maxInbox} messages wait already: wait for answers.`);
+}
+
+function validateUndo(state: domain.SessionState, { undoId }: UndoRequest): void {
+  if (domain.isUndoing(state, undoId)) return;
+  if (state.closing) refuse('session/closed', 'The session is closed: nothing of it is taken back any more.');
+  if ((state.undos ?? []).length >= domain.maxUndos) refuse('session/inbox-full', `${domain.maxUndos} turns wait to be taken back already.`);
 }
 
 function refuse(code: ErrorCode, message: string): never {

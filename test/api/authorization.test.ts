@@ -163,7 +163,7 @@ describe('what is another’s', () => {
   it('has routes to be tried at, all of whose objects are known', () => {
     expect(withObjects.length).toBeGreaterThan(8);
     const places = new Set(guarded.flatMap(([, route]) => (route.access !== 'public' && route.access.realm !== 'operator' ? [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name) : [])));
-    expect([...places].filter((name) => !['tenantId', 'approvalId', 'attachmentId', 'questionId', 'version', 'alias', 'operationId'].includes(name ?? '')).sort()).toEqual([...kinds].sort());
+    expect([...places].filter((name) => !['tenantId', 'approvalId', 'attachmentId', 'questionId', 'turnId', 'version', 'alias', 'operationId'].includes(name ?? '')).sort()).toEqual([...kinds].sort());
   });
 
   it.each(withObjects)('%s: answers word for word as for what is missing', async (_title, route, kind) => {

@@ -30,6 +30,7 @@ const bodies: Readonly<Record<string, object>> = {
   'post /api/v1/tenants/{tenantId}/sessions': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/fork': { turnId: 'turn-missing' },
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/messages': { text: 'Hello' },
+  'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/turns/{turnId}/undo': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/cancel': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/close': {},
   'post /api/v1/tenants/{tenantId}/sessions/{sessionId}/erase': {},
@@ -77,7 +78,7 @@ const missing = { userId: '00000000-0000-4000-8000-000000000000', keyId: '0'.rep
 
 /** The path and request of a route, about a tenant; what else it names does not exist, unless it is given. */
 export function requestTo(route: Route, tenantId: string, given: Readonly<Record<string, string>> = {}): { path: string; request: ApiRequest } {
-  const values: Record<string, string> = { ...missing, name: 'stale_sessions', tenantId, sessionId: missingSession, approvalId: 'apr-missing', questionId: 'qst-missing', backupId: missingBackup, operationId: operationId(tenantId), ...given };
+  const values: Record<string, string> = { ...missing, name: 'stale_sessions', tenantId, sessionId: missingSession, approvalId: 'apr-missing', questionId: 'qst-missing', turnId: 'turn-missing', backupId: missingBackup, operationId: operationId(tenantId), ...given };
   const headers: Record<string, string> = {};
   for (const name of Object.keys(route.headers ?? {})) headers[name] = `${tenantId}_${values['sessionId'] ?? ''}`;
   const body = route.path === '/invocations' ? { tenant_id: tenantId, prompt: 'Hello' } : bodies[titleOf(route)];

@@ -43,6 +43,13 @@ export class Script {
       copySession: ({ fork }) => Promise.resolve(this.write(`copy ${fork.sessionId}/${fork.turnId}`)),
       extractFacts: ({ turnId }) => Promise.resolve(this.write(`extract ${turnId}`)),
       skipFacts: ({ turnId, code }) => Promise.resolve(this.write(`skip ${turnId} ${code}`)),
+      planUndo: ({ turnId }) => {
+        this.write(`plan undo ${turnId}`);
+        return Promise.resolve({ calls: [] });
+      },
+      undoTool: ({ turnId, call }) => Promise.resolve(this.write(`undo ${turnId}/${call.callId}`)),
+      failUndo: ({ turnId, call, code }) => Promise.resolve(this.write(`fail undo ${turnId}/${call.callId} ${code}`)),
+      endUndo: ({ turnId, failure }) => Promise.resolve(this.write(`end undo ${turnId}${failure ? ` ${failure.code}` : ''}`)),
       closeSession: () => Promise.resolve(this.write('close')),
       decideApproval: ({ approvalId, verdict, by, decision }) => Promise.resolve(this.write(['decide', approvalId, verdict ?? 'vote', ...by, ...(decision ? [] : ['expired'])].join(' '))),
       settleQuestion: ({ questionId, answerId }) => Promise.resolve(this.write(`settle ${questionId} ${answerId ?? 'expired'}`)),

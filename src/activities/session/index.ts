@@ -7,6 +7,7 @@ import { createForkActivities } from './fork';
 import { createQuestionActivities } from './questions';
 import { createTurnActivities } from './turn';
 import { createThink } from './think';
+import { createUndoActivities } from './undo';
 import { createToolActivities } from './use-tool';
 
 /** What a session's workflow runs on its tenant's queue. */
@@ -20,6 +21,7 @@ export const createSessionActivities = (deps: SessionStepDeps) => ({
   ...createForkActivities(deps),
   ...createErrandActivities(deps),
   ...createFactActivities(deps),
+  ...createUndoActivities(deps),
 });
 
 export type SessionActivities = ReturnType<typeof createSessionActivities>;

@@ -3,6 +3,7 @@ import type { EventBody, SessionEvent } from '../../contracts/events';
 import { DomainError, errors } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
 import { batchKeys } from '../../contracts/names';
+import type { SessionRef } from '../../contracts/session';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall, PendingQuestion } from '../../domain/session';
 import { agentOf } from './agent';
@@ -154,9 +155,10 @@ async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<Tool
 }
 
 /** What the model asked for, or what a person made of it. */
-async function inputOf(log: SessionStepDeps['log'], input: UseToolInput): Promise<JsonValue> {
+export async function inputOf(log: SessionStepDeps['log'], input: SessionRef & { readonly call: Pick<OpenCall, 'inputAt' | 'requestedAt'> }): Promise<JsonValue> {
   const at = input.call.inputAt ?? input.call.requestedAt;
-  const [event] = await log.read(sessionOf(input), { after: at - 1, upTo: at });
+  const { tenantId, sessionId } = input;
+  const [event] = await log.read({ tenantId, sessionId }, { after: at - 1, upTo: at });
   if (event?.type === 'tool.requested') return event.input;
   if (event?.type === 'approval.requested' && event.arguments !== undefined) return event.arguments;
   throw new TypeError(`No tool input at ${at}`);

@@ -9,9 +9,9 @@ const Item = z.object({ state: z.enum(['begun', 'released', 'finished']), attemp
 
 /** One item of the tenant's table for each call. It holds no argument and no result: those are in the log. */
 export function createToolLedger({ access }: { access: TenantAccess }): ToolLedger {
-  const placeOf = ({ tenantId, sessionId, turnId, step, callId }: CallRef) => ({
+  const placeOf = ({ tenantId, sessionId, turnId, step, callId, undoId }: CallRef) => ({
     TableName: tenantResources(tenantId).table,
-    Key: { pk: tableKeys.calls(sessionId), sk: tableKeys.call(turnId, step, callId) },
+    Key: { pk: tableKeys.calls(sessionId), sk: tableKeys.call(turnId, step, callId, undoId) },
   });
   const tableOf = ({ tenantId }: CallRef) => access.clients(tenantId, 'session-step').table;
 

@@ -7,7 +7,7 @@ import { codeOf, DomainError } from '../../contracts/errors';
 import { searchAttributes, sessionOfWorkflow, workflowIds } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
-import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionStart, sessionWorkflow, submitMessage } from '../../workflows/definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionStart, sessionWorkflow, submitMessage, undoTurn } from '../../workflows/definitions';
 import { translating, unlessMissing } from './errors';
 
 /** Longer than any healthy answer; what comes later is reported as unavailable, and the caller may repeat it. */
@@ -34,8 +34,7 @@ export function createSessions(client: Client): Sessions {
     },
 
     async cancel(session, turnId) {
-      const args: [{ turnId?: string }] = [turnId === undefined ? {} : { turnId }];
-      const found = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(cancelTurn, { args })));
+      const found = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(cancelTurn, { args: [turnId === undefined ? {} : { turnId }] })));
       if (!found && turnId !== undefined) throw new DomainError('turn/not-found', 'No such turn runs or waits in this session.');
     },
 
@@ -49,6 +48,7 @@ export function createSessions(client: Client): Sessions {
       if (!taken) throw new DomainError('question/closed', 'The session has ended.');
     },
 
+    undo: undoing(client, calling),
     fork: forking(client, calling),
 
     async close(session) {
@@ -124,6 +124,15 @@ const forking =
     if (isThis === 'later') return false;
     if (!isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
     return true;
+  };
+
+const undoing =
+  (client: Client, calling: Calling): Sessions['undo'] =>
+  async (session, { agent, ...request }) => {
+    const startWorkflowOperation = startOf({ ...session, userId: request.userId, ...(agent && { agent }) });
+    const taken = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(undoTurn, { updateId: request.undoId, args: [request], startWorkflowOperation }))).catch(orWhenAlreadyStarted);
+    if (!taken) throw new DomainError('session/closed', 'The session is closed: nothing of it is taken back any more.');
+    return taken;
   };
 
 const startOf = (input: SessionInput) =>

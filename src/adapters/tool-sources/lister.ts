@@ -1,6 +1,7 @@
 import { DomainError } from '../../contracts/errors';
 import { maxDocumentCharacters, maxListingCharacters, type ToolListing } from '../../contracts/tool-source';
 import { problemWithDocument, toolsOfDocument } from '../../domain/openapi-tools';
+import { problemWithUndo } from '../../domain/source-undo';
 import { withCredential } from '../../domain/source-credential';
 import type { HttpCaller } from '../../ports/http-caller';
 import type { McpServers, SourceAccess, ToolLister } from '../../ports/tool-sources';
@@ -33,14 +34,17 @@ export function createToolLister({ http, mcp }: { http: HttpCaller; mcp: McpServ
         if (error instanceof DomainError && ['tool/unreachable', 'tool/busy', 'tool/failed'].includes(error.code)) throw unreachable(error.message, error);
         throw error;
       });
-      return mustFit(listing);
+      mustFit(access, listing);
+      return listing;
     },
   };
 }
 
 const unreachable = (message: string, cause?: unknown): DomainError => new DomainError('tool-source/unreachable', message, { cause });
 
-function mustFit(listing: ToolListing): ToolListing {
-  if (JSON.stringify(listing).length > maxListingCharacters) throw invalid(`The tools take more than ${maxListingCharacters} characters: describe fewer of them.`);
-  return listing;
+function mustFit({ name, settings }: SourceAccess, listing: ToolListing): void {
+  const undo = settings.kind === 'openapi' ? (settings.undo ?? {}) : {};
+  if (JSON.stringify([listing, undo]).length > maxListingCharacters) throw invalid(`The tools take more than ${maxListingCharacters} characters: describe fewer of them.`);
+  const problem = problemWithUndo(name, listing, undo);
+  if (problem !== undefined) throw invalid(problem);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AgentReference } from '../../contracts/agent-reference';
 import { AttachmentId, maxAttachments } from '../../contracts/attachment';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
+import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
 import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
@@ -46,7 +47,7 @@ export interface SessionRoutesDeps {
 export const eventsUrl = (tenantId: string, sessionId: string, after: number): string =>
   `/api/v1/tenants/${tenantId}/sessions/${sessionId}/events?after=${after}`;
 
-export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), forkRoute(deps), ...conversationRoutes(deps)];
+export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), forkRoute(deps), undoRoute(deps), ...conversationRoutes(deps)];
 
 const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionRoutesDeps): Route[] => [
   tenantRoute({
@@ -96,6 +97,33 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     },
   }),
 ];
+
+const Undoing = z.object({ undoId: z.string(), turnId: z.string(), after: z.number().int(), eventsUrl: z.string() });
+
+/** What was copied from another session was done there, and is taken back there. */
+const undoRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps): Route =>
+  tenantRoute({
+    method: 'post',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/turns/{turnId}/undo',
+    idempotent: true,
+    summary: 'Have what a turn has done taken back, the last call first; the events tell what came of it',
+    permission: 'invoke:agent',
+    params: SessionPath.extend({ turnId: z.string().min(1).max(64) }),
+    body: z.strictObject({}),
+    response: Undoing,
+    status: 202,
+    async handle({ params: { turnId, ...session }, caller, idempotencyKey }) {
+      await conversations.mustOwn(session, caller);
+      const { tenantId, sessionId } = session;
+      const [{ agent, closedAt, forkedFrom, parent }, upTo] = await Promise.all([conversations.record(session), forkPoint(log, session, turnId)]);
+      if (parent) throw new DomainError('session/of-agent', `An agent works in this session for session ${parent.sessionId}: nothing of it is taken back.`);
+      if (closedAt !== undefined) throw new DomainError('session/closed', 'The session is closed: nothing of it is taken back any more.');
+      if (forkedFrom && upTo <= forkedFrom.upTo) throw new DomainError('turn/copied', `This turn was copied from session ${forkedFrom.sessionId}: have it taken back there.`);
+      const undoId = idFor('undo', idempotencyKey, tenantId, sessionId, turnId);
+      const { after } = await sessionWorkflows.undo(session, { undoId, turnId, userId: caller.userId, upTo, agent });
+      return { body: { undoId, turnId, after, eventsUrl: eventsUrl(tenantId, sessionId, after) } };
+    },
+  });
 
 const Forked = z.object({ sessionId: SessionId, turnId: z.string(), from: SessionId });
 

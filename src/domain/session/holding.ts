@@ -54,5 +54,5 @@ const postponeExpiry = (turn: CurrentTurn, byMs: number): CurrentTurn => ({
 });
 
 /** Whether a held session has come to rest. */
-export const isAtRest = ({ heldAt, current }: SessionState): boolean =>
-  heldAt !== undefined && (current === undefined || current.restingSinceMs !== undefined);
+export const isAtRest = ({ heldAt, current, undos }: SessionState): boolean =>
+  heldAt !== undefined && !undos?.[0]?.isAtWork && (current === undefined || current.restingSinceMs !== undefined);

@@ -1,5 +1,6 @@
 import { keepsWaiting } from './holding';
 import { maxAnnounced, maxSeen, maxSteering, maxTurnStarts, type CurrentTurn, type Precedence, type QueuedTurn, type SessionState, type TurnEnd } from './state';
+import { nextUndo } from './undo';
 
 /** Takes a message. The turn it opens waits for those before it. */
 export const receive = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), queued(turnId));
@@ -62,7 +63,7 @@ function putFirst(state: SessionState, turn: QueuedTurn): SessionState {
 /** Begins the next turn when there is one and none runs. A closing session ends it unheard. */
 export function beginTurn(state: SessionState, nowMs: number): SessionState {
   const [next, ...inbox] = state.inbox;
-  if (state.current || !next || next.announcement === 'pending' || keepsWaiting(state)) return state;
+  if (state.current || !next || next.announcement === 'pending' || keepsWaiting(state) || nextUndo(state)) return state;
   const end: TurnEnd | undefined = next.cancelled
     ? { outcome: 'cancelled' }
     : state.closing

@@ -12,4 +12,5 @@ export * from './past';
 export * from './questions';
 export * from './state';
 export * from './turn';
+export * from './undo';
 export * from './view';

@@ -2,19 +2,23 @@ import type { CompactionPlan } from '../compaction';
 import { onlyWaitsForPeople } from './calls';
 import { waitsForBudget } from './budget-pause';
 import { isAtRest, keepsWaiting } from './holding';
-import type { CurrentTurn, SessionState, TurnEnd } from './state';
+import type { CurrentTurn, SessionState, TurnEnd, Undo } from './state';
+import { nextUndo } from './undo';
 
 export type Action =
   | { readonly do: 'think'; readonly turn: CurrentTurn }
   | { readonly do: 'compact'; readonly turn: CurrentTurn; readonly plan: CompactionPlan }
   | { readonly do: 'useTools'; readonly turn: CurrentTurn }
   | { readonly do: 'endTurn'; readonly turn: CurrentTurn; readonly end: TurnEnd }
+  | { readonly do: 'undo'; readonly undo: Undo }
   | { readonly do: 'close' }
   | { readonly do: 'wait' };
 
 /** Decides what the session does next. Pure: the workflow only carries the answer out. */
 export function nextAction(state: SessionState): Action {
   const { current: turn } = state;
+  const undo = turn ? undefined : nextUndo(state);
+  if (undo) return { do: 'undo', undo };
   if (!turn) return state.closing && state.inbox.length === 0 ? { do: 'close' } : { do: 'wait' };
   if (turn.end) return { do: 'endTurn', turn, end: turn.end };
   if (turn.calls.length > 0) return nextOfCalls(state, turn);

@@ -131,6 +131,29 @@ export interface BudgetPause extends ExhaustedBudget {
   readonly isRetrying: boolean;
 }
 
+/** A call whose effect is to be taken back: where it is in the log. */
+export interface UndoCall {
+  readonly callId: string;
+  readonly step: number;
+  readonly tool: string;
+  /** Sequence numbers of what asked for it, of the arguments that a person has put in place of those, and of its result. */
+  readonly requestedAt: number;
+  readonly inputAt?: number;
+  readonly doneAt: number;
+}
+
+/** What a turn has done is to be taken back, call by call. */
+export interface Undo {
+  readonly undoId: string;
+  readonly turnId: string;
+  /** Where the turn ends in the log. */
+  readonly upTo: number;
+  /** Newest first; absent until the log was asked. */
+  readonly calls?: readonly UndoCall[];
+  /** Set while an activity works on it. */
+  readonly isAtWork?: true;
+}
+
 /** Where a held session comes to rest: when its turn has ended, or already before the turn's next step. */
 export type RestPoint = 'turn' | 'step';
 
@@ -161,6 +184,8 @@ export interface SessionState {
   readonly limits: TurnLimits;
   /** Oldest first; the first is at work unless the session is held. */
   readonly extractions?: readonly Extraction[];
+  /** Oldest first; each is done before the next turn begins. */
+  readonly undos?: readonly Undo[];
   /** The latest approvals that were decided, and by which decisions. */
   readonly settled?: readonly { readonly approvalId: string; readonly decisionIds: readonly string[] }[];
 }
@@ -179,7 +204,7 @@ export const newSession: SessionState = {
 /** Activities run side by side and may report heads in any order. */
 export const advance = (state: SessionState, head: number): SessionState => ({ ...state, head: Math.max(state.head, head) });
 
-export const isBusy = (state: SessionState): boolean => state.current !== undefined || state.inbox.length > 0;
+export const isBusy = (state: SessionState): boolean => state.current !== undefined || state.inbox.length > 0 || state.undos !== undefined;
 
 /** The log's head when this turn was first taken; undefined for a new one. */
 export const takenAt = (state: SessionState, turnId: string): number | undefined =>

@@ -36,8 +36,9 @@ export function describe(state: SessionState): string {
 }
 
 function activityOf(state: SessionState): string {
-  const { current: turn, turnCount, closing } = state;
+  const { current: turn, turnCount, closing, undos } = state;
   if (isAtRest(state)) return `paused${turn ? ` before step ${turn.step} of turn ${turnCount + 1}` : ''}, as the tenant is suspended`;
+  if (!turn && undos) return `taking back what turn \`${undos[0]?.turnId}\` did`;
   if (!turn) return closing ? 'closing' : 'waiting for the user';
   const place = `step ${turn.step} of turn ${turnCount + 1}`;
   if (turn.end) return `ending turn ${turnCount + 1}: ${turn.end.outcome}`;

@@ -16,6 +16,7 @@ export const remember = (memory: Memory) =>
       const { factId, text } = await memory.remember(owner, { requestId: digest(idempotencyKey), text: fact });
       return { remembered: text, factId };
     },
+    undo: ({ output: { factId } }, { owner: { tenantId } }) => memory.forget(tenantId, factId),
   });
 
 export const recall = (memory: Memory) =>

@@ -4,11 +4,13 @@ import type { HttpOperation, ListedTool, ToolSource } from '../../../contracts/t
 import { isAllowedOrigin } from '../../../domain/egress';
 import { requestOf } from '../../../domain/openapi-request';
 import { withCredential, withoutSecret } from '../../../domain/source-credential';
+import { fullName } from '../../../domain/source-tools';
+import { type DoneCall, inputOfUndo, toolNamed } from '../../../domain/source-undo';
 import { isForAdministrator, saysScopeInsufficient, scopeInsufficient, tokenRefused } from '../../../domain/source-tokens';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import type { Bearer, McpServers, SourceAccess, SourceCredentials } from '../../../ports/tool-sources';
 import { mustHaveAnswered } from './http-request';
-import { createTool, type Tool, type ToolContext } from './tool';
+import { createTool, type Tool, type ToolContext, type Undoing } from './tool';
 
 const attemptMs = 30_000;
 /** Two tokens, each of which may take ten seconds. */
@@ -40,6 +42,7 @@ function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): T
     maxAttempts: 3,
     effectOf: () => effect,
     mayRepeat: () => operation.kind === 'http' && operation.takesKey,
+    undoing: (done) => undoingOf(deps, source, listed, done),
     async run(input, context) {
       const target = operation.kind === 'http' ? operation.url : source.settings.url ?? '';
       const { origin } = new URL(target);
@@ -60,6 +63,31 @@ function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): T
     },
   });
 }
+
+/** As the source's settings say. What its server has refused was not done. */
+function undoingOf(deps: SourceToolDeps, source: ToolSource, { name }: ListedTool, done: DoneCall): Undoing | 'nothing' | undefined {
+  const { settings, listing } = source;
+  const status = statusOf(done.output);
+  if (settings.kind !== 'openapi') return undefined;
+  if (status >= 400 && status < 500) return 'nothing';
+  const [, way] = Object.entries(settings.undo ?? {}).find(([operation]) => fullName(source.name, operation) === name) ?? [];
+  const back = way && toolNamed(source.name, listing, way.call);
+  if (!way || !back) return undefined;
+  const tool = toolOf(deps, source, back);
+  const made = inputOfUndo(way, done);
+  if ('problem' in made) return { mayRepeat: true, run: () => Promise.reject(new DomainError('tool/invalid-input', made.problem)) };
+  const run = async (context: ToolContext) => mustBeTakenBack(back, await tool.run(made.input, context));
+  return { by: { tool: back.name, input: made.input }, mayRepeat: back.effect !== 'write' || (back.operation.kind === 'http' && back.operation.takesKey), run };
+}
+
+/** What is not there any more was taken back: an earlier attempt may have done it. @throws DomainError `tool/refused` */
+function mustBeTakenBack({ name, operation }: ListedTool, answer: JsonValue): void {
+  const status = statusOf(answer);
+  const isGone = operation.kind === 'http' && operation.method === 'DELETE' && (status === 404 || status === 410);
+  if (!isGone && (status < 200 || status > 299)) throw new DomainError('tool/refused', `${name} was to take it back, and was answered with status ${status}.`);
+}
+
+const statusOf = (answer: JsonValue): number => Number(typeof answer === 'object' && answer !== null && !Array.isArray(answer) ? answer['status'] : 0);
 
 type Shown = Pick<SourceAccess, 'secret' | 'bearer'>;
 

@@ -7,6 +7,7 @@ import type { Question } from '../../../contracts/question';
 import type { AgentConfig } from '../../../contracts/tenant';
 import type { MemoryOwner } from '../../../ports/memory';
 import { schemaCheck } from '../../../contracts/json-schema';
+import type { DoneCall } from '../../../domain/source-undo';
 
 /** What a tool knows of its call. Tenant and user come from the session, never from the model. */
 export interface ToolContext {
@@ -19,6 +20,16 @@ export interface ToolContext {
 
 /** What a call does to the world: nothing; the same however often it is repeated; something each time. */
 export type Effect = 'read' | 'idempotent' | 'write';
+
+/** How a done call is taken back. */
+export interface Undoing {
+  /** The tool that is called for it, if it is another one: the agent's policy must not deny that. */
+  readonly by?: { readonly tool: string; readonly input: JsonValue };
+  /** Whether it can be repeated when nobody knows what became of it. */
+  readonly mayRepeat: boolean;
+  /** @throws DomainError as a tool's `run` does. @param context - with an `idempotencyKey` of its own. */
+  run(context: ToolContext): Promise<void>;
+}
 
 /** What every tool says of its calls, wherever its schemas come from. */
 interface ToolTerms {
@@ -53,6 +64,8 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
    * when something may have; with any other to tell the model at once.
    */
   run(input: z.output<Input>, context: ToolContext): Promise<z.output<Output> & JsonValue>;
+  /** Takes back what a done call has done; the same again is fine. Default: it cannot be. @throws as `run` */
+  undo?(done: { readonly input: z.output<Input>; readonly output: z.output<Output> }, context: ToolContext): Promise<void>;
 }
 
 /** The same with JSON Schemas (2020-12) that others wrote. */
@@ -62,6 +75,8 @@ export interface ToolParts extends ToolTerms {
   effectOf(input: JsonValue): Effect;
   mayRepeat?(input: JsonValue, agent: AgentConfig): boolean;
   questionOf?(input: JsonValue): Question | undefined;
+  /** `nothing`: the call has done nothing. Undefined: it cannot be taken back. */
+  undoing?(done: DoneCall): Undoing | 'nothing' | undefined;
   run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
 }
 
@@ -83,6 +98,8 @@ export interface Tool {
   finishes(input: JsonValue): boolean;
   /** What is wrong with an input, in words for the model; undefined when nothing is. */
   problemWith(input: JsonValue): string | undefined;
+  /** How a done call is taken back; `nothing` of one that has done nothing, undefined where that cannot be. */
+  undoing(done: DoneCall): Undoing | 'nothing' | undefined;
   /** @throws DomainError `tool/invalid-input`, `tool/bad-output`, and what the tool throws */
   run(input: JsonValue, context: ToolContext): Promise<JsonValue>;
 }
@@ -104,6 +121,7 @@ export function createTool(parts: ToolParts, problemWith = schemaCheck(parts.spe
     finishes: (input) => (whenStopped ?? (effectOf(input) === 'write' ? 'finish' : 'cancel')) === 'finish',
     problemWith,
     questionOf: (input) => (problemWith(input) === undefined ? parts.questionOf?.(input) : undefined),
+    undoing: (done) => (effectOf(done.input) === 'read' ? 'nothing' : parts.undoing?.(done)),
     async run(input, context) {
       const problem = problemWith(input);
       if (problem !== undefined) throw new DomainError('tool/invalid-input', problem);
@@ -128,6 +146,10 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(de
     effectOf: (input) => (typeof effect === 'function' ? effect(schema.parse(input)) : effect),
     mayRepeat: (input, settings) => definition.mayRepeat?.(schema.parse(input), settings) ?? false,
     ...(definition.questionOf && { questionOf: (input: JsonValue) => definition.questionOf?.(schema.parse(input)) }),
+    undoing: ({ input, output: made }) => {
+      const [given, got] = [schema.safeParse(input), output.safeParse(made)];
+      return definition.undo && given.success && got.success ? { mayRepeat: true, run: async (context) => definition.undo?.({ input: given.data, output: got.data }, context) } : undefined;
+    },
     run: (input, context) => definition.run(schema.parse(input), context),
   };
   return createTool(parts, (input) => {

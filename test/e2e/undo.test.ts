@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { until } from '../../campaign/sessions/stage';
+import { problemsOfNumbers } from '../../campaign/sessions/verdict';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
+import { patiently } from '../../src/cli/patience';
+import { groups } from '../../src/contracts/names';
+import type { User } from '../../src/local/demo/user';
+
+jest.setTimeout(150_000);
+
+/** Places and cancels; of keys it is told it does each once. An answer that is withheld never comes. */
+const calls: string[] = [];
+const cancelled: string[] = [];
+const keys = new Set<unknown>();
+let withholding: string | undefined;
+const withheld: ServerResponse[] = [];
+const shop = createServer((request, response) => {
+  request.resume();
+  const url = request.url ?? '';
+  calls.push(url);
+  const [, , order = ''] = url.split('/');
+  const key = request.headers['idempotency-key'];
+  if (order !== '' && (key === undefined || !keys.has(key))) cancelled.push(order);
+  if (key !== undefined) keys.add(key);
+  if (order !== '' && withholding === order) {
+    withholding = undefined;
+    withheld.push(response);
+    return;
+  }
+  response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ id: `o${calls.length}` }));
+});
+
+let platform: RunningPlatform;
+let ann: User;
+
+beforeAll(async () => {
+  shop.listen(0, '127.0.0.1');
+  await once(shop, 'listening');
+  const origin = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`;
+  platform = await runPlatform();
+  expect((await platform.onboard('acme', { tools: ['shop__place', 'shop__book'], allowedOrigins: [origin] })).state).toBe('completed');
+  ann = await platform.user('acme', 'ann');
+  const orderId = { name: 'orderId', in: 'path', required: true, schema: { type: 'string' } };
+  const key = { name: 'Idempotency-Key', in: 'header', schema: { type: 'string' } };
+  const paths = {
+    '/orders': { post: { operationId: 'place', parameters: [] } },
+    '/bookings': { post: { operationId: 'book', parameters: [] } },
+    '/orders/{orderId}/cancel': { post: { operationId: 'cancel', parameters: [orderId, key] } },
+    '/bookings/{orderId}/release': { post: { operationId: 'release', parameters: [orderId] } },
+  };
+  const back = (call: string) => ({ call, with: { '/orderId': '/output/body/id' } });
+  const body = { settings: { kind: 'openapi', server: origin, undo: { place: back('cancel'), book: back('release') } }, document: { openapi: '3.0.3', info: { title: 'Shop', version: '1' }, paths } };
+  const { accessToken: token } = await platform.accounts.userTokens('acme', 'admin@acme.example', [groups.administrators]);
+  await platform.api.call('/api/v1/tenants/acme/tool-sources/shop', { method: 'PUT', token, body });
+});
+afterAll(async () => {
+  await platform.stop();
+  shop.closeAllConnections();
+  shop.close();
+});
+
+/** Two calls in a turn. @returns their orders, the first first. */
+async function acting(tool: string) {
+  const text = `do ${randomUUID()}`;
+  await platform.model.script({ match: text, steps: [{ calls: [{ name: tool, input: {} }] }, { calls: [{ name: tool, input: {} }] }, { say: 'Done.' }] });
+  const turn = await ann.ask(await ann.open(), text);
+  expect(turn.outcome).toBe('completed');
+  return { ...turn, orders: turn.entries.flatMap((entry) => (entry.type === 'tool.completed' ? [(entry.output as { body: { id: string } }).body.id] : [])) };
+}
+
+/** Its worker is killed when the order is cancelled and nobody has heard of it. */
+async function takenBackWhileKilled({ sessionId, turnId }: { sessionId: string; turnId: string }, order: string) {
+  withholding = order;
+  const request = { method: 'POST', token: ann.token, body: {}, idempotencyKey: randomUUID() } as const;
+  const { undoId } = await patiently(() => platform.api.call<{ undoId: string }>(`/api/v1/tenants/acme/sessions/${sessionId}/turns/${turnId}/undo`, request));
+  await until('the order is cancelled', () => Promise.resolve(cancelled.includes(order)));
+  platform.services.worker.kill('SIGKILL');
+  await until('all is said', async () => (await ann.log(sessionId)).some((event) => event.type === 'undo.completed' && event.undoId === undoId));
+  const log = await ann.log(sessionId);
+  expect(problemsOfNumbers(log)).toEqual([]);
+  return log.flatMap((event) => (event.type === 'tool.undone' ? [event.type] : event.type === 'tool.undo-failed' ? [event.code] : []));
+}
+
+it('a worker killed in the middle of an undo is followed by another: each call is taken back once', async () => {
+  const { orders: [first = '', second = ''], ...turn } = await acting('shop__place');
+  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool.undone', 'tool.undone']);
+  expect(cancelled.slice(-2)).toEqual([second, first]);
+  expect(calls.filter((url) => url.startsWith(`/orders/${second}/`))).toHaveLength(2);
+});
+
+it('where the target tells no repetition it is not repeated: its user is told, and the rest is taken back', async () => {
+  const { orders: [first = '', second = ''], ...turn } = await acting('shop__book');
+  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool/outcome-unknown', 'tool.undone']);
+  expect(cancelled.slice(-2)).toEqual([second, first]);
+  expect(calls.filter((url) => url.startsWith(`/bookings/${second}/`))).toHaveLength(1);
+});
