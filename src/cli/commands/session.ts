@@ -171,6 +171,32 @@ const fork = command<AsUser & { as?: string }>({
   },
 });
 
+const undo = command<AsUser>({
+  usage: 'undo <tenantId> <sessionId> <turnId>',
+  summary: 'take back what the agent did in a turn, the last call first',
+  options: [shared.user],
+  examples: ['tenure session undo acme ses-01k turn-01k'],
+  async run(cli, { user }, tenantId: string, sessionId: string, turnId: string) {
+    const caller = await access(cli, tenantId, { user });
+    const { undoId } = await caller.call<{ undoId: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', body: {} });
+    for await (const { data, event } of caller.stream(apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`)) {
+      if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; it goes on.', `tenure session export ${tenantId} ${sessionId}`);
+      const entry = JSON.parse(data) as LiveEntry;
+      if (!('undoId' in entry) || entry.undoId !== undoId) continue;
+      if (entry.type === 'undo.completed') {
+        undoneAs(cli, entry);
+        return;
+      }
+      cli.out.note(`  ${printable(entry.tool)}: ${entry.type === 'tool.undone' ? 'taken back' : `${entry.code}: ${printable(entry.message)}`}`);
+    }
+  },
+});
+
+function undoneAs({ out }: Cli, end: Extract<LiveEntry, { type: 'undo.completed' }>): void {
+  out.result(end, () => (end.undone === 0 && end.failed === 0 ? 'There was nothing to take back.' : `Taken back: ${end.undone}. Not taken back: ${end.failed}.`));
+  if (end.failed > 0 || end.code !== undefined) throw new CliFailure(exitCodes.failed, end.message ?? 'Not all of it was taken back.');
+}
+
 export const sessionCommands: GroupSpec = {
   name: 'session',
   summary: 'talk to agents, as a user of a tenant',
@@ -182,6 +208,7 @@ export const sessionCommands: GroupSpec = {
     show,
     exportCommand,
     fork,
+    undo,
     tellSession('cancel', 'stop the running turn of a session', 'The turn is being stopped.'),
     tellSession('close', 'close a session after its running turn', 'It closes after its running turn.'),
     eraseSession,

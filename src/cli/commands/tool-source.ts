@@ -1,6 +1,7 @@
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, type GroupSpec, shared } from '../command';
+import { CliFailure, exitCodes } from '../failures';
 import { readInput } from '../terminal/files';
 import { type Column, timeOf } from '../terminal/table';
 
@@ -43,6 +44,7 @@ interface Add {
   readonly openapi?: string;
   readonly mcp?: string;
   readonly server?: string;
+  readonly undo?: Readonly<Record<string, unknown>>;
   readonly header?: string;
   readonly secretFile?: string;
   readonly oauthClient?: string;
@@ -56,6 +58,16 @@ function credentialOf({ header, secretFile, oauthClient, oauthScope, tokenEndpoi
   return { oauth: { clientId: oauthClient, ...(scopes && { scopes }), ...(tokenEndpoint !== undefined && { tokenEndpoint }) } };
 }
 
+/** `placeOrder={"call":"cancelOrder","with":{"/orderId":"/output/body/id"}}` */
+function collectUndo(text: string, before: unknown): Record<string, unknown> {
+  const at = text.indexOf('=');
+  try {
+    return { ...(before as object | undefined), [text.slice(0, at)]: JSON.parse(text.slice(at + 1)) as unknown };
+  } catch {
+    throw new CliFailure(exitCodes.usage, `"${text}" is not <operation>=<JSON>.`, `--undo 'placeOrder={"call":"cancelOrder","with":{"/orderId":"/output/body/id"}}'`);
+  }
+}
+
 const add = command<Add>({
   usage: 'add <tenantId> <source>',
   summary: 'make tools of an OpenAPI document or of an MCP server, or replace them',
@@ -63,6 +75,7 @@ const add = command<Add>({
     { flags: '--openapi <file or address>', description: 'an OpenAPI 3 document, JSON or YAML; - reads standard input' },
     { flags: '--mcp <address>', description: 'an MCP server (streamable HTTP)' },
     { flags: '--server <address>', description: 'in place of the server that the document names' },
+    { flags: '--undo <operation=json>', description: 'how an operation is taken back: by which other one, and where its input comes from; may be repeated', parse: collectUndo },
     { flags: '--header <name>', description: 'the header that shows the secret; authorization with Bearer when absent' },
     { flags: '--secret-file <file>', description: 'what the servers are shown, or the secret of the OAuth client; - reads standard input' },
     { flags: '--oauth-client <id>', description: 'an OAuth client, which gets tokens for itself (client credentials) with the secret' },
@@ -72,10 +85,10 @@ const add = command<Add>({
   ],
   examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --oauth-client tenure --oauth-scope docs.read --secret-file secret.txt'],
   async run(cli, options, tenantId: string, name: string) {
-    const { user, openapi, mcp, server, secretFile } = options;
+    const { user, openapi, mcp, server, undo, secretFile } = options;
     const isAddress = openapi !== undefined && /^https?:\/\//.test(openapi);
     const withSecret = credentialOf(options);
-    const settings = mcp === undefined ? { kind: 'openapi', ...(isAddress && { url: openapi }), ...(server !== undefined && { server }), ...withSecret } : { kind: 'mcp', url: mcp, ...withSecret };
+    const settings = mcp === undefined ? { kind: 'openapi', ...(isAddress && { url: openapi }), ...(server !== undefined && { server }), ...(undo && { undo }), ...withSecret } : { kind: 'mcp', url: mcp, ...withSecret };
     const body = {
       settings,
       ...(openapi !== undefined && !isAddress && { document: await readInput(openapi) }),
