@@ -7,7 +7,7 @@ import { createAdapters } from '../src/composition';
 import { loadConfig } from '../src/config';
 import { accessPurposes } from '../src/contracts/names';
 import { createLogger } from '../src/logging';
-import { type Arm, prompt } from './arms/arm';
+import type { Arm } from './arms/arm';
 import { quantile } from './measure';
 
 /** What encrypting histories, and credentials by tenant and purpose, cost a turn of Tenure. */
@@ -28,18 +28,18 @@ const turns = 10;
 const rounds = 100;
 const tenantId = 'bench';
 
-/** @param env - of the local stack. */
-export async function encryptionCost(arm: Arm, client: Client, env: Readonly<Record<string, string>>): Promise<EncryptionCost> {
+/** @param asking - what the arm is asked, and the local stack's environment. */
+export async function encryptionCost(arm: Arm, client: Client, { prompt, env }: { readonly prompt: string; readonly env: Readonly<Record<string, string>> }): Promise<EncryptionCost> {
   const config = loadConfig(env);
   const adapters = createAdapters(config, createLogger('export', 'silent'));
   try {
-    return { ...(await codecCost(adapters.dataConverter.payloadCodecs[0], arm, client)), ...(await credentialsCost(config.aws)) };
+    return { ...(await codecCost(adapters.dataConverter.payloadCodecs[0], arm, { client, prompt })), ...(await credentialsCost(config.aws)) };
   } finally {
     await adapters.close();
   }
 }
 
-async function codecCost(codec: PayloadCodec, arm: Arm, client: Client) {
+async function codecCost(codec: PayloadCodec, arm: Arm, { client, prompt }: { readonly client: Client; readonly prompt: string }) {
   const conversation = await arm.openSession();
   for (let turn = 0; turn < turns; turn += 1) await conversation.ask(prompt);
   const workflowId = conversation.workflowId ?? '';

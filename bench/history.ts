@@ -1,6 +1,5 @@
 import type { Client } from '@temporalio/client';
 import type { Arm, Conversation } from './arms/arm';
-import { prompt } from './arms/arm';
 import { quantile } from './measure';
 
 export interface HistoryCost {
@@ -14,7 +13,7 @@ export interface HistoryCost {
 const turns = 20;
 
 /** What a turn leaves in Temporal, and where its time goes between the server's own timestamps. */
-export async function historyCost(arm: Arm, client: Client): Promise<HistoryCost | undefined> {
+export async function historyCost(arm: Arm, client: Client, prompt: string): Promise<HistoryCost | undefined> {
   const conversation: Conversation = await arm.openSession();
   if (conversation.workflowId === undefined) return undefined;
   await conversation.ask(prompt);

@@ -10,72 +10,104 @@ import { startBareArm, startNodeArm } from './arms/plain';
 import { startTenureArm } from './arms/tenure';
 import { encryptionCost } from './encryption';
 import { type HistoryCost, historyCost } from './history';
+import { type LongSession, longSessions } from './long-session';
 import { measure, type Sample } from './measure';
-import { describeMachine, type Results, toChart, toMarkdown } from './report';
+import { describeMachine, longToMarkdown, type Results, toChart, toMarkdown } from './report';
+import { startSlowTool, type Workload, workloads } from './workloads';
 
 const { values: options } = parseArgs({
   options: {
+    /** `w0` to `w3`, with commas between. */
+    workloads: { type: 'string', default: 'w0,w1,w2,w3' },
     repeats: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '100' },
-    clients: { type: 'string', default: '1,8,32' },
+    /** Default: each workload's own. */
+    clients: { type: 'string' },
     /** Turns measured per arm, repeat and number of clients: at least this many. */
     turns: { type: 'string', default: '100' },
+    /** Of the one session of w3. */
+    'long-turns': { type: 'string', default: '300' },
     out: { type: 'string', default: 'bench/results' },
   },
 });
 
-/** W0: the model answers at once, one tool. Arms take turns within each repeat, so that all meet the same machine. */
+const repeats = Number(options.repeats);
+
+/** Arms take turns within each repeat, so that all meet the same machine. */
 async function main(): Promise<void> {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-bench-'));
   process.env['LOG_LEVEL'] ??= 'warn';
   const platform = await startPlatform({ stateDir, keepsState: false, restart: false, onProgress: (line) => console.error(line) });
+  const slow = await startSlowTool();
   const arms: Arm[] = [];
   try {
-    await modelControl(platform.stack.urls.model).timing({ firstTokenMs: 0, msPerToken: 0 });
-    arms.push(await startNodeArm(platform.stack.env), await startBareArm(platform.stack.env), await startTenureArm(platform));
-    const results = { machine: describeMachine(), samples: await takeSamples(arms, platform), ...(await takeHistories(arms, platform)) };
-    await save(results);
+    arms.push(await startNodeArm(platform.stack.env), await startBareArm(platform.stack.env), await startTenureArm(platform, slow.origin));
+    const chosen = options.workloads.split(',');
+    const all = workloads(slow);
+    for (const workload of all.filter(({ name }) => chosen.includes(name))) await run(workload, arms, platform);
+    const [first] = all;
+    if (first && chosen.includes('w3')) await runLong(first, arms, platform);
   } finally {
     for (const arm of arms) await arm.stop();
+    slow.stop();
     await platform.stop();
     await rm(stateDir, { recursive: true, force: true });
   }
 }
 
-async function takeSamples(arms: readonly Arm[], { stack }: LocalPlatform): Promise<Sample[]> {
-  const serverPids = () => Object.values(stack.services).map(({ pid }) => pid);
-  for (const arm of arms) await measure(arm, 4, Number(options.warmup), serverPids());
+async function run(workload: Workload, arms: readonly Arm[], platform: LocalPlatform): Promise<void> {
+  const { name, title, prompt, pace } = workload;
+  await modelControl(platform.stack.urls.model).timing(pace);
+  const samples = await takeSamples(arms, workload, platform);
+  const results = { machine: describeMachine(), title: `${name.toUpperCase()}: ${title}`, samples, ...(name === 'w0' && (await takeHistories(arms, prompt, platform))) };
+  await save(name, results, toMarkdown(results));
+  if (name === 'w0') await writeFile(path.join(options.out, 'w0.svg'), toChart(results));
+}
+
+async function takeSamples(arms: readonly Arm[], { name, prompt, clients }: Workload, { stack }: LocalPlatform): Promise<Sample[]> {
+  const serverPids = Object.values(stack.services).map(({ pid }) => pid);
+  for (const arm of arms) await measure(arm, prompt, { clients: 4, turns: Number(options.warmup), serverPids });
   const samples: Sample[] = [];
-  for (let repeat = 1; repeat <= Number(options.repeats); repeat += 1)
-    for (const clients of options.clients.split(',').map(Number))
+  for (let repeat = 1; repeat <= repeats; repeat += 1)
+    for (const count of options.clients?.split(',').map(Number) ?? clients)
       for (const arm of arms) {
-        const sample = await measure(arm, clients, Math.max(Number(options.turns), clients * 10), serverPids());
-        console.error(`repeat ${repeat}: ${clients} clients, ${arm.name}: p50 ${sample.p50Ms.toFixed(1)} ms, ${sample.turnsPerSecond.toFixed(1)} turns/s`);
+        const sample = await measure(arm, prompt, { clients: count, turns: Math.max(Number(options.turns), count * 10), serverPids });
+        console.error(`${name}, repeat ${repeat}: ${count} clients, ${arm.name}: p50 ${sample.p50Ms.toFixed(1)} ms, ${sample.turnsPerSecond.toFixed(1)} turns/s`);
         samples.push(sample);
       }
   return samples;
 }
 
-async function takeHistories(arms: readonly Arm[], { stack }: LocalPlatform): Promise<Pick<Results, 'histories' | 'encryption'>> {
+async function runLong({ prompt, pace }: Workload, arms: readonly Arm[], { stack }: LocalPlatform): Promise<void> {
+  await modelControl(stack.urls.model).timing(pace);
+  const sessions: LongSession[] = [];
+  for (let repeat = 1; repeat <= repeats; repeat += 1) {
+    const taken = await longSessions(arms.filter(({ name }) => name !== 'node'), Number(options['long-turns']), prompt);
+    console.error(`w3, repeat ${repeat}: ${taken.map(({ arm, earlyMs, lateMs }) => `${arm} ${earlyMs.toFixed(1)} ms early, ${lateMs.toFixed(1)} ms late`).join('; ')}`);
+    sessions.push(...taken);
+  }
+  const results = { machine: describeMachine(), sessions };
+  await save('w3', results, longToMarkdown(results));
+}
+
+async function takeHistories(arms: readonly Arm[], prompt: string, { stack }: LocalPlatform): Promise<Pick<Results, 'histories' | 'encryption'>> {
   const connection = await Connection.connect({ address: stack.env['TEMPORAL_ADDRESS'] ?? '' });
   const client = new Client({ connection });
   const costs: HistoryCost[] = [];
   for (const arm of arms) {
-    const cost = await historyCost(arm, client);
+    const cost = await historyCost(arm, client, prompt);
     if (cost) costs.push(cost);
   }
   const tenure = arms.find(({ name }) => name === 'tenure');
-  const encryption = tenure && (await encryptionCost(tenure, client, stack.env));
+  const encryption = tenure && (await encryptionCost(tenure, client, { prompt, env: stack.env }));
   await connection.close();
   return { histories: costs, ...(encryption && { encryption }) };
 }
 
-async function save(results: Results): Promise<void> {
+async function save(name: string, results: object, markdown: string): Promise<void> {
   await mkdir(options.out, { recursive: true });
-  const markdown = toMarkdown(results);
-  await writeFile(path.join(options.out, 'w0.json'), `${JSON.stringify(results, null, 1)}\n`);
-  await writeFile(path.join(options.out, 'w0.md'), markdown);
-  await writeFile(path.join(options.out, 'w0.svg'), toChart(results));
+  await writeFile(path.join(options.out, `${name}.json`), `${JSON.stringify(results, null, 1)}\n`);
+  await writeFile(path.join(options.out, `${name}.md`), markdown);
   console.log(markdown);
 }
 

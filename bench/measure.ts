@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import type { Arm } from './arms/arm';
-import { prompt } from './arms/arm';
 
 export interface Sample {
   readonly arm: Arm['name'];
@@ -20,8 +19,14 @@ export const quantile = (values: readonly number[], q: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 };
 
+export interface Load {
+  readonly clients: number;
+  readonly turns: number;
+  readonly serverPids: readonly number[];
+}
+
 /** Each client holds its own conversation and asks again as soon as it has its answer. */
-export async function measure(arm: Arm, clients: number, turns: number, serverPids: readonly number[]): Promise<Sample> {
+export async function measure(arm: Arm, prompt: string, { clients, turns, serverPids }: Load): Promise<Sample> {
   const conversations = await Promise.all(Array.from({ length: clients }, () => arm.openSession()));
   await Promise.all(conversations.map((conversation) => conversation.ask(prompt)));
   const durationsMs: number[] = [];

@@ -3,13 +3,23 @@ import os from 'node:os';
 import { version as temporalVersion } from '@temporalio/client/package.json';
 import type { EncryptionCost } from './encryption';
 import type { HistoryCost } from './history';
+import type { LongSession } from './long-session';
 import { quantile, type Sample } from './measure';
 
+/** Of one workload. */
 export interface Results {
   readonly machine: Record<string, string | number>;
+  /** Its name and what it is. */
+  readonly title: string;
   readonly samples: readonly Sample[];
-  readonly histories: readonly HistoryCost[];
+  readonly histories?: readonly HistoryCost[];
   readonly encryption?: EncryptionCost;
+}
+
+export interface LongResults {
+  readonly machine: Results['machine'];
+  /** One of each arm a repeat. */
+  readonly sessions: readonly LongSession[];
 }
 
 export const describeMachine = (): Results['machine'] => ({
@@ -36,6 +46,14 @@ function ratios(results: Results, clients: number, figure: keyof Omit<Sample, 'a
   return figures(results, 'tenure', clients, figure).map((value, repeat) => value / (bare[repeat] ?? Number.NaN));
 }
 
+/** What a turn takes beyond model and tools: beyond the arm that has nothing else. */
+function overheads(results: Results, arm: string, clients: number): number[] {
+  const floor = figures(results, 'node', clients, 'p50Ms');
+  return figures(results, arm, clients, 'p50Ms').map((value, repeat) => value - (floor[repeat] ?? Number.NaN));
+}
+
+const describe = (machine: Results['machine']): string => `Machine: ${Object.entries(machine).map(([key, value]) => `${key} ${value}`).join(' · ')}`;
+
 export function toMarkdown(results: Results): string {
   const clientCounts = [...new Set(results.samples.map(({ clients }) => clients))];
   const arms = [...new Set(results.samples.map(({ arm }) => arm))];
@@ -47,38 +65,51 @@ export function toMarkdown(results: Results): string {
   );
   const factors = clientCounts.map((clients) => {
     const of = (figure: keyof Omit<Sample, 'arm'>) => spread(ratios(results, clients, figure), 2);
-    return `| ${clients} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} |`;
+    return `| ${clients} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} | ${spread(overheads(results, 'bare', clients), 1)} | ${spread(overheads(results, 'tenure', clients), 1)} |`;
   });
   return [
-    `Machine: ${Object.entries(results.machine).map(([key, value]) => `${key} ${value}`).join(' · ')}`,
+    describe(results.machine),
     '',
-    '### Turns with one tool and a model that answers at once (W0)',
+    `### ${results.title}`,
     'Median of the repeats (smallest–largest).',
     '',
     '| clients | arm | p50 ms | p99 ms | turns/s | CPU ms/turn, own | CPU ms/turn, servers |',
     '|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    '### F = Tenure / bare Temporal',
-    '| clients | p50 | p99 | turns/s |',
-    '|---|---|---|---|',
+    '#### Tenure / bare Temporal',
+    '| clients | p50 | p99 | turns/s | beyond model and tools, ms: bare | tenure |',
+    '|---|---|---|---|---|---|',
     ...factors,
     '',
-    '### What a turn leaves in history',
-    '| arm | events | bytes |',
-    '|---|---|---|',
-    ...results.histories.map(({ arm, eventsPerTurn, bytesPerTurn }) => `| ${arm} | ${eventsPerTurn.toFixed(1)} | ${bytesPerTurn.toFixed(0)} |`),
+    ...(results.histories ? historyTables(results.histories) : []),
     ...(results.encryption ? encryptionTable(results.encryption) : []),
-    '',
-    '### Where a turn goes, by the server’s clock (one client, median ms)',
-    ...results.histories.flatMap(({ arm, stages }) => ['', `**${arm}**`, '', '| from → to | ms |', '|---|---|', ...stages.map(({ stage, ms }) => `| ${stage} | ${ms.toFixed(1)} |`)]),
-    '',
   ].join('\n');
 }
 
-const encryptionTable = (cost: EncryptionCost): string[] => [
+const historyTables = (histories: readonly HistoryCost[]): string[] => [
+  '#### What a turn leaves in history',
+  '| arm | events | bytes |',
+  '|---|---|---|',
+  ...histories.map(({ arm, eventsPerTurn, bytesPerTurn }) => `| ${arm} | ${eventsPerTurn.toFixed(1)} | ${bytesPerTurn.toFixed(0)} |`),
   '',
-  '### What encryption and credentials cost a turn',
+  '#### Where a turn goes, by the server’s clock (one client, median ms)',
+  ...histories.flatMap(({ arm, stages }) => ['', `**${arm}**`, '', '| from → to | ms |', '|---|---|', ...stages.map(({ stage, ms }) => `| ${stage} | ${ms.toFixed(1)} |`)]),
+  '',
+];
+
+/** Whether a session slows down as it grows. */
+export function longToMarkdown({ machine, sessions }: LongResults): string {
+  const rows = [...new Set(sessions.map(({ arm }) => arm))].map((arm) => {
+    const own = sessions.filter((session) => session.arm === arm);
+    const of = (figure: (session: LongSession) => number, digits: number) => spread(own.map(figure), digits);
+    return `| ${arm} | ${own[0]?.turns ?? 0} | ${of(({ earlyMs }) => earlyMs, 1)} | ${of(({ lateMs }) => lateMs, 1)} | ${of(({ earlyMs, lateMs }) => lateMs / earlyMs, 2)} |`;
+  });
+  return [describe(machine), '', '### W3: one session of many turns', '| arm | turns | p50 ms, turns 5 to 54 | p50 ms, the last 50 | late / early |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+}
+
+const encryptionTable = (cost: EncryptionCost): string[] => [
+  '#### What encryption and credentials cost a turn',
   '| | |',
   '|---|---|',
   `| payloads a turn, opening and closing of the session shared out | ${cost.payloadsPerTurn.toFixed(1)} |`,
@@ -87,6 +118,7 @@ const encryptionTable = (cost: EncryptionCost): string[] => [
   `| to decrypt them once, ms | ${cost.openMsPerTurn.toFixed(3)} |`,
   `| credentials for a tenant and purpose, from STS, ms | ${cost.coldCredentialsMs.toFixed(1)} |`,
   `| the same, in memory, ms | ${cost.warmCredentialsMs.toFixed(4)} |`,
+  '',
 ];
 
 /** Bars of the median p50 by number of clients, as an SVG that a README can show. */

@@ -13,6 +13,3 @@ export interface Conversation {
   /** Id of the workflow behind it, if there is one. */
   readonly workflowId: string | undefined;
 }
-
-/** What the user says in every arm: the model server answers it with one call of this tool, then with a sentence. */
-export const prompt = 'bench: what is 17*23?';

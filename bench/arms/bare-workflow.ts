@@ -1,8 +1,8 @@
 import { condition, defineUpdate, proxyActivities, setHandler, workflowInfo, continueAsNew, allHandlersFinished } from '@temporalio/workflow';
-import type { ModelMessage } from '../../src/contracts/model';
 import type { TurnSteps } from './steps';
+import { takeTurn } from './turn';
 
-const { callModel, runTool } = proxyActivities<TurnSteps>({ taskQueue: 'bare-tools', startToCloseTimeout: '1 minute', heartbeatTimeout: '10 seconds' });
+const steps = proxyActivities<TurnSteps>({ taskQueue: 'bare-tools', startToCloseTimeout: '1 minute', heartbeatTimeout: '10 seconds' });
 
 export const ask = defineUpdate<string, [string]>('ask');
 
@@ -18,10 +18,6 @@ export async function bare(): Promise<void> {
       await continueAsNew<typeof bare>();
       return;
     }
-    const question: ModelMessage = { role: 'user', content: [{ text: next.text }] };
-    const wish = await callModel([question]);
-    const result = await runTool(wish);
-    const last = await callModel([question, wish, result]);
-    next.answer(last.content.flatMap((block) => ('text' in block ? [block.text] : [])).join(''));
+    next.answer(await takeTurn(steps, next.text));
   }
 }

@@ -1,13 +1,28 @@
 import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import type { JsonValue, ModelMessage, ToolSpec } from '../../src/contracts/model';
 
-const tool: ToolSpec = {
-  name: 'calculator',
-  description: 'Evaluates an arithmetic expression.',
-  inputSchema: { type: 'object', properties: { expression: { type: 'string' } }, required: ['expression'] },
-};
+const specOf = (name: string, description: string, input: string): ToolSpec => ({
+  name,
+  description,
+  inputSchema: { type: 'object', properties: { [input]: { type: 'string' } } },
+});
 
-/** The three steps of a turn with one tool, as plain functions: what remains of an arm is what its machinery costs. */
+const specs = [
+  specOf('calculator', 'Evaluates an arithmetic expression.', 'expression'),
+  specOf('current_time', 'The time.', 'timeZone'),
+  specOf('http_request', 'Calls an HTTP address.', 'url'),
+];
+
+export interface ToolCall {
+  readonly callId: string;
+  readonly name: string;
+  readonly input: JsonValue;
+}
+
+/** A call's result, as the next message carries it. */
+export type ToolResult = Extract<ModelMessage, { role: 'user' }>['content'][number];
+
+/** The steps of a turn, as plain functions: what remains of an arm is what its machinery costs. */
 export function turnSteps(bedrockEndpoint: string) {
   const model = createBedrockModel({ region: 'us-east-1', endpoint: bedrockEndpoint });
   return {
@@ -21,8 +36,8 @@ export function turnSteps(bedrockEndpoint: string) {
         modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0',
         systemPrompt: 'You are a calculator.',
         messages,
-        tools: [tool],
-        maxOutputTokens: 256,
+        tools: specs,
+        maxOutputTokens: 2_048,
         signal,
       })) {
         if (chunk.kind === 'text') text += chunk.text;
@@ -31,12 +46,18 @@ export function turnSteps(bedrockEndpoint: string) {
       return { role: 'assistant', content: text === '' ? content : [{ text }, ...content] };
     },
 
-    runTool(answer: ModelMessage): Promise<ModelMessage> {
-      const calls = answer.content.flatMap((block) => ('toolUse' in block ? [block.toolUse] : []));
-      const output: JsonValue = { result: 17 * 23 };
-      return Promise.resolve({ role: 'user', content: calls.map(({ callId }) => ({ toolResult: { callId, output, isError: false } })) });
+    async runTool({ callId, name, input }: ToolCall): Promise<ToolResult> {
+      return { toolResult: { callId, output: await outputOf(name, input), isError: false } };
     },
   };
+}
+
+async function outputOf(name: string, input: JsonValue): Promise<JsonValue> {
+  const { url, expression } = input as { url?: string; expression?: string };
+  if (name === 'calculator') return { expression: expression ?? '', result: 17 * 23 };
+  if (name === 'current_time') return { local: new Date().toISOString() };
+  const response = await fetch(url ?? '');
+  return { status: response.status, body: await response.text() };
 }
 
 export type TurnSteps = ReturnType<typeof turnSteps>;

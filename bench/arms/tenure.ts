@@ -11,11 +11,11 @@ const tenantId = 'bench';
 const rate = { requestsPerMinute: 1_000_000, burst: 1_000_000 };
 
 /** Tenure as a product uses it: its HTTP API, a tenant of its own, everything encrypted and written down. */
-export async function startTenureArm(platform: LocalPlatform): Promise<Arm> {
+export async function startTenureArm(platform: LocalPlatform, toolOrigin: string): Promise<Arm> {
   const api = new ApiClient(platform.settings.apiUrl);
   const accounts = localAccounts(platform.settings);
   const token = await accounts.operatorToken();
-  const body = { tenantId, tier: 'premium', rate, administrator: { email: 'admin@bench.example' } };
+  const body = { tenantId, tier: 'premium', rate, administrator: { email: 'admin@bench.example' }, agent: { allowedOrigins: [toolOrigin] } };
   const { operationId } = await api.call<Operation>('/api/v1/tenants', { method: 'POST', token, body });
   const { state, error } = await watchOperation(api, operationId, token);
   if (state !== 'completed') throw new Error(`The tenant could not be made: ${JSON.stringify(error)}`);
