@@ -5,6 +5,7 @@ import type { OnBusy } from '../../src/contracts/session';
 import { cancelledQuestion, openQuestions } from '../../src/domain/questions';
 import * as domain from '../../src/domain/session';
 import { cancelledApproval, openApprovals, openCalls, toModelMessages } from '../../src/domain/transcript';
+import { undoCandidates } from '../../src/domain/undo';
 
 /**
  * The pure core with everything around it that can go differently: a log, activities in flight that end when they like, are
@@ -14,6 +15,8 @@ class World {
   state: domain.SessionState = domain.newSession;
   readonly log: EventBody[] = [];
   readonly sent: { readonly turnId: string; readonly onBusy: OnBusy }[] = [];
+  /** Turns that were to be taken back. */
+  readonly unwanted = new Set<string>();
   closed = false;
   /** Steps that were found too long. */
   readonly tooLong = new Set<string>();
@@ -37,6 +40,7 @@ class World {
     if (action.do === 'think') this.beginThinking();
     else if (action.do === 'compact') this.compact(action.turn, action.plan);
     else if (action.do === 'useTools') this.beginTools();
+    else if (action.do === 'undo') this.undo(action.undo);
     else if (action.do === 'endTurn') this.endTurn(action.turn, action.end);
     else {
       this.write({ type: 'session.closed' });
@@ -209,6 +213,31 @@ class World {
     this.state = domain.settleQuestion(this.state, questionId, this.log.length);
   }
 
+  /** The user wants one of the turns that have ended taken back; sometimes the same request comes again. */
+  wantUndone(pick: number): void {
+    const ended = this.log.flatMap((event) => (event.type === 'turn.completed' ? [event.turnId] : []));
+    const turnId = ended[pick % Math.max(1, ended.length)];
+    if (turnId === undefined || this.state.closing) return;
+    this.unwanted.add(turnId);
+    this.state = domain.requestUndo(this.state, { undoId: `u${turnId}/${pick % 2}`, turnId, upTo: 1 });
+  }
+
+  /** As the activities do it: what the log says of the turn, a call, the end. */
+  private undo({ undoId, turnId, calls }: domain.Undo): void {
+    if (this.state.current) throw new Error('an undo in the middle of a turn');
+    const [call] = calls ?? [];
+    if (!calls) {
+      const log = this.log.map((event, index) => ({ seq: index + 1, at: '', ...event }));
+      this.state = domain.planUndo(this.state, undoCandidates(log, { turnId, undoId }));
+    } else if (call) {
+      this.log.push({ type: 'tool.undone', undoId, turnId, step: call.step, callId: call.callId, tool: call.tool });
+      this.state = domain.recordUndone(this.state, this.log.length);
+    } else {
+      this.log.push({ type: 'undo.completed', undoId, turnId, undone: 0, failed: 0 });
+      this.state = domain.finishUndo(this.state, this.log.length);
+    }
+  }
+
   get isQuiet(): boolean {
     return !this.thinking && this.using.size === 0 && (this.closed || (!domain.isBusy(this.state) && !this.state.closing));
   }
@@ -281,6 +310,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom<domain.RestPoint>('turn', 'step').map((at): Step => (world) => world.hold(at)) },
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.release()) },
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.announce()) },
+  { weight: 2, arbitrary: pick.map((n): Step => (world) => world.wantUndone(n)) },
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.continueAsNew()) },
 );
 
@@ -300,7 +330,7 @@ function settleAll(world: World): void {
   expect(world.isQuiet).toBe(true);
 }
 
-function expectInvariants({ log, sent, state, closed, tooLong }: World): void {
+function expectInvariants({ log, sent, state, closed, tooLong, unwanted }: World): void {
   const of = <Type extends EventBody['type']>(type: Type) => log.filter((event): event is Extract<EventBody, { type: Type }> => event.type === type);
   const ended = of('turn.completed').map(({ turnId }) => turnId);
   const joined = of('turn.steered').map(({ messageId }) => messageId);
@@ -324,6 +354,14 @@ function expectInvariants({ log, sent, state, closed, tooLong }: World): void {
     const approved = log.findIndex((event) => event.type === 'approval.decided' && event.callId === started.callId && event.decision === 'approved');
     if (asked.length > 0) expect([approved >= 0, approved < log.indexOf(started)]).toEqual([true, true]);
   }
+  // What is taken back was done, each call once, the last of its turn first; and of a turn that was asked for, everything is.
+  const undone = of('tool.undone');
+  expect(new Set(undone.map(({ callId }) => callId)).size).toBe(undone.length);
+  for (const turnId of unwanted) {
+    const ofTurn = (event: { turnId: string }) => event.turnId === turnId;
+    expect(undone.filter(ofTurn).map(({ callId }) => callId)).toEqual(of('tool.completed').filter(ofTurn).map(({ callId }) => callId).reverse());
+  }
+  expect(state.undos).toBeUndefined();
   // Messages that neither steered nor interrupted are answered in the order they came; so are those that interrupted.
   for (const kind of ['enqueue', 'interrupt'] as const) {
     const inOrder = sent.filter(({ onBusy }) => onBusy === kind).map(({ turnId }) => turnId);
