@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createScheduledRunActivities } from '../../src/activities/scheduled';
 import type { SessionEvent } from '../../src/contracts/events';
-import { groups } from '../../src/contracts/names';
+import { groups, workflowIds } from '../../src/contracts/names';
 import type { ScheduledRun } from '../../src/contracts/schedule';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
+import { definitionOf, placeLimits } from '../../src/domain/tiers';
+import { modelControl } from '../../src/local/model/control';
 import { type Account, newTenant, signUp } from './accounts';
 import { type Answer, type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
@@ -19,6 +22,10 @@ interface Shown {
   readonly code?: string;
   readonly detail?: string;
 }
+
+jest.setTimeout(60_000);
+
+const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 
 let api: RunningApi;
 let stopWorkers: () => Promise<void>;
@@ -148,6 +155,61 @@ it('speaks for nobody who may not speak any more: the run says so, and there is 
     }
     await delay(100);
   }
+});
+
+const workOf = (name: string, runId: string) => api.adapters.temporalClient.workflow.getHandle(workflowIds.scheduledRunByHand(tenant.tenantId, name, runId));
+const eventsOf = async ({ sessionId }: ScheduledRun) =>
+  (await api.send<{ data: SessionEvent[] }>(`/api/v1/tenants/${tenant.tenantId}/sessions/${sessionId ?? ''}/events`, { token: alice.accessToken })).body.data;
+
+it.each<[string, (name: string, run: ScheduledRun) => Promise<unknown>]>([
+  ['by its user, who stops the turn', (_name, { sessionId, turnId }) => api.send(`/api/v1/tenants/${tenant.tenantId}/sessions/${sessionId ?? ''}/cancel`, { method: 'POST', token: alice.accessToken, body: { turnId } })],
+  ['by an operator, who cancels its workflow', (name, { runId }) => workOf(name, runId).cancel()],
+])('is cancelled while it works %s: model and turn stop, the run says so, and the schedule goes on', async (_whom, cancel) => {
+  const prompt = `wait ${randomUUID()}`;
+  await model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }] });
+  const name = await made({ prompt });
+  const { runId } = await run(name);
+  while ((await model.holding(prompt)) === 0) await delay(20);
+  let working: ScheduledRun | undefined;
+  while (working?.turnId === undefined) [working] = (await send<{ data: ScheduledRun[] }>('GET', `/${name}/runs`)).body.data;
+  expect(working).toMatchObject({ runId, outcome: 'running' });
+  await cancel(name, working);
+  const end = await ended(name, runId);
+  expect(end).toMatchObject({ outcome: 'cancelled', sessionId: working.sessionId, turnId: working.turnId, endedAt: expect.any(String) as unknown });
+  expect(await model.holding(prompt)).toBe(0);
+  expect((await eventsOf(end)).filter(({ type }) => type === 'turn.completed')).toMatchObject([{ turnId: working.turnId, outcome: 'cancelled' }]);
+  while ((await sessionOf(end)).closedAt === undefined) await delay(100);
+  expect((await send('GET', `/${name}`)).body).toMatchObject({ state: 'active', nextRunAt: expect.any(String) as unknown });
+  await model.script({ match: prompt, steps: [{ say: 'here I am' }] });
+  expect(await ended(name, (await run(name)).runId)).toMatchObject({ outcome: 'completed' });
+});
+
+it('has no more room than messages have: it begins when there is a place', async () => {
+  const limits = placeLimits(definitionOf(api.deps.tiers, tenant.tier), 'turns');
+  const held = Array.from({ length: limits.share }, (_none, index) => ({ tenantId: tenant.tenantId, thing: 'turns' as const, userId: alice.userId, id: `held-${index}` }));
+  for (const place of held) expect(await api.adapters.places.take(place, limits, 600_000)).toMatchObject({ taken: true });
+  const name = await made();
+  const { runId } = await run(name);
+  const refusal = async () => (await workOf(name, runId).describe()).raw.pendingActivities?.[0]?.lastFailure?.applicationFailureInfo?.type;
+  let seen = await refusal();
+  for (; typeof seen !== 'string'; seen = await refusal()) await delay(50);
+  expect(seen).toBe('limit/turns');
+  for (const place of held) await api.adapters.places.leave(place);
+  expect(await ended(name, runId)).toMatchObject({ outcome: 'completed' });
+});
+
+it('has one session and one turn however often a worker begins it', async () => {
+  const name = await made();
+  const ref = { tenantId: tenant.tenantId, schedule: name, runId: `run-${randomUUID()}`, startedAt: new Date().toISOString() };
+  const activities = createScheduledRunActivities(api.adapters);
+  const first = await activities.beginRun(ref);
+  expect(first).toMatchObject({ turn: { isOwn: true } });
+  expect(await activities.beginRun(ref)).toEqual(first);
+  const { data } = (await send<{ data: ScheduledRun[] }>('GET', `/${name}/runs`)).body;
+  expect(data).toMatchObject([{ runId: ref.runId, outcome: 'running' }]);
+  let events: SessionEvent[] = [];
+  while (!events.some(({ type }) => type === 'turn.completed')) events = await eventsOf(data[0] as ScheduledRun);
+  expect(events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
 });
 
 it('is one of so many that the tier allows', async () => {

@@ -14,7 +14,7 @@ export default async function setup(): Promise<void> {
   if (process.env['TENURE_TEST_STACK'] === 'none') return;
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-test-'));
   const stack = await startStack({ stateDir, keepsState: false, restart: false, onProgress: (line) => process.stderr.write(`  ${line}\n`) });
-  Object.assign(process.env, stack.env, { TEMPORAL_TEST_SERVER: stack.tools.temporalTestServer, LOG_LEVEL: 'fatal' });
+  Object.assign(process.env, stack.env, { TEMPORAL_TEST_SERVER: stack.tools.temporalTestServer, TEMPORAL_SERVER: stack.tools.temporal, LOG_LEVEL: 'fatal' });
   await bootstrapPlatform(loadConfig());
   globalThis.stopTestStack = async () => {
     await stack.stop();

@@ -33,9 +33,10 @@ function quietRuntime() {
  * its history: a workflow that would not replay would be stuck after a deploy.
  *
  * @param scenario - returns the ids of the workflows to replay; at least one.
+ * @param server - another one to run them on.
  */
-export async function withWorkers(input: WorkersInput, scenario: Scenario): Promise<void> {
-  const env = await timeSkippingServer();
+export async function withWorkers(input: WorkersInput, scenario: Scenario, server = timeSkippingServer): Promise<void> {
+  const env = await server();
   try {
     const workers = await createWorkers(env, input);
     const workflowIds = await runAll(workers, () => scenario(env));
@@ -131,6 +132,15 @@ async function timeSkippingServer(): Promise<TestWorkflowEnvironment> {
     ),
   });
   return env;
+}
+
+/** A server whose time passes, and which suggests to continue as new after so many events of a history: by itself it does after 4,096. */
+export function impatientServer(events: number): Promise<TestWorkflowEnvironment> {
+  quietRuntime();
+  const path = process.env['TEMPORAL_SERVER'];
+  if (!path) throw new Error('TEMPORAL_SERVER must name the Temporal command line; the global setup installs it.');
+  const extraArgs = ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${events}`, ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`])];
+  return TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'existing-path', path }, extraArgs } });
 }
 
 /** @returns what ends the workers, once nothing of theirs runs any more. */
