@@ -11,6 +11,7 @@ import { metrics, platformResources, probedBesides, type ProbedKind, tenantResou
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { createLogger } from '../../src/logging';
 import { access, aws, newSession, settings } from '../adapters/aws/tenants';
+import { useOwnNamespace } from '../support/own-namespace';
 import { type Account, newTenant, signUpOperator } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
@@ -22,6 +23,7 @@ let operator: Account;
 let tenant: ServedTenant;
 let other: ServedTenant;
 beforeAll(async () => {
+  await useOwnNamespace();
   [api, operator] = await Promise.all([startApi(), signUpOperator()]);
   [tenant, other] = [await newTenant(), await newTenant()];
   await api.adapters.sessions.create({ ...newSession(other.tenantId), userId: 'ann', createdAt: new Date().toISOString() });

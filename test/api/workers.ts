@@ -15,9 +15,10 @@ const logger = new DefaultLogger('ERROR');
 /** The workers of src/worker.ts in this process, for these tenants. @returns how to stop them. */
 export async function startWorkers(adapters: Adapters, tenantIds: readonly string[]): Promise<() => Promise<void>> {
   Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } } });
-  const connection = await NativeConnection.connect(connectionOptions(loadConfig().temporal));
+  const { temporal } = loadConfig();
+  const connection = await NativeConnection.connect(connectionOptions(temporal));
   const workflowBundle = await bundleOfPlatform();
-  const base = { connection, dataConverter: adapters.dataConverter, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
+  const base = { connection, namespace: temporal.namespace, dataConverter: adapters.dataConverter, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: '100 ms' } satisfies Partial<WorkerOptions>;
   const tenantActivities = createTenantActivities(adapters);
   const workers = await Promise.all([
     Worker.create({ ...base, workflowBundle, taskQueue: taskQueues.sessions }),
