@@ -94,7 +94,8 @@ it('has whoever sits at the terminal answer the agent, and takes answers from el
   const chat = desk.run(['session', 'chat', 'acme', 'Ask me which ones [any of red, blue].', '--session', sessionId]);
   const { accessToken: token } = await platform.accounts.userTokens('acme', 'you@example.com');
   const latest = async () => (await platform.api.call<{ data: { questionId: string; state: string }[] }>(`/api/v1/tenants/acme/sessions/${sessionId}/questions`, { token })).data[0];
-  while ((await latest())?.state !== 'waiting') await delay(100);
+  // No faster than a user may ask.
+  while ((await latest())?.state !== 'waiting') await delay(1_000);
   const { questionId = '' } = (await latest()) ?? {};
   expect((await desk.run(['session', 'answer', 'acme', sessionId, questionId, '2,red'])).code).toBe(0);
   expect(await chat).toMatchObject({ code: 0, stdout: expect.stringContaining('You said: blue, red') as unknown, stderr: expect.stringContaining(`tenure session answer acme ${sessionId} ${questionId}`) as unknown });
