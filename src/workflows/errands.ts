@@ -1,4 +1,4 @@
-import { CancellationScope, type ChildWorkflowHandle, condition, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { CancellationScope, type ChildWorkflowHandle, condition, getExternalWorkflowHandle, ParentClosePolicy, patched, startChild } from '@temporalio/workflow';
 import * as domain from '../domain/session';
 import { closeSession, type SessionInput, sessionStart, sessionWorkflow } from './definitions';
 
@@ -36,12 +36,26 @@ class Errand {
   }
 
   private async work(): Promise<void> {
+    if (!patched('stop-errand-by-id')) {
+      await (await this.begin()).result();
+      return;
+    }
+    if (this.scope.consideredCancelled) return;
+    await CancellationScope.nonCancellable(async () => {
+      const child = await this.begin();
+      // By its id: cancelled as a child, only the run would be that it began with, and it may have continued as new.
+      this.scope.cancelRequested.catch(() => getExternalWorkflowHandle(child.workflowId).cancel().catch(() => undefined));
+      await child.result();
+    });
+  }
+
+  private async begin(): Promise<ChildWorkflowHandle<SessionWorkflow>> {
     this.child = await startChild<SessionWorkflow>(sessionWorkflow, {
       ...sessionStart(this.input, this.caller),
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     });
-    await this.child.result();
+    return this.child;
   }
 
   /** Time in which the tenant is suspended does not count. */

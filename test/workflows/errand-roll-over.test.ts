@@ -5,7 +5,7 @@ import type { ThinkInput } from '../../src/activities/session/think';
 import { taskQueues, workflowIds } from '../../src/contracts/names';
 import type { Errand } from '../../src/contracts/session';
 import type { OpenCall, Thought } from '../../src/domain/session';
-import { closeSession, submitMessage } from '../../src/workflows/definitions';
+import { cancelTurn, closeSession, submitMessage } from '../../src/workflows/definitions';
 import type { session } from '../../src/workflows/session';
 import { impatientServer, withWorkers } from '../support/workflow';
 import { cancelledWhileBeating, gate, limits, Script, tenantId, userId } from './session-script';
@@ -79,7 +79,18 @@ it('continues as new in the middle of its work, as often as it must; its caller 
   expect(errandOf.script.done).toEqual([...errandOf.doneUpTo(steps), `close ${childId}`, 'settle a', 'think turn-1/2', 'close ses-1']);
 });
 
-it('is stopped behind that as well when the workflow of its caller is terminated', async () => {
+it.each<[string, (caller: WorkflowHandle<typeof session>) => Promise<unknown>, string[]]>([
+  [
+    'its caller is stopped',
+    async (caller) => {
+      await caller.executeUpdate(cancelTurn, { args: [{}] });
+      await caller.signal(closeSession);
+      await caller.result();
+    },
+    ['settle a', 'end turn-1 cancelled', 'close ses-1'],
+  ],
+  ['the workflow of its caller is terminated', (caller) => caller.terminate(), []],
+])('is stopped behind that as well when %s', async (_when, stop, end) => {
   const working = gate();
   const errandOf = new LongErrand(() => {
     void working.pass();
@@ -87,9 +98,9 @@ it('is stopped behind that as well when the workflow of its caller is terminated
   });
   await converse(errandOf, async (caller, child) => {
     await working.reached;
-    await caller.terminate();
+    await stop(caller);
     await child.result();
   });
   expect(errandOf.runIds.size).toBeGreaterThan(2);
-  expect(errandOf.script.done).toEqual([...errandOf.doneUpTo(steps - 1), 'end task cancelled', `close ${childId}`]);
+  expect(errandOf.script.done).toEqual([...errandOf.doneUpTo(steps - 1), 'end task cancelled', `close ${childId}`, ...end]);
 });
