@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../src/cli/api-client';
 import type { ApiClient } from '../src/cli/api-client';
+import { patiently } from '../src/cli/patience';
 import type { QuestionState } from '../src/contracts/question';
 import type { User } from '../src/local/demo/user';
 
@@ -32,7 +33,7 @@ export async function answerWithOrders(api: ApiClient, user: User, sessionId: st
     const { data } = await api.call<{ data: Asked[] }>(`${session}/questions`, { token: user.token });
     const waiting = data.filter(({ state }) => state === 'waiting');
     if (waiting.length > mostAtOnce) problems.push(`${waiting.length} questions wait at once`);
-    const answer = ({ questionId }: Asked, token: string, body: object) => refusal(api.call(`${session}/questions/${questionId}/answer`, { method: 'POST', token, body }));
+    const answer = ({ questionId }: Asked, token: string, body: object) => refusal(() => api.call(`${session}/questions/${questionId}/answer`, { method: 'POST', token, body }));
     const [first] = waiting;
     if (first && (await answer(first, stranger.token, { text: order })) === undefined) problems.push('a stranger answered');
     if (first && (await answer(first, user.token, { choices: [order] })) === undefined) problems.push('an option was chosen that there is not');
@@ -55,7 +56,7 @@ export async function attachWithTricks(api: ApiClient, user: User, sessionId: st
   const problems: string[] = [];
   const session = pathOf({ tenantId: user.tenantId, sessionId });
   const upload = (name: string) => api.call<Attached>(`${session}/attachments?name=${encodeURIComponent(name)}`, { method: 'POST', token: user.token, file: { content: Buffer.from(`${order} ${name}`), mediaType: 'text/plain' } });
-  for (const name of paths) if ((await refusal(upload(name))) !== 400) problems.push(`the name ${JSON.stringify(name)} was taken`);
+  for (const name of paths) if ((await refusal(() => upload(name))) !== 400) problems.push(`the name ${JSON.stringify(name)} was taken`);
   let attachmentId = '';
   for (const name of oddNames) {
     ({ attachmentId } = await upload(name));
@@ -69,18 +70,18 @@ export async function attachWithTricks(api: ApiClient, user: User, sessionId: st
       'read by a path': () => api.text(`${session}/attachments/..%2f..%2f${other.sessionId}%2fattachments%2f${other.attachmentId}`, '*/*', { token: user.token }),
       'referred to': () => api.call(`${session}/messages`, { method: 'POST', token: user.token, body: { text: 'Read it to me.', attachments: [other.attachmentId] } }),
     };
-    for (const [what, attempt] of Object.entries(tries)) if (attempt && (await refusal(attempt())) === undefined) problems.push(`what is another's was ${what}`);
+    for (const [what, attempt] of Object.entries(tries)) if (attempt && (await refusal(attempt)) === undefined) problems.push(`what is another's was ${what}`);
   }
   return { attachmentId, problems };
 }
 
-/** @returns the status it was refused with; undefined when it was not. */
-async function refusal(call: Promise<unknown>): Promise<number | undefined> {
+/** Asks again as long as the API says that it may be. @returns the status it was refused with; undefined when it was not. */
+async function refusal(call: () => Promise<unknown>): Promise<number | undefined> {
   try {
-    await call;
+    await patiently(call);
     return undefined;
   } catch (error) {
-    if (error instanceof ApiProblem) return error.status;
+    if (error instanceof ApiProblem && error.status < 500) return error.status;
     throw error;
   }
 }

@@ -23,12 +23,13 @@ const listed = (counts: HostileRun['calls']) =>
 async function main(): Promise<void> {
   const run = await runHostile({ steps: Number(options.steps), width: Number(options.width), seed: options.seed, onProgress: (line) => console.log(line) });
   const markdown = [
-    `${run.steps} answers of the hostile model (seed \`${options.seed}\`) in ${run.turns} turns, ${options.width} conversations at once, ${run.seconds.toFixed(0)} s: ${run.problems.length === 0 ? 'nothing crossed, nothing crashed, no 5xx' : `${run.problems.length} problems`}.`,
+    `${run.steps} answers of the hostile model (seed \`${options.seed}\`) in ${run.turns} turns, ${options.width} conversations at once, ${run.seconds.toFixed(0)} s: ${run.problems.length === 0 ? 'nothing crossed, nothing crashed, no 5xx but 503' : `${run.problems.length} problems`}.`,
     '',
     `- Turns: ${listed(run.outcomes)}`,
     `- Tool calls: ${listed(run.calls)}`,
     `- Questions to the user: ${listed(run.questions)}`,
     `- Calls that reached the one address that was allowed: ${run.baitCalls}; calls that reached the canary: ${run.problems.some((problem) => problem.includes('canary was called')) ? 'some' : 0}`,
+    `- Requests that a machine at its limit put off (503), answered when they came again: ${run.putOff}`,
     ...run.problems.slice(0, 50).map((problem) => `- Problem: ${problem}`),
     '',
   ].join('\n');
