@@ -15,6 +15,15 @@ export interface AppendInput {
   readonly notBehind?: string;
 }
 
+/** What an append came to. */
+export interface Appended {
+  readonly events: SessionEvent[];
+  /** The sequence number of the last of them. */
+  readonly head: number;
+  /** Whether an earlier attempt wrote them. */
+  readonly repeated: boolean;
+}
+
 /**
  * The ordered log of a session, encrypted in the tenant's own table. A batch is one item whose key is its first
  * sequence number, written only if that key is free: no gaps, no reordering, and each batch once.
@@ -25,7 +34,7 @@ export interface SessionLog {
    * @returns the events as they stand in the log, whether written now or by an earlier attempt.
    * @throws DomainError `log/moved` (`onlyAtHead`: read again, decide again), `turn/ended` (`notBehind`).
    */
-  append(session: SessionRef, batch: AppendInput): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }>;
+  append(session: SessionRef, batch: AppendInput): Promise<Appended>;
   /** What an earlier attempt wrote under `key` after `after`, if anything. */
   find(session: SessionRef, batch: { after: number; key: string }): Promise<SessionEvent[] | undefined>;
   /** Place and time of the newest event; undefined when there is none. Opens nothing. */

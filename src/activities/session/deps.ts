@@ -14,7 +14,7 @@ import type { Memory } from '../../ports/memory';
 import type { Model } from '../../ports/model';
 import type { Places } from '../../ports/places';
 import type { Questions } from '../../ports/questions';
-import type { AppendInput, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
+import type { AppendInput, Appended, SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { ToolLedger } from '../../ports/tool-ledger';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { Webhooks } from '../../ports/webhooks';
@@ -63,7 +63,7 @@ export async function record(
   { tenantId, sessionId }: SessionRef,
   batch: AppendInput,
   entriesOf = (events: readonly SessionEvent[]): readonly LiveEntry[] => events,
-): Promise<{ events: SessionEvent[]; head: number; repeated: boolean }> {
+): Promise<Appended> {
   const session = { tenantId, sessionId };
   const written = await log.append(session, batch);
   live.publish(session, written.repeated ? written.events : entriesOf(written.events));

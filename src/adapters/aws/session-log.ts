@@ -4,8 +4,9 @@ import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TenantCipher } from '../../ports/cipher';
 import type { TenantDirectory } from '../../ports/tenant-registry';
-import type { SessionLog } from '../../ports/session-store';
+import type { AppendInput, Appended, SessionLog } from '../../ports/session-store';
 import { type BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf, outlineOf } from './session-batches';
+import { createSessionQueues } from './session-queues';
 import { createSessionTails } from './session-tails';
 import type { TenantAccess } from './tenant-access';
 
@@ -21,11 +22,20 @@ interface Dependencies {
   readonly directory?: Pick<TenantDirectory, 'built'>;
 }
 
+/** Whether this batch, which the writer has met, is an earlier attempt's. @throws DomainError `log/moved`, `turn/ended` when nothing may be written behind it. */
+function isOwn({ key, onlyAtHead = false, notBehind }: AppendInput, batchKey: string): boolean {
+  if (batchKey === key) return true;
+  if (onlyAtHead) throw new DomainError('log/moved', 'Something else was written to the log meanwhile.');
+  if (batchKey === notBehind) throw new DomainError('turn/ended', 'The turn ended before this was written.');
+  return false;
+}
+
 /** The log as batches chained by conditional writes, see docs/decisions/0003-session-log.md. */
 export function createSessionLog({ access, cipher, directory }: Dependencies): SessionLog {
   const table = createBatchTable({ access });
   const bodies = createBatchBodies({ access, cipher });
   const tails = createSessionTails({ maxBytes: tailCacheBytes });
+  const oneAtATime = createSessionQueues();
 
   /** Under which the tail of a log is remembered: another one after a restore. */
   async function tailOf({ tenantId, sessionId }: SessionRef): Promise<SessionRef> {
@@ -36,7 +46,7 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
   async function remembered(session: SessionRef, item: BatchItem, eventBodies: readonly EventBody[]): Promise<SessionEvent[]> {
     const events = eventBodies.map((body, index) => ({ seq: firstSeqOf(item) + index, at: item.at, ...body }));
     // About what the texts and the objects around them take.
-    tails.add(await tailOf(session), { events, bytes: 2 * JSON.stringify(events).length + 200 * events.length });
+    tails.add(await tailOf(session), { key: item.batchKey, events, bytes: 2 * JSON.stringify(events).length + 200 * events.length });
     return events;
   }
 
@@ -49,19 +59,27 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
     return (await table.put(session, item)) ? remembered(session, item, events) : undefined;
   }
 
-  return {
-    async append(session, { after, key, events, onlyAtHead = false, notBehind }) {
-      if (events.length < 1 || events.length > maxBatchEvents) throw new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${events.length}.`);
-      for (let last = after; ; ) {
-        const written = await writeAt(session, last + 1, key, events);
-        if (written) return { events: written, head: last + written.length, repeated: false };
-        for await (const item of table.chain(session, { after: last, aligned: true })) {
-          if (item.batchKey === key) return { events: await open(session, item), head: lastSeqOf(item), repeated: true };
-          if (onlyAtHead) throw new DomainError('log/moved', 'Something else was written to the log meanwhile.');
-          if (item.batchKey === notBehind) throw new DomainError('turn/ended', 'The turn ended before this was written.');
-          last = lastSeqOf(item);
-        }
+  async function write(session: SessionRef, input: AppendInput): Promise<Appended> {
+    const { after, key, events } = input;
+    for (let last = after; ; ) {
+      for (const batch of tails.following(await tailOf(session), last)) {
+        last = batch.events.at(-1)?.seq ?? last;
+        if (isOwn(input, batch.key)) return { events: [...batch.events], head: last, repeated: true };
       }
+      const written = await writeAt(session, last + 1, key, events);
+      if (written) return { events: written, head: last + written.length, repeated: false };
+      for await (const item of table.chain(session, { after: last, aligned: true })) {
+        last = lastSeqOf(item);
+        if (isOwn(input, item.batchKey)) return { events: await open(session, item), head: last, repeated: true };
+      }
+    }
+  }
+
+  return {
+    append(session, input) {
+      const { length } = input.events;
+      if (length < 1 || length > maxBatchEvents) return Promise.reject(new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${length}.`));
+      return oneAtATime(session, () => write(session, input));
     },
 
     async find(session, { after, key }) {

@@ -3,6 +3,8 @@ import type { SessionEvent } from '../../contracts/events';
 import type { SessionRef } from '../../contracts/session';
 
 export interface Batch {
+  /** The logical write it is. */
+  readonly key: string;
   readonly events: readonly SessionEvent[];
   /** What it weighs in memory, about. */
   readonly bytes: number;
@@ -16,6 +18,8 @@ export interface SessionTails {
   add(session: SessionRef, batch: Batch): void;
   /** Events with `after < seq <= upTo`, if all of them are here. */
   between(session: SessionRef, after: number, upTo: number): SessionEvent[] | undefined;
+  /** What is known to follow: the batch that begins right behind `after`, and those behind it. */
+  following(session: SessionRef, after: number): readonly Batch[];
 }
 
 /** Long enough for a conversation; a tenant that leaves is forgotten by then. */
@@ -48,6 +52,11 @@ export function createSessionTails({ maxBytes }: { maxBytes: number }): SessionT
       const tail = tails.get(keyOf(session)) ?? [];
       if (tail.length === 0 || firstOf(tail) > after + 1 || lastOf(tail) < upTo) return undefined;
       return tail.flatMap(({ events }) => events.filter(({ seq }) => seq > after && seq <= upTo));
+    },
+    following(session, after) {
+      const tail = tails.get(keyOf(session)) ?? [];
+      const next = tail.findIndex((batch) => firstOf([batch]) === after + 1);
+      return next < 0 ? [] : tail.slice(next);
     },
   };
 }

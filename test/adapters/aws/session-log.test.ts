@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { failureOf, runLedgered } from '../../../src/activities/session/ledgered-call';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
+import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createToolLedger } from '../../../src/adapters/aws/tool-ledger';
 import { DomainError } from '../../../src/contracts/errors';
 import type { EventBody } from '../../../src/contracts/events';
 import type { JsonValue } from '../../../src/contracts/model';
-import { access, cipher, log, newSession, standingPlatform, standingTenant } from './tenants';
+import { access, aws, cipher, log, newSession, settings, standingPlatform, standingTenant } from './tenants';
 
 const queued = (turnId: string): EventBody => ({ type: 'turn.queued', turnId });
 /** Another process: it shares the table, and nothing else. */
@@ -47,6 +48,34 @@ describe('append', () => {
     expect(read[39]).toMatchObject({ text });
   });
 
+  it('costs one write and no look, whoever else writes in this process at the same time', async () => {
+    const own = createTenantAccess({ sts: aws.sts, settings });
+    const calls: string[] = [];
+    for (const purpose of ['session-step', 'session-read'] as const)
+      own.clients(tenantId, purpose).table.middlewareStack.add((next, { commandName }) => (args) => (calls.push(String(commandName)), next(args)), { step: 'initialize' });
+    const counted = createSessionLog({ access: own, cipher });
+    const session = newSession(tenantId);
+    const append = (key: string, fence = {}) => counted.append(session, { after: 0, key, events: [queued(key)], ...fence });
+    const written = await Promise.all(['a', 'b', 'c', 'd'].map((key) => append(key)));
+    expect(written.map(({ head }) => head)).toEqual([1, 2, 3, 4]);
+    expect(await append('b')).toEqual({ ...written[1], repeated: true });
+    await expect(append('e', { notBehind: 'c' })).rejects.toMatchObject({ code: 'turn/ended' });
+    await expect(append('e', { onlyAtHead: true })).rejects.toMatchObject({ code: 'log/moved' });
+    expect(calls).toEqual(Array(4).fill('PutItemCommand'));
+    await stranger().append(session, { after: 4, key: 'elsewhere', events: [queued('elsewhere')] });
+    expect(await append('e')).toMatchObject({ head: 6 });
+    expect(await stranger().read(session, { after: 0 })).toHaveLength(6);
+  });
+
+  it('goes on when another one of its session has failed', async () => {
+    const session = newSession(tenantId);
+    const [failed, written] = await Promise.allSettled([
+      log.append(session, { after: 0, key: 'a', events: [{ type: 'turn.queued', turnId: 1n as unknown as string }] }),
+      log.append(session, { after: 0, key: 'b', events: [queued('b')] }),
+    ]);
+    expect([failed.status, written.status]).toEqual(['rejected', 'fulfilled']);
+  });
+
   it.each([0, 65])('refuses a batch of %i events', async (length) => {
     const events = Array.from({ length }, () => queued('a'));
     await expect(log.append(newSession(tenantId), { after: 0, key: 'a', events })).rejects.toThrow(RangeError);
@@ -72,7 +101,7 @@ it('is copied up to a batch, in place and time; a copy that died half-way goes o
 });
 
 /** The guarantee of the log: whatever writers repeat, however stale they are, every batch is there once, in one order. */
-it('stays gap-free, ordered and free of doubles with eight writers at once', async () => {
+it('stays gap-free, ordered and free of doubles with eight writers at once in three processes', async () => {
   const writers = fc.array(fc.array(fc.record({ size: fc.integer({ min: 1, max: 5 }), attempts: fc.integer({ min: 1, max: 3 }) }), { maxLength: 3 }), {
     minLength: 8,
     maxLength: 8,
@@ -80,8 +109,9 @@ it('stays gap-free, ordered and free of doubles with eight writers at once', asy
   await fc.assert(
     fc.asyncProperty(writers, async (plans) => {
       const session = newSession(tenantId);
+      const processes = [stranger(), stranger(), stranger()];
       const writes = plans.map(async (plan, writer) => {
-        const own = stranger();
+        const own = processes[writer % processes.length] ?? log;
         for (const [batch, { size, attempts }] of plan.entries()) {
           const key = `${writer}/${batch}`;
           const events = Array.from({ length: size }, (_, index) => queued(`${key}/${index}`));
