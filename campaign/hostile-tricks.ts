@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../src/cli/api-client';
 import type { ApiClient } from '../src/cli/api-client';
 import { patiently } from '../src/cli/patience';
-import type { QuestionState } from '../src/contracts/question';
 import type { User } from '../src/local/demo/user';
 
 /** Somebody's attachment. */
@@ -14,7 +13,6 @@ export interface Attached {
 
 interface Asked {
   readonly questionId: string;
-  readonly state: QuestionState;
   readonly options?: readonly string[];
 }
 
@@ -30,8 +28,7 @@ export async function answerWithOrders(api: ApiClient, user: User, sessionId: st
   const turnIs = { over: false };
   const end = turn.catch(() => undefined).then(() => (turnIs.over = true));
   while (!turnIs.over) {
-    const { data } = await api.call<{ data: Asked[] }>(`${session}/questions`, { token: user.token });
-    const waiting = data.filter(({ state }) => state === 'waiting');
+    const { data: waiting } = await api.call<{ data: Asked[] }>(`${session}/questions?state=waiting`, { token: user.token });
     if (waiting.length > mostAtOnce) problems.push(`${waiting.length} questions wait at once`);
     const answer = ({ questionId }: Asked, token: string, body: object) => refusal(() => api.call(`${session}/questions/${questionId}/answer`, { method: 'POST', token, body }));
     const [first] = waiting;

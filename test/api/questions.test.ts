@@ -62,13 +62,13 @@ async function sayFor(session: string, inputs: readonly unknown[]): Promise<stri
 const durable = (received: Awaited<ReturnType<typeof readUntil>>) => received.flatMap(({ entry }): SessionEvent[] => (isDelta(entry) ? [] : [entry]));
 const follow = (session: string) => readEvents(`${api.url}${session}/events`, { token: alice.accessToken });
 const logUntilEnd = async (session: string) => durable(await readUntil(follow(session), isTurnEnd));
-const questionsOf = async (session: string, by: Account = alice) => (await api.send<{ data: Shown[] }>(`${session}/questions`, { token: by.accessToken })).body.data;
+const questionsOf = async (session: string, by: Account = alice, query = '') => (await api.send<{ data: Shown[] }>(`${session}/questions${query}`, { token: by.accessToken })).body.data;
 const answer = (session: string, questionId: string, body: object, by: Account = alice) => api.send<Shown>(`${session}/questions/${questionId}/answer`, { method: 'POST', token: by.accessToken, body });
 
 /** The questions of a session, once so many wait. */
 async function waitingIn(session: string, count = 1): Promise<Shown[]> {
   for (;;) {
-    const waiting = (await questionsOf(session)).filter(({ state }) => state === 'waiting');
+    const waiting = await questionsOf(session, alice, '?state=waiting');
     if (waiting.length >= count) return waiting;
     await delay(20);
   }
@@ -90,6 +90,9 @@ describe('a question of the agent', () => {
     expect(await statusNow()).toMatchObject({ state: 'waiting', waitingQuestions: 2 });
     const given = await answer(session, what.questionId, { text: 'the door' });
     expect([given.status, given.body]).toMatchObject([200, { state: 'answered', answer: { text: 'the door' } }]);
+    expect(await questionsOf(session, alice, '?state=waiting')).toMatchObject([{ questionId: which.questionId }]);
+    expect(await questionsOf(session, alice, '?state=answered')).toMatchObject([{ questionId: what.questionId }]);
+    expect((await api.send(`${session}/questions?state=asked`, { token: alice.accessToken })).status).toBe(400);
     expect((await answer(session, which.questionId, { choices: ['blue'] })).body).toMatchObject({ state: 'answered', answer: { choices: ['blue'] } });
     const log = await logUntilEnd(session);
     expect(log.filter(({ type }) => type.startsWith('question.'))).toMatchObject([

@@ -2,7 +2,7 @@ import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { derivedId } from '../../contracts/ids';
-import { Answer, AnswerBody, QuestionRecord } from '../../contracts/question';
+import { Answer, AnswerBody, QuestionRecord, QuestionState } from '../../contracts/question';
 import type { SessionRef } from '../../contracts/session';
 import type { Tiers } from '../../contracts/tiers';
 import { problemWithAnswer } from '../../domain/questions';
@@ -41,11 +41,13 @@ export const questionRoutes = (deps: QuestionRoutesDeps): Route[] => [
     summary: 'List what the agent asked the user of a session, and what they answered; asked last first',
     permission: 'read:session',
     params: SessionPath,
+    query: z.object({ state: QuestionState.optional().describe('Those in this state alone. Default: all') }),
     response: z.object({ data: z.array(ShownQuestion) }),
     status: 200,
-    async handle({ params, caller }) {
+    async handle({ params, query: { state }, caller }) {
       await deps.conversations.mustRead(params, caller);
-      const records = (await deps.questions.ofSession(params)).sort((a, b) => b.eventAt - a.eventAt);
+      const all = await deps.questions.ofSession(params);
+      const records = all.filter((record) => state === undefined || record.state === state).sort((a, b) => b.eventAt - a.eventAt);
       return { body: { data: await Promise.all(records.map((record) => shown(deps, record))) } };
     },
   }),
