@@ -51,7 +51,8 @@ export async function startAuthorizationServer({ clients, tokenSeconds = 600 }: 
     const isToken = incoming.url === '/token';
     if (isToken) asked.push({ authorization: incoming.headers.authorization, form: new URLSearchParams(body.toString()) });
     const answer = await new Promise<IncomingMessage>((resolve, reject) =>
-      request({ port, host: '127.0.0.1', path: incoming.url, method: incoming.method, headers: incoming.headers }, resolve).on('error', reject).end(body),
+      // A connection each: one that is kept may be closed by the other side while a request is on its way.
+      request({ port, host: '127.0.0.1', path: incoming.url, method: incoming.method, headers: incoming.headers, agent: false }, resolve).on('error', reject).end(body),
     );
     const text = Buffer.concat(await answer.toArray());
     const token = isToken && answer.statusCode === 200 ? (JSON.parse(text.toString()) as { access_token: string }).access_token : undefined;
