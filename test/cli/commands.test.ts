@@ -15,6 +15,8 @@ import { AgentConfig, TenantRecord } from '../../src/contracts/tenant';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { Desk } from './tenure';
 
+const Chatted = z.object({ sessionId: z.string(), turnId: z.string() });
+
 let platform: RunningPlatform;
 /** Beside the local stack, and far from it. */
 let desk: Desk;
@@ -78,6 +80,15 @@ describe('results', () => {
     expect((await desk.run(['session', 'chat', 'acme', 'Hello again', '--session', sessionId])).code).toBe(0);
     expect(await desk.json(['session', 'show', 'acme', sessionId])).toMatchObject({ sessionId, status: { turnCount: 2 } });
   });
+});
+
+it('takes back what a turn did, says what, and not twice', async () => {
+  const { sessionId, turnId } = Chatted.parse(await desk.json(['session', 'chat', 'acme', 'Remember: my preference word is teal']));
+  const undo = ['session', 'undo', 'acme', sessionId, turnId];
+  expect(await desk.run(undo)).toMatchObject({ code: 0, stdout: 'Taken back: 1. Not taken back: 0.\n', stderr: expect.stringContaining('remember: taken back') as unknown });
+  expect(await desk.run(undo)).toMatchObject({ code: 0, stdout: 'There was nothing to take back.\n' });
+  const unknown = await desk.run(['session', 'undo', 'acme', sessionId, 'turn-none']);
+  expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining('turn/not-found')]);
 });
 
 it('has whoever sits at the terminal answer the agent, and takes answers from elsewhere', async () => {
