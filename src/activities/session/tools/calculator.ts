@@ -1,9 +1,11 @@
-import { all, create, type MathNode } from 'mathjs/number';
+import type { MathJsInstance, MathNode } from 'mathjs/number';
 import { z } from 'zod';
 import { DomainError } from '../../../contracts/errors';
 import { defineTool } from './tool';
 
-const math = create(all ?? {});
+let loading: Promise<MathJsInstance> | undefined;
+/** Loaded by the first who calculates: it takes a quarter of a second, and the API only tells what the tool is. */
+const loadMath = (): Promise<MathJsInstance> => (loading ??= import('mathjs/number').then(({ all, create }) => create(all ?? {})));
 
 /** Everything here takes constant time: a model must not be able to keep the worker busy with one expression. */
 const functions = new Set(['abs', 'ceil', 'cos', 'exp', 'floor', 'log', 'log10', 'log2', 'max', 'min', 'round', 'sign', 'sin', 'sqrt', 'tan']);
@@ -18,20 +20,20 @@ export const calculator = defineTool({
   timeoutMs: 5_000,
   maxAttempts: 3,
   effect: 'read',
-  run({ expression }) {
-    return Promise.resolve({ expression, result: evaluate(expression) });
+  async run({ expression }) {
+    return { expression, result: evaluate(await loadMath(), expression) };
   },
 });
 
-function evaluate(expression: string): number {
-  const node = parse(expression);
-  node.traverse(mustBeArithmetic);
+function evaluate(math: MathJsInstance, expression: string): number {
+  const node = parse(math, expression);
+  node.traverse((part, path, parent) => mustBeArithmetic(math, part, path, parent));
   const result: unknown = node.evaluate();
   if (typeof result === 'number' && Number.isFinite(result)) return result;
   throw new DomainError('tool/invalid-input', `"${expression}" has no finite result.`);
 }
 
-function parse(expression: string): MathNode {
+function parse(math: MathJsInstance, expression: string): MathNode {
   try {
     return math.parse(expression);
   } catch (error) {
@@ -39,7 +41,7 @@ function parse(expression: string): MathNode {
   }
 }
 
-function mustBeArithmetic(node: MathNode, path: string, parent: MathNode | null): void {
+function mustBeArithmetic(math: MathJsInstance, node: MathNode, path: string, parent: MathNode | null): void {
   if (math.isParenthesisNode(node)) return;
   if (math.isConstantNode(node) && typeof node.value === 'number') return;
   if (math.isOperatorNode(node) && operators.has(node.op)) return;
