@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../src/cli/api-client';
 import type { ApiClient } from '../src/cli/api-client';
-import { patiently } from '../src/cli/patience';
 import type { User } from '../src/local/demo/user';
 
 /** Somebody's attachment. */
@@ -72,10 +71,10 @@ export async function attachWithTricks(api: ApiClient, user: User, sessionId: st
   return { attachmentId, problems };
 }
 
-/** Asks again as long as the API says that it may be. @returns the status it was refused with; undefined when it was not. */
+/** @returns the status it was refused with; undefined when it was not. */
 async function refusal(call: () => Promise<unknown>): Promise<number | undefined> {
   try {
-    await patiently(call);
+    await call();
     return undefined;
   } catch (error) {
     if (error instanceof ApiProblem && error.status < 500) return error.status;
