@@ -18,7 +18,7 @@ const copiedAtATime = 100;
 interface Dependencies {
   readonly access: TenantAccess;
   readonly cipher: TenantCipher;
-  /** Says when a tenant's logs were replaced by those of a backup: what this process remembers of them is wrong then. */
+  /** Says when a tenant's logs were replaced by those of a backup, or are those of another tenant of its id: what this process remembers of them is wrong then. */
   readonly directory?: Pick<TenantDirectory, 'built'>;
 }
 
@@ -37,10 +37,10 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
   const tails = createSessionTails({ maxBytes: tailCacheBytes });
   const oneAtATime = createSessionQueues();
 
-  /** Under which the tail of a log is remembered: another one after a restore. */
+  /** Under which the tail of a log is remembered: another one after a restore, and for a tenant that was built anew, whose pool is another one. */
   async function tailOf({ tenantId, sessionId }: SessionRef): Promise<SessionRef> {
-    const restoredAt = (await directory?.built(tenantId))?.restoredAt;
-    return { tenantId: restoredAt === undefined ? tenantId : `${tenantId}@${restoredAt}`, sessionId };
+    const tenant = await directory?.built(tenantId);
+    return { tenantId: [tenantId, tenant?.infrastructure.userPoolId, tenant?.restoredAt].join('@'), sessionId };
   }
 
   async function remembered(session: SessionRef, item: BatchItem, eventBodies: readonly EventBody[]): Promise<SessionEvent[]> {

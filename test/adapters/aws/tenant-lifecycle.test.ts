@@ -119,7 +119,7 @@ describe('a tenant that leaves', () => {
 it('serves a tenant that was built anew under its old id', async () => {
   // Without the cache of the directory: an onboarding takes longer than an answer is kept there.
   const uncached = createTenantDirectory({ registry, cacheMs: 0 });
-  const process = () => createSessionLog({ access, cipher: createTenantCipher({ access, directory: uncached }) });
+  const process = () => createSessionLog({ access, cipher: createTenantCipher({ access, directory: uncached }), directory: uncached });
   const witness = process();
   const { tenantId } = await standingTenant();
   const session = newSession(tenantId);
