@@ -5,12 +5,13 @@ import { batchKeys } from '../../contracts/names';
 import { type CompactionPlan, maxSummaryTokens, requestWithin, summaryPrompt, textToSummarise } from '../../domain/compaction';
 import type { CompactionResult } from '../../domain/session';
 import type { ModelRequest } from '../../ports/model';
+import { keepWaste } from './broken-attempt';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type History, type HistoryRange, readHistory } from './history';
 import { listen, type PlainAnswer } from './plain-answer';
+import { equip } from './policy';
 import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
 import { stepRefused } from './step-refused';
-import { configOf, keepWaste } from './think';
 
 export interface CompactInput extends TurnInput, HistoryRange {
   readonly userId: string;
@@ -39,7 +40,7 @@ export const createCompact = (deps: SessionStepDeps) => ({
       await settleFromLog(deps, place, earlier);
       return { head: earlier.at(-1)?.seq ?? after, at: earlier[0]?.seq ?? after };
     }
-    const [config, history] = await Promise.all([configOf(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
+    const [config, history] = await Promise.all([equip(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
     const { agent } = config;
     const request = requestOf(input, agent.modelId, history);
     const held = await holdBudget(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, { ...agent, maxOutputTokens: maxSummaryTokens }, () => deps.model.sizeOf(request));

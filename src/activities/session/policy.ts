@@ -1,10 +1,12 @@
 import type { AgentConfig } from '../../contracts/tenant';
 import { definitionOf, toolsAmong } from '../../domain/tiers';
+import { agentOf, type AgentOfTurn } from './agent';
 import type { SessionStepDeps } from './deps';
 import type { ToolSet } from './tools';
 
-/** An agent with the tools it may use now, and those tools. */
+/** An agent with the tools it may use now, those tools, and the version of its configuration. */
 export interface Equipped {
+  readonly version: number;
   readonly agent: AgentConfig;
   readonly toolbox: ToolSet;
 }
@@ -13,10 +15,12 @@ export interface Equipped {
  * The agent with the tools its tenant's tier allows now; of its patterns (`orders__*`) what the sources have. Asked when the model is offered tools, and
  * again when one is used: the model is not asked whether it keeps to the rules. A tier says nothing about agents, which reach no further than the tenant's agents do.
  *
- * @throws DomainError `tenant/not-found`
+ * @throws DomainError `tenant/not-found`, `agent/not-found`, `config/unreadable`
  */
-export async function permitted({ directory, tiers, toolbox }: Pick<SessionStepDeps, 'directory' | 'tiers' | 'toolbox'>, tenantId: string, agent: AgentConfig): Promise<Equipped> {
-  const [{ tier }, found] = await Promise.all([directory.built(tenantId), toolbox.of(tenantId, agent)]);
-  const isCalled = (name: string) => found.find(name)?.agent !== undefined;
-  return { agent: { ...agent, tools: [...toolsAmong(definitionOf(tiers, tier), found.names.filter((name) => !isCalled(name))), ...found.names.filter(isCalled)] }, toolbox: found };
+export async function equip(deps: Pick<SessionStepDeps, 'agents' | 'configs' | 'directory' | 'tiers' | 'toolbox'>, of: AgentOfTurn): Promise<Equipped> {
+  const { version, agent } = await agentOf(deps, of);
+  const [{ tier }, toolbox] = await Promise.all([deps.directory.built(of.tenantId), deps.toolbox.of(of.tenantId, agent)]);
+  const isCalled = (name: string) => toolbox.find(name)?.agent !== undefined;
+  const tools = [...toolsAmong(definitionOf(deps.tiers, tier), toolbox.names.filter((name) => !isCalled(name))), ...toolbox.names.filter(isCalled)];
+  return { version, agent: { ...agent, tools }, toolbox };
 }

@@ -11,13 +11,9 @@ import { structuredAnswer } from './answer-check';
 import { approvalRequest, pendingFrom } from './approval-events';
 import { errandIds } from './errand-ids';
 import type { SessionStepDeps } from './deps';
+import type { Equipped } from './policy';
 import { byAgent, costOf } from './step-budget';
 import type { ToolSet } from './tools';
-
-/** The tools of the agent. */
-interface Toolset {
-  readonly toolbox: ToolSet;
-}
 
 /** What the model said in one step, whole. */
 export interface Answer {
@@ -40,7 +36,7 @@ interface StepPlace extends SessionRef {
 }
 
 /** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
-export function eventsOf(answer: Answer, place: StepPlace, { version, agent }: VersionedAgent, { toolbox }: Toolset, prices: SessionStepDeps['prices']): EventBody[] {
+export function eventsOf(answer: Answer, place: StepPlace, { version, agent, toolbox }: Equipped, prices: SessionStepDeps['prices']): EventBody[] {
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason, ...(answer.isFallback && { modelId: agent.modelId }) };
   const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage), ...byAgent(place) };
@@ -81,12 +77,6 @@ function endAfter({ text, stopReason, isRepair }: Answer, { turnId, step }: Step
   return { end: { type: 'turn.completed', turnId, outcome: 'failed', code: 'model/invalid-output', message: `The answer does not fit the agent's schema: ${answer.problem}.` } };
 }
 
-/** The agent, and the version of its configuration. */
-interface VersionedAgent {
-  readonly version: number;
-  readonly agent: AgentConfig;
-}
-
 export const deniedByPolicy = { code: 'tool/denied', message: 'The policy of this tenant does not allow this call.' } as const;
 
 /** Input that lacks its end can still be JSON: of a call that was not begun, nothing is. */
@@ -113,7 +103,7 @@ function refusalOf(
 }
 
 /** Reads the workflow's part of a step back from its events, whoever wrote them. */
-export function thoughtFrom(events: readonly SessionEvent[], { version, agent }: VersionedAgent, { toolbox }: Toolset): Thought {
+export function thoughtFrom(events: readonly SessionEvent[], { version, agent, toolbox }: Equipped): Thought {
   const refused = new Set(events.flatMap((event) => (event.type === 'tool.failed' ? [event.callId] : [])));
   const calls = events.flatMap((event) => {
     if (event.type !== 'tool.requested' || refused.has(event.callId)) return [];

@@ -20,7 +20,7 @@ interface Refusal {
 }
 
 /** There is not enough left for a step: the log says so once, and the turn waits or ends. No model was asked. */
-export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, config: Equipped & { readonly version: number }, { exhausted, inForce, opening }: Refusal): Promise<Thought> {
+export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, equipped: Equipped, { exhausted, inForce, opening }: Refusal): Promise<Thought> {
   const { tenantId, sessionId, turnId, step, after } = input;
   const ends = inForce.onExhausted === 'end';
   // In the list before the log says so: whoever reads that it waits, and raises a budget, must find it.
@@ -32,8 +32,8 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, con
   // Refused once more, it says nothing new; messages that have joined meanwhile are in the log all the same.
   const begun = opening.filter(({ type }) => type !== 'step.started' && type !== 'step.reset');
   const events = [...begun, ...(input.resumed ? [] : [told]), ...(ends ? [end] : [])];
-  if (events.length === 0) return { ...thoughtFrom([], config, config), head: after, exhausted };
+  if (events.length === 0) return { ...thoughtFrom([], equipped), head: after, exhausted };
   const key = input.resumed ? batchKeys.stepPausedAgain(turnId, step, after) : batchKeys.stepPaused(turnId, step);
   const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) });
-  return { ...thoughtFrom(written.events, config, config), ...(!ends && { exhausted }) };
+  return { ...thoughtFrom(written.events, equipped), ...(!ends && { exhausted }) };
 }

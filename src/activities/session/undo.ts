@@ -8,10 +8,9 @@ import type { SessionRef } from '../../contracts/session';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { UndoCall } from '../../domain/session';
 import { tallyOf, undoCandidates } from '../../domain/undo';
-import { agentOf } from './agent';
 import { record, type SessionStepDeps } from './deps';
 import { failureOf, runLedgered } from './ledgered-call';
-import { type Equipped, permitted } from './policy';
+import { type Equipped, equip } from './policy';
 import { deniedByPolicy } from './step-events';
 import type { Undoing } from './tools/tool';
 import { inputOf, type Recorded } from './use-tool';
@@ -108,11 +107,6 @@ const placeOf = ({ turnId, undoId, call: { step, callId, tool } }: UndoToolInput
 
 /** In the ledger; once for each request, so that one that failed can be made again. */
 const refOf = ({ tenantId, sessionId, turnId, undoId, call: { step, callId, tool } }: UndoToolInput) => ({ tenantId, sessionId, turnId, step, callId, undoId, tool: `The undo of ${tool}` });
-
-/** The tenant's own agent as it is now: what it may no longer use is not used for this. */
-async function equip(deps: SessionStepDeps, { tenantId, agent }: UndoInput): Promise<Equipped> {
-  return permitted(deps, tenantId, (await agentOf(deps, { tenantId, ...(agent && { agent }) })).agent);
-}
 
 /** What the log has of a turn, and of taking it back: batches are found by their keys. */
 async function logOf({ log }: SessionStepDeps, { turnId, ...input }: UndoInput): Promise<SessionEvent[]> {

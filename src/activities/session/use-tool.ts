@@ -6,13 +6,12 @@ import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { OpenCall, PendingQuestion } from '../../domain/session';
-import { agentOf } from './agent';
 import { errandIds } from './errand-ids';
 import { leaveErrand, openErrand, type OpenedErrand } from './errands';
 import { failureOf, type LedgeredOutput, runLedgered } from './ledgered-call';
 import { DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
-import { permitted } from './policy';
+import { equip } from './policy';
 import { pendingQuestion, questionAsked, questionRecord } from './question-events';
 import { deniedByPolicy } from './step-events';
 
@@ -129,13 +128,12 @@ async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<Tool
   const { log, ledger } = deps;
   const { tenantId, userId, turnId, step, call } = input;
   const toolInput = await inputOf(log, input);
-  const configured = await agentOf(deps, input);
-  const { agent, toolbox } = await permitted(deps, tenantId, configured.agent);
+  const { agent, toolbox } = await equip(deps, input);
   const ruling = rulingAmong(toolbox, agent.approvals, { tool: call.tool, input: toolInput });
   // Decided when it was asked for; a second look costs nothing, and nothing that is denied may ever run.
   if (ruling.decision === 'deny') return { result: toolEvent(input, { type: 'tool.failed', ...deniedByPolicy }), isLedgered: false };
   const context = { owner: { tenantId, userId }, agent, idempotencyKey: `${turnId}/${step}/${call.callId}`, signal: cancellationSignal() };
-  const tool = context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
+  const tool = agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined;
   const question = input.unattended ? undefined : tool?.questionOf(toolInput);
   if (question) return { result: questionAsked({ ...input, callId: call.callId, tool: call.tool }, question, agent, Date.now()), isLedgered: false };
   // What does not fit is refused before anything is called.
@@ -145,7 +143,7 @@ async function runTool(deps: SessionStepDeps, input: UseToolInput): Promise<Tool
     if (tool.agent) return { result: await openErrand(deps, input, tool.agent, toolInput), isLedgered };
     const run = () => tool.run(toolInput, context);
     const ran: LedgeredOutput = isLedgered
-      ? await runLedgered(ledger, { ref: callOf(input), mayRepeat: tool.mayRepeat(toolInput, context.agent), signal: context.signal, run })
+      ? await runLedgered(ledger, { ref: callOf(input), mayRepeat: tool.mayRepeat(toolInput, agent), signal: context.signal, run })
       : { output: await run() };
     return { result: 'output' in ran ? toolEvent(input, { type: 'tool.completed', output: ran.output }) : ran, isLedgered };
   } catch (error) {
