@@ -8,6 +8,7 @@ const caller = 'src/adapters/http/http-caller.ts';
 const requested = 'src/domain/requested-calls.ts';
 const useTool = 'src/activities/session/use-tool.ts';
 const think = 'src/activities/session/think.ts';
+const askModel = 'src/activities/session/ask-model.ts';
 const closed = 'closed addresses';
 const sound = 'depth, length, names and ids of calls';
 
@@ -16,14 +17,14 @@ export const ofAgents = [
   ...of(
     'tier and list decide when a tool is used',
     agents,
-    { id: 'tier-when-used', file: useTool, search: 'const { agent, toolbox } = await permitted(deps, tenantId, configured.agent);', replace: 'const { toolbox } = await permitted(deps, tenantId, configured.agent);\n  const { agent } = configured;', name: 'refuses a tool that is not in the tier' },
-    { id: 'list-when-used', file: useTool, search: 'context.agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined', replace: 'toolbox.find(call.tool)', name: "refuses a tool that is not in the agent's list" },
+    { id: 'tier-when-used', file: useTool, search: 'const { agent, toolbox } = await equip(deps, input);', replace: "const { toolbox } = await equip(deps, input);\n  const { agent } = await (await import('./agent')).agentOf(deps, input);", name: 'refuses a tool that is not in the tier' },
+    { id: 'list-when-used', file: useTool, search: 'agent.tools.includes(call.tool) ? toolbox.find(call.tool) : undefined', replace: 'toolbox.find(call.tool)', name: "refuses a tool that is not in the agent's list" },
   ),
-  ...of("the model is offered its tier's tools alone", agents, { id: 'tier-when-offered', file: think, search: 'return { version, ...(await permitted(deps, input.tenantId, agent)) };', replace: 'return { version, ...(await permitted(deps, input.tenantId, agent)), agent };', name: 'offers the model the tools of its tier' }),
+  ...of("the model is offered its tier's tools alone", agents, { id: 'tier-when-offered', file: think, search: 'equip(deps, input), mustKnowTheLog', replace: "equip(deps, input).then(async (found) => ({ ...found, agent: (await (await import('./agent')).agentOf(deps, input)).agent })), mustKnowTheLog", name: 'offers the model the tools of its tier' }),
   ...of('tenant and user from the session', agents, { id: 'owner-from-the-session', file: useTool, search: 'owner: { tenantId, userId },', replace: 'owner: (toolInput as { owner?: { tenantId: string; userId: string } }).owner ?? { tenantId, userId },', name: 'takes tenant and user from the session' }),
-  ...of('the rule for tool output', agents, { id: 'rule-for-tool-output', file: think, search: 'withToolOutputRule(agent.systemPrompt, agent.tools)', replace: 'agent.systemPrompt', name: 'shows the model what tools returned' }),
+  ...of('the rule for tool output', agents, { id: 'rule-for-tool-output', file: askModel, search: 'withToolOutputRule(agent.systemPrompt, agent.tools)', replace: 'agent.systemPrompt', name: 'shows the model what tools returned' }),
   ...of("a question is answered by the session's user", 'test/api/questions.test.ts', { id: 'answer-of-the-user', file: 'src/api/routes/questions.ts', search: '      await deps.conversations.mustOwn(session, caller);\n', replace: '', name: 'is its own user’s to answer' }),
-  ...of("an answer's length", agents, { id: 'length-of-an-answer', file: think, search: 'most: mostCharacters(agent)', replace: 'most: 100 * mostCharacters(agent)', name: 'ends a turn whose model does not stop talking' }),
+  ...of("an answer's length", agents, { id: 'length-of-an-answer', file: askModel, search: 'const most = mostCharacters(request)', replace: 'const most = 100 * mostCharacters(request)', name: 'ends a turn whose model does not stop talking' }),
   ...of(sound, agents, { id: 'calls-nobody-can-do', file: requested, search: 'input: isKept ? input : rawInput.slice(0, shownCharacters)', replace: 'input: isKept ? input : rawInput', name: 'keeps a conversation going' }),
   ...of(
     sound,
