@@ -5,8 +5,8 @@ import type { ListedTool, McpSettings, ToolListing, ToolSource, ToolSourceSettin
 export interface ToolSources {
   /** In the order of their names. */
   list(tenantId: string): Promise<ToolSource[]>;
-  /** The same, as it was a few seconds ago at most. */
-  known(tenantId: string): Promise<readonly ToolSource[]>;
+  /** Those of these names, as they were a few seconds ago at most; one that was made since is among them. */
+  known(tenantId: string, names: ReadonlySet<string>): Promise<readonly ToolSource[]>;
   get(tenantId: string, name: string): Promise<ToolSource | undefined>;
   put(tenantId: string, source: ToolSource): Promise<void>;
   /** @returns false when there was none. */

@@ -6,12 +6,15 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import petstore from '@readme/oas-examples/3.0/json/petstore.json';
+import { createAdapters } from '../../src/composition';
+import { loadConfig } from '../../src/config';
 import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups, toolSecretName } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
 import type { ScriptStep } from '../../src/local/model/scripts';
+import { createLogger } from '../../src/logging';
 import { type Account, newTenant, signUp } from './accounts';
 import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
@@ -124,6 +127,15 @@ describe('an OpenAPI document', () => {
     other.close();
     expect(resultsOf(events)).toContainEqual(expect.objectContaining({ status: 200 }));
     expect(asked.slice(before)).toEqual([{ method: 'GET', url: '/pet/8', key: undefined }]);
+  });
+
+  it('can be used at once by a worker that has just looked', async () => {
+    const worker = createAdapters(loadConfig(), createLogger('worker', 'silent'));
+    const toolsNow = async () => (await worker.toolbox.of(tenant.tenantId, { tools: ['shop__getPetById', 'late__*'] })).names;
+    expect(await toolsNow()).toEqual(['shop__getPetById']);
+    await put('late', { settings: { kind: 'openapi', server: shopOrigin }, document: petstore });
+    expect(await toolsNow()).toContain('late__getPetById');
+    await worker.close();
   });
 
   it('at an address that tools may not call is not asked for', async () => {

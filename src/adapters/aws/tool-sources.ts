@@ -6,7 +6,7 @@ import type { ToolSources } from '../../ports/tool-sources';
 import type { TenantAccess } from './tenant-access';
 import { allOfPartition, tableNameOf } from './tenant-table';
 
-/** A change made by another process is seen after this. */
+/** What another process has changed of a source is seen after this. */
 const cacheMs = 2_000;
 
 /**
@@ -23,7 +23,12 @@ export function createToolSources({ access }: { access: TenantAccess }): ToolSou
 
   return {
     list,
-    known: (tenantId) => cache.forceFetch(tenantId),
+    async known(tenantId, names) {
+      const among = (sources: readonly ToolSource[]) => sources.filter(({ name }) => names.has(name));
+      const found = among(await cache.forceFetch(tenantId));
+      // Whoever made one and speaks to its agent at once is not told that there is no such tool.
+      return found.length === names.size ? found : among(await cache.forceFetch(tenantId, { forceRefresh: true }));
+    },
 
     async get(tenantId, name) {
       const { Item } = await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }));

@@ -51,7 +51,7 @@ export function createToolbox(deps: Dependencies): Toolbox {
 
   async function sourceTools(tenantId: string, names: readonly string[]): Promise<Tool[]> {
     const wanted = new Set(names.filter(isOfSource).map(sourceOf));
-    const known = (await deps.sources.known(tenantId)).filter(({ name }) => wanted.has(name));
+    const known = await deps.sources.known(tenantId, wanted);
     relisting.keepUp(tenantId, known);
     return known.flatMap((source) => made.memo(`${tenantId}/${source.name}/${source.listedAt}/${source.secretOrigins.join()}/${source.tokenOrigins?.join() ?? ''}`, { context: source }));
   }
