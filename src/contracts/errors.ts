@@ -122,6 +122,7 @@ export const errors = {
   'tool/scope-insufficient': { status: 422, title: 'The credential of the tool does not allow this', retryable: false },
   'tool/no-token': { status: 422, title: 'No token is to be had for the tool', retryable: false },
   'tool-source/not-found': { status: 404, title: 'There is no such source of tools', retryable: false },
+  'tool-source/changed': { status: 409, title: 'The source of tools was changed meanwhile', retryable: false },
   'tool-source/too-many': { status: 409, title: 'The tenant has too many sources of tools', retryable: false },
   'tool-source/invalid': { status: 422, title: 'No tools can be made of this', retryable: false },
   'tool-source/unreachable': { status: 502, title: 'The source of tools does not answer', retryable: true },

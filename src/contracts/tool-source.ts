@@ -146,5 +146,7 @@ export const ToolSource = z.object({
   createdAt: z.iso.datetime(),
   /** When the tools were last asked for, or read from the document. */
   listedAt: z.iso.datetime(),
+  /** Another with each write; sources of old have none. */
+  revision: z.string().optional(),
 });
 export type ToolSource = z.infer<typeof ToolSource>;

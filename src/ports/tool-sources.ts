@@ -8,7 +8,11 @@ export interface ToolSources {
   /** Those of these names, as they were a few seconds ago at most; one that was made since is among them. */
   known(tenantId: string, names: ReadonlySet<string>): Promise<readonly ToolSource[]>;
   get(tenantId: string, name: string): Promise<ToolSource | undefined>;
-  put(tenantId: string, source: ToolSource): Promise<void>;
+  /**
+   * @param earlier - as it was read, which this one takes the place of; undefined: there was none.
+   * @throws DomainError `tool-source/changed` when somebody else has made, changed or deleted it since.
+   */
+  put(tenantId: string, source: ToolSource, earlier: ToolSource | undefined): Promise<void>;
   /** @returns false when there was none. */
   delete(tenantId: string, name: string): Promise<boolean>;
 }

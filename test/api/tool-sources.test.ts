@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -136,6 +136,37 @@ describe('an OpenAPI document', () => {
     await put('late', { settings: { kind: 'openapi', server: shopOrigin }, document: petstore });
     expect(await toolsNow()).toContain('late__getPetById');
     await worker.close();
+  });
+
+  it('that somebody changes while it is asked for its tools is left as they made it', async () => {
+    const document = createServer().listen(0, '127.0.0.1');
+    await once(document, 'listening');
+    const origin = `http://127.0.0.1:${(document.address() as AddressInfo).port}`;
+    const { configs } = api.adapters;
+    const agent = await configs.get(tenant.tenantId);
+    await configs.put(tenant.tenantId, { ...agent, allowedOrigins: [...agent.allowedOrigins, origin] });
+    const refreshing = async () => {
+      const arrived = once(document, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+      const answer = api.send(`${sourcePath('slow')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} });
+      const [, response] = await arrived;
+      return { answer, letGo: () => response.end(JSON.stringify(petstore)) };
+    };
+    document.once('request', (_, response) => response.end(JSON.stringify(petstore)));
+    expect(await put('slow', { settings: { kind: 'openapi', url: `${origin}/petstore.json` } })).toMatchObject({ status: 200 });
+
+    const overtaken = await refreshing();
+    expect(await api.send(`${sourcePath('slow')}/secret`, { method: 'PUT', token: admin.accessToken, body: { secret } })).toMatchObject({ status: 200, body: { hasSecret: true } });
+    overtaken.letGo();
+    expect(await overtaken.answer).toMatchObject({ status: 409, body: { code: 'tool-source/changed' } });
+    expect(await api.send(sourcePath('slow'), { token: admin.accessToken })).toMatchObject({ body: { hasSecret: true } });
+
+    const tooLate = await refreshing();
+    expect((await api.send(sourcePath('slow'), { method: 'DELETE', token: admin.accessToken })).status).toBe(204);
+    tooLate.letGo();
+    expect(await tooLate.answer).toMatchObject({ status: 409 });
+    expect(await api.send(sourcePath('slow'), { token: admin.accessToken })).toMatchObject({ status: 404 });
+    document.closeAllConnections();
+    document.close();
   });
 
   it('at an address that tools may not call is not asked for', async () => {

@@ -1,8 +1,12 @@
-import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { randomUUID } from 'node:crypto';
+import { DeleteCommand, GetCommand, PutCommand, type PutCommandInput } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
+import { DomainError } from '../../contracts/errors';
 import { tableKeys } from '../../contracts/names';
 import { ToolSource } from '../../contracts/tool-source';
+import { omit } from '../../domain/omit';
 import type { ToolSources } from '../../ports/tool-sources';
+import { unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { allOfPartition, tableNameOf } from './tenant-table';
 
@@ -16,9 +20,13 @@ const cacheMs = 2_000;
 export function createToolSources({ access }: { access: TenantAccess }): ToolSources {
   const tableOf = (tenantId: string) => access.clients(tenantId, 'approvals').table;
   const placeOf = (tenantId: string, name: string) => ({ ...tableNameOf(tenantId), Key: { pk: tableKeys.toolSources(), sk: name } });
-  const parse = (item: Record<string, unknown>) => ToolSource.parse(JSON.parse(String(item['source'])));
+  const parse = ({ source, revision }: Record<string, unknown>) => ToolSource.parse({ ...(JSON.parse(String(source)) as object), revision });
 
   const list = (tenantId: string): Promise<ToolSource[]> => allOfPartition(tableOf(tenantId), tenantId, tableKeys.toolSources(), parse);
+  const get = async (tenantId: string, name: string): Promise<ToolSource | undefined> => {
+    const { Item } = await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }));
+    return Item && parse(Item);
+  };
   const cache = new LRUCache<string, ToolSource[]>({ max: 1_000, ttl: cacheMs, fetchMethod: list });
 
   return {
@@ -30,14 +38,18 @@ export function createToolSources({ access }: { access: TenantAccess }): ToolSou
       return found.length === names.size ? found : among(await cache.forceFetch(tenantId, { forceRefresh: true }));
     },
 
-    async get(tenantId, name) {
-      const { Item } = await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }));
-      return Item && parse(Item);
-    },
+    get,
 
-    async put(tenantId, source) {
+    async put(tenantId, source, earlier) {
       const { TableName, Key } = placeOf(tenantId, source.name);
-      await tableOf(tenantId).send(new PutCommand({ TableName, Item: { ...Key, source: JSON.stringify(ToolSource.parse(source)) } }));
+      const revision = randomUUID();
+      const Item = { ...Key, source: JSON.stringify(ToolSource.parse(omit(source, 'revision'))), revision };
+      const write = tableOf(tenantId).send(new PutCommand({ TableName, Item, ...ifStill(earlier) }));
+      await unlessRefused(write, async (cause) => {
+        // The answer to an earlier attempt of this write may have been lost.
+        if ((await get(tenantId, source.name))?.revision === revision) return;
+        throw new DomainError('tool-source/changed', `Somebody else has changed the source ${source.name} meanwhile. Look at what it is now, then do it again if it is still to be done.`, { cause });
+      });
       cache.delete(tenantId);
     },
 
@@ -47,4 +59,11 @@ export function createToolSources({ access }: { access: TenantAccess }): ToolSou
       return Attributes !== undefined;
     },
   };
+}
+
+/** That a source is as it was read. */
+function ifStill(earlier: ToolSource | undefined): Pick<PutCommandInput, 'ConditionExpression' | 'ExpressionAttributeValues'> {
+  if (!earlier) return { ConditionExpression: 'attribute_not_exists(pk)' };
+  if (earlier.revision === undefined) return { ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(revision)' };
+  return { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': earlier.revision } };
 }

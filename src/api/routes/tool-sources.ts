@@ -89,7 +89,7 @@ const settingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
       const now = new Date().toISOString();
       const listed: ToolSource = { ...kept, listing, createdAt: earlier?.createdAt ?? now, listedAt: now };
       const source = secret === undefined ? listed : await withSecret(deps, tenantId, listed, secret);
-      await deps.toolSources.put(tenantId, source);
+      await deps.toolSources.put(tenantId, source, earlier);
       return { body: shown(source) };
     },
   }),
@@ -105,7 +105,7 @@ const settingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     async handle({ params, body: { secret } }) {
       const found = omit(await mustFind(deps, params), 'problem');
       const source = await withSecret(deps, params.tenantId, found, secret);
-      await deps.toolSources.put(params.tenantId, source);
+      await deps.toolSources.put(params.tenantId, source, found);
       return { body: shown(source) };
     },
   }),
@@ -126,7 +126,7 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
       const { name, settings } = found;
       const listing = await deps.toolLister.list({ name, settings, ...(await shownTo(deps, params.tenantId, found)) }, undefined, signal);
       const source = { ...found, listing, listedAt: new Date().toISOString() };
-      await deps.toolSources.put(params.tenantId, source);
+      await deps.toolSources.put(params.tenantId, source, found);
       return { body: shown(source) };
     },
   }),
@@ -143,7 +143,7 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
       const found = omit(await mustFind(deps, params), 'problem');
       const problem = await problemWith(deps, params.tenantId, found, signal);
       const source = { ...found, ...(problem && { problem }) };
-      await deps.toolSources.put(params.tenantId, source);
+      await deps.toolSources.put(params.tenantId, source, found);
       return { body: shown(source) };
     },
   }),

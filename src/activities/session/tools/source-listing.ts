@@ -31,7 +31,7 @@ export function createRelisting({ sources, credentials, lister }: Dependencies) 
   /** Somebody may have changed or deleted it meanwhile: theirs stands. */
   async function change(tenantId: string, { name, settings }: ToolSource, to: (now: ToolSource) => ToolSource): Promise<void> {
     const now = await sources.get(tenantId, name);
-    if (now && JSON.stringify(now.settings) === JSON.stringify(settings)) await sources.put(tenantId, to(now));
+    if (now && JSON.stringify(now.settings) === JSON.stringify(settings)) await sources.put(tenantId, to(now), now);
   }
 
   /** Written down beside the call, for who looks at the source. */
