@@ -77,8 +77,9 @@ class Feed {
     if (this.subscription) return [];
     const { live, session } = this.input;
     this.subscription = await live.follow(session, { seq: this.seq, n: this.n }).catch(() => undefined);
-    // Nobody told us what was written before we listened.
-    this.lookAgainAfterMs = 0;
+    // Where the live path reaches back to us it is as good as a look; otherwise nobody told us what was written before we listened.
+    if (this.subscription?.reachesBack) this.lookedAtMs = performance.now();
+    this.lookAgainAfterMs = this.subscription?.reachesBack ? quietMs / 2 : 0;
     return this.subscription?.retained ?? [];
   }
 

@@ -19,6 +19,8 @@ export interface LiveEvents {
 export interface LiveSubscription {
   /** What was published lately, oldest first: the deltas of the running step among it. */
   readonly retained: readonly LiveEntry[];
+  /** Whether what ends at the cursor is retained, too: then all that was published since is here, or comes. */
+  readonly reachesBack: boolean;
   /** The next entries; an empty list when none came within `waitMs`. */
   next(waitMs: number): Promise<readonly LiveEntry[]>;
   close(): void;

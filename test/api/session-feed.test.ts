@@ -135,6 +135,25 @@ describe('live', () => {
     reads.mockRestore();
   });
 
+  it('begins with the live path alone where that reaches back to its reader', async () => {
+    const { writer, feed } = await listening();
+    const [second] = await writer.append(queued);
+    writer.publish(second as SessionEvent);
+    expect(await take(feed, 1)).toEqual([second]);
+    const reads = jest.spyOn(log, 'read');
+    const returning = feedOf(writer, { cursor: { seq: 2, n: 0 } });
+    const coming = take(returning, 2);
+    const events = await writer.append(reset, queued);
+    writer.publish(...events);
+    expect(await coming).toEqual(events);
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+    // What is lost is found as ever.
+    const lost = await writer.append(closing);
+    expect(await takeRaw(returning, 3)).toEqual(['idle', ...lost, 'end']);
+    await feed.return(undefined);
+  });
+
   it('goes on inside a step, from what is retained', async () => {
     const { writer, feed } = await listening();
     const deltas = [1, 2, 3, 4].map((n) => delta(1, n));

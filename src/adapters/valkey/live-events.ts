@@ -20,12 +20,14 @@ const cipherContext = { purpose: 'live' };
 /** Where a reader stands that has the entry. */
 const placeOf = (entry: LiveEntry): Cursor => (isDelta(entry) ? { seq: entry.afterSeq, n: entry.n } : { seq: entry.seq, n: 0 });
 
+const isBehind = (place: Cursor, cursor: Cursor): boolean => place.seq > cursor.seq || (place.seq === cursor.seq && place.n > cursor.n);
+
 /** What follows the cursor, each entry once: a worker that tries again sends some of them twice. */
 function following(cursor: Cursor, entries: readonly LiveEntry[]): LiveEntry[] {
   let reached = cursor;
   return entries.filter((entry) => {
     const place = placeOf(entry);
-    const isNew = place.seq > reached.seq || (place.seq === reached.seq && place.n > reached.n);
+    const isNew = isBehind(place, reached);
     if (isNew) reached = place;
     return isNew;
   });
@@ -82,9 +84,10 @@ export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetai
       const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
       try {
         await calling(() => channels.join(key, subscription));
-        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `(${cursor.seq}-${cursor.n}`, '+'));
-        const batches = await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))));
-        subscription.begin(following(cursor, batches.flat()));
+        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `${cursor.seq}-${cursor.n}`, '+'));
+        const entries = (await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))))).flat();
+        const reachesBack = entries.some((entry) => !isBehind(placeOf(entry), cursor));
+        subscription.begin(following(cursor, entries), reachesBack);
         return subscription;
       } catch (error) {
         subscription.close();
@@ -142,6 +145,7 @@ async function inTime(command: Promise<unknown>): Promise<void> {
 
 class Subscription implements LiveSubscription {
   retained: readonly LiveEntry[] = [];
+  reachesBack = false;
   private told: ReadonlySet<string> = new Set();
   private buffer: LiveEntry[] = [];
   private opening = Promise.resolve();
@@ -153,8 +157,9 @@ class Subscription implements LiveSubscription {
   ) {}
 
   /** What was published while we asked for what is retained came both ways. */
-  begin(retained: readonly LiveEntry[]): void {
+  begin(retained: readonly LiveEntry[], reachesBack: boolean): void {
     this.retained = retained;
+    this.reachesBack = reachesBack;
     this.told = new Set(retained.map(cursorOf));
     this.buffer = this.buffer.filter((entry) => this.isNew(entry));
   }

@@ -52,8 +52,10 @@ it('retains what was published, from the cursor on, in order', async () => {
   const session = newSession(tenantId);
   const entries = [event(1), ...deltas(1, 3), event(2), ...deltas(2, 2)];
   await published(liveOver(worker), session, entries);
-  const readers = await Promise.all([fromStart, { seq: 1, n: 2 }, { seq: 2, n: 0 }, { seq: 9, n: 0 }].map((cursor) => liveOver(api).follow(session, cursor)));
-  expect(readers.map(({ retained }) => retained)).toEqual([entries, entries.slice(3), entries.slice(5), []]);
+  const reading = liveOver(api);
+  const readers = await Promise.all([fromStart, { seq: 1, n: 2 }, { seq: 2, n: 0 }, { seq: 2, n: 2 }, { seq: 9, n: 0 }].map((cursor) => reading.follow(session, cursor)));
+  expect(readers.map(({ retained }) => retained)).toEqual([entries, entries.slice(3), entries.slice(5), [], []]);
+  expect(readers.map(({ reachesBack }) => reachesBack)).toEqual([false, true, true, true, false]);
   for (const reader of readers) reader.close();
 });
 
