@@ -53,6 +53,8 @@ async function main(): Promise<void> {
   try {
     const results: Result[] = [];
     for (const plan of planned.filter(({ one }) => one.id.includes(options.only))) results.push(await runAll(stage, plan));
+    // The long session takes longest, and takes nothing away from what was found.
+    await report(results, undefined);
     const turns = Number(options.turns);
     await stage.platform.model.timing({ firstTokenMs: 0, msPerToken: 0 });
     const long = turns > 0 && options.only === '' ? await longSession(stage, turns, (line) => console.log(line)) : undefined;

@@ -85,8 +85,9 @@ class Feed {
 
   private async nextLive(): Promise<readonly LiveEntry[]> {
     if (this.isDone()) return [];
-    if (this.subscription) return this.subscription.next(quietMs);
-    await delay(quietMs, undefined, { signal: this.input.signal }).catch(() => undefined);
+    const { signal } = this.input;
+    if (this.subscription) return this.subscription.next(quietMs, signal);
+    await delay(quietMs, undefined, { signal }).catch(() => undefined);
     return [];
   }
 
@@ -107,7 +108,11 @@ class Feed {
   }
 
   private async *passAll(entries: readonly LiveEntry[]): AsyncGenerator<LiveEntry> {
-    for (const entry of entries) yield* this.pass(entry);
+    for (const entry of entries) {
+      // Whoever has gone needs nothing, and must not have the log read for each entry that comes.
+      if (this.isDone()) return;
+      yield* this.pass(entry);
+    }
   }
 
   private async *pass(entry: LiveEntry): AsyncGenerator<LiveEntry> {

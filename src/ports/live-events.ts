@@ -21,7 +21,7 @@ export interface LiveSubscription {
   readonly retained: readonly LiveEntry[];
   /** Whether what ends at the cursor is retained, too: then all that was published since is here, or comes. */
   readonly reachesBack: boolean;
-  /** The next entries; an empty list when none came within `waitMs`. */
-  next(waitMs: number): Promise<readonly LiveEntry[]>;
+  /** The next entries; an empty list when none came within `waitMs`, or nobody waits for them any more. */
+  next(waitMs: number, signal?: AbortSignal): Promise<readonly LiveEntry[]>;
   close(): void;
 }

@@ -154,6 +154,24 @@ describe('live', () => {
     await feed.return(undefined);
   });
 
+  it('reads nothing for a reader who has gone', async () => {
+    const { writer, feed } = await listening();
+    const gone = new AbortController();
+    const left = feedOf(writer, { cursor: { seq: 1, n: 0 }, isAtHead: true, signal: gone.signal });
+    const second = await writer.append(queued);
+    writer.publish(...second);
+    expect(await take(left, 1)).toEqual(second);
+    const last = left.next();
+    const reads = jest.spyOn(log, 'read');
+    const events = await writer.append(queued, reset, queued, closing);
+    gone.abort();
+    writer.publish(...events);
+    expect(await last).toMatchObject({ done: true });
+    expect(await all(feed)).toEqual([...second, ...events]);
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+  });
+
   it('goes on inside a step, from what is retained', async () => {
     const { writer, feed } = await listening();
     const deltas = [1, 2, 3, 4].map((n) => delta(1, n));

@@ -178,14 +178,20 @@ class Subscription implements LiveSubscription {
     opened.catch(() => undefined);
   }
 
-  async next(waitMs: number): Promise<readonly LiveEntry[]> {
-    if (this.buffer.length === 0) {
-      const idle = new AbortController();
-      const timer = setTimeout(() => idle.abort(), waitMs);
-      await once(this.arrivals, 'entry', { signal: idle.signal }).catch(() => undefined);
-      clearTimeout(timer);
-    }
+  async next(waitMs: number, signal?: AbortSignal): Promise<readonly LiveEntry[]> {
+    if (this.buffer.length === 0) await this.arrival(waitMs, signal);
     return this.buffer.splice(0);
+  }
+
+  private async arrival(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return;
+    const idle = new AbortController();
+    const stop = () => idle.abort();
+    const timer = setTimeout(stop, waitMs);
+    signal?.addEventListener('abort', stop);
+    await once(this.arrivals, 'entry', { signal: idle.signal }).catch(() => undefined);
+    signal?.removeEventListener('abort', stop);
+    clearTimeout(timer);
   }
 
   close(): void {
