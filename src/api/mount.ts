@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import { rateBuckets } from '../contracts/names';
@@ -13,13 +10,12 @@ import { AuditedAct } from './audited-act';
 import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
 import { type FailureDeps, refusalAfter } from './failed-authentications';
-import type { WebPage } from './pages/html';
 import { holdPlace, type PlaceDeps } from './place-limits';
 import { limitRate, tenantLimit } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
-import type { Caller, Reply, Route } from './route';
-import { sendEvents } from './server-sent-events';
+import type { Caller, Route } from './route';
+import { sendReply } from './send-reply';
 import { createUploads, type Upload } from './uploads';
 
 export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, CrossOriginDeps {
@@ -64,7 +60,7 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
           });
           return { reply, again };
         });
-        await answer(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
+        await sendReply(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
       } finally {
         held.upload?.done();
         await held.place?.leave();
@@ -146,46 +142,6 @@ async function* whileAdmitted<T>(entries: AsyncIterable<T>, again: () => Promise
     }
     yield entry;
   }
-}
-
-async function answer(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
-  if ('headers' in reply) response.set(reply.headers);
-  if (route.hasPage) response.vary('Accept');
-  if ('events' in reply) await sendEvents(response, reply.events, context);
-  else if ('lines' in reply) await sendLines(response, reply.lines);
-  else if ('file' in reply) sendFile(response.status(route.status), reply.file);
-  else if ('page' in reply) sendPage(response.status(reply.status ?? route.status), reply.page);
-  else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
-  else response.status(reply.status).end();
-}
-
-/** As fast as the reader takes them. Broken off when something goes wrong on the way: the last line is not there then. */
-async function sendLines(response: Response, lines: AsyncIterable<object>): Promise<void> {
-  response.status(200).type('application/jsonl');
-  await pipeline(Readable.from(textOf(lines)), response);
-}
-
-async function* textOf(lines: AsyncIterable<object>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
-}
-
-/** What somebody uploaded may hold anything: a browser saves it, and runs nothing of it. */
-function sendFile(response: Response, { content, mediaType, name }: { content: Uint8Array; mediaType: string; name: string }): void {
-  response.set('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name).replaceAll(/['()*!]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)}`);
-  response.set('Content-Security-Policy', "default-src 'none'; sandbox");
-  response.set('Cache-Control', 'private, no-store');
-  response.set('Content-Type', mediaType);
-  response.end(content);
-}
-
-/** A page may hold what others wrote: it loads nothing, runs nothing, and is kept by no cache. */
-function sendPage(response: Response, { html, style, hasForm = false }: WebPage): void {
-  const styleHash = createHash('sha256').update(style).digest('base64');
-  response.set('Content-Security-Policy', `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action ${hasForm ? "'self'" : "'none'"}; frame-ancestors 'none'`);
-  response.set('Cache-Control', 'no-store');
-  // Without it the form's request would not say where it comes from.
-  if (hasForm) response.set('Referrer-Policy', 'same-origin');
-  response.type('html').send(html);
 }
 
 function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
