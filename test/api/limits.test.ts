@@ -108,10 +108,14 @@ describe('one user', () => {
       return `${server.url}${path}/${sessionId}/events`;
     };
     const leaving: AbortController[] = [];
+    /** Node.js closes the connection of an answer that nobody refers to any more. */
+    const kept: Response[] = [];
     const begin = async (user: Account, server: RunningApi) => {
       const left = new AbortController();
       leaving.push(left);
-      return fetch(await streamOf(user, server), { headers: { accept: 'text/event-stream', authorization: `Bearer ${user.accessToken}` }, signal: left.signal });
+      const response = await fetch(await streamOf(user, server), { headers: { accept: 'text/event-stream', authorization: `Bearer ${user.accessToken}` }, signal: left.signal });
+      kept.push(response);
+      return response;
     };
     // Again, as clients do, when it is not known whether there is a place.
     const open = async (user: Account, server: RunningApi) => {
