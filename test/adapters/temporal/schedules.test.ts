@@ -6,17 +6,27 @@ import { createTemporalClient } from '../../../src/adapters/temporal/connection'
 import { createSchedules } from '../../../src/adapters/temporal/schedules';
 import { tenantAttribute } from '../../../src/adapters/temporal/search-attributes';
 import { createTenantWork } from '../../../src/adapters/temporal/tenant-work';
+import { loadConfig } from '../../../src/config';
 import { scheduleIds, workflowIds } from '../../../src/contracts/names';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { jobsOf, pauseNote, restNote } from '../../../src/domain/maintenance';
-import { agentSchedules, config, dataConverter, newTenantId, standingTenant } from '../aws/tenants';
+import { useOwnNamespace } from '../../support/own-namespace';
+import { agentSchedules, dataConverter, newTenantId, standingTenant } from '../aws/tenants';
 
-const temporal = createTemporalClient(config.temporal, dataConverter);
-const schedules = createSchedules(temporal.client);
-const agentClock = createAgentClock(temporal.client);
-const activities = createScheduleActivities({ schedules, agentSchedules, agentClock });
+let temporal: ReturnType<typeof createTemporalClient>;
+let schedules: ReturnType<typeof createSchedules>;
+let agentClock: ReturnType<typeof createAgentClock>;
+let activities: ReturnType<typeof createScheduleActivities>;
 const name = 'stale_sessions';
 const operationId = 'suspension_acme_0123456789abcdefghjkmnpqrs';
+// Nobody else serves queues of this namespace: what is started runs on.
+beforeAll(async () => {
+  await useOwnNamespace();
+  temporal = createTemporalClient(loadConfig().temporal, dataConverter);
+  schedules = createSchedules(temporal.client);
+  agentClock = createAgentClock(temporal.client);
+  activities = createScheduleActivities({ schedules, agentSchedules, agentClock });
+});
 afterAll(() => temporal.close());
 
 const handleOf = (tenantId: string) => temporal.client.schedule.getHandle(scheduleIds.of(tenantId, name));
@@ -48,7 +58,6 @@ it("leaves alone what operators have changed, and other tenants'", async () => {
 it('is deleted with what it started; deleting again is fine', async () => {
   const tenantId = newTenantId();
   await schedules.ensure(tenantId);
-  // Nobody serves the maintenance queue here: what is started runs on.
   await handleOf(tenantId).trigger('SKIP');
   let running: readonly string[] = [];
   while (running.length === 0) running = (await schedules.list(tenantId)).flatMap((one) => one.running);
@@ -80,7 +89,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
 
 it('has a scheduled agent run as it is written, names and no texts, until the tenant leaves; called off, it comes back as it was', async () => {
   const tenantId = await tenantWithAgents();
-  const keyless = new Client({ connection: temporal.client.connection });
+  const keyless = new Client({ connection: temporal.client.connection, namespace: temporal.client.options.namespace });
   const { spec, policies, action, memo, typedSearchAttributes } = await keyless.schedule.getHandle(scheduleIds.of(tenantId, scheduleIds.agentJob('morning'))).describe();
   expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: false });
   expect(spec).toMatchObject({ jitter: 10_000, timezone: 'Europe/Berlin', calendars: [expect.objectContaining({ hour: [{ start: 7, end: 7, step: 1 }], dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }] })] });
@@ -181,7 +190,7 @@ describe('run by hand', () => {
 it('can be read without a key: it holds ids, and what it is for', async () => {
   const tenantId = newTenantId();
   await schedules.ensure(tenantId);
-  const keyless = new Client({ connection: temporal.client.connection });
+  const keyless = new Client({ connection: temporal.client.connection, namespace: temporal.client.options.namespace });
   expect(await keyless.schedule.getHandle(scheduleIds.of(tenantId, name)).describe()).toMatchObject({
     memo: { owner: tenantId, summary: 'Close sessions that have been idle for long' },
     action: { args: [{ tenantId }], staticSummary: `Close sessions that have been idle for long (${tenantId})` },
