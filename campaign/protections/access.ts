@@ -23,7 +23,7 @@ export const ofAccess = [
     { id: 'token-algorithm', file: verifier, search: "algorithms: ['RS256'], ", replace: '', name: 'refuses every broken credential' },
     { id: 'token-issuer', file: verifier, search: ' issuer, clockTolerance', replace: ' clockTolerance', name: 'refuses every broken credential' },
     { id: 'token-client', file: verifier, search: 'if (clientIds.includes(clientId)) return', replace: 'if (clientIds.length > 0) return', name: 'refuses every broken credential' },
-    { id: 'token-end', file: verifier, search: 'clockTolerance: clockToleranceMs / 1_000,', replace: 'clockTolerance: 600,', name: 'refuses every broken credential' },
+    { id: 'token-end', file: 'src/domain/admission.ts', search: 'export const clockToleranceMs = 5_000;', replace: 'export const clockToleranceMs = 600_000;', name: 'refuses every broken credential' },
     { id: 'token-without-end', file: verifier, search: "requiredClaims: ['exp', 'iat', 'sub']", replace: "requiredClaims: ['iat', 'sub']", also: [['  exp: z.number(),', '  exp: z.number().default(9_999_999_999),']], name: 'refuses every broken credential' },
     { id: 'token-longer', file: verifier, search: 'if (token.length > maxTokenCharacters)', replace: "if (token === '')", name: 'refuses every broken credential' },
   ),

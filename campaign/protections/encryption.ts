@@ -29,7 +29,7 @@ export const ofEncryption = [
   ...of(
     'no word of a conversation in Temporal\'s database, Valkey, logs',
     e2e,
-    { id: 'words-in-histories', file: codec, search: '(isEmpty(payload) ? payload : encrypt(', replace: '(isEmpty(payload) || context !== undefined ? payload : encrypt(', name: 'leaves no word of a conversation', builds: true },
+    { id: 'words-in-histories', file: codec, search: '(isEmpty(payload) ? payload : encrypt(', replace: '(isEmpty(payload) || payloads.length > 0 ? payload : encrypt(', name: 'leaves no word of a conversation', builds: true },
     { id: 'words-in-failures', file: 'src/workflows/failure-converter.ts', search: "return { ...failure, message: 'Encoded failure', stackTrace: '', encodedAttributes };", replace: "return { ...failure, message: message ?? '', stackTrace: '', encodedAttributes };", name: 'leaves no word of a conversation', builds: true },
   ),
   ...of('disabled: unreadable; enabled: goes on; deleted: never', e2e, { id: 'disabled-is-unreadable', file: 'src/adapters/aws/envelope.ts', search: 'export const dataKeyMaxAgeMs = 5 * 60_000;', replace: 'export const dataKeyMaxAgeMs = 60 * 60_000;', name: 'makes all unreadable while it is disabled', builds: true }),
