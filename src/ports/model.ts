@@ -19,6 +19,9 @@ export interface ModelRequest {
   readonly signal: AbortSignal;
 }
 
+/** What a model is asked, before it is. */
+export type ModelQuestion = Omit<ModelRequest, 'signal'>;
+
 export type ModelChunk =
   | { readonly kind: 'text'; readonly text: string }
   /** A piece of what it thinks, and each block of that once it is whole. */
@@ -31,7 +34,7 @@ export type ModelChunk =
 
 export interface Model {
   /** Of all that the model is to read, as it goes over the wire. */
-  sizeOf(request: Omit<ModelRequest, 'signal'>): RequestSize;
+  sizeOf(request: ModelQuestion): RequestSize;
   /**
    * Streams one answer.
    * @throws DomainError `model/throttled`, `model/unavailable`, `model/stream-broken` (retryable), `model/refused`, `model/context-overflow` (not).

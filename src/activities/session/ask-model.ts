@@ -10,7 +10,7 @@ import { isMalformed, isOverflow } from '../../domain/stop-reasons';
 import { withAnswerRule } from '../../domain/structured-output';
 import { withToolOutputRule } from '../../domain/tool-output-rule';
 import { toModelMessages } from '../../domain/transcript';
-import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
+import type { Model, ModelChunk, ModelQuestion } from '../../ports/model';
 import type { DeferredWrite } from './deferred-write';
 import type { History } from './history';
 import type { Equipped } from './policy';
@@ -19,11 +19,8 @@ import type { Answer } from './step-events';
 import type { TokenStream } from './token-stream';
 import type { Shortening } from './too-long';
 
-/** What the model is asked in one step. */
-export type StepRequest = Omit<ModelRequest, 'signal'>;
-
 /** The conversation as the agent's model is to read it, with the rules that go with what the agent may do. */
-export function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening, contents, recalled }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[]; contents: AttachedContents; recalled: RecalledFacts | undefined }): StepRequest {
+export function requestOf({ tenantId, sessionId, turnId, agent, toolbox, history: { summary, events }, opening, contents, recalled }: Equipped & SessionRef & { turnId: string; history: History; opening: readonly EventBody[]; contents: AttachedContents; recalled: RecalledFacts | undefined }): ModelQuestion {
   const thinker = { turnId, modelId: agent.modelId };
   const rules = withToolOutputRule(agent.systemPrompt, agent.tools);
   const reasoning = agent.reasoning && canReason(agent.modelId) && mayReason(events, thinker) ? agent.reasoning : undefined;
@@ -59,7 +56,7 @@ interface Listening {
  * Streams what the model says, and notes in `heard` what comes besides its text.
  * @throws DomainError `model/*`: also when the model does not stop, writes what cannot be read (the first times), or had no room and what is older can be summarised
  */
-export async function askModel(model: Model, request: StepRequest, { stream, heard, beginning, shortening }: Listening): Promise<Omit<Answer, 'isFallback' | 'isRepair'>> {
+export async function askModel(model: Model, request: ModelQuestion, { stream, heard, beginning, shortening }: Listening): Promise<Omit<Answer, 'isFallback' | 'isRepair'>> {
   const most = mostCharacters(request);
   for await (const chunk of model.converse({ ...request, signal: cancellationSignal() })) {
     if (stream.text.length + stream.reasoning.length > most) throw new DomainError('model/refused', 'The model does not stop talking.');
@@ -80,7 +77,7 @@ export async function askModel(model: Model, request: StepRequest, { stream, hea
 }
 
 /** Of one answer: the model's own limit counts tokens, and is the model's to keep. No token is longer than this on average. */
-const mostCharacters = ({ maxOutputTokens }: StepRequest): number => Math.max(65_536, 16 * maxOutputTokens);
+const mostCharacters = ({ maxOutputTokens }: ModelQuestion): number => Math.max(65_536, 16 * maxOutputTokens);
 
 /** Attempts at a step after which an answer that cannot be read ends the turn: each of them has cost something. */
 const mostMalformed = 3;

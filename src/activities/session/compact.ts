@@ -4,7 +4,7 @@ import type { EventBody, Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import { type CompactionPlan, maxSummaryTokens, requestWithin, summaryPrompt, textToSummarise } from '../../domain/compaction';
 import type { CompactionResult } from '../../domain/session';
-import type { ModelRequest } from '../../ports/model';
+import type { ModelQuestion } from '../../ports/model';
 import { keepWaste } from './broken-attempt';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type History, type HistoryRange, readHistory } from './history';
@@ -40,11 +40,11 @@ export const createCompact = (deps: SessionStepDeps) => ({
       await settleFromLog(deps, place, earlier);
       return { head: earlier.at(-1)?.seq ?? after, at: earlier[0]?.seq ?? after };
     }
-    const [config, history] = await Promise.all([equip(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
-    const { agent } = config;
+    const [equipped, history] = await Promise.all([equip(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
+    const { agent } = equipped;
     const request = requestOf(input, agent.modelId, history);
     const held = await holdBudget(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, { ...agent, maxOutputTokens: maxSummaryTokens }, () => deps.model.sizeOf(request));
-    if ('exhausted' in held) return stepRefused(deps, input, config, { ...held, opening: [] });
+    if ('exhausted' in held) return stepRefused(deps, input, equipped, { ...held, opening: [] });
     if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
 
     const answer = await summarise(deps, input, request, held.budget);
@@ -65,9 +65,7 @@ export const createCompact = (deps: SessionStepDeps) => ({
 
 const purpose = 'compaction';
 
-type Request = Omit<ModelRequest, 'signal'>;
-
-const requestOf = ({ tenantId, sessionId, plan }: CompactInput, modelId: string, { summary, events }: History): Request => ({
+const requestOf = ({ tenantId, sessionId, plan }: CompactInput, modelId: string, { summary, events }: History): ModelQuestion => ({
   tenantId,
   sessionId,
   modelId,
@@ -78,7 +76,7 @@ const requestOf = ({ tenantId, sessionId, plan }: CompactInput, modelId: string,
 });
 
 /** @returns a summary, or where the log ends when the model makes none. */
-async function summarise(deps: SessionStepDeps, input: CompactInput, request: Request, budget: StepBudget): Promise<{ summary: string; usage: Usage } | { head: number }> {
+async function summarise(deps: SessionStepDeps, input: CompactInput, request: ModelQuestion, budget: StepBudget): Promise<{ summary: string; usage: Usage } | { head: number }> {
   const heard: PlainAnswer = { text: '', usage: undefined };
   try {
     await listen(deps.model, request, heard, mostCharacters);
@@ -101,7 +99,7 @@ function isHopeless(error: unknown): boolean {
   return code !== undefined && code.startsWith('model/') && !errors[code].retryable;
 }
 
-async function noteWaste(deps: SessionStepDeps, input: CompactInput, { modelId }: Request, budget: StepBudget, { text, usage }: PlainAnswer, error: unknown): Promise<void> {
+async function noteWaste(deps: SessionStepDeps, input: CompactInput, { modelId }: ModelQuestion, budget: StepBudget, { text, usage }: PlainAnswer, error: unknown): Promise<void> {
   const waste = await budget.waste(modelId, { written: text, told: usage }, error);
   if (waste) await keepWaste(deps, input, input.after, waste);
 }

@@ -7,7 +7,7 @@ import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { extractionPrompt, extractionText, factsIn, maxExtractionTokens, maxFactCharacters, maxFacts, saidIn } from '../../domain/extracted-facts';
 import { maxQueryCharacters } from '../../domain/recalled-facts';
-import type { ModelRequest } from '../../ports/model';
+import type { ModelQuestion } from '../../ports/model';
 import { agentOf } from './agent';
 import { record, type SessionStepDeps } from './deps';
 import { listen, type PlainAnswer } from './plain-answer';
@@ -80,7 +80,7 @@ async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<re
   const said = saidIn(events, turnId);
   if (said.length === 0) return [];
   const known = (await deps.memory.recall({ tenantId, userId }, { text: said.join('\n').slice(0, maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
-  const request: Omit<ModelRequest, 'signal'> = {
+  const request: ModelQuestion = {
     tenantId,
     sessionId,
     modelId: agent.modelId,
@@ -110,7 +110,7 @@ const note = async (deps: SessionStepDeps, { turnId, upTo, ...session }: Extract
   // An attempt that was given up for dead finds out here.
   (await record(deps, session, { after: upTo, key: batchKeys.factsExtracted(turnId), events, notBehind: batchKeys.factsSkipped(turnId) })).events;
 
-async function wholeAnswer(deps: SessionStepDeps, input: ExtractFactsInput, request: Omit<ModelRequest, 'signal'>, budget: StepBudget): Promise<Required<PlainAnswer> & { usage: NonNullable<PlainAnswer['usage']> }> {
+async function wholeAnswer(deps: SessionStepDeps, input: ExtractFactsInput, request: ModelQuestion, budget: StepBudget): Promise<Required<PlainAnswer> & { usage: NonNullable<PlainAnswer['usage']> }> {
   const answer: PlainAnswer = { text: '', usage: undefined };
   try {
     await listen(deps.model, request, answer, mostCharacters);

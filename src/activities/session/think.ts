@@ -5,8 +5,9 @@ import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import { modelOfAttempt } from '../../domain/models';
 import type { Thought } from '../../domain/session';
+import type { ModelQuestion } from '../../ports/model';
 import { approvalRecords } from './approval-events';
-import { askModel, type Heard, requestOf, type StepRequest } from './ask-model';
+import { askModel, type Heard, requestOf } from './ask-model';
 import { forNextAttempt, isStopped, keepPartial, keepWaste } from './broken-attempt';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
 import { record, type SessionStepDeps } from './deps';
@@ -76,7 +77,7 @@ interface Prepared {
   readonly equipped: Equipped;
   /** The agent before another model took over for this attempt. */
   readonly configured: AgentConfig;
-  readonly request: StepRequest;
+  readonly request: ModelQuestion;
   readonly history: History;
   readonly opening: readonly EventBody[];
   readonly shortening: Shortening;

@@ -2,7 +2,7 @@ import type { ModelContexts } from '../../contracts/model-contexts';
 import type { EventBody } from '../../contracts/events';
 import { type CompactionPlan, planAfterOverflow, planBeforeStep, type Reading } from '../../domain/compaction';
 import { bestMatch } from '../../domain/name-pattern';
-import type { ModelRequest } from '../../ports/model';
+import type { ModelQuestion } from '../../ports/model';
 import type { History } from './history';
 
 /** What of a conversation must be summarised before the model is asked, or asked again; undefined: nothing, or it would not help. */
@@ -19,7 +19,7 @@ interface Step {
 }
 
 /** Measures nothing before it is asked, and asks nobody. */
-export function shorteningOf(contexts: ModelContexts, { modelId, systemPrompt, tools }: Omit<ModelRequest, 'signal'>, { history, opening, compacted }: Step): Shortening {
+export function shorteningOf(contexts: ModelContexts, { modelId, systemPrompt, tools }: ModelQuestion, { history, opening, compacted }: Step): Shortening {
   const context = bestMatch(contexts, modelId);
   const reading = (): Reading => ({ ...history, opening, fixedCharacters: systemPrompt.length + JSON.stringify(tools).length });
   return {

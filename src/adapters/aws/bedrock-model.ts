@@ -15,7 +15,7 @@ import { tokensOfBlock } from '../../domain/attachments';
 import { maxInputCharacters } from '../../domain/requested-calls';
 import { tooLong } from '../../domain/stop-reasons';
 import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../../contracts/model';
-import type { Model, ModelChunk, ModelRequest } from '../../ports/model';
+import type { Model, ModelChunk, ModelQuestion } from '../../ports/model';
 import { unlogged } from './clients';
 
 export interface BedrockSettings {
@@ -68,7 +68,7 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
   };
 }
 
-const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tools, maxOutputTokens, guardrail, promptCache = [], reasoningTokens }: Omit<ModelRequest, 'signal'>) =>
+const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tools, maxOutputTokens, guardrail, promptCache = [], reasoningTokens }: ModelQuestion) =>
   new ConverseStreamCommand({
     modelId,
     system: [{ text: systemPrompt }, ...(promptCache.includes('system') ? [cachePoint] : [])],
