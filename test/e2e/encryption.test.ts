@@ -98,7 +98,9 @@ async function inFiles(directory: string, isMeant: (name: string) => boolean): P
 it('leaves no word of a conversation, of a prompt or of a request in Temporal, in Valkey or in the logs', async () => {
   const canary = (where: string) => `canary${where}${process.pid}`;
   const [name, prompt, fact, url, answer] = [canary('name'), canary('prompt'), canary('fact'), canary('url'), canary('answer')];
-  const request = { tenantId: 'canaries', displayName: name, administrator: { email: `${canary('admin')}@canaries.example` }, agent: { systemPrompt: `You are ${prompt}.` } };
+  const nowhere = `http://${canary('nowhere')}.invalid`;
+  const agent = { systemPrompt: `You are ${prompt}.`, allowedOrigins: [nowhere] };
+  const request = { tenantId: 'canaries', displayName: name, administrator: { email: `${canary('admin')}@canaries.example` }, agent };
   const { operationId } = await platform.api.call<Operation>('/api/v1/tenants', { method: 'POST', token: platform.operator, body: request });
   expect((await watchOperation(platform.api, operationId, platform.operator)).state).toBe('completed');
   const user = await platform.user('canaries');
@@ -107,6 +109,8 @@ it('leaves no word of a conversation, of a prompt or of a request in Temporal, i
   expect((await user.ask(sessionId, `Store my preference: ${fact}`)).answer).toContain(fact);
   // Not an origin the agent may call: the refusal names it.
   expect((await user.ask(sessionId, `Fetch http://${url}.example/`)).outcome).toBe('completed');
+  // It may call this one, which is not there: each attempt fails in Temporal, and names it.
+  expect((await user.ask(sessionId, `Fetch ${nowhere}/`)).entries).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/unreachable' }));
   expect((await user.ask(sessionId, `Tell me ${canary('question')}`)).answer).toContain(answer);
   expect(JSON.stringify(await decoded(workflowIds.operation(operationId)))).toContain(prompt);
 
