@@ -28,6 +28,9 @@ type Report = z.infer<typeof Report>;
 
 const inProject = promisify(execFile);
 
+/** A test may hang without its protection: nothing else runs beside it, so that none takes as long as this. */
+const testTimeoutMs = 90_000;
+
 /**
  * Takes protections out one after the other, in a copy of the project, and runs the test of each. Those of one jest file share a stack.
  * Before, the tests run with all in place: what fails then shows nothing.
@@ -118,7 +121,7 @@ async function stackIn(copy: string): Promise<{ stack: LocalStack; stop(): Promi
 async function jest(copy: string, test: string, names: readonly string[], stack: LocalStack | undefined): Promise<Report> {
   const outputFile = path.join(copy, 'jest.json');
   await rm(outputFile, { force: true });
-  const args = ['node_modules/jest/bin/jest.js', '--runInBand', '--forceExit', '--silent', '--no-color', '--json', `--outputFile=${outputFile}`, '--runTestsByPath', test, '-t', `(${names.map(escaped).join('|')})`];
+  const args = ['node_modules/jest/bin/jest.js', '--runInBand', '--forceExit', '--silent', '--no-color', `--testTimeout=${testTimeoutMs}`, '--json', `--outputFile=${outputFile}`, '--runTestsByPath', test, '-t', `(${names.map(escaped).join('|')})`];
   const env = { ...process.env, ...stack?.env, ...(stack && { TEMPORAL_TEST_SERVER: stack.tools.temporalTestServer }), TENURE_TEST_STACK: 'none', LOG_LEVEL: 'fatal', FORCE_COLOR: '0' };
   const child = spawn(process.execPath, args, { cwd: copy, env, stdio: 'ignore' });
   await new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject));

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
@@ -188,9 +188,12 @@ async function remove(session: string, ids: readonly string[]): Promise<void> {
 /** As the API takes them in, with little memory. */
 it('takes in no more at once than there is memory for, and from one tenant a part of it', async () => {
   const uploadOf = createUploads({ atOnce: 100, ofTenant: 60 });
+  const begun = new EventEmitter();
   const app = express().post('/:tenantId', async (request: Request, response: Response) => {
     const taken = uploadOf(request, String(request.params['tenantId']));
-    const answer = await taken.read(50).then(({ byteLength }) => String(byteLength), (error: unknown) => codeOf(error) ?? String(error));
+    const read = taken.read(50);
+    begun.emit('reading');
+    const answer = await read.then(({ byteLength }) => String(byteLength), (error: unknown) => codeOf(error) ?? String(error));
     taken.done();
     response.end(answer);
   });
@@ -202,12 +205,13 @@ it('takes in no more at once than there is memory for, and from one tenant a par
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (tenantId: string, bytes: number) => (await fetch(`${url}/${tenantId}`, { method: 'POST', body: Buffer.alloc(bytes) })).text();
+  const hasItsPlace = once(begun, 'reading');
   const slow = httpRequest(`${url}/a`, { method: 'POST', headers: { 'content-length': '50' } });
   slow.on('error', () => undefined);
   slow.write(Buffer.alloc(49));
-  // Until the slow one has its place: 50 of 60.
-  while ((await send('a', 11)) !== 'attachment/busy');
-  expect([await send('a', 10), await send('b', 50), await send('b', 51)]).toEqual(['10', '50', 'attachment/too-large']);
+  await hasItsPlace;
+  // It holds 50 of the tenant's 60, of 100 in all.
+  expect([await send('a', 11), await send('a', 10), await send('b', 50), await send('b', 51)]).toEqual(['attachment/busy', '10', '50', 'attachment/too-large']);
   const done = once(slow, 'response');
   slow.end(Buffer.alloc(1));
   await done;
