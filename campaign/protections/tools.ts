@@ -27,6 +27,11 @@ export const ofTools = [
     { id: 'operation-path-encoded', file: request, search: '() => encodeURIComponent(text)', replace: '() => text', name: 'never leads to another place of the server' },
     { id: 'operation-header', file: request, search: String.raw`if (!/^[\x20-\x7e]*$/.test(text)) return`, replace: "if (text === 'nothing') return", name: 'never leads to another place of the server' },
   ),
+  ...of(
+    "of two who set up a source at once, neither has the other's secret shown to their servers",
+    'test/api/tool-sources.test.ts',
+    { id: 'secret-of-its-servers', file: 'src/adapters/aws/tool-secrets.ts', search: 'kept.startsWith(mark) ? kept.slice(mark.length) : undefined', replace: 'kept.slice(mark.length)', name: 'shown no secret of theirs' },
+  ),
   ...of('the secret of a source stands in no answer', documents, { id: 'secret-in-answers', file: 'src/domain/source-credential.ts', search: '  return hide(value);', replace: '  return value;', name: 'shows the secret in its place' }),
   ...of(
     'a document that means harm is bounded, and leads nowhere',

@@ -17,11 +17,15 @@ export interface ToolSources {
   delete(tenantId: string, name: string): Promise<boolean>;
 }
 
+/** A source as far as its secret goes: who may be shown it, or what is got with it. */
+export type SecretOwner = Pick<ToolSource, 'name' | 'secretOrigins' | 'tokenOrigins'>;
+
 /** What a tenant's sources are shown by those who call them. */
 export interface ToolSecrets {
-  put(tenantId: string, source: string, secret: string): Promise<void>;
-  /** Undefined: none was set. */
-  get(tenantId: string, source: string): Promise<string | undefined>;
+  /** Kept for these servers: of two who set up one source at once, neither has the other's secret shown to servers of their own. */
+  put(tenantId: string, source: SecretOwner, secret: string): Promise<void>;
+  /** Undefined: none was set, or for other servers than these. */
+  get(tenantId: string, source: SecretOwner): Promise<string | undefined>;
   delete(tenantId: string, source: string): Promise<void>;
 }
 
@@ -48,7 +52,7 @@ export interface IssuedToken {
 export type Bearer = (refused?: string) => Promise<IssuedToken>;
 
 /** A source as far as it matters for what its servers are shown. */
-export type CredentialOwner = Pick<ToolSource, 'name' | 'settings' | 'secretOrigins' | 'tokenOrigins'> & { readonly listing?: Pick<ToolListing, 'tokenEndpoint'> };
+export type CredentialOwner = SecretOwner & Pick<ToolSource, 'settings'> & { readonly listing?: Pick<ToolListing, 'tokenEndpoint'> };
 
 export interface CredentialUse {
   /** What is called; undefined: nothing. */

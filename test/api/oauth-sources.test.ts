@@ -5,7 +5,7 @@ import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
-import { type OAuthClient, ToolSourceSettings } from '../../src/contracts/tool-source';
+import { type OAuthClient, type ToolSource, ToolSourceSettings } from '../../src/contracts/tool-source';
 import { modelControl } from '../../src/local/model/control';
 import type { ScriptStep } from '../../src/local/model/scripts';
 import type { Bearer } from '../../src/ports/tool-sources';
@@ -138,7 +138,8 @@ describe('a server of the Model Context Protocol that takes tokens alone', () =>
     expect(await put('bad', { settings: { kind: 'mcp', url: docs.url, oauth: client }, secret: 'another' })).toMatchObject({ status: 422, body: { code: 'tool/credential-refused' } });
     expect(await api.send(sourcePath('bad'), { token: admin.accessToken })).toMatchObject({ status: 404 });
 
-    await api.adapters.toolSecrets.put(tenant.tenantId, 'docs', 'another');
+    const { toolSecrets, toolSources } = api.adapters;
+    await toolSecrets.put(tenant.tenantId, (await toolSources.get(tenant.tenantId, 'docs')) as ToolSource, 'another');
     await issuer.revoke(issuer.issued.at(-1) ?? '');
     const message = `${issuer.issuer} does not take client ${client.clientId} with this secret.`;
     expect(resultsOf(await turnWith([{ name: 'docs__look', input: {} }]))).toEqual([{ code: 'tool/credential-refused', message }]);
@@ -202,7 +203,7 @@ describe('tokens', () => {
   it('are not shared by sources, tenants, or those who may ask others', async () => {
     const source = { name: 'docs', settings: ToolSourceSettings.parse({ kind: 'mcp', url: docs.url, oauth: client }), secretOrigins: [issuer.issuer], tokenOrigins: [new URL(docs.url).origin] };
     const { sourceCredentials, toolSecrets } = api.adapters;
-    await toolSecrets.put(tenant.tenantId, 'docs', secret);
+    await toolSecrets.put(tenant.tenantId, source, secret);
     const bearerFor = async (changes: object, issuers = [issuer.issuer]) => (await sourceCredentials.of(tenant.tenantId, { ...source, ...changes }, { url: docs.url, issuers })).bearer;
     const one = await (await bearerFor({}))?.();
     expect(await (await bearerFor({}))?.()).toEqual(one);

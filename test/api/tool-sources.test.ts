@@ -10,6 +10,7 @@ import { createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import { isDelta, type SessionEvent } from '../../src/contracts/events';
 import { groups, toolSecretName } from '../../src/contracts/names';
+import type { ToolSource } from '../../src/contracts/tool-source';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
@@ -87,6 +88,8 @@ async function turnWith(calls: ScriptStep['calls']): Promise<SessionEvent[]> {
   return received.flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]));
 }
 
+const sourceOf = async (name: string) => (await api.adapters.toolSources.get(tenant.tenantId, name)) as ToolSource;
+
 const resultsOf = (events: readonly SessionEvent[]) =>
   events.flatMap((event) => (event.type === 'tool.completed' ? [event.output] : event.type === 'tool.failed' ? [{ code: event.code, message: event.message }] : []));
 
@@ -105,8 +108,21 @@ describe('an OpenAPI document', () => {
     const { body } = await api.send(`/api/v1/tenants/${tenant.tenantId}/tool-sources`, { token: admin.accessToken });
     expect(JSON.stringify(latest)).toContain('shop__getPetById');
     expect(JSON.stringify([latest, events, made.body, body])).not.toContain(secret);
-    expect(await api.adapters.toolSecrets.get(tenant.tenantId, 'shop')).toBe(secret);
+    expect(await api.adapters.toolSecrets.get(tenant.tenantId, await sourceOf('shop'))).toBe(secret);
     expect(toolSecretName(tenant.tenantId, 'shop')).toBe(`/app/tenant/${tenant.tenantId}/tool-sources/shop`);
+  });
+
+  it('that another administrator sets up at the same moment has its servers shown no secret of theirs', async () => {
+    const { toolSecrets } = api.adapters;
+    const kept = await sourceOf('shop');
+    const before = asked.length;
+    // Both were asked for their tools at once; theirs came second with the secret, and too late with the source.
+    await toolSecrets.put(tenant.tenantId, { ...kept, secretOrigins: ['https://other.example.com'] }, 'theirs');
+    expect(resultsOf(await turnWith([{ name: 'shop__getPetById', input: { petId: 7 } }]))).toEqual([{ code: 'tool/credential-refused', message: expect.stringContaining('set it anew') as string }]);
+    expect(asked).toHaveLength(before);
+    expect((await api.send(`${sourcePath('shop')}/secret`, { method: 'PUT', token: admin.accessToken, body: { secret } })).status).toBe(200);
+    expect(resultsOf(await turnWith([{ name: 'shop__getPetById', input: { petId: 7 } }]))).toContainEqual(expect.objectContaining({ status: 200 }));
+    expect(asked.slice(before)).toEqual([{ method: 'GET', url: '/v2/pet/7', key: secret }]);
   });
 
   it('that leads elsewhere takes the secret nowhere', async () => {

@@ -32,12 +32,17 @@ export function createSourceCredentials({ http, secrets }: { http: HttpCaller; s
     },
   });
 
+  async function secretOf(tenantId: string, source: CredentialOwner): Promise<string> {
+    const secret = await secrets.get(tenantId, source);
+    if (secret === undefined) throw new DomainError('tool/credential-refused', `There is no secret of source ${source.name} for its servers as they are now: set it anew.`);
+    return secret;
+  }
+
   async function issue({ tenantId, source, client, use }: Ask): Promise<{ token: IssuedToken; expiresInSeconds: number | undefined }> {
     const signal = AbortSignal.timeout(tokenWithinMs);
     const issuer = await issuerOf(http, source, client, use, signal);
     mustBeIssuer(issuer.endpoint, use.issuers);
-    const secret = use.secret ?? (await secrets.get(tenantId, source.name));
-    if (secret === undefined) throw new DomainError('tool/credential-refused', `Nobody has set the secret of client ${client.clientId}.`);
+    const secret = use.secret ?? (await secretOf(tenantId, source));
     const asked = { endpoint: issuer.endpoint, client, secret, scope: client.scopes?.join(' ') ?? issuer.scope, resource: client.resource ?? issuer.resource, authentication: client.authentication ?? issuer.authentication ?? 'basic' };
     const { value, expiresInSeconds } = await requestToken(http, asked, signal);
     const issuers = [issuer.server, issuer.endpoint].flatMap((url) => (url === undefined ? [] : [new URL(url).origin]));
@@ -59,7 +64,7 @@ export function createSourceCredentials({ http, secrets }: { http: HttpCaller; s
         return { secret: undefined, bearer: (refused) => token(ask, refused) };
       }
       if (use.secret !== undefined) return { secret: use.secret };
-      return { secret: use.url !== undefined && mayShowSecret(source, use.url) ? await secrets.get(tenantId, source.name) : undefined };
+      return { secret: use.url !== undefined && mayShowSecret(source, use.url) ? await secretOf(tenantId, source) : undefined };
     },
   };
 }

@@ -200,9 +200,10 @@ async function shownTo({ sourceCredentials, configs }: ToolSourceRoutesDeps, ten
 async function withSecret(deps: ToolSourceRoutesDeps, tenantId: string, listed: ToolSource, secret: string): Promise<ToolSource> {
   const source = omit(listed, 'tokenOrigins');
   const token = await (await shownTo(deps, tenantId, source, secret)).bearer?.();
-  await deps.toolSecrets.put(tenantId, source.name, secret);
   const called = originsOf(source.listing, source.settings.url);
-  return token ? { ...source, secretOrigins: [...token.issuers], tokenOrigins: called } : { ...source, secretOrigins: called };
+  const kept: ToolSource = token ? { ...source, secretOrigins: [...token.issuers], tokenOrigins: called } : { ...source, secretOrigins: called };
+  await deps.toolSecrets.put(tenantId, kept, secret);
+  return kept;
 }
 
 /** Asks for a new token, if it wants one, and for its tools, if somebody can be asked for them. */
