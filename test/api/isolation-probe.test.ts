@@ -143,7 +143,8 @@ describe('a hole', () => {
       const { findings } = await probe(open);
       const { attempts } = await lastOf(tenant.tenantId);
       const ofTenants = attempts.filter(({ what, answer }) => what.startsWith('token: ') && answer === 'got_through').map(({ what }) => what);
-      expect(ofTenants).toEqual(expect.arrayContaining(['token: GET /api/v1/tenants/{tenantId}/sessions', 'token: GET /api/v1/tenants/{tenantId}/sessions/{sessionId}/events', 'token: POST /api/v1/tenant/{tenantId}/agent']));
+      // The first answers that there is no such source: only who was let in hears so.
+      expect(ofTenants).toEqual(expect.arrayContaining(['token: GET /api/v1/tenants/{tenantId}/tool-sources/{source}', 'token: GET /api/v1/tenants/{tenantId}/sessions', 'token: GET /api/v1/tenants/{tenantId}/sessions/{sessionId}/events', 'token: POST /api/v1/tenant/{tenantId}/agent']));
       expect(findings).toHaveLength(ofTenants.length);
     } finally {
       await open.stop();
