@@ -94,9 +94,10 @@ const resultsOf = (events: readonly SessionEvent[]) =>
   events.flatMap((event) => (event.type === 'tool.completed' ? [event.output] : event.type === 'tool.failed' ? [{ code: event.code, message: event.message }] : []));
 
 describe('an OpenAPI document', () => {
+  const makeShop = () => put('shop', { settings: { kind: 'openapi', server: `${shopOrigin}/v2`, credential: { name: 'x-shop-key', prefix: '' } }, document: petstore, secret });
+
   it('becomes tools; what its server is shown stands in no prompt, event, answer or log', async () => {
-    const settings = { kind: 'openapi', server: `${shopOrigin}/v2`, credential: { name: 'x-shop-key', prefix: '' } };
-    const made = await put('shop', { settings, document: petstore, secret });
+    const made = await makeShop();
     expect(made).toMatchObject({ status: 200, body: { hasSecret: true, origins: [shopOrigin] } });
     const events = await turnWith([{ name: 'shop__getPetById', input: { petId: 7 } }, { name: 'shop__getPetById', input: { petId: 'seven' } }]);
     const results = resultsOf(events);
@@ -113,11 +114,11 @@ describe('an OpenAPI document', () => {
   });
 
   it('that another administrator sets up at the same moment has its servers shown no secret of theirs', async () => {
-    const { toolSecrets } = api.adapters;
+    await makeShop();
     const kept = await sourceOf('shop');
     const before = asked.length;
     // Both were asked for their tools at once; theirs came second with the secret, and too late with the source.
-    await toolSecrets.put(tenant.tenantId, { ...kept, secretOrigins: ['https://other.example.com'] }, 'theirs');
+    await api.adapters.toolSecrets.put(tenant.tenantId, { ...kept, secretOrigins: ['https://other.example.com'] }, 'theirs');
     expect(resultsOf(await turnWith([{ name: 'shop__getPetById', input: { petId: 7 } }]))).toEqual([{ code: 'tool/credential-refused', message: expect.stringContaining('set it anew') as string }]);
     expect(asked).toHaveLength(before);
     expect((await api.send(`${sourcePath('shop')}/secret`, { method: 'PUT', token: admin.accessToken, body: { secret } })).status).toBe(200);
