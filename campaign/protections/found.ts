@@ -33,9 +33,14 @@ export function toMarkdown(found: readonly Found[], protections: readonly Protec
   const rows = protections.map((one) => ({ one, was: known.get(one.id), isSame: known.get(one.id)?.mark === markOf(one) }));
   const current = rows.flatMap(({ was, isSame }) => (was && isSame ? [was] : []));
   const days = [...new Set(current.map(({ on }) => on))].sort();
+  const counts = [
+    [current.filter(({ isCaught }) => isCaught).length, 'noticed by their tests'],
+    [current.filter(({ isCaught }) => !isCaught).length, 'not noticed'],
+    [rows.filter(({ was, isSame }) => was && !isSame).length, 'changed since, to be taken out again'],
+    [rows.filter(({ was }) => !was).length, 'not taken out yet'],
+  ].filter(([count]) => count !== 0);
   return [
-    `Of ${rows.length} protections, each taken out by itself, ${current.filter(({ isCaught }) => isCaught).length} were noticed by their tests (${days.join(', ')}), ${current.filter(({ isCaught }) => !isCaught).length} were not. ` +
-      `${rows.filter(({ was, isSame }) => was && !isSame).length} were changed since and are to be taken out again, ${rows.filter(({ was }) => !was).length} were not taken out yet.`,
+    `${rows.length} protections, taken out one at a time (${days.join(', ')}): ${counts.map(([count, what]) => `${count} ${what}`).join(', ')}.`,
     '',
     '| taken out | of | found | mark |',
     '|---|---|---|---|',

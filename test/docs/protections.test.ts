@@ -57,7 +57,7 @@ describe('what was found', () => {
     const changed = [{ ...one, ...change }];
     const once = toMarkdown([found(true)], changed);
     expect(once).toContain('noticed 2026-11-25; changed since, to be taken out again');
-    expect(once).toContain(' 0 were noticed by their tests');
+    expect(once).toContain('): 1 changed since, to be taken out again.');
     expect(toMarkdown(foundIn(once), changed)).toBe(once);
   });
 
