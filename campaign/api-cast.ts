@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApiClient, type ApiRequest } from '../src/cli/api-client';
+import { ApiClient, ApiProblem, type ApiRequest } from '../src/cli/api-client';
 import type { LocalAccounts } from '../src/cli/accounts';
 import { watchOperation } from '../src/cli/operations';
+import { patiently, seemsTemporary } from '../src/cli/patience';
 import { groups } from '../src/contracts/names';
 import type { Operation } from '../src/contracts/operation';
 import { delegable } from '../src/domain/admission';
@@ -91,7 +92,9 @@ export class Cast {
   }
 
   private post<T>(tenantId: string, path: string, token: string, body: unknown, request: ApiRequest = {}): Promise<T> {
-    return this.api.call<T>(`/api/v1/tenants/${tenantId}/${path}`, { method: 'POST', token, body, ...request });
+    // What was asked before may have begun an operation, behind which this one waits.
+    const mayPass = (error: unknown) => seemsTemporary(error) || (error instanceof ApiProblem && error.code === 'tenant/busy');
+    return patiently(() => this.api.call<T>(`/api/v1/tenants/${tenantId}/${path}`, { method: 'POST', token, body, ...request }), { mayPass });
   }
 
   private async keyOf(token: string): Promise<string> {

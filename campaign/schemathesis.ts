@@ -73,7 +73,8 @@ export async function runSchemathesis({ url, document, asker, examples, seed, on
       ...['--config-file', 'schemathesis.toml', 'run', 'openapi.json', '--url', url, '--seed', String(seed), '--max-examples', String(examples)],
       ...['--phases', 'coverage,fuzzing', '--checks', 'all', '--continue-on-failure', '--generation-database', 'none', '--no-shrink', '--no-color'],
       // 5xx are looked for by a check of their own; what guards a machine against slow generators is of no use on a busy one.
-      ...['--suppress-health-check', 'all', '--warnings', 'off', '--request-timeout', requestTimeoutSeconds, '--workers', '2'],
+      // One thread: Python 3.11 counts how deep its parser is for all threads together, and gives an operation up for another's depth.
+      ...['--suppress-health-check', 'all', '--warnings', 'off', '--request-timeout', requestTimeoutSeconds, '--workers', '1'],
       ...['--report', 'json', '--report-json-path', 'report.json', '--output-truncate', 'true'],
       ...(asker.token === undefined ? [] : ['--header', `Authorization: Bearer ${asker.token}`]),
       ...(only === undefined ? [] : ['--include-operation-id-regex', only]),
