@@ -19,8 +19,17 @@ export function checkedSettings(settings: ScheduleSettings, tier: Pick<TierDefin
   const apart = secondsApart(times);
   if (apart < tier.scheduleSecondsApart) throw new DomainError('schedule/too-often', `Its runs would be ${apart} seconds apart: the tier allows one in ${tier.scheduleSecondsApart} seconds.`);
   if (settings.jitterSeconds >= apart) throw invalid(`jitterSeconds: runs that are ${apart} seconds apart cannot begin ${settings.jitterSeconds} seconds late.`);
-  if ('at' in times && onceAt(times) <= nowMs) throw invalid(`times.at: ${new Date(onceAt(times)).toISOString()} is past.`);
+  if ('at' in times) mustBeToCome(onceAt(times), nowMs);
   return { ...settings, times };
+}
+
+/** Temporal plans no further. */
+const lastYear = 2100;
+
+function mustBeToCome(atMs: number, nowMs: number): void {
+  const at = new Date(atMs);
+  if (atMs <= nowMs) throw invalid(`times.at: ${at.toISOString()} is past.`);
+  if (at.getUTCFullYear() > lastYear) throw invalid(`times.at: ${at.toISOString()} is later than anything can be planned: name a time up to the end of ${lastYear}.`);
 }
 
 /** Of one that runs once: endlessly. */

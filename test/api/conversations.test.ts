@@ -358,6 +358,15 @@ describe('a session', () => {
     expect((await api.send(session, { token })).body).toMatchObject({ status: { state: 'closed', turnCount: 1 } });
   });
 
+  it('closes although nobody has spoken in it', async () => {
+    const session = await openSession();
+    expect((await api.send(`${session}/close`, post({}))).status).toBe(202);
+    expect((await readUntil(follow(`${session}/events`), () => false)).map(({ entry }) => entry.type)).toEqual(['session.closed']);
+    expect((await api.send(`${session}/messages`, post({ text: 'Hello?' }))).body).toMatchObject({ status: 409, code: 'session/closed' });
+    expect((await api.send(session, { token: alice.accessToken })).body).toMatchObject({ status: { state: 'closed', turnCount: 0 } });
+    expect((await api.send(`${session}/close`, post({}))).status).toBe(202);
+  });
+
   it('is listed to its owner and to administrators', async () => {
     const session = await openSession();
     const listed = async ({ accessToken: token }: Account) => {

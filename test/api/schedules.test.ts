@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createScheduledRunActivities } from '../../src/activities/scheduled';
 import type { SessionEvent } from '../../src/contracts/events';
+import { derivedId } from '../../src/contracts/ids';
 import { groups, workflowIds } from '../../src/contracts/names';
 import type { ScheduledRun } from '../../src/contracts/schedule';
 import type { SessionRecord } from '../../src/contracts/session';
@@ -82,6 +83,7 @@ it('is made once, shown with its next run to who made it, and with its prompt', 
 it.each([
   ['a cron that is none', { times: { cron: '61 * * * *' } }, 422, 'schedule/invalid'],
   ['a time zone there is none of', { times: { ...daily, timeZone: 'Mars/Olympus' } }, 422, 'schedule/invalid'],
+  ['a time Temporal cannot plan', { times: { at: '9579-02-22T12:18:45-20:42' } }, 422, 'schedule/invalid'],
   ['a time that is past', { times: { at: '2020-01-01T00:00:00Z' } }, 422, 'schedule/invalid'],
   ['runs more often than the tier allows', { times: { everySeconds: 60 } }, 422, 'schedule/too-often'],
   ['an agent there is none of', { agent: 'nobody' }, 404, 'agent/not-found'],
@@ -210,6 +212,16 @@ it('has one session and one turn however often a worker begins it', async () => 
   let events: SessionEvent[] = [];
   while (!events.some(({ type }) => type === 'turn.completed')) events = await eventsOf(data[0] as ScheduledRun);
   expect(events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
+});
+
+it('leaves no session open that it could say nothing in', async () => {
+  const schedule = await made();
+  const ref = { tenantId: tenant.tenantId, schedule, runId: `run-${randomUUID()}`, startedAt: new Date().toISOString() };
+  const sessionId = derivedId('session', tenant.tenantId, schedule, ref.runId);
+  await api.adapters.sessions.create({ tenantId: tenant.tenantId, sessionId, userId: alice.userId, createdAt: ref.startedAt });
+  await createScheduledRunActivities(api.adapters).endRun({ ...ref, settled: { outcome: 'refused', code: 'limit/turns' } });
+  while ((await sessionOf({ sessionId } as ScheduledRun)).closedAt === undefined) await delay(100);
+  expect((await send<{ data: ScheduledRun[] }>('GET', `/${schedule}/runs`)).body.data).toMatchObject([{ runId: ref.runId, outcome: 'refused' }]);
 });
 
 it('is one of so many that the tier allows', async () => {

@@ -51,6 +51,7 @@ describe('what is saved', () => {
   it.each([
     ['a time zone there is none of', { cron: '0 0 * * *', timeZone: 'Europe/Nowhere' }, {}, 'schedule/invalid', /time zone Europe\/Nowhere/],
     ['a time that is past', { at: '2026-11-28T11:59:59Z' }, {}, 'schedule/invalid', /2026-11-28T11:59:59.000Z is past/],
+    ['a time after all that can be planned', { at: '2101-01-01T00:00:00Z' }, {}, 'schedule/invalid', /2101-01-01T00:00:00.000Z is later than anything can be planned: .* the end of 2100/],
     ['a time that is past where it is said', { at: '2026-11-28T12:30:00', timeZone: 'Europe/Berlin' }, {}, 'schedule/invalid', /past/],
     ['runs too close', { everySeconds: 299 }, {}, 'schedule/too-often', /299 seconds apart: the tier allows one in 300/],
     ['a cron too close', { cron: '*/4 * * * *' }, {}, 'schedule/too-often', /240/],

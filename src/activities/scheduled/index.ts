@@ -105,7 +105,7 @@ export const createScheduledRunActivities = (deps: ScheduledRunDeps) => ({
 
   /** Notes how the run ended, and closes its session. */
   async endRun({ tenantId, schedule, runId, startedAt, turn, settled }: RunRef & { turn?: RunTurn; settled: Settled }): Promise<void> {
-    if (turn?.isOwn) await deps.sessionWorkflows.close({ tenantId, sessionId: turn.sessionId });
+    await closeOwn(deps, { tenantId, schedule, runId }, turn);
     // Of a schedule that is gone nobody asks for its runs.
     if (!(await deps.agentSchedules.get(tenantId, schedule))) return;
     const run = (await deps.agentSchedules.run(tenantId, { schedule, runId, startedAt })) ?? runOf({ tenantId, schedule, runId, startedAt });
@@ -115,6 +115,19 @@ export const createScheduledRunActivities = (deps: ScheduledRunDeps) => ({
 
 export type ScheduledRunActivities = ReturnType<typeof createScheduledRunActivities>;
 
+/** The run's own session, which may have been opened although nothing could be said in it. */
+async function closeOwn({ sessions, sessionWorkflows }: ScheduledRunDeps, { tenantId, schedule, runId }: Omit<RunRef, 'startedAt'>, turn: RunTurn | undefined): Promise<void> {
+  if (turn && !turn.isOwn) return;
+  const session = { tenantId, sessionId: ownSession(tenantId, schedule, runId) };
+  if (turn) await sessionWorkflows.close(session);
+  else {
+    const opened = await sessions.get(session);
+    if (opened) await sessionWorkflows.close(session, opened);
+  }
+}
+
+const ownSession = (tenantId: string, schedule: string, runId: string): string => derivedId('session', tenantId, schedule, runId);
+
 const runOf = ({ schedule, runId, startedAt }: RunRef): ScheduledRun => ({ runId, schedule, startedAt, outcome: 'running' });
 
 /** Hands the prompt to the session; what was handed over already stays as it is. */
@@ -123,7 +136,7 @@ async function speak(deps: ScheduledRunDeps, { tenantId, runId }: RunRef, schedu
   const tenant = await deps.directory.served(tenantId);
   await mustStand(deps, tenant, userId);
   const wanted = reference === undefined ? undefined : pinOf(reference, await deps.agents.get(tenantId, partsOf(reference).name));
-  const session = { tenantId, sessionId: schedule.sessionId ?? derivedId('session', tenantId, name, runId) };
+  const session = { tenantId, sessionId: schedule.sessionId ?? ownSession(tenantId, name, runId) };
   const { agent } = await opened(deps, session, { userId, agent: wanted });
   const turnId = derivedId('turn', tenantId, name, runId);
   await takeWorkPlaces(deps, tenant, { userId, sessionId: session.sessionId, turnId });

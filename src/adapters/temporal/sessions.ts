@@ -51,9 +51,7 @@ export function createSessions(client: Client): Sessions {
     undo: undoing(client, calling),
     fork: forking(client, calling),
 
-    async close(session) {
-      await unlessMissing(() => calling(() => handleOf(session).signal(closeSession)));
-    },
+    close: closing(client, calling),
 
     async hold(session, at) {
       await unlessMissing(() => calling(() => handleOf(session).signal(holdSession, { at })));
@@ -133,6 +131,19 @@ const undoing =
     const taken = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(undoTurn, { updateId: request.undoId, args: [request], startWorkflowOperation }))).catch(orWhenAlreadyStarted);
     if (!taken) throw new DomainError('session/closed', 'The session is closed: nothing of it is taken back any more.');
     return taken;
+  };
+
+const closing =
+  (client: Client, calling: Calling): Sessions['close'] =>
+  async (session, unspoken) => {
+    const { workflow } = client;
+    if (!unspoken) {
+      await unlessMissing(() => calling(() => workflow.getHandle(workflowIds.session(session.tenantId, session.sessionId)).signal(closeSession)));
+      return;
+    }
+    const { userId, agent } = unspoken;
+    const start = sessionStart({ ...session, userId, ...(agent && { agent }) });
+    await translating(() => calling(() => workflow.signalWithStart(sessionWorkflow, { ...start, signal: closeSession }))).catch(orWhenAlreadyStarted);
   };
 
 const startOf = (input: SessionInput) =>

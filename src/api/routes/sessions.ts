@@ -191,8 +191,8 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     response: Nothing,
     status: 202,
     async handle({ params, caller }) {
-      await conversations.mustOwn(params, caller);
-      await sessionWorkflows.close(params);
+      const { userId, agent, parent } = await conversations.mustOwn(params, caller);
+      await sessionWorkflows.close(params, parent ? undefined : { userId, agent });
       return { body: {} };
     },
   }),
