@@ -53,7 +53,7 @@ interface Report {
 /** What a valid request may be refused with: what a document cannot say, as whether there is such a tier (422), or what the tier takes (413). */
 const configuration = `
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "413", "422", "429", "502", "503"]
+expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "413", "422", "424", "429", "503"]
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "411", "413", "414", "415", "422", "428", "429", "431"]
 `;

@@ -76,9 +76,10 @@ function responsesOf({ status, summary, response, streams, hasPage, isPage, isLi
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
   const lines = { 'application/jsonl': { schema: { type: 'string', description: 'Everything that lists page by page, a line of JSON each' } } };
   const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
-  const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, { description, ...(other !== '204' && { content: json }) }]);
+  const answer = (of: number, description: string, content: Record<string, Json>): Json => ({ description, ...(of !== 204 && { content }) });
+  const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, answer(Number(other), description, json)]);
   return {
-    [status]: { description: summary, content: { ...json, ...(streams && events), ...(hasLines && lines), ...(hasPage && page) } },
+    [status]: answer(status, summary, { ...json, ...(streams && events), ...(hasLines && lines), ...(hasPage && page) }),
     ...Object.fromEntries(others),
     default: { $ref: '#/components/responses/Problem' },
   };

@@ -25,6 +25,13 @@ it('requires a body exactly where an empty one is refused', () => {
   for (const { path, method, body, takesFile } of declaredRoutes) expect([path, described[path]?.[method]?.requestBody?.required]).toEqual([path, takesFile ? true : body && !body.safeParse({}).success]);
 });
 
+it('describes a body of every answer but the empty one', () => {
+  const described = Object.values(document['paths'] as Record<string, Record<string, { responses: Record<string, { content?: object }> }>>).flatMap((methods) => Object.values(methods).flatMap(({ responses }) => Object.entries(responses)));
+  const answers = described.filter(([status]) => status !== 'default');
+  expect(answers.filter(([status, { content }]) => (status === '204') === (content !== undefined))).toEqual([]);
+  expect(answers.filter(([status]) => status === '204').length).toBeGreaterThan(4);
+});
+
 it('names every operation once', () => {
   const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(declaredRoutes.length);

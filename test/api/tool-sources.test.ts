@@ -219,7 +219,7 @@ describe('an MCP server that nobody here wrote', () => {
     expect(await api.send(`${sourcePath('every')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} })).toMatchObject({ status: 200 });
     everything.kill('SIGKILL');
     await once(everything, 'exit');
-    expect(await api.send(`${sourcePath('every')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} })).toMatchObject({ status: 502, body: { code: 'tool-source/unreachable' } });
+    expect(await api.send(`${sourcePath('every')}/refresh`, { method: 'POST', token: admin.accessToken, body: {} })).toMatchObject({ status: 424, body: { code: 'tool-source/unreachable' } });
     expect(resultsOf(await turnWith([{ name: 'every__echo', input: { message: 'hello' } }]))).toContainEqual(expect.objectContaining({ code: 'tool/unreachable' }));
     expect((await api.send(sourcePath('every'), { method: 'DELETE', token: admin.accessToken })).status).toBe(204);
     expect(resultsOf(await turnWith([{ name: 'every__echo', input: { message: 'hello' } }]))).toContainEqual(expect.objectContaining({ code: 'tool/unknown' }));
