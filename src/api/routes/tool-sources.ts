@@ -102,12 +102,7 @@ const settingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     body: z.strictObject({ secret: Secret }),
     response: ShownSource,
     status: 200,
-    async handle({ params, body: { secret } }) {
-      const found = omit(await mustFind(deps, params), 'problem');
-      const source = await withSecret(deps, params.tenantId, found, secret);
-      await deps.toolSources.put(params.tenantId, source, found);
-      return { body: shown(source) };
-    },
+    handle: ({ params, body: { secret } }) => changed(deps, params, (found) => withSecret(deps, params.tenantId, found, secret)),
   }),
 ];
 
@@ -121,14 +116,12 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: ShownSource,
     status: 200,
-    async handle({ params, signal }) {
-      const found = omit(await mustFind(deps, params), 'problem');
-      const { name, settings } = found;
-      const listing = await deps.toolLister.list({ name, settings, ...(await shownTo(deps, params.tenantId, found)) }, undefined, signal);
-      const source = { ...found, listing, listedAt: new Date().toISOString() };
-      await deps.toolSources.put(params.tenantId, source, found);
-      return { body: shown(source) };
-    },
+    handle: ({ params, signal }) =>
+      changed(deps, params, async (found) => {
+        const { name, settings } = found;
+        const listing = await deps.toolLister.list({ name, settings, ...(await shownTo(deps, params.tenantId, found)) }, undefined, signal);
+        return { ...found, listing, listedAt: new Date().toISOString() };
+      }),
   }),
   tenantRoute({
     method: 'post',
@@ -139,13 +132,11 @@ const keepingRoutes = (deps: ToolSourceRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: ShownSource,
     status: 200,
-    async handle({ params, signal }) {
-      const found = omit(await mustFind(deps, params), 'problem');
-      const problem = await problemWith(deps, params.tenantId, found, signal);
-      const source = { ...found, ...(problem && { problem }) };
-      await deps.toolSources.put(params.tenantId, source, found);
-      return { body: shown(source) };
-    },
+    handle: ({ params, signal }) =>
+      changed(deps, params, async (found) => {
+        const problem = await problemWith(deps, params.tenantId, found, signal);
+        return { ...found, ...(problem && { problem }) };
+      }),
   }),
   tenantRoute({
     method: 'delete',
@@ -181,6 +172,14 @@ async function mustFind({ toolSources }: ToolSourceRoutesDeps, { tenantId, sourc
   const found = await toolSources.get(tenantId, source);
   if (!found) throw notFound();
   return found;
+}
+
+/** Makes another of a source, of which nothing is known to be wrong for now. @throws DomainError `tool-source/changed` when somebody else has made one meanwhile. */
+async function changed(deps: ToolSourceRoutesDeps, params: { tenantId: string; source: string }, change: (found: ToolSource) => Promise<ToolSource>): Promise<{ body: z.input<typeof ShownSource> }> {
+  const found = omit(await mustFind(deps, params), 'problem');
+  const source = await change(found);
+  await deps.toolSources.put(params.tenantId, source, found);
+  return { body: shown(source) };
 }
 
 async function mustHaveRoom({ toolSources }: ToolSourceRoutesDeps, tenantId: string): Promise<void> {
