@@ -111,6 +111,9 @@ export class Cast {
   private async belongings(tenantId: string): Promise<Belongings> {
     const { accessToken: token, userId: makerId } = await this.accounts.userTokens(tenantId, `maker@${tenantId}.example`, [groups.administrators]);
     const { userId } = await this.accounts.userTokens(tenantId, `victim@${tenantId}.example`);
+    // Whoever asked before may have left it another agent, or nothing to spend.
+    await this.api.call(`/api/v1/tenants/${tenantId}/config`, { method: 'PUT', token, body: agent });
+    await this.api.call(`/api/v1/tenants/${tenantId}/budgets`, { method: 'PUT', token: this.operatorToken, body: {} });
     const unique = String(Date.now());
     const [{ keyId }, { clientId }, { name: agentName }, { name: schedule }] = await Promise.all([
       this.post<{ keyId: string }>(tenantId, 'api-keys', token, { name: 'of a campaign', permissions: ['read:session'] }),
