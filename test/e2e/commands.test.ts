@@ -13,7 +13,7 @@ import { Operation, OperationSummary } from '../../src/contracts/operation';
 import { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, TenantRecord } from '../../src/contracts/tenant';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
-import { Desk } from './tenure';
+import { Desk } from '../cli/tenure';
 
 const Chatted = z.object({ sessionId: z.string(), turnId: z.string() });
 

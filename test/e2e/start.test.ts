@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { freePorts, isTaken } from '../../src/local/ports';
-import { descendantRunning, descendants, survivors } from './processes';
+import { descendantRunning, descendants, survivors } from '../local/processes';
 
 const root = path.join(__dirname, '../..');
 const portNames = ['api', 'temporal', 'temporal_ui', 'aws', 'valkey', 'model'] as const;
