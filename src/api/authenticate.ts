@@ -129,8 +129,12 @@ function keyHolder(access: AccessReader, owner: string, text: string): () => Pro
   };
 }
 
+const shownToken = (request: Request): string | undefined => /^Bearer ([\w.~+/=-]+)$/i.exec(request.get('authorization') ?? '')?.[1];
+
+export const showsToken = (request: Request): boolean => shownToken(request) !== undefined;
+
 function bearerToken(request: Request): string {
-  const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(request.get('authorization') ?? '') ?? [];
+  const token = shownToken(request);
   if (token === undefined) throw new DomainError('auth/unauthenticated', 'Send an access token: "Authorization: Bearer …".');
   return token;
 }

@@ -7,7 +7,7 @@ import type { RequestLimiter } from '../ports/request-limiter';
 import { addressOf } from './address';
 import type { AuditTrail } from './audit-trail';
 import { AuditedAct } from './audited-act';
-import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps } from './authenticate';
+import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps, showsToken } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
 import { type FailureDeps, refusalAfter } from './failed-authentications';
 import { holdPlace, type PlaceDeps } from './place-limits';
@@ -86,8 +86,8 @@ async function admit(route: Route, request: Request, response: Response, deps: M
     if (route.isProbe !== true) await limitRate(deps.limiter, { bucket: rateBuckets.address(addressOf(request)), who: 'Whoever asks from this address', rate: deps.publicRate }, response);
     return { caller: nobody, again: () => Promise.resolve() };
   }
-  const { permission, tenantOf = tenantInPath } = route.access;
-  const named = route.access.realm === 'operator' ? undefined : tenantOf(request);
+  const { permission } = route.access;
+  const named = route.access.realm === 'operator' ? undefined : namedTenant(route.access, request);
   const { who, again } = await identify(route.access, request, named, deps).catch(async (error: unknown) => {
     throw await refusalAfter(error, deps, request, named);
   });
@@ -98,6 +98,16 @@ async function admit(route: Route, request: Request, response: Response, deps: M
 }
 
 type Guarded = Exclude<Route['access'], 'public'>;
+
+/** Whoever shows no token is asked for one first, whatever else is wrong. */
+function namedTenant({ tenantOf = tenantInPath }: Guarded, request: Request): unknown {
+  try {
+    return tenantOf(request);
+  } catch (error) {
+    if (showsToken(request)) throw error;
+    return undefined;
+  }
+}
 
 interface Identified extends Admitted {
   readonly isUser: boolean;

@@ -209,6 +209,13 @@ describe('tokens of Cognito', () => {
   });
 });
 
+it('asks for a token before it says what else is wrong, where a header names the tenant', async () => {
+  const ask = (headers: Headers) => api.send('/invocations', { method: 'POST', body: {}, headers: { 'x-amzn-bedrock-agentcore-runtime-session-id': 'nobody', ...headers } });
+  expect(refusalIn(await ask({}))).toEqual(refusal);
+  expect(refusalIn(await ask({ authorization: 'Basic x' }))).toEqual(refusal);
+  expect((await ask(asBearer(mint.token(tenant)))).body).toMatchObject({ status: 400, code: 'request/malformed' });
+});
+
 it('allows clocks to differ by some seconds, and no more', async () => {
   const url = `/api/v1/tenants/${tenant.tenantId}/sessions`;
   const ask = async (seconds: number) => (await api.send(url, { token: mint.token(tenant, { exp: Math.floor(Date.now() / 1_000) + seconds }) })).status;
