@@ -12,13 +12,14 @@ import { encryptionCost } from './encryption';
 import { type HistoryCost, historyCost } from './history';
 import { type LongSession, longSessions } from './long-session';
 import { measure, type Sample } from './measure';
-import { describeMachine, longToMarkdown, type Results, toChart, toMarkdown } from './report';
+import { neighbours } from './neighbours';
+import { describeMachine, longToMarkdown, neighboursToMarkdown, type Results, toChart, toMarkdown } from './report';
 import { startSlowTool, type Workload, workloads } from './workloads';
 
 const { values: options } = parseArgs({
   options: {
-    /** `w0` to `w3`, with commas between. */
-    workloads: { type: 'string', default: 'w0,w1,w2,w3' },
+    /** `w0` to `w3`, and `neighbours`, with commas between. */
+    workloads: { type: 'string', default: 'w0,w1,w2,w3,neighbours' },
     repeats: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '100' },
     /** Default: each workload's own. */
@@ -27,6 +28,8 @@ const { values: options } = parseArgs({
     turns: { type: 'string', default: '100' },
     /** Of the one session of w3. */
     'long-turns': { type: 'string', default: '300' },
+    /** Of each sample of `neighbours`. */
+    seconds: { type: 'string', default: '60' },
     out: { type: 'string', default: 'bench/results' },
   },
 });
@@ -47,6 +50,7 @@ async function main(): Promise<void> {
     for (const workload of all.filter(({ name }) => chosen.includes(name))) await run(workload, arms, platform);
     const [first] = all;
     if (first && chosen.includes('w3')) await runLong(first, arms, platform);
+    if (first && chosen.includes('neighbours')) await runNeighbours(first, platform);
   } finally {
     for (const arm of arms) await arm.stop();
     slow.stop();
@@ -88,6 +92,12 @@ async function runLong({ prompt, pace }: Workload, arms: readonly Arm[], { stack
   }
   const results = { machine: describeMachine(), sessions };
   await save('w3', results, longToMarkdown(results));
+}
+
+async function runNeighbours({ prompt, pace }: Workload, platform: LocalPlatform): Promise<void> {
+  await modelControl(platform.stack.urls.model).timing(pace);
+  const results = { machine: describeMachine(), samples: await neighbours(platform, { repeats, seconds: Number(options.seconds), prompt }) };
+  await save('neighbours', results, neighboursToMarkdown(results));
 }
 
 async function takeHistories(arms: readonly Arm[], prompt: string, { stack }: LocalPlatform): Promise<Pick<Results, 'histories' | 'encryption'>> {

@@ -4,6 +4,7 @@ import { version as temporalVersion } from '@temporalio/client/package.json';
 import type { EncryptionCost } from './encryption';
 import type { HistoryCost } from './history';
 import type { LongSession } from './long-session';
+import type { NeighbourSample } from './neighbours';
 import { quantile, type Sample } from './measure';
 
 /** Of one workload. */
@@ -106,6 +107,28 @@ export function longToMarkdown({ machine, sessions }: LongResults): string {
     return `| ${arm} | ${own[0]?.turns ?? 0} | ${of(({ earlyMs }) => earlyMs, 1)} | ${of(({ lateMs }) => lateMs, 1)} | ${of(({ earlyMs, lateMs }) => lateMs / earlyMs, 2)} |`;
   });
   return [describe(machine), '', '### W3: one session of many turns', '| arm | turns | p50 ms, turns 5 to 54 | p50 ms, the last 50 | late / early |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+}
+
+/** Whether many tenants notice one that asks for fifty times its share. */
+export function neighboursToMarkdown({ machine, samples }: { machine: Results['machine']; samples: readonly NeighbourSample[] }): string {
+  const [alone, beside] = [false, true].map((isNoisy) => samples.filter((sample) => sample.isNoisy === isNoisy)) as [NeighbourSample[], NeighbourSample[]];
+  const rowOf = (title: string, of: readonly NeighbourSample[]) => {
+    const sum = (figure: (sample: NeighbourSample) => number) => of.reduce((total, sample) => total + figure(sample), 0);
+    return `| ${title} | ${sum(({ turns }) => turns)} | ${spread(of.map(({ p50Ms }) => p50Ms), 1)} | ${spread(of.map(({ p99Ms }) => p99Ms), 1)} | ${sum(({ noise }) => noise.answered)} | ${sum(({ noise }) => noise.refused)} |`;
+  };
+  const ratio = (figure: 'p50Ms' | 'p99Ms') => spread(beside.map((sample, repeat) => sample[figure] / (alone[repeat]?.[figure] ?? Number.NaN)), 2);
+  return [
+    describe(machine),
+    '',
+    '### Neighbours: twenty tenants, and one that asks for fifty times its share',
+    '| the twenty | turns | p50 ms | p99 ms | the one: answered | refused |',
+    '|---|---|---|---|---|---|',
+    rowOf('alone', alone),
+    rowOf('beside it', beside),
+    '',
+    `Beside it / alone: p50 ${ratio('p50Ms')}, p99 ${ratio('p99Ms')}.`,
+    '',
+  ].join('\n');
 }
 
 const encryptionTable = (cost: EncryptionCost): string[] => [
