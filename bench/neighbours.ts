@@ -16,7 +16,7 @@ export interface NeighbourSample {
 }
 
 const quietTenants = 20;
-/** Each tenant's share. The quiet ones ask half as much. */
+/** Each tenant's share. The quiet ones ask half as much, each at a moment of chance in its ten seconds: as strangers do, and now and then two at once. */
 const rate = { requestsPerMinute: 12, burst: 5 };
 const timesItsShare = 50;
 
@@ -51,22 +51,23 @@ async function tenants(platform: LocalPlatform): Promise<BenchTenant[]> {
 async function sampleOf(talks: readonly Conversation[], loud: Conversation | undefined, { prompt, untilMs }: { prompt: string; untilMs: number }): Promise<NeighbourSample> {
   const tookMs: number[] = [];
   const noise = { answered: 0, refused: 0 };
-  const asked = talks.map((talk, index) =>
-    atTimes({ firstMs: (index * quietEveryMs) / talks.length, everyMs: quietEveryMs, untilMs }, async (dueAtMs) => {
+  const asked = talks.map((talk) =>
+    atTimes({ everyMs: quietEveryMs, withinMs: quietEveryMs, untilMs }, async (dueAtMs) => {
       await talk.ask(prompt);
       // From when it was due: what waited behind a slow one waited, too.
       tookMs.push(performance.now() - dueAtMs);
     }),
   );
-  const making = loud && atTimes({ firstMs: 0, everyMs: noiseEveryMs, untilMs }, () => outcomeOf(loud.ask(prompt)).then((outcome) => void (noise[outcome] += 1)));
+  const making = loud && atTimes({ everyMs: noiseEveryMs, withinMs: 0, untilMs }, () => outcomeOf(loud.ask(prompt)).then((outcome) => void (noise[outcome] += 1)));
   await Promise.all([...asked, making]);
   return { isNoisy: loud !== undefined, turns: tookMs.length, p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99), noise };
 }
 
-/** Begins at these times, whatever came of those before. */
-async function atTimes({ firstMs, everyMs, untilMs }: { firstMs: number; everyMs: number; untilMs: number }, act: (dueAtMs: number) => Promise<void>): Promise<void> {
+/** Once in each of these spans, by chance within the part of it that is given, whatever came of those before. */
+async function atTimes({ everyMs, withinMs, untilMs }: { everyMs: number; withinMs: number; untilMs: number }, act: (dueAtMs: number) => Promise<void>): Promise<void> {
   const acts: Promise<void>[] = [];
-  for (let dueAtMs = performance.now() + firstMs; dueAtMs < untilMs; dueAtMs += everyMs) {
+  for (let spanMs = performance.now(); spanMs < untilMs; spanMs += everyMs) {
+    const dueAtMs = spanMs + Math.random() * withinMs;
     await delay(Math.max(0, dueAtMs - performance.now()));
     acts.push(act(dueAtMs));
   }
