@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 import { GetRoleCommand, paginateListAttachedRolePolicies, paginateListRolePolicies, paginateListRoles } from '@aws-sdk/client-iam';
 import { DescribeKeyCommand, type KeyMetadata, paginateListAliases } from '@aws-sdk/client-kms';
-import { paginateGetResources } from '@aws-sdk/client-resource-groups-tagging-api';
+import { paginateGetResources, type ResourceTagMapping } from '@aws-sdk/client-resource-groups-tagging-api';
 import { tenantAlarms, tenantIdPattern, tenantResources, tenantTag } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
@@ -63,17 +63,20 @@ export function userPoolFinder({ cognito: client }: PlatformClients): ResourceFi
   };
 }
 
+/** Of all tenants there are thousands: whoever works meanwhile needs KMS, too. */
+const keysAtOnce = 10;
+
 /** Of a tenant, by its tag, whatever became of the alias. Those pending deletion are among them. */
 export async function taggedKeys({ kms, tagging }: Pick<PlatformClients, 'kms' | 'tagging'>, tenantId?: string): Promise<{ tenantId: string; key: KeyMetadata }[]> {
   const TagFilters = [{ Key: tenantTag, ...(tenantId !== undefined && { Values: [tenantId] }) }];
   const tagged = await allOf(paginateGetResources({ client: tagging }, { ResourceTypeFilters: ['kms:key'], TagFilters }), (page) => page.ResourceTagMappingList);
-  const found = await Promise.all(
-    tagged.map(async ({ ResourceARN, Tags }) => ({
-      tenantId: Tags?.find(({ Key }) => Key === tenantTag)?.Value ?? '',
-      key: (await ifThere(kms.send(new DescribeKeyCommand({ KeyId: ResourceARN }))))?.KeyMetadata,
-    })),
-  );
-  return found.flatMap(({ key, ...rest }) => (key ? [{ ...rest, key }] : []));
+  const look = async ({ ResourceARN, Tags }: ResourceTagMapping) => {
+    const key = (await ifThere(kms.send(new DescribeKeyCommand({ KeyId: ResourceARN }))))?.KeyMetadata;
+    return key ? [{ tenantId: Tags?.find(({ Key }) => Key === tenantTag)?.Value ?? '', key }] : [];
+  };
+  const found: Awaited<ReturnType<typeof look>> = [];
+  for (let at = 0; at < tagged.length; at += keysAtOnce) found.push(...(await Promise.all(tagged.slice(at, at + keysAtOnce).map(look))).flat());
+  return found;
 }
 
 export function keyFinder(aws: PlatformClients): ResourceFinder {
