@@ -6,7 +6,7 @@ import { harms } from '../../campaign/sessions/harms';
 import { startStage } from '../../campaign/sessions/stage';
 import { Tenants } from '../../campaign/tenants-of-lane';
 
-/** A little of each campaign, so that no change goes without: `npm run test:e2e` has more, the campaigns have all. */
+/** A little of the campaigns on faults, so that no change goes without: `npm run test:e2e` has more, the campaigns have all. */
 
 describe('a conversation', () => {
   let stage: Awaited<ReturnType<typeof startStage>>;
