@@ -54,9 +54,9 @@ export interface Sessions {
   fork(session: SessionRef, of: Pick<SessionRecord, 'userId' | 'agent'>, source: { sessionId: string; turnId: string; upTo: number }): Promise<boolean>;
   /**
    * Finishes the running turn, then closes. Fine when closed.
-   * @param unspoken - as its record has it: where nobody has spoken yet, the session begins, and closes. Without, only one that runs does.
+   * @param record - with it, one in which nobody has spoken yet begins, and closes; not one that is closed, or that an agent works in for another. Without, only one that runs does.
    */
-  close(session: SessionRef, unspoken?: Pick<SessionRecord, 'userId' | 'agent'>): Promise<void>;
+  close(session: SessionRef, record?: Pick<SessionRecord, 'userId' | 'agent' | 'parent' | 'closedAt'>): Promise<void>;
   /** Lets it come to rest at the end of its turn, or before its next step. Fine when it has ended. */
   hold(session: SessionRef, at: 'turn' | 'step'): Promise<void>;
   /** Lets it go on where it rests. Fine when it does not rest, or has ended. */

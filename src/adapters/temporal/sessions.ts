@@ -135,13 +135,13 @@ const undoing =
 
 const closing =
   (client: Client, calling: Calling): Sessions['close'] =>
-  async (session, unspoken) => {
+  async (session, record) => {
     const { workflow } = client;
-    if (!unspoken) {
+    if (!record || record.parent || record.closedAt !== undefined) {
       await unlessMissing(() => calling(() => workflow.getHandle(workflowIds.session(session.tenantId, session.sessionId)).signal(closeSession)));
       return;
     }
-    const { userId, agent } = unspoken;
+    const { userId, agent } = record;
     const start = sessionStart({ ...session, userId, ...(agent && { agent }) });
     await translating(() => calling(() => workflow.signalWithStart(sessionWorkflow, { ...start, signal: closeSession }))).catch(orWhenAlreadyStarted);
   };

@@ -191,8 +191,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     response: Nothing,
     status: 202,
     async handle({ params, caller }) {
-      const { userId, agent, parent } = await conversations.mustOwn(params, caller);
-      await sessionWorkflows.close(params, parent ? undefined : { userId, agent });
+      await sessionWorkflows.close(params, await conversations.mustOwn(params, caller));
       return { body: {} };
     },
   }),
