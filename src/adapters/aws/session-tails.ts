@@ -25,38 +25,50 @@ export interface SessionTails {
 /** Long enough for a conversation; a tenant that leaves is forgotten by then. */
 const idleMs = 10 * 60_000;
 
-const firstOf = (tail: readonly Batch[]): number => tail[0]?.events[0]?.seq ?? 0;
-const lastOf = (tail: readonly Batch[]): number => tail.at(-1)?.events.at(-1)?.seq ?? 0;
-const bytesOf = (tail: readonly Batch[]): number => tail.reduce((sum, { bytes }) => sum + bytes, 0);
+/** The end of a log, without a gap. */
+interface Tail {
+  readonly batches: readonly Batch[];
+  readonly bytes: number;
+}
+
+const nothing: Tail = { batches: [], bytes: 0 };
+const tailFrom = (batches: readonly Batch[]): Tail => ({ batches, bytes: batches.reduce((sum, { bytes }) => sum + bytes, 0) });
+
+const firstOf = (batch: Batch | undefined): number => batch?.events[0]?.seq ?? 0;
+const lastOf = (batch: Batch | undefined): number => batch?.events.at(-1)?.seq ?? 0;
 
 /** Adds what follows; begins anew with what does not, unless it is older. */
-function extended(tail: readonly Batch[], batch: Batch, maxBytes: number): readonly Batch[] {
-  const first = firstOf([batch]);
-  if (lastOf([batch]) <= lastOf(tail)) return tail;
-  if (first !== lastOf(tail) + 1) return [batch];
-  const longer = [...tail, batch];
-  return bytesOf(longer) > maxBytes ? longer.slice(Math.ceil(longer.length / 2)) : longer;
+function extended(tail: Tail, batch: Batch, maxBytes: number): Tail {
+  const last = lastOf(tail.batches.at(-1));
+  if (lastOf(batch) <= last) return tail;
+  if (firstOf(batch) !== last + 1) return tailFrom([batch]);
+  const longer = { batches: [...tail.batches, batch], bytes: tail.bytes + batch.bytes };
+  return longer.bytes > maxBytes ? tailFrom(longer.batches.slice(Math.ceil(longer.batches.length / 2))) : longer;
 }
+
+/** What holds events behind `after`. Looked for from the end, where nearly everybody reads: sessions can be long. */
+const batchesBehind = ({ batches }: Tail, after: number): readonly Batch[] => batches.slice(batches.findLastIndex((batch) => lastOf(batch) <= after) + 1);
 
 export function createSessionTails({ maxBytes }: { maxBytes: number }): SessionTails {
   const maxTailBytes = maxBytes / 16;
-  const tails = new LRUCache<string, readonly Batch[]>({ maxSize: maxBytes, sizeCalculation: (tail) => bytesOf(tail) + 1, ttl: idleMs, updateAgeOnGet: true });
+  const tails = new LRUCache<string, Tail>({ maxSize: maxBytes, sizeCalculation: ({ bytes }) => bytes + 1, ttl: idleMs, updateAgeOnGet: true });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
+  const tailOf = (session: SessionRef): Tail => tails.get(keyOf(session)) ?? nothing;
 
   return {
     add(session, batch) {
-      tails.set(keyOf(session), extended(tails.get(keyOf(session)) ?? [], batch, maxTailBytes));
+      tails.set(keyOf(session), extended(tailOf(session), batch, maxTailBytes));
     },
     between(session, after, upTo) {
       if (upTo <= after) return [];
-      const tail = tails.get(keyOf(session)) ?? [];
-      if (tail.length === 0 || firstOf(tail) > after + 1 || lastOf(tail) < upTo) return undefined;
-      return tail.flatMap(({ events }) => events.filter(({ seq }) => seq > after && seq <= upTo));
+      const tail = tailOf(session);
+      const behind = batchesBehind(tail, after);
+      if (behind.length === 0 || firstOf(behind[0]) > after + 1 || lastOf(tail.batches.at(-1)) < upTo) return undefined;
+      return behind.flatMap(({ events }) => events.filter(({ seq }) => seq > after && seq <= upTo));
     },
     following(session, after) {
-      const tail = tails.get(keyOf(session)) ?? [];
-      const next = tail.findIndex((batch) => firstOf([batch]) === after + 1);
-      return next < 0 ? [] : tail.slice(next);
+      const behind = batchesBehind(tailOf(session), after);
+      return firstOf(behind[0]) === after + 1 ? behind : [];
     },
   };
 }
