@@ -1,23 +1,37 @@
+import { once } from 'node:events';
 import type { Client } from '@temporalio/client';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createPlatformClients } from '../src/adapters/aws/clients';
-import { createTenantAccess } from '../src/adapters/aws/tenant-access';
+import { type BatchItem, createBatchBodies, createBatchTable } from '../src/adapters/aws/session-batches';
+import { createMessageBodies } from '../src/adapters/aws/session-messages';
+import { createTenantAccess, type TenantAccess } from '../src/adapters/aws/tenant-access';
+import { createValkey } from '../src/adapters/valkey/connection';
+import { liveCipherContext } from '../src/adapters/valkey/live-events';
 import { createAdapters } from '../src/composition';
-import { loadConfig } from '../src/config';
-import { accessPurposes } from '../src/contracts/names';
-import { createLogger } from '../src/logging';
+import { type Config, loadConfig } from '../src/config';
+import { accessPurposes, sessionOfWorkflow, tableKeys, tenantResources, valkeyKeys } from '../src/contracts/names';
+import { createLogger, type Logger } from '../src/logging';
+import type { SessionRef } from '../src/contracts/session';
+import type { TenantCipher } from '../src/ports/cipher';
 import type { Arm } from './arms/arm';
 import { quantile } from './measure';
 
-/** What encrypting histories, and credentials by tenant and purpose, cost a turn of Tenure. */
-export interface EncryptionCost {
-  readonly payloadsPerTurn: number;
+/** What is encrypted of a turn in one place, and what that costs. */
+export interface Sealed {
+  readonly what: string;
+  readonly piecesPerTurn: number;
   readonly plainBytesPerTurn: number;
   readonly sealedBytesPerTurn: number;
-  /** Processor time of encrypting every payload of a turn once, data key in memory. */
+  /** Processor time of encrypting every piece once, data key in memory. */
   readonly sealMsPerTurn: number;
   readonly openMsPerTurn: number;
+}
+
+/** What encrypting all that a turn leaves, and credentials by tenant and purpose, cost a turn of Tenure. */
+export interface EncryptionCost {
+  readonly sealed: readonly Sealed[];
   /** Until credentials for a tenant and purpose are there: median over the purposes. */
   readonly coldCredentialsMs: number;
   /** To get the client of a tenant and purpose whose credentials are there. */
@@ -31,31 +45,36 @@ const tenantId = 'bench';
 /** @param asking - what the arm is asked, and the local stack's environment. */
 export async function encryptionCost(arm: Arm, client: Client, { prompt, env }: { readonly prompt: string; readonly env: Readonly<Record<string, string>> }): Promise<EncryptionCost> {
   const config = loadConfig(env);
-  const adapters = createAdapters(config, createLogger('export', 'silent'));
+  const logger = createLogger('export', 'silent');
+  const adapters = createAdapters(config, logger);
+  const access = createTenantAccess({ sts: createPlatformClients(config.aws).sts, settings: config.aws });
   try {
-    return { ...(await codecCost(adapters.dataConverter.payloadCodecs[0], arm, { client, prompt })), ...(await credentialsCost(config.aws)) };
+    const credentials = await credentialsCost(access);
+    const conversation = await arm.openSession();
+    for (let turn = 0; turn < turns; turn += 1) await conversation.ask(prompt);
+    const workflowId = conversation.workflowId ?? '';
+    const session = { tenantId, sessionId: sessionOfWorkflow(workflowId) ?? '' };
+    const sealed = [
+      await historyCost(adapters.dataConverter.payloadCodecs[0], client, workflowId),
+      ...(await tableCosts(access, adapters.cipher, session)),
+      await streamCost(config, logger, adapters.cipher, session),
+    ];
+    return { sealed, ...credentials };
   } finally {
     await adapters.close();
   }
 }
 
-async function codecCost(codec: PayloadCodec, arm: Arm, { client, prompt }: { readonly client: Client; readonly prompt: string }) {
-  const conversation = await arm.openSession();
-  for (let turn = 0; turn < turns; turn += 1) await conversation.ask(prompt);
-  const workflowId = conversation.workflowId ?? '';
+async function historyCost(codec: PayloadCodec, client: Client, workflowId: string): Promise<Sealed> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const context = { type: 'workflow', namespace: 'default', workflowId } as const;
   const sealed = payloadsIn(events).filter(({ metadata }) => metadata?.['encoding'] && Buffer.from(metadata['encoding']).toString() === 'binary/encrypted');
   const plain = await codec.decode(sealed, context);
-  // Warm, as a process that runs.
-  for (let round = 0; round < rounds; round += 1) await codec.decode(await codec.encode(plain, context), context);
-  return {
-    payloadsPerTurn: sealed.length / turns,
-    plainBytesPerTurn: sizeOf(plain) / turns,
-    sealedBytesPerTurn: sizeOf(sealed) / turns,
-    sealMsPerTurn: (await cpuMsOf(() => codec.encode(plain, context))) / turns,
-    openMsPerTurn: (await cpuMsOf(() => codec.decode(sealed, context))) / turns,
-  };
+  const bytesOf = (payloads: readonly Payload[]) => payloads.map((payload) => temporal.api.common.v1.Payload.encode(payload).finish());
+  return costOf('payloads of the history, opening and closing of the session shared out', [bytesOf(plain), bytesOf(sealed)], {
+    seal: () => codec.encode(plain, context),
+    open: () => codec.decode(sealed, context),
+  });
 }
 
 function payloadsIn(value: unknown): Payload[] {
@@ -64,7 +83,64 @@ function payloadsIn(value: unknown): Payload[] {
   return Object.values(value).flatMap(payloadsIn);
 }
 
-const sizeOf = (payloads: readonly Payload[]): number => payloads.reduce((sum, payload) => sum + temporal.api.common.v1.Payload.encode(payload).finish().length, 0);
+/** As the table holds them: the batches of the log, and the messages they tell of. */
+async function tableCosts(access: TenantAccess, cipher: TenantCipher, session: SessionRef): Promise<Sealed[]> {
+  const items: BatchItem[] = [];
+  for await (const item of createBatchTable({ access }).chain(session, { after: 0, aligned: true })) items.push(item);
+  const bodies = createBatchBodies({ access, cipher });
+  const events = await Promise.all(items.map((item) => bodies.open(session, item)));
+  const turnIds = events.flat().flatMap((event) => (event.type === 'turn.started' ? [event.turnId] : []));
+  const messageBodies = createMessageBodies({ cipher });
+  const sealedMessages = await Promise.all(turnIds.map((turnId) => messageIn(access, session, turnId)));
+  const messages = await Promise.all(sealedMessages.map((sealed, index) => messageBodies.open(session, turnIds[index] ?? '', sealed)));
+  return [
+    await costOf('batches of the log', [events.map(jsonBytes), items.map(({ body }) => body)], {
+      seal: () => Promise.all(items.map((item, index) => bodies.seal(session, item, events[index] ?? []))),
+      open: () => Promise.all(items.map((item) => bodies.open(session, item))),
+    }),
+    await costOf('messages', [messages.map(jsonBytes), sealedMessages], {
+      seal: () => Promise.all(messages.map((message) => messageBodies.seal(session, message))),
+      open: () => Promise.all(sealedMessages.map((sealed, index) => messageBodies.open(session, turnIds[index] ?? '', sealed))),
+    }),
+  ];
+}
+
+async function messageIn(access: TenantAccess, { sessionId }: SessionRef, turnId: string): Promise<Uint8Array> {
+  const { Item } = await access.clients(tenantId, 'session-read').table.send(new GetCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(sessionId), sk: turnId } }));
+  return Item?.['body'] as Uint8Array;
+}
+
+/** What readers are told while it happens. */
+async function streamCost(config: Config, logger: Logger, cipher: TenantCipher, { sessionId }: SessionRef): Promise<Sealed> {
+  const valkey = createValkey(config.valkey.url, logger);
+  try {
+    await once(valkey.commands, 'ready');
+    const kept = await valkey.commands.xrangeBuffer(valkeyKeys.live(tenantId, sessionId), '-', '+');
+    const sealed = kept.map(([, fields]) => fields[1] ?? Buffer.alloc(0));
+    const open = () => Promise.all(sealed.map((batch) => cipher.open(tenantId, liveCipherContext, batch)));
+    const plain = await open();
+    return await costOf('batches of the live stream', [plain, sealed], { seal: () => Promise.all(plain.map((batch) => cipher.seal(tenantId, liveCipherContext, batch))), open });
+  } finally {
+    await valkey.close();
+  }
+}
+
+const jsonBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+/** Of all that {@link turns} turns left in one place, plain and sealed. */
+async function costOf(what: string, [plain, sealed]: readonly [readonly Uint8Array[], readonly Uint8Array[]], calls: { readonly seal: () => Promise<unknown>; readonly open: () => Promise<unknown> }): Promise<Sealed> {
+  const sizeOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  // Warm, as a process that runs.
+  await Promise.all([cpuMsOf(calls.seal), cpuMsOf(calls.open)]);
+  return {
+    what,
+    piecesPerTurn: sealed.length / turns,
+    plainBytesPerTurn: sizeOf(plain) / turns,
+    sealedBytesPerTurn: sizeOf(sealed) / turns,
+    sealMsPerTurn: (await cpuMsOf(calls.seal)) / turns,
+    openMsPerTurn: (await cpuMsOf(calls.open)) / turns,
+  };
+}
 
 /** Processor time of one call, mean of many. */
 async function cpuMsOf(call: () => Promise<unknown>): Promise<number> {
@@ -74,8 +150,7 @@ async function cpuMsOf(call: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1_000 / rounds;
 }
 
-async function credentialsCost(settings: ReturnType<typeof loadConfig>['aws']) {
-  const access = createTenantAccess({ sts: createPlatformClients(settings).sts, settings });
+async function credentialsCost(access: TenantAccess): Promise<Pick<EncryptionCost, 'coldCredentialsMs' | 'warmCredentialsMs'>> {
   const get = (purpose: (typeof accessPurposes)[number]) => access.clients(tenantId, purpose).table.config.credentials();
   const coldMs: number[] = [];
   for (const purpose of accessPurposes) {

@@ -84,7 +84,7 @@ export function toMarkdown(results: Results): string {
     ...factors,
     '',
     ...(results.histories ? historyTables(results.histories) : []),
-    ...(results.encryption ? encryptionTable(results.encryption) : []),
+    ...encryptionTable(results),
   ].join('\n');
 }
 
@@ -131,18 +131,27 @@ export function neighboursToMarkdown({ machine, samples }: { machine: Results['m
   ].join('\n');
 }
 
-const encryptionTable = (cost: EncryptionCost): string[] => [
-  '#### What encryption and credentials cost a turn',
-  '| | |',
-  '|---|---|',
-  `| payloads a turn, opening and closing of the session shared out | ${cost.payloadsPerTurn.toFixed(1)} |`,
-  `| their bytes: plain → encrypted | ${cost.plainBytesPerTurn.toFixed(0)} → ${cost.sealedBytesPerTurn.toFixed(0)} |`,
-  `| processor time to encrypt them once, ms | ${cost.sealMsPerTurn.toFixed(3)} |`,
-  `| to decrypt them once, ms | ${cost.openMsPerTurn.toFixed(3)} |`,
-  `| credentials for a tenant and purpose, from STS, ms | ${cost.coldCredentialsMs.toFixed(1)} |`,
-  `| the same, in memory, ms | ${cost.warmCredentialsMs.toFixed(4)} |`,
-  '',
-];
+function encryptionTable({ encryption: cost, samples }: Results): string[] {
+  if (!cost) return [];
+  const totalMs = cost.sealed.reduce((sum, { sealMsPerTurn, openMsPerTurn }) => sum + sealMsPerTurn + openMsPerTurn, 0);
+  const fewest = Math.min(...samples.map(({ clients }) => clients));
+  const bare = samples.filter(({ arm, clients }) => arm === 'bare' && clients === fewest);
+  const cpuMs = median(bare.map(({ cpuMsPerTurn, serverCpuMsPerTurn }) => cpuMsPerTurn + serverCpuMsPerTurn));
+  return [
+    '#### What encryption and credentials cost a turn',
+    'Processor time; data keys in memory. Each piece is encrypted once, and decrypted once where it is used; of the log nothing is decrypted by a process that wrote it.',
+    '',
+    '| what | pieces | bytes, plain → encrypted | to encrypt, ms | to decrypt, ms |',
+    '|---|---|---|---|---|',
+    ...cost.sealed.map(
+      ({ what, piecesPerTurn, plainBytesPerTurn, sealedBytesPerTurn, sealMsPerTurn, openMsPerTurn }) =>
+        `| ${what} | ${piecesPerTurn.toFixed(1)} | ${plainBytesPerTurn.toFixed(0)} → ${sealedBytesPerTurn.toFixed(0)} | ${sealMsPerTurn.toFixed(3)} | ${openMsPerTurn.toFixed(3)} |`,
+    ),
+    '',
+    `Together ${totalMs.toFixed(2)} ms, ${((100 * totalMs) / cpuMs).toFixed(1)} % of the processor time of a bare turn (${fewest} client${fewest === 1 ? '' : 's'}). Credentials for a tenant and purpose: from STS, once an hour, ${cost.coldCredentialsMs.toFixed(1)} ms; in memory ${cost.warmCredentialsMs.toFixed(4)} ms.`,
+    '',
+  ];
+}
 
 /** Bars of the median p50 by number of clients, as an SVG that a README can show. */
 export function toChart(results: Results): string {

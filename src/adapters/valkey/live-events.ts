@@ -15,7 +15,8 @@ const retainSeconds = 3_600;
 /** What a reader that does not read may hold up; it finds the rest in the log. */
 const maxBuffered = 5_000;
 const subscribeWithinMs = 1_000;
-const cipherContext = { purpose: 'live' };
+/** What the entries of a stream are sealed as. */
+export const liveCipherContext = { purpose: 'live' };
 
 /** Where a reader stands that has the entry. */
 const placeOf = (entry: LiveEntry): Cursor => (isDelta(entry) ? { seq: entry.afterSeq, n: entry.n } : { seq: entry.seq, n: 0 });
@@ -47,9 +48,9 @@ export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetai
   const channels = new Channels(valkey);
 
   const seal = async ({ tenantId }: SessionRef, batch: readonly LiveEntry[]) =>
-    Buffer.from(await cipher.seal(tenantId, cipherContext, Buffer.from(JSON.stringify(batch))));
+    Buffer.from(await cipher.seal(tenantId, liveCipherContext, Buffer.from(JSON.stringify(batch))));
   const open = async ({ tenantId }: SessionRef, sealed: Buffer) =>
-    JSON.parse(Buffer.from(await cipher.open(tenantId, cipherContext, sealed)).toString('utf8')) as LiveEntry[];
+    JSON.parse(Buffer.from(await cipher.open(tenantId, liveCipherContext, sealed)).toString('utf8')) as LiveEntry[];
 
   async function send(session: SessionRef, key: string, batch: readonly LiveEntry[]): Promise<void> {
     const { seq, n } = placeOf(batch.at(-1) as LiveEntry);
