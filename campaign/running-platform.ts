@@ -9,16 +9,23 @@ import type { Operation } from '../src/contracts/operation';
 import { User } from '../src/local/demo/user';
 import { modelControl } from '../src/local/model/control';
 import { startPlatform } from '../src/local/platform';
+import type { LocalStack } from '../src/local/stack';
+import { createMovingClock } from './moving-clock';
 
 /** Those who try it talk faster than tenants may. */
 const rate = { requestsPerMinute: 100_000, burst: 10_000 };
 
 export type RunningPlatform = Awaited<ReturnType<typeof runPlatform>>;
 
-/** The whole platform as processes of its own, supervised as `npm start` does it: what is killed comes back. */
-export async function runPlatform() {
+/**
+ * The whole platform as processes of its own, supervised as `npm start` does it: what is killed comes back.
+ * @param options - `clocksMove`: whether the clocks of api and worker can be set.
+ */
+export async function runPlatform({ clocksMove = false }: { clocksMove?: boolean } = {}) {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-e2e-'));
-  const platform = await startPlatform({ stateDir, keepsState: false, restart: true, onProgress: () => undefined });
+  const clocks = { api: await createMovingClock(path.join(stateDir, 'clock-of-api')), worker: await createMovingClock(path.join(stateDir, 'clock-of-worker')) };
+  const moving = clocksMove && { apiEnv: clocks.api.env, workerEnv: (env: LocalStack['env']) => Promise.resolve({ ...env, ...clocks.worker.env }) };
+  const platform = await startPlatform({ stateDir, keepsState: false, restart: true, onProgress: () => undefined, ...moving });
   const api = new ApiClient(platform.settings.apiUrl);
   const accounts = localAccounts(platform.settings);
   const operator = await accounts.operatorToken();
@@ -30,6 +37,9 @@ export async function runPlatform() {
     operator,
     accounts,
     model: modelControl(platform.stack.urls.model),
+
+    /** Sets the clock of a process. @param byMs - from the true time. */
+    moveClock: (name: keyof typeof clocks, byMs: number): Promise<void> => clocks[name].move(platform.services[name], byMs),
 
     /** Starts an onboarding; one key for all attempts, so that it is one operation. */
     async beginOnboarding(tenantId: string, agent: object = {}, tier = 'standard'): Promise<Operation> {

@@ -29,9 +29,9 @@ export const ofCredentials = [
   ...of(
     'renewal before expiry; good ones outlive an outage of STS, and no longer than they are good',
     credentials,
-    { id: 'renewal', file: vendor, search: 'good.expiration.getTime() - renewBeforeMs', replace: 'good.expiration.getTime() + renewBeforeMs', name: 'are renewed before they expire' },
+    { id: 'renewal', file: vendor, search: 'untilMs - renewBeforeMs', replace: 'untilMs + renewBeforeMs', name: 'are renewed before they expire' },
     { id: 'outage-of-sts', file: vendor, search: "codeOf(error) !== 'dependency/unavailable' || !good", replace: "codeOf(error) !== undefined || !good", name: 'last until they expire', says: /unavailable|does not answer|away/i },
-    { id: 'outage-no-longer', file: vendor, search: ' || good.expiration.getTime() <= Date.now()', replace: '', name: 'last until they expire' },
+    { id: 'outage-no-longer', file: vendor, search: ' || good.untilMs <= performance.now()', replace: '', name: 'last until they expire' },
   ),
   ...of(
     "the processes' identities are refused on tenants' data, by denials too",

@@ -34,6 +34,23 @@ const away = (victim: Victim, moment: MomentName): SessionCase => ({
     }),
 });
 
+const dayMs = 86_400_000;
+
+/** The worker's clock is set, and set right when the turns have ended. */
+const clockSet = (byMs: number, words: string, moment: MomentName): SessionCase => ({
+  id: `the clock of the worker set ${words} ${moment}`,
+  async run(stage, size) {
+    try {
+      return await harm(stage, moment, size, async (held) => {
+        await stage.platform.moveClock('worker', byMs);
+        await held.letGo();
+      });
+    } finally {
+      await stage.platform.moveClock('worker', 0);
+    }
+  },
+});
+
 async function harm(stage: Stage, moment: MomentName, size: number, act: (held: Held) => Promise<void>): Promise<CaseRun> {
   const { user, shop } = stage;
   const placedBefore = shop.placed;
@@ -56,4 +73,5 @@ export const harms: readonly SessionCase[] = [
   ...(['before the model', 'in the answer', 'in a tool'] as const).flatMap((moment) => [killed('api', moment), killed('temporal', moment)]),
   ...(['in the answer', 'in a tool'] as const).map((moment) => killed('valkey', moment)),
   ...(['aws', 'model', 'valkey', 'temporal'] as const).map((victim) => away(victim, 'in the answer')),
+  ...(['in the answer', 'in a tool'] as const).flatMap((moment) => [clockSet(dayMs, 'a day ahead', moment), clockSet(-dayMs, 'a day back', moment)]),
 ];

@@ -1,5 +1,6 @@
 import type { OrdersServer } from '../../src/local/demo/orders-server';
-import { newName, type Stage, until } from './stage';
+import { until } from '../until';
+import { newName, type Stage } from './stage';
 
 /** Several conversations that stand still at the same moment of their turn. */
 export interface Held {

@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { OrdersServer } from '../../src/local/demo/orders-server';
 import type { User } from '../../src/local/demo/user';
 import type { WatchedServer } from '../watched-server';
 import { startPoisonServer } from './poison-server';
 import { type RunningPlatform, runPlatform } from '../running-platform';
-
-/** Of a state that is sure to come. */
-const patienceMs = 90_000;
 
 /** A running platform with a tenant, a user of it, and two servers that its agent may call. */
 export interface Stage {
@@ -21,7 +17,7 @@ export interface Stage {
 export async function startStage({ tier = 'standard', origins = [] }: { tier?: string; origins?: readonly string[] } = {}): Promise<Stage & { stop(): Promise<void> }> {
   const [shop, poison] = await Promise.all([OrdersServer.start(), startPoisonServer()]);
   void shop.withholdNext(0);
-  const platform = await runPlatform();
+  const platform = await runPlatform({ clocksMove: true });
   const stop = async () => {
     shop.stop();
     poison.stop();
@@ -34,15 +30,6 @@ export async function startStage({ tier = 'standard', origins = [] }: { tier?: s
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** Looks often. @throws Error naming what did not come. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = Date.now() + patienceMs;
-  while (!(await isSo())) {
-    if (Date.now() > giveUpAtMs) throw new Error(`Waited in vain: ${what}`);
-    await delay(20);
   }
 }
 

@@ -34,10 +34,10 @@ export async function sendEvents(response: Response, entries: AsyncIterable<Stre
     let next = await iterator.next();
     begin(response);
     context.streamsSinceMs = performance.now();
-    for (let lastWriteAtMs = Date.now(); next.done !== true && !signal.aborted; next = await iterator.next()) {
-      if (next.value === 'idle' && Date.now() - lastWriteAtMs < heartbeatMs) continue;
+    for (let lastWriteAtMs = performance.now(); next.done !== true && !signal.aborted; next = await iterator.next()) {
+      if (next.value === 'idle' && performance.now() - lastWriteAtMs < heartbeatMs) continue;
       await write(next.value === 'idle' ? ': still here\n\n' : eventOf(next.value));
-      lastWriteAtMs = Date.now();
+      lastWriteAtMs = performance.now();
     }
   } catch (error) {
     if (!response.headersSent) throw error;

@@ -5,8 +5,9 @@ import type { RunningPlatform } from '../../campaign/running-platform';
 import { burst, duplicates } from '../../campaign/sessions/floods';
 import { harms } from '../../campaign/sessions/harms';
 import { poison } from '../../campaign/sessions/poison';
-import { startStage, until } from '../../campaign/sessions/stage';
+import { startStage } from '../../campaign/sessions/stage';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
+import { until } from '../../campaign/until';
 import { watchOperation } from '../../src/cli/operations';
 import { patiently } from '../../src/cli/patience';
 import type { BackupSummary } from '../../src/contracts/backup';
@@ -41,6 +42,7 @@ afterAll(async () => {
 const sample = [
   ...['worker killed in the answer', 'worker killed between tools', 'worker killed in a tool', 'worker killed after the last word'],
   ...['api killed in the answer', 'temporal killed before the model', 'valkey killed in the answer', 'aws away in the answer'],
+  ...['the clock of the worker set a day ahead in a tool', 'the clock of the worker set a day back in the answer'],
 ];
 
 it.each(sample)('%s, nothing is lost and nothing done twice', async (id) => {
@@ -64,6 +66,44 @@ it('does not repeat a call that changes something when its worker dies and its t
   const log = await alice.log(sessionId);
   expect(problemsOfNumbers(log)).toEqual([]);
   expect(log).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/outcome-unknown' }));
+});
+
+describe('an API whose clock is wrong', () => {
+  const session = (sessionId: string) => platform.api.call<{ status: SessionStatus }>(`/api/v1/tenants/acme/sessions/${sessionId}`, { token: alice.token });
+  afterEach(() => platform.moveClock('api', 0));
+
+  it.each([
+    ['two hours ahead', 7_200_000],
+    ['two hours back', -7_200_000],
+  ])('%s, takes no token it cannot vouch for, keeps what it was given, and goes on when it is set right', async (_words, byMs) => {
+    const prompt = `set ${randomUUID()}`;
+    await platform.model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }, { say: 'one two three' }] });
+    const sessionId = await alice.open();
+    const asked = alice.ask(sessionId, prompt);
+    await until('it is held', async () => (await platform.model.holding(prompt)) === 1);
+    await platform.moveClock('api', byMs);
+    await expect(session(sessionId)).rejects.toMatchObject({ status: 401 });
+    await platform.moveClock('api', 0);
+    await platform.model.release(prompt);
+    expect(await asked).toMatchObject({ outcome: 'completed', answer: 'one two three' });
+    expect(problemsOfNumbers(await alice.log(sessionId))).toEqual([]);
+  });
+
+  it('tells readers that it is still there, though it is set back meanwhile', async () => {
+    const sessionId = await alice.open();
+    await alice.ask(sessionId, 'Hello');
+    await platform.moveClock('api', 1_800_000);
+    const { body } = await fetch(`${platform.settings.apiUrl}/api/v1/tenants/acme/sessions/${sessionId}/events`, { headers: { authorization: `Bearer ${alice.token}`, accept: 'text/event-stream' } });
+    const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    let heard = '';
+    const readUntil = async (words: string) => {
+      for (heard = ''; !heard.includes(words); ) heard += (await reader.read()).value ?? 'the end';
+    };
+    await readUntil('turn.completed');
+    await platform.moveClock('api', 0);
+    await readUntil(': still here');
+    await reader.cancel();
+  });
 });
 
 it('gives a scheduled prompt to its agent once, although the worker that runs it dies before, in and behind its turn', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { until } from '../../campaign/sessions/stage';
+import { until } from '../../campaign/until';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { patiently } from '../../src/cli/patience';

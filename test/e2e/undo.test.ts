@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { until } from '../../campaign/sessions/stage';
+import { until } from '../../campaign/until';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { patiently } from '../../src/cli/patience';

@@ -83,8 +83,8 @@ export const createCertificateActivities = ({ registry, inventory, certificates,
 
 async function untilHistoriesAreGone(work: TenantWork, tenantId: string): Promise<void> {
   const pause = pauses();
-  const giveUpAtMs = Date.now() + historiesGoneWithinMs;
-  for (let quiet = 0; quiet < quietLooks && Date.now() < giveUpAtMs; ) {
+  const giveUpAtMs = performance.now() + historiesGoneWithinMs;
+  for (let quiet = 0; quiet < quietLooks && performance.now() < giveUpAtMs; ) {
     const listed = await work.deleteHistories(tenantId);
     quiet = listed === 0 ? quiet + 1 : 0;
     Context.current().heartbeat(`${listed} sessions are still listed`);

@@ -136,10 +136,10 @@ async function endAll(workflows: Sessions, sessions: readonly SessionRef[]): Pro
 /** In order if it can be: then nothing writes to its log any more. */
 async function ended(workflows: Sessions, session: SessionRef): Promise<void> {
   const pause = pauses();
-  const giveUpAtMs = Date.now() + endsWithinMs;
+  const giveUpAtMs = performance.now() + endsWithinMs;
   while (await workflows.isRunning(session)) {
     waiting().beat(`${session.sessionId} is ending`);
-    if (Date.now() > giveUpAtMs) await workflows.terminate(session);
+    if (performance.now() > giveUpAtMs) await workflows.terminate(session);
     else await stop(workflows, session);
     await pause();
   }

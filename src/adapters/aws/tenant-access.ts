@@ -21,29 +21,31 @@ export interface RoleCredentials {
   readonly expiration: Date;
 }
 
+const lifetimeSeconds = 3_600;
 const renewBeforeMs = 5 * 60_000;
 
 /**
  * Fetches once however many ask, again when what it has is about to expire, and forgets failures. While STS does not answer, what it
- * has is good until it expires.
+ * has is good until it expires. How long it has it is measured: the time of day may be set meanwhile.
  */
 export function renewing(fetch: () => Promise<RoleCredentials>): () => Promise<RoleCredentials> {
   let current: Promise<RoleCredentials> | undefined;
-  let good: RoleCredentials | undefined;
+  let good: { readonly credentials: RoleCredentials; readonly untilMs: number } | undefined;
   let renewAtMs = 0;
   const renewed = async (): Promise<RoleCredentials> => {
     try {
-      good = await fetch();
-      renewAtMs = good.expiration.getTime() - renewBeforeMs;
-      return good;
+      const untilMs = performance.now() + lifetimeSeconds * 1_000;
+      good = { credentials: await fetch(), untilMs };
+      renewAtMs = untilMs - renewBeforeMs;
+      return good.credentials;
     } catch (error) {
       current = undefined;
-      if (codeOf(error) !== 'dependency/unavailable' || !good || good.expiration.getTime() <= Date.now()) throw error;
-      return good;
+      if (codeOf(error) !== 'dependency/unavailable' || !good || good.untilMs <= performance.now()) throw error;
+      return good.credentials;
     }
   };
   return () => {
-    if (current && Date.now() < renewAtMs) return current;
+    if (current && performance.now() < renewAtMs) return current;
     renewAtMs = Infinity;
     return (current = renewed());
   };
@@ -67,7 +69,7 @@ export function createTenantAccess({ sts, settings }: { sts: STSClient; settings
         new AssumeRoleCommand({
           RoleArn: `arn:${partition}:iam::${accountId}:role/${tenantResources(tenantId).role}`,
           RoleSessionName: accessSessionName(tenantId, purpose),
-          DurationSeconds: 3_600,
+          DurationSeconds: lifetimeSeconds,
           Tags: [
             { Key: tenantTag, Value: tenantId },
             { Key: purposeTag, Value: purpose },

@@ -128,11 +128,25 @@ describe('credentials', () => {
     let fetched = 0;
     const credentials = renewing(() => Promise.resolve(made(3_600_000)).finally(() => (fetched += 1)));
     const first = await credentials();
-    jest.setSystemTime(Date.now() + 54 * 60_000);
+    jest.advanceTimersByTime(54 * 60_000);
     expect([await credentials(), fetched]).toEqual([first, 1]);
-    jest.setSystemTime(Date.now() + 2 * 60_000);
+    jest.advanceTimersByTime(2 * 60_000);
     const second = await credentials();
     expect(second.expiration.getTime()).toBeGreaterThan(first.expiration.getTime());
+    expect(fetched).toBe(2);
+  });
+
+  it.each([-7_200_000, 7_200_000])('are neither kept longer nor fetched more often when the clock is set: by %i ms', async (byMs) => {
+    jest.useFakeTimers({ advanceTimers: false });
+    let fetched = 0;
+    const credentials = renewing(() => Promise.resolve(made(3_600_000)).finally(() => (fetched += 1)));
+    await credentials();
+    jest.setSystemTime(Date.now() + byMs);
+    await credentials();
+    expect(fetched).toBe(1);
+    jest.advanceTimersByTime(56 * 60_000);
+    await credentials();
+    await credentials();
     expect(fetched).toBe(2);
   });
 
@@ -142,9 +156,9 @@ describe('credentials', () => {
     const credentials = renewing(() => (isAway ? Promise.reject(new DomainError('dependency/unavailable', 'away')) : Promise.resolve(made(3_600_000))));
     const first = await credentials();
     isAway = true;
-    jest.setSystemTime(Date.now() + 58 * 60_000);
+    jest.advanceTimersByTime(58 * 60_000);
     expect(await credentials()).toBe(first);
-    jest.setSystemTime(Date.now() + 3 * 60_000);
+    jest.advanceTimersByTime(3 * 60_000);
     await expect(credentials()).rejects.toMatchObject({ code: 'dependency/unavailable' });
     isAway = false;
     expect((await credentials()).expiration.getTime()).toBeGreaterThan(Date.now());

@@ -74,7 +74,7 @@ export function createWriter(table: Table, reader: Reader) {
     const writeId = ulid();
     const abortSignal = AbortSignal.timeout(writeWithinMs);
     const events = together.flatMap((one) => one.events);
-    let answeredAtMs = Date.now();
+    let answeredAtMs = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       let tried: Head | undefined;
       try {
@@ -84,8 +84,8 @@ export function createWriter(table: Table, reader: Reader) {
         return;
       } catch (error) {
         heads.delete(chain);
-        if (isTaken(error)) answeredAtMs = Date.now();
-        if (abortSignal.aborted || Date.now() - answeredAtMs > silentForMs) throw new DomainError('audit/unavailable', 'What is asked cannot be recorded now, and was not done. Try again later.', { cause: error });
+        if (isTaken(error)) answeredAtMs = performance.now();
+        if (abortSignal.aborted || performance.now() - answeredAtMs > silentForMs) throw new DomainError('audit/unavailable', 'What is asked cannot be recorded now, and was not done. Try again later.', { cause: error });
       }
       await delay(backoffMs(attempt));
       if (tried && (await isWritten(chain, tried, writeId, { abortSignal }).catch(() => false))) return;
