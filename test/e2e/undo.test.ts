@@ -5,9 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { until } from '../../campaign/until';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
+import { watchOperation } from '../../src/cli/operations';
 import { patiently } from '../../src/cli/patience';
+import type { SignedErasure } from '../../src/contracts/erasure';
 import { groups } from '../../src/contracts/names';
-import type { User } from '../../src/local/demo/user';
+import type { Operation } from '../../src/contracts/operation';
+import { User } from '../../src/local/demo/user';
 
 jest.setTimeout(150_000);
 
@@ -58,6 +61,11 @@ beforeAll(async () => {
   // What a worker knows of sources is two seconds old at most.
   await until('the worker knows the source', async () => (await acting('shop__place')).orders.length === 2);
 });
+const operated = async (path: string, body: object = {}): Promise<Operation> => {
+  const { operationId } = await platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token: platform.operator, body });
+  return watchOperation(platform.api, operationId, platform.operator);
+};
+
 afterAll(async () => {
   await platform.stop();
   shop.closeAllConnections();
@@ -70,6 +78,14 @@ async function acting(tool: string) {
   await platform.model.script({ match: text, steps: [{ calls: [{ name: tool, input: {} }] }, { calls: [{ name: tool, input: {} }] }, { say: 'Done.' }] });
   const turn = await ann.ask(await ann.open(), text);
   return { ...turn, orders: turn.entries.flatMap((entry) => (entry.type === 'tool.completed' ? [(entry.output as { body: { id: string } }).body.id] : [])) };
+}
+
+/** @returns what became of it, as the events say. */
+async function takenBack(user: User, { sessionId, turnId }: { sessionId: string; turnId: string }): Promise<string[]> {
+  const { undoId } = await platform.api.call<{ undoId: string }>(`/api/v1/tenants/${user.tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', token: user.token, body: {} });
+  const told = async () => (await user.log(sessionId)).filter((event) => 'undoId' in event && event.undoId === undoId);
+  await until('all is said', async () => (await told()).some(({ type }) => type === 'undo.completed'));
+  return (await told()).map(({ type }) => type);
 }
 
 /** Its worker is killed when the order is cancelled and nobody has heard of it. */
@@ -97,4 +113,33 @@ it('where the target tells no repetition it is not repeated: its user is told, a
   expect(await takenBackWhileKilled(turn, second)).toEqual(['tool/outcome-unknown', 'tool.undone']);
   expect(cancelled.slice(-2)).toEqual([second, first]);
   expect(calls.filter((url) => url.startsWith(`/bookings/${second}/`))).toHaveLength(1);
+});
+
+it('what was taken back stays so in an export, in a backup and where it is restored; what was not can be taken back there; an erasure leaves nothing of it', async () => {
+  const done = await acting('shop__place');
+  const before = await acting('shop__place');
+  expect(await takenBack(ann, done)).toEqual(['tool.undone', 'tool.undone', 'undo.completed']);
+  const log = await ann.log(done.sessionId);
+  const sessionOf = ({ sessionId }: { sessionId: string }) => `/api/v1/tenants/acme/sessions/${sessionId}`;
+  const exported = await fetch(`${platform.settings.apiUrl}${sessionOf(done)}/events?format=jsonl`, { headers: { authorization: `Bearer ${ann.token}` } });
+  expect((await exported.text()).trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(log);
+
+  const { backupId } = await operated('acme/backups');
+  expect(await operated('globex/restore', { backupId, sourceTenantId: 'acme' })).toMatchObject({ state: 'completed' });
+  const { userId, accessToken } = await platform.accounts.userTokens('globex', 'ann@acme.example');
+  const annThere = new User(platform.api, 'globex', userId, accessToken);
+  expect(await annThere.log(done.sessionId)).toEqual(log);
+  const cancelledBefore = [...cancelled];
+  expect(await takenBack(annThere, done)).toEqual(['undo.completed']);
+  expect(cancelled).toEqual(cancelledBefore);
+  expect(await takenBack(annThere, before)).toEqual(['tool.undone', 'tool.undone', 'undo.completed']);
+  expect(cancelled).toEqual([...cancelledBefore, ...before.orders.toReversed()]);
+  // It was another tenant that took it back: here it is as it was, and its target says what there is to say.
+  expect((await ann.log(before.sessionId)).some(({ type }) => type === 'tool.undone')).toBe(false);
+
+  const { operationId } = await platform.api.call<Operation>(`${sessionOf(done)}/erase`, { method: 'POST', token: ann.token, body: {} });
+  expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
+  const { statement } = await platform.api.call<{ statement: SignedErasure }>(`/api/v1/tenants/acme/erasures/${operationId}`, { token: ann.token });
+  expect(statement.statement.places.map(({ place, after }) => [place, after])).toEqual([['table', 0], ['bucket', 0], ['memory', 0], ['live', 0], ['temporal', 0]]);
+  await expect(platform.api.call(`${sessionOf(done)}/turns/${done.turnId}/undo`, { method: 'POST', token: ann.token, body: {} })).rejects.toMatchObject({ code: 'session/not-found' });
 });
