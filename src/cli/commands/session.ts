@@ -178,8 +178,8 @@ const undo = command<AsUser>({
   examples: ['tenure session undo acme ses-01k turn-01k'],
   async run(cli, { user }, tenantId: string, sessionId: string, turnId: string) {
     const caller = await access(cli, tenantId, { user });
-    const { undoId } = await caller.call<{ undoId: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', body: {} });
-    for await (const { data, event } of caller.stream(apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`)) {
+    const { undoId, eventsUrl } = await caller.call<{ undoId: string; eventsUrl: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', body: {} });
+    for await (const { data, event } of caller.stream(eventsUrl)) {
       if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; it goes on.', `tenure session export ${tenantId} ${sessionId}`);
       const entry = JSON.parse(data) as LiveEntry;
       if (!('undoId' in entry) || entry.undoId !== undoId) continue;
