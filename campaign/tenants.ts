@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Operation } from '../src/contracts/operation';
+import { inParallel } from '../src/domain/in-parallel';
 import { updateDocs } from './docs';
-import { inParallel } from './in-parallel';
 import { Lane } from './lane';
 import { problemsOfEmptiness, problemsOfGone } from './verdict';
 
@@ -67,8 +67,12 @@ async function main(): Promise<void> {
 async function timed<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<{ ended: Result[]; tookMs: number }> {
   const startedAtMs = Date.now();
   const tookMs = () => Date.now() - startedAtMs;
-  const ended = await inParallel(items, Number(options.width), run, (count) => {
+  let count = 0;
+  const ended = await inParallel(items, Number(options.width), async (item) => {
+    const result = await run(item);
+    count += 1;
     if (count % 20 === 0) console.log(`${count}/${items.length} in ${(tookMs() / 1_000).toFixed(0)} s`);
+    return result;
   });
   return { ended, tookMs: tookMs() };
 }

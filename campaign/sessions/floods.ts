@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { patiently } from '../../src/cli/patience';
 import type { SessionEvent } from '../../src/contracts/events';
-import { inParallel } from '../in-parallel';
+import { inParallel } from '../../src/domain/in-parallel';
 import type { SessionCase } from './case';
 import type { Stage } from './stage';
 import { problemsOfNumbers } from './verdict';

@@ -3,6 +3,7 @@ import type { TenantPage } from '../activities/maintenance/reports';
 import { publicFailure } from '../contracts/errors';
 import type { Finding, MaintenanceReport } from '../contracts/maintenance';
 import type { MaintenanceJobName } from '../contracts/names';
+import { inParallel } from '../domain/in-parallel';
 import { beginInspection, checkFailed, findingsToMarkdown, type InspectionProgress, noteFindings, reportOf } from '../domain/maintenance-report';
 import { publishReport } from './maintenance-activities';
 
@@ -58,11 +59,3 @@ export const failureText = (error: unknown): string => {
   const { code, message } = publicFailure(error, 'internal/bug');
   return code === 'internal/bug' ? (rootCause(error) ?? message) : message;
 };
-
-async function inParallel<Item>(items: readonly Item[], limit: number, act: (item: Item) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const runner = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await act(item);
-  };
-  await Promise.all(Array.from({ length: limit }, runner));
-}

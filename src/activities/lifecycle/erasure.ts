@@ -2,6 +2,7 @@ import type { ErasedPlace, ErasureSubject } from '../../contracts/erasure';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { SessionRecord, SessionRef } from '../../contracts/session';
 import { statementOf, withChildren } from '../../domain/erasure';
+import { inParallel } from '../../domain/in-parallel';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Backups } from '../../ports/backups';
 import type { ErasurePlace, ErasureRef, Erasures, ErasureScope } from '../../ports/erasures';
@@ -129,9 +130,7 @@ async function schedulesOf({ agentSchedules }: ErasureDeps, tenantId: string, su
   return (await agentSchedules.list(tenantId)).filter(({ userId }) => userId === subject.userId).map(({ name }) => name);
 }
 
-async function endAll(workflows: Sessions, sessions: readonly SessionRef[]): Promise<void> {
-  for (let begin = 0; begin < sessions.length; begin += sideBySide) await Promise.all(sessions.slice(begin, begin + sideBySide).map((session) => ended(workflows, session)));
-}
+const endAll = (workflows: Sessions, sessions: readonly SessionRef[]) => inParallel(sessions, sideBySide, (session) => ended(workflows, session));
 
 /** In order if it can be: then nothing writes to its log any more. */
 async function ended(workflows: Sessions, session: SessionRef): Promise<void> {

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { SessionRef } from '../../contracts/session';
 import type { SuspendTurns } from '../../contracts/operation';
+import { inParallel } from '../../domain/in-parallel';
 import type { Sessions } from '../../ports/sessions';
 import { pauses } from './waiting';
 
@@ -36,10 +37,7 @@ async function untilAll(workflows: Sessions, tenantId: string, isDone: (session:
   for (let quiet = 0; quiet < quietLooks; ) {
     const open: SessionRef[] = [];
     for await (const session of workflows.running(tenantId)) if (!done.has(session.sessionId)) open.push(session);
-    for (let begin = 0; begin < open.length; begin += sideBySide) {
-      const some = open.slice(begin, begin + sideBySide);
-      await Promise.all(some.map(async (session) => (await isDone(session)) && done.add(session.sessionId)));
-    }
+    await inParallel(open, sideBySide, async (session) => (await isDone(session)) && done.add(session.sessionId));
     quiet = open.length === 0 ? quiet + 1 : 0;
     Context.current().heartbeat(`${done.size} sessions done, ${open.length} at the last look`);
     await pause();

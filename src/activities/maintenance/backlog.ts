@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { isScratchTenant, metrics as names, taskQueues } from '../../contracts/names';
+import { inParallel } from '../../domain/in-parallel';
 import type { Metrics, Reading } from '../../ports/metrics';
 import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -27,7 +28,7 @@ export const createBacklogActivities = ({ registry, queues, metrics }: BacklogDe
     let measured: MeasuredBacklogs = { tenants: 0, waiting: 0 };
     for await (const tenantIds of pages(registry)) {
       cancellationSignal.throwIfAborted();
-      const backlogs = await inChunks(tenantIds, async (tenantId) => ({ tenantId, ...(await queues.backlogOf(taskQueues.tenant(tenantId))) }));
+      const backlogs = await inParallel(tenantIds, sideBySide, async (tenantId) => ({ tenantId, ...(await queues.backlogOf(taskQueues.tenant(tenantId))) }));
       await publishAll(metrics, backlogs.flatMap(readingsOf), cancellationSignal);
       measured = { tenants: measured.tenants + backlogs.length, waiting: backlogs.reduce((sum, { tasks }) => sum + tasks, measured.waiting) };
     }
@@ -43,12 +44,6 @@ async function* pages(registry: TenantRegistry): AsyncIterable<string[]> {
     yield page.tenants.flatMap(({ tenantId, status }) => (status === 'deleted' || isScratchTenant(tenantId) ? [] : [tenantId]));
     cursor = page.nextCursor;
   } while (cursor !== undefined);
-}
-
-async function inChunks<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  for (let from = 0; from < items.length; from += sideBySide) results.push(...(await Promise.all(items.slice(from, from + sideBySide).map(act))));
-  return results;
 }
 
 /** Zero is told too: without it no fleet would shrink. */

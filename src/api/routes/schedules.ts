@@ -6,6 +6,7 @@ import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { partsOf, pinOf } from '../../domain/agents';
+import { inParallel } from '../../domain/in-parallel';
 import { isPausedByOperation, resumeNote } from '../../domain/maintenance';
 import { omit } from '../../domain/omit';
 import { checkedSettings, hasEnded, mustHaveRoomFor, pausedNote } from '../../domain/schedules';
@@ -113,9 +114,7 @@ const readingRoutes = (deps: ScheduleRoutesDeps): Route[] => [
     async handle({ params: { tenantId }, caller }) {
       const all = await deps.agentSchedules.list(tenantId);
       const visible = all.filter(({ userId }) => userId === caller.userId || caller.permissions.has('read:any-session'));
-      const data: ShownSchedule[] = [];
-      for (let begin = 0; begin < visible.length; begin += askedAtOnce) data.push(...(await Promise.all(visible.slice(begin, begin + askedAtOnce).map((one) => shown(deps, tenantId, one)))));
-      return { body: { data } };
+      return { body: { data: await inParallel(visible, askedAtOnce, (one) => shown(deps, tenantId, one)) } };
     },
   }),
   tenantRoute({

@@ -11,6 +11,7 @@ import { GetRoleCommand, paginateListAttachedRolePolicies, paginateListRolePolic
 import { DescribeKeyCommand, type KeyMetadata, paginateListAliases } from '@aws-sdk/client-kms';
 import { paginateGetResources, type ResourceTagMapping } from '@aws-sdk/client-resource-groups-tagging-api';
 import { tenantAlarms, tenantIdPattern, tenantResources, tenantTag } from '../../../contracts/names';
+import { inParallel } from '../../../domain/in-parallel';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
 import { allOf, checksOf, ifThere, resource, tenantsOf } from './finding';
@@ -74,9 +75,7 @@ export async function taggedKeys({ kms, tagging }: Pick<PlatformClients, 'kms' |
     const key = (await ifThere(kms.send(new DescribeKeyCommand({ KeyId: ResourceARN }))))?.KeyMetadata;
     return key ? [{ tenantId: Tags?.find(({ Key }) => Key === tenantTag)?.Value ?? '', key }] : [];
   };
-  const found: Awaited<ReturnType<typeof look>> = [];
-  for (let at = 0; at < tagged.length; at += keysAtOnce) found.push(...(await Promise.all(tagged.slice(at, at + keysAtOnce).map(look))).flat());
-  return found;
+  return (await inParallel(tagged, keysAtOnce, look)).flat();
 }
 
 export function keyFinder(aws: PlatformClients): ResourceFinder {
