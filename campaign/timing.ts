@@ -16,6 +16,8 @@ const { values: options } = parseArgs({
   options: {
     /** Of each thing that is asked for. */
     pairs: { type: 'string', default: '400' },
+    /** A part of what is asked, by its name: then the page stays as it is. */
+    only: { type: 'string', default: '' },
   },
 });
 
@@ -33,6 +35,7 @@ interface Question {
   readonly token: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly pathOf: (id: string) => string;
+  readonly status: 401 | 404;
   readonly body?: object;
   readonly others: readonly string[];
   readonly missing: readonly string[];
@@ -43,14 +46,15 @@ async function main(): Promise<void> {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-timing-'));
   const platform = await startPlatform({ stateDir, keepsState: false, restart: false, apiEnv, onProgress: (line) => console.log(line) });
   try {
-    const questions = await questionsOf(localAccounts(platform.settings), new ApiClient(platform.settings.apiUrl));
+    const all = await questionsOf(localAccounts(platform.settings), new ApiClient(platform.settings.apiUrl));
+    const questions = all.filter(({ title }) => title.includes(options.only));
     const rows: [string, Difference][] = [];
     for (const question of questions) {
       const difference = differenceOf(await ask(platform.settings.apiUrl, question));
       rows.push([question.title, difference]);
       console.log(lineOf(question.title, difference));
     }
-    await updateDocs('timing', report(rows));
+    if (options.only === '') await updateDocs('timing', report(rows));
     if (rows.some(([, difference]) => isTold(difference))) process.exitCode = 1;
   } finally {
     await platform.stop();
@@ -71,14 +75,14 @@ async function ask(apiUrl: string, question: Question): Promise<Pair[]> {
   return pairs;
 }
 
-/** @throws Error when it was answered by anything but 404. */
-async function timeOf(apiUrl: string, { method, token, pathOf, body }: Question, id: string): Promise<number> {
+/** @throws Error when it was answered with another status. */
+async function timeOf(apiUrl: string, { method, token, pathOf, status, body }: Question, id: string): Promise<number> {
   const headers = { accept: 'application/json', authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) };
   const beganAtMs = performance.now();
-  const response = await fetch(`${apiUrl}/api/v1/tenants/asking/${pathOf(id)}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const response = await fetch(`${apiUrl}/api/v1/tenants/${pathOf(id)}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const text = await response.text();
   const tookMs = performance.now() - beganAtMs;
-  if (response.status !== 404) throw new Error(`${method} ${pathOf(id)} was answered with ${response.status}: ${text}`);
+  if (response.status !== status) throw new Error(`${method} ${pathOf(id)} was answered with ${response.status}: ${text}`);
   return tookMs;
 }
 
@@ -107,16 +111,17 @@ async function questionsOf(accounts: LocalAccounts, api: ApiClient): Promise<Que
   const agents = (await all<{ name: string }>('other', 'agents', stranger, (index) => ({ name: `theirs-${index}`, settings: {} }))).map(({ name }) => name);
   const noSessions = times((index) => `${bobs[index]?.slice(0, -12) ?? ''}${randomBytes(6).toString('hex')}`);
   const noIds = times(() => randomBytes(8).toString('hex'));
-  const onSession = { pathOf: (id: string) => `sessions/${id}`, missing: noSessions };
+  const onSession = { pathOf: (id: string) => `asking/sessions/${id}`, status: 404, missing: noSessions } as const;
   return [
     { title: "a colleague's session", token: ada, method: 'GET', ...onSession, others: bobs },
     { title: "another tenant's session", token: ada, method: 'GET', ...onSession, others: strangers },
-    { title: "events of a colleague's session", token: ada, method: 'GET', ...onSession, pathOf: (id) => `sessions/${id}/events`, others: bobs },
-    { title: "a message to a colleague's session", token: ada, method: 'POST', ...onSession, pathOf: (id) => `sessions/${id}/messages`, body: { text: 'Hello' }, others: bobs },
-    { title: "a colleague's session, closed", token: ada, method: 'POST', ...onSession, pathOf: (id) => `sessions/${id}/close`, body: {}, others: bobs },
-    { title: "another tenant's API key, revoked", token: admin, method: 'DELETE', pathOf: (id) => `api-keys/${id}`, others: keys, missing: noIds },
-    { title: "another tenant's machine client, revoked", token: admin, method: 'DELETE', pathOf: (id) => `machine-clients/${id}`, others: clients, missing: noIds },
-    { title: "another tenant's agent", token: admin, method: 'GET', pathOf: (id) => `agents/${id}`, others: agents, missing: times((index) => `nobodys-${index}`) },
+    { title: "events of a colleague's session", token: ada, method: 'GET', ...onSession, pathOf: (id) => `asking/sessions/${id}/events`, others: bobs },
+    { title: "a message to a colleague's session", token: ada, method: 'POST', ...onSession, pathOf: (id) => `asking/sessions/${id}/messages`, body: { text: 'Hello' }, others: bobs },
+    { title: "a colleague's session, closed", token: ada, method: 'POST', ...onSession, pathOf: (id) => `asking/sessions/${id}/close`, body: {}, others: bobs },
+    { title: "another tenant's API key, revoked", token: admin, method: 'DELETE', pathOf: (id) => `asking/api-keys/${id}`, status: 404, others: keys, missing: noIds },
+    { title: "another tenant's machine client, revoked", token: admin, method: 'DELETE', pathOf: (id) => `asking/machine-clients/${id}`, status: 404, others: clients, missing: noIds },
+    { title: "another tenant's agent", token: admin, method: 'GET', pathOf: (id) => `asking/agents/${id}`, status: 404, others: agents, missing: times((index) => `nobodys-${index}`) },
+    { title: 'another tenant', token: admin, method: 'GET', pathOf: (id) => `${id}/sessions`, status: 401, others: ['other'], missing: times((index) => `nobody-${index}`) },
   ];
 }
 

@@ -9,6 +9,7 @@ import type { AuditTrail } from './audit-trail';
 import { AuditedAct } from './audited-act';
 import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps, showsToken } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
+import { mustTellNothing, nextBeat } from './even-answers';
 import { type FailureDeps, refusalAfter } from './failed-authentications';
 import { holdPlace, type PlaceDeps } from './place-limits';
 import { limitRate, tenantLimit } from './rate-limit';
@@ -29,7 +30,7 @@ export interface MountDeps extends AuthenticationDeps, FailureDeps, PlaceDeps, C
   readonly streamCheckMs: number;
 }
 
-/** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → record → handle → check the reply. */
+/** The one way in, for every route: tell browsers who may call → authenticate → limit → authorize → parse → record → handle → check the reply; refusals that must tell nothing → wait for their beat. */
 export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const parse = createRequestParser(deps);
   const uploadOf = createUploads();
@@ -61,6 +62,9 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
           return { reply, again };
         });
         await sendReply(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
+      } catch (error) {
+        if (mustTellNothing(error)) await nextBeat(context.receivedAtMs);
+        throw error;
       } finally {
         held.upload?.done();
         await held.place?.leave();

@@ -6,6 +6,8 @@ import type { AnsweredRequest } from '../domain/traffic';
 
 export interface RequestContext {
   readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly receivedAtMs: number;
   /** Says which request, and later which tenant and session, a line is about. */
   logger: Logger;
   /** Aborted when the caller has gone away, or the process is about to stop. */
@@ -44,8 +46,8 @@ export function requestContext({ logger, stopping, traffic }: RequestContextDeps
   return (request, response, next) => {
     const requestId = newId('request');
     const controller = new AbortController();
-    const context: RequestContext = { requestId, logger: logger.child({ requestId }), signal: controller.signal };
-    const startedAt = performance.now();
+    const receivedAtMs = performance.now();
+    const context: RequestContext = { requestId, receivedAtMs, logger: logger.child({ requestId }), signal: controller.signal };
     response.locals['context'] = context;
     response.setHeader('X-Request-Id', requestId);
     open.add(controller);
@@ -54,10 +56,10 @@ export function requestContext({ logger, stopping, traffic }: RequestContextDeps
       open.delete(controller);
       controller.abort();
       const { method, path } = request;
-      const endedAt = performance.now();
-      const durationMs = Math.round(endedAt - startedAt);
-      const { tenantId, streamsSinceMs = endedAt, brokenOffWith = response.statusCode } = context;
-      if (tenantId !== undefined) traffic.note({ tenantId, status: brokenOffWith, ...(response.headersSent && { latencyMs: streamsSinceMs - startedAt }) });
+      const endedAtMs = performance.now();
+      const durationMs = Math.round(endedAtMs - receivedAtMs);
+      const { tenantId, streamsSinceMs = endedAtMs, brokenOffWith = response.statusCode } = context;
+      if (tenantId !== undefined) traffic.note({ tenantId, status: brokenOffWith, ...(response.headersSent && { latencyMs: streamsSinceMs - receivedAtMs }) });
       context.logger.info({ method, path, status: response.statusCode, durationMs, cutShort: !response.writableFinished }, 'request');
     });
     next();
