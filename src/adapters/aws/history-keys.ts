@@ -49,6 +49,10 @@ type WrappedKey = z.infer<typeof WrappedKey>;
  * far below what is safe for random IVs however long the data key lives, and no ciphertext opens in another workflow.
  */
 export class HistoryKey {
+  private readonly marks = new LRUCache<string, Buffer>({
+    max: 500,
+    memoMethod: (workflowId) => createHmac('sha256', this.secret).update(`workflow ${workflowId}`).digest().subarray(0, workflowMarkBytes),
+  });
   private readonly workflowKeys = new LRUCache<string, Buffer>({ max: 500, memoMethod: (mark) => Buffer.from(hkdfSync('sha256', this.secret, '', `tenure history 2 ${mark}`, 32)) });
 
   constructor(
@@ -58,7 +62,7 @@ export class HistoryKey {
 
   /** Stands for a workflow's id. Who has no key can neither tell which it is nor find two that have the same. */
   markOf(workflowId: string): Buffer {
-    return createHmac('sha256', this.secret).update(`workflow ${workflowId}`).digest().subarray(0, workflowMarkBytes);
+    return this.marks.memo(workflowId);
   }
 
   workflowKey(mark: Buffer): Buffer {

@@ -43,7 +43,7 @@ function extended(tail: Tail, batch: Batch, maxBytes: number): Tail {
   if (lastOf(batch) <= last) return tail;
   if (firstOf(batch) !== last + 1) return tailFrom([batch]);
   const longer = { batches: [...tail.batches, batch], bytes: tail.bytes + batch.bytes };
-  return longer.bytes > maxBytes ? tailFrom(longer.batches.slice(Math.ceil(longer.batches.length / 2))) : longer;
+  return longer.bytes > maxBytes ? tailFrom(longer.batches.slice(Math.floor(longer.batches.length / 2))) : longer;
 }
 
 /** What holds events behind `after`. Looked for from the end, where nearly everybody reads: sessions can be long. */
