@@ -79,14 +79,17 @@ describe('an API whose clock is wrong', () => {
     const prompt = `set ${randomUUID()}`;
     await platform.model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }, { say: 'one two three' }] });
     const sessionId = await alice.open();
-    const asked = alice.ask(sessionId, prompt);
+    const message = { method: 'POST', token: alice.token, body: { text: prompt }, idempotencyKey: randomUUID() } as const;
+    await platform.api.call(`/api/v1/tenants/acme/sessions/${sessionId}/messages`, message);
     await until('it is held', async () => (await platform.model.holding(prompt)) === 1);
     await platform.moveClock('api', byMs);
     await expect(session(sessionId)).rejects.toMatchObject({ status: 401 });
     await platform.moveClock('api', 0);
     await platform.model.release(prompt);
-    expect(await asked).toMatchObject({ outcome: 'completed', answer: 'one two three' });
-    expect(problemsOfNumbers(await alice.log(sessionId))).toEqual([]);
+    await until('the turn has ended', async () => (await alice.log(sessionId)).some(({ type }) => type === 'turn.completed'));
+    const log = await alice.log(sessionId);
+    expect(problemsOfNumbers(log)).toEqual([]);
+    expect(log).toEqual(expect.arrayContaining([expect.objectContaining({ type: 'message.completed', text: 'one two three' }), expect.objectContaining({ type: 'turn.completed', outcome: 'completed' })]));
   });
 
   it('tells readers that it is still there, though it is set back meanwhile', async () => {
