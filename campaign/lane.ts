@@ -149,10 +149,10 @@ export class Lane {
 
   /** Looks until the operation has come so far. @throws Error that says where it is when it does not. */
   async awaitOperation(operationId: string, isThere: (operation: Operation) => boolean, withinMs = endWithinMs): Promise<Operation> {
-    for (const giveUpAtMs = Date.now() + withinMs; ; ) {
+    for (const giveUpAtMs = performance.now() + withinMs; ; ) {
       const operation = await this.operation(operationId);
       if (operation && isThere(operation)) return operation;
-      if (Date.now() > giveUpAtMs) throw new Error(`it does not come to an end: ${operation ? whereIs(operation) : 'it never began'}`);
+      if (performance.now() > giveUpAtMs) throw new Error(`it does not come to an end: ${operation ? whereIs(operation) : 'it never began'}`);
       await delay(pollMs);
     }
   }

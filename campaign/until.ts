@@ -5,9 +5,9 @@ const patienceMs = 90_000;
 
 /** Looks often. @throws Error naming what did not come. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const giveUpAtMs = Date.now() + patienceMs;
+  const giveUpAtMs = performance.now() + patienceMs;
   while (!(await isSo())) {
-    if (Date.now() > giveUpAtMs) throw new Error(`Waited in vain: ${what}`);
+    if (performance.now() > giveUpAtMs) throw new Error(`Waited in vain: ${what}`);
     await delay(20);
   }
 }

@@ -39,12 +39,12 @@ export function problemsOfSteps({ state, steps, stuck }: Operation): string[] {
 
 /** Looks until nothing is wrong any more, or it is there to stay. */
 export async function settled(look: () => Promise<string[]>): Promise<string[]> {
-  for (const startedAtMs = Date.now(); ; ) {
+  for (const startedAtMs = performance.now(); ; ) {
     const seen = await look().then(
       (problems) => ({ problems, patienceMs: settleMs }),
       (error: unknown) => ({ problems: [String(error)], patienceMs: busyMs }),
     );
-    if (seen.problems.length === 0 || Date.now() - startedAtMs > seen.patienceMs) return seen.problems;
+    if (seen.problems.length === 0 || performance.now() - startedAtMs > seen.patienceMs) return seen.problems;
     await delay(lookEveryMs);
   }
 }

@@ -12,11 +12,11 @@ interface Patience {
 
 /** Repeats a call whose failure may pass, until it succeeds or the time is up. */
 export async function patiently<T>(call: () => Promise<T>, { giveUpAfterMs = 60_000, mayPass = seemsTemporary }: Patience = {}): Promise<T> {
-  for (const giveUpAtMs = Date.now() + giveUpAfterMs; ; ) {
+  for (const giveUpAtMs = performance.now() + giveUpAfterMs; ; ) {
     try {
       return await call();
     } catch (error) {
-      if (!mayPass(error) || Date.now() > giveUpAtMs) throw error;
+      if (!mayPass(error) || performance.now() > giveUpAtMs) throw error;
       await delay(error instanceof ApiProblem && error.retryAfterSeconds ? error.retryAfterSeconds * 1_000 : pollMs);
     }
   }

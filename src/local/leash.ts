@@ -37,10 +37,10 @@ function hear(line: string): void {
 function clearUp(): void {
   if (isDone) return;
   signalAll('SIGTERM');
-  const giveUpAtMs = Date.now() + leashGraceMs;
+  const giveUpAtMs = performance.now() + leashGraceMs;
   const watching = setInterval(() => {
     for (const pid of pids) if (!isAlive(pid)) pids.delete(pid);
-    const isLate = pids.size > 0 && Date.now() > giveUpAtMs;
+    const isLate = pids.size > 0 && performance.now() > giveUpAtMs;
     if (pids.size > 0 && !isLate) return;
     clearInterval(watching);
     if (isLate) signalAll('SIGKILL');

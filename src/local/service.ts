@@ -87,9 +87,9 @@ export class Service {
   }
 
   private async untilReady(): Promise<void> {
-    for (const giveUpAtMs = Date.now() + readyWithinMs; ; ) {
+    for (const giveUpAtMs = performance.now() + readyWithinMs; ; ) {
       if (await this.spec.isReady().catch(() => false)) return;
-      if (!this.isRunning || Date.now() > giveUpAtMs) throw new Error(await this.whyNot());
+      if (!this.isRunning || performance.now() > giveUpAtMs) throw new Error(await this.whyNot());
       await delay(pollMs);
     }
   }
@@ -127,10 +127,10 @@ export class Service {
     this.child = child;
     const { pid } = child;
     if (pid !== undefined) this.leash.hold(pid, this.spec.writesState);
-    const launchedAtMs = Date.now();
+    const launchedAtMs = performance.now();
     child.once('exit', (code, signal) => {
       if (pid !== undefined) this.leash.release(pid);
-      if (this.isWanted && this.wasReady) this.mourn(signal ?? `exit code ${code ?? 'unknown'}`, Date.now() - launchedAtMs);
+      if (this.isWanted && this.wasReady) this.mourn(signal ?? `exit code ${code ?? 'unknown'}`, performance.now() - launchedAtMs);
     });
     child.once('error', (error) => (this.spawnError = error));
   }

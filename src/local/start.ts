@@ -59,8 +59,8 @@ async function setAsideAfterUncleanStop(): Promise<void> {
 
 /** A last run that was killed may still be ending in order: then the file goes. */
 async function isGone(file: string, withinMs: number): Promise<boolean> {
-  for (const giveUpAtMs = Date.now() + withinMs; existsSync(file); ) {
-    if (Date.now() > giveUpAtMs) return false;
+  for (const giveUpAtMs = performance.now() + withinMs; existsSync(file); ) {
+    if (performance.now() > giveUpAtMs) return false;
     await delay(50);
   }
   return true;

@@ -24,18 +24,18 @@ const reconnectAfterMs = 300;
 export async function* followOperation(operationId: string, open: OpenStream, { onTrouble, giveUpAfterMs = 600_000 }: Following = {}): AsyncGenerator<Operation> {
   const path = apiPath`/operations/${operationId}/events`;
   let revision: number | undefined;
-  for (let heardAtMs = Date.now(); ; ) {
+  for (let heardAtMs = performance.now(); ; ) {
     try {
       for await (const { event, data } of open(path, revision === undefined ? {} : { 'last-event-id': String(revision) })) {
         if (event !== 'operation') continue;
         const operation = JSON.parse(data) as Operation;
         ({ revision } = operation);
-        heardAtMs = Date.now();
+        heardAtMs = performance.now();
         yield operation;
         if (operation.finishedAt !== undefined) return;
       }
     } catch (error) {
-      if (!seemsTemporary(error) || Date.now() - heardAtMs > giveUpAfterMs) throw error;
+      if (!seemsTemporary(error) || performance.now() - heardAtMs > giveUpAfterMs) throw error;
       onTrouble?.(error);
     }
     await delay(reconnectAfterMs);
