@@ -88,19 +88,21 @@ async function tableCosts(access: TenantAccess, cipher: TenantCipher, session: S
   const items: BatchItem[] = [];
   for await (const item of createBatchTable({ access }).chain(session, { after: 0, aligned: true })) items.push(item);
   const bodies = createBatchBodies({ access, cipher });
-  const events = await Promise.all(items.map((item) => bodies.open(session, item)));
+  const openLog = () => Promise.all(items.map((item) => bodies.open(session, item)));
+  const events = await openLog();
   const turnIds = events.flat().flatMap((event) => (event.type === 'turn.started' ? [event.turnId] : []));
   const messageBodies = createMessageBodies({ cipher });
-  const sealedMessages = await Promise.all(turnIds.map((turnId) => messageIn(access, session, turnId)));
-  const messages = await Promise.all(sealedMessages.map((sealed, index) => messageBodies.open(session, turnIds[index] ?? '', sealed)));
+  const sealedMessages = await Promise.all(turnIds.map(async (turnId) => ({ turnId, sealed: await messageIn(access, session, turnId) })));
+  const openMessages = () => Promise.all(sealedMessages.map(({ turnId, sealed }) => messageBodies.open(session, turnId, sealed)));
+  const messages = await openMessages();
   return [
     await costOf('batches of the log', [events.map(jsonBytes), items.map(({ body }) => body)], {
       seal: () => Promise.all(items.map((item, index) => bodies.seal(session, item, events[index] ?? []))),
-      open: () => Promise.all(items.map((item) => bodies.open(session, item))),
+      open: openLog,
     }),
-    await costOf('messages', [messages.map(jsonBytes), sealedMessages], {
+    await costOf('messages', [messages.map(jsonBytes), sealedMessages.map(({ sealed }) => sealed)], {
       seal: () => Promise.all(messages.map((message) => messageBodies.seal(session, message))),
-      open: () => Promise.all(sealedMessages.map((sealed, index) => messageBodies.open(session, turnIds[index] ?? '', sealed))),
+      open: openMessages,
     }),
   ];
 }
