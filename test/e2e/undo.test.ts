@@ -61,16 +61,16 @@ beforeAll(async () => {
   // What a worker knows of sources is two seconds old at most.
   await until('the worker knows the source', async () => (await acting('shop__place')).orders.length === 2);
 });
-const operated = async (path: string, body: object = {}): Promise<Operation> => {
-  const { operationId } = await platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token: platform.operator, body });
-  return watchOperation(platform.api, operationId, platform.operator);
-};
-
 afterAll(async () => {
   await platform.stop();
   shop.closeAllConnections();
   shop.close();
 });
+
+async function operated(path: string, body: object = {}, token = platform.operator): Promise<Operation> {
+  const { operationId } = await platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token, body });
+  return watchOperation(platform.api, operationId, platform.operator);
+}
 
 /** Two calls in a turn. @returns their orders, the first first. */
 async function acting(tool: string) {
@@ -80,37 +80,40 @@ async function acting(tool: string) {
   return { ...turn, orders: turn.entries.flatMap((entry) => (entry.type === 'tool.completed' ? [(entry.output as { body: { id: string } }).body.id] : [])) };
 }
 
-/** @returns what became of it, as the events say. */
-async function takenBack(user: User, { sessionId, turnId }: { sessionId: string; turnId: string }): Promise<string[]> {
-  const { undoId } = await platform.api.call<{ undoId: string }>(`/api/v1/tenants/${user.tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', token: user.token, body: {} });
-  const told = async () => (await user.log(sessionId)).filter((event) => 'undoId' in event && event.undoId === undoId);
-  await until('all is said', async () => (await told()).some(({ type }) => type === 'undo.completed'));
-  return (await told()).map(({ type }) => type);
+/**
+ * Has a turn taken back, and waits until all is said of it.
+ * @param meanwhile - once it was asked for.
+ * @returns what became of it, as the events say.
+ */
+async function takenBack(user: User, { sessionId, turnId }: { sessionId: string; turnId: string }, meanwhile = () => Promise.resolve()): Promise<string[]> {
+  const request = { method: 'POST', token: user.token, body: {}, idempotencyKey: randomUUID() } as const;
+  const { undoId } = await patiently(() => platform.api.call<{ undoId: string }>(`/api/v1/tenants/${user.tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, request));
+  await meanwhile();
+  await until('all is said', async () => (await user.log(sessionId)).some((event) => event.type === 'undo.completed' && event.undoId === undoId));
+  const log = await user.log(sessionId);
+  expect(problemsOfNumbers(log)).toEqual([]);
+  return log.flatMap((event) => ('undoId' in event && event.undoId === undoId ? [event.type === 'tool.undo-failed' ? event.code : event.type] : []));
 }
 
 /** Its worker is killed when the order is cancelled and nobody has heard of it. */
-async function takenBackWhileKilled({ sessionId, turnId }: { sessionId: string; turnId: string }, order: string) {
+function takenBackWhileKilled(turn: { sessionId: string; turnId: string }, order: string): Promise<string[]> {
   withholding = order;
-  const request = { method: 'POST', token: ann.token, body: {}, idempotencyKey: randomUUID() } as const;
-  const { undoId } = await patiently(() => platform.api.call<{ undoId: string }>(`/api/v1/tenants/acme/sessions/${sessionId}/turns/${turnId}/undo`, request));
-  await until('the order is cancelled', () => Promise.resolve(cancelled.includes(order)));
-  platform.services.worker.kill('SIGKILL');
-  await until('all is said', async () => (await ann.log(sessionId)).some((event) => event.type === 'undo.completed' && event.undoId === undoId));
-  const log = await ann.log(sessionId);
-  expect(problemsOfNumbers(log)).toEqual([]);
-  return log.flatMap((event) => (event.type === 'tool.undone' ? [event.type] : event.type === 'tool.undo-failed' ? [event.code] : []));
+  return takenBack(ann, turn, async () => {
+    await until('the order is cancelled', () => Promise.resolve(cancelled.includes(order)));
+    platform.services.worker.kill('SIGKILL');
+  });
 }
 
 it('a worker killed in the middle of an undo is followed by another: each call is taken back once', async () => {
   const { orders: [first = '', second = ''], ...turn } = await acting('shop__place');
-  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool.undone', 'tool.undone']);
+  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool.undone', 'tool.undone', 'undo.completed']);
   expect(cancelled.slice(-2)).toEqual([second, first]);
   expect(calls.filter((url) => url.startsWith(`/orders/${second}/`))).toHaveLength(2);
 });
 
 it('where the target tells no repetition it is not repeated: its user is told, and the rest is taken back', async () => {
   const { orders: [first = '', second = ''], ...turn } = await acting('shop__book');
-  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool/outcome-unknown', 'tool.undone']);
+  expect(await takenBackWhileKilled(turn, second)).toEqual(['tool/outcome-unknown', 'tool.undone', 'undo.completed']);
   expect(cancelled.slice(-2)).toEqual([second, first]);
   expect(calls.filter((url) => url.startsWith(`/bookings/${second}/`))).toHaveLength(1);
 });
@@ -120,8 +123,8 @@ it('what was taken back stays so in an export, in a backup and where it is resto
   const before = await acting('shop__place');
   expect(await takenBack(ann, done)).toEqual(['tool.undone', 'tool.undone', 'undo.completed']);
   const log = await ann.log(done.sessionId);
-  const sessionOf = ({ sessionId }: { sessionId: string }) => `/api/v1/tenants/acme/sessions/${sessionId}`;
-  const exported = await fetch(`${platform.settings.apiUrl}${sessionOf(done)}/events?format=jsonl`, { headers: { authorization: `Bearer ${ann.token}` } });
+  const path = `/api/v1/tenants/acme/sessions/${done.sessionId}`;
+  const exported = await fetch(`${platform.settings.apiUrl}${path}/events?format=jsonl`, { headers: { authorization: `Bearer ${ann.token}` } });
   expect((await exported.text()).trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(log);
 
   const { backupId } = await operated('acme/backups');
@@ -137,9 +140,9 @@ it('what was taken back stays so in an export, in a backup and where it is resto
   // It was another tenant that took it back: here it is as it was, and its target says what there is to say.
   expect((await ann.log(before.sessionId)).some(({ type }) => type === 'tool.undone')).toBe(false);
 
-  const { operationId } = await platform.api.call<Operation>(`${sessionOf(done)}/erase`, { method: 'POST', token: ann.token, body: {} });
-  expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
+  const { operationId, state } = await operated(`acme/sessions/${done.sessionId}/erase`, {}, ann.token);
+  expect(state).toBe('completed');
   const { statement } = await platform.api.call<{ statement: SignedErasure }>(`/api/v1/tenants/acme/erasures/${operationId}`, { token: ann.token });
   expect(statement.statement.places.map(({ place, after }) => [place, after])).toEqual([['table', 0], ['bucket', 0], ['memory', 0], ['live', 0], ['temporal', 0]]);
-  await expect(platform.api.call(`${sessionOf(done)}/turns/${done.turnId}/undo`, { method: 'POST', token: ann.token, body: {} })).rejects.toMatchObject({ code: 'session/not-found' });
+  await expect(platform.api.call(`${path}/turns/${done.turnId}/undo`, { method: 'POST', token: ann.token, body: {} })).rejects.toMatchObject({ code: 'session/not-found' });
 });
