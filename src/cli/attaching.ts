@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type AttachmentType, mediaTypes, attachmentTypes } from '../contracts/attachment';
+import { type AttachmentType, mediaTypes, attachmentTypes } from '../contracts/attachment-types';
 import { type Access, apiPath, withQuery } from './access';
 import { CliFailure, exitCodes } from './failures';
 import { readBytes } from './terminal/files';

@@ -3,8 +3,6 @@ import { OwnedResource, ResourceCheck } from './inventory';
 import { DrainedSessions, DrainPolicy, stepStates } from './operation';
 import { PublicKey } from './public-key';
 
-export const certificateFormat = 'tenure-deletion-certificate/1';
-
 /** Something that lies in the platform's bucket, and what it must hash to. */
 const KeptObject = z.object({
   /** `s3://bucket/key` */
@@ -88,7 +86,7 @@ const CertifiedCheck = ResourceCheck.extend({
 
 /** That a tenant is gone: what it had, how and when each was found to be absent, and what was kept. docs/deletion-certificate.md */
 export const DeletionCertificate = z.object({
-  format: z.literal(certificateFormat),
+  format: z.literal('tenure-deletion-certificate/1'),
   tenantId: z.string(),
   displayName: z.string(),
   operationId: z.string(),

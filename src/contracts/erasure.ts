@@ -2,8 +2,6 @@ import { z } from 'zod';
 import { PublicKey } from './public-key';
 import { SessionId } from './session';
 
-export const erasureFormat = 'tenure-erasure-statement/1';
-
 /** What is erased: one conversation, or all that is kept of a user. */
 export const ErasureSubject = z.union([z.strictObject({ sessionId: SessionId }), z.strictObject({ userId: z.string().min(1) })]);
 export type ErasureSubject = z.infer<typeof ErasureSubject>;
@@ -51,7 +49,7 @@ export type ErasedPlace = z.infer<typeof ErasedPlace>;
 
 /** That something was erased: where it was, how that it is gone was checked, and what there still is, and why. */
 export const ErasureStatement = z.object({
-  format: z.literal(erasureFormat),
+  format: z.literal('tenure-erasure-statement/1'),
   tenantId: z.string(),
   operationId: z.string(),
   subject: ErasureSubject,

@@ -1,4 +1,4 @@
-import type { DocumentFormat, ImageFormat } from './attachment';
+import type { DocumentFormat, ImageFormat } from './attachment-types';
 
 /** What a model reads and writes, in Converse's terms. */
 

@@ -221,6 +221,9 @@ export type OperationKind = keyof typeof operationSteps;
 export type StepName<Kind extends OperationKind = OperationKind> = (typeof operationSteps)[Kind][number];
 export const operationKinds = Object.keys(operationSteps) as [OperationKind, ...OperationKind[]];
 
+export const operationStates = ['running', 'completed', 'undoing', 'undone', 'cancelled'] as const;
+export type OperationState = (typeof operationStates)[number];
+
 export const operationIdPattern = new RegExp(`^(${operationKinds.join('|')})_[a-z][a-z0-9-]{2,31}_[0-9a-z]{26}$`);
 
 /** The one backup an offboarding takes: repeating the operation finds the same. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BackupReason, ContentComparison } from './backup';
 import { ErasureSubject } from './erasure';
-import { operationKinds, type OperationKind } from './names';
+import { operationKinds, type OperationKind, operationStates } from './names';
 import { type Administrator, type AgentConfig, AnyTenantId, type RequestRate, type Tier } from './tenant';
 
 export const stepStates = ['pending', 'running', 'stuck', 'completed', 'failed', 'undoing', 'undone', 'undo_failed', 'skipped'] as const;
@@ -21,9 +21,6 @@ export const OperationStep = z.object({
   error: z.string().optional(),
 });
 export type OperationStep = z.infer<typeof OperationStep>;
-
-export const operationStates = ['running', 'completed', 'undoing', 'undone', 'cancelled'] as const;
-export type OperationState = (typeof operationStates)[number];
 
 /** How the sessions of a tenant ended when it left. */
 export const DrainedSessions = z.object({

@@ -1,4 +1,4 @@
-import { attachmentTypes, type AttachmentType } from '../contracts/attachment';
+import { attachmentTypes, type AttachmentType } from '../contracts/attachment-types';
 
 type Format = (typeof attachmentTypes)[AttachmentType]['format'];
 

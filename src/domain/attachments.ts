@@ -1,4 +1,5 @@
-import { type Attachment, attachmentTypes, type AttachmentKind, type AttachmentType } from '../contracts/attachment';
+import type { Attachment } from '../contracts/attachment';
+import { attachmentTypes, type AttachmentKind, type AttachmentType } from '../contracts/attachment-types';
 import { DomainError, type ErrorCode } from '../contracts/errors';
 import type { EventBody } from '../contracts/events';
 import type { DocumentBlock, ImageBlock, RequestSize } from '../contracts/model';

@@ -1,6 +1,6 @@
 import { type AuditActor, type AuditEntry, type AuditEvent, type AuditOutcome } from '../contracts/audit';
 import type { Finding } from '../contracts/maintenance';
-import type { OperationState } from '../contracts/operation';
+import type { OperationState } from '../contracts/names';
 
 /** How long entries are kept: thirteen months, so that a yearly audit sees the whole of its year. */
 export const auditRetentionDays = 400;

@@ -1,5 +1,5 @@
 import type { KeptBackup } from '../contracts/backup';
-import { certificateFormat, type DeletionCertificate, type HistoriesLeft, type KeyDeletion, type RehearsalEvidence } from '../contracts/certificate';
+import type { DeletionCertificate, HistoriesLeft, KeyDeletion, RehearsalEvidence } from '../contracts/certificate';
 import type { InventoryReport, OwnedResource, ResourceCheck } from '../contracts/inventory';
 import { scheduleIds } from '../contracts/names';
 import type { OffboardingRequest, Operation } from '../contracts/operation';
@@ -31,7 +31,7 @@ export function certify(evidence: Evidence): DeletionCertificate {
   const { operation, request, before, after, displayName, issuedAt } = evidence;
   const { report, ...inventory } = before;
   return {
-    format: certificateFormat,
+    format: 'tenure-deletion-certificate/1',
     tenantId: operation.tenantId,
     displayName,
     operationId: operation.operationId,

@@ -1,5 +1,5 @@
 import type { BackupContentName } from '../contracts/backup';
-import { type ErasedPlace, erasureFormat, type ErasurePlan, type ErasureStatement, type ListedErasure } from '../contracts/erasure';
+import type { ErasedPlace, ErasurePlan, ErasureStatement, ListedErasure } from '../contracts/erasure';
 import { budgetCounters, objectKeys, tableKeys } from '../contracts/names';
 import type { SessionRecord } from '../contracts/session';
 import type { BackupRecord } from './backup-content';
@@ -95,7 +95,7 @@ interface Evidence {
 
 /** What is signed at the end. */
 export const statementOf = ({ plan, places, backups, issuedAt }: Evidence): ErasureStatement => ({
-  format: erasureFormat,
+  format: 'tenure-erasure-statement/1',
   tenantId: plan.tenantId,
   operationId: plan.operationId,
   subject: plan.subject,

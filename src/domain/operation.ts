@@ -1,5 +1,5 @@
-import { type OperationKind, operationSteps, type StepName } from '../contracts/names';
-import { type Operation, type OperationRequests, type OperationState, operationStates, type OperationStep, type StepState } from '../contracts/operation';
+import { type OperationKind, type OperationState, operationStates, operationSteps, type StepName } from '../contracts/names';
+import type { Operation, OperationRequests, OperationStep, StepState } from '../contracts/operation';
 
 export const stepTitles: Readonly<Record<StepName, string>> = {
   reserve: 'Reserve the tenant id',

@@ -1,4 +1,5 @@
-import type { AttachmentType, StoredAttachment } from '../contracts/attachment';
+import type { StoredAttachment } from '../contracts/attachment';
+import type { AttachmentType } from '../contracts/attachment-types';
 import type { SessionRef } from '../contracts/session';
 
 /** What was uploaded to sessions, encrypted under the tenant's key beside all else a session has. */

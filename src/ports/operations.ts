@@ -1,5 +1,6 @@
 import type { OperationKind } from '../contracts/names';
-import type { Operation, OperationRequests, OperationState, OperationSummary } from '../contracts/operation';
+import type { OperationState } from '../contracts/names';
+import type { Operation, OperationRequests, OperationSummary } from '../contracts/operation';
 
 export interface OperationFilter {
   readonly tenantId?: string;

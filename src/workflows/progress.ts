@@ -17,8 +17,8 @@ import {
 } from '@temporalio/workflow';
 import { codeOf, type ErrorCode, errors, publicFailure } from '../contracts/errors';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { type OperationKind, searchAttributes, type StepName } from '../contracts/names';
-import type { Operation, OperationInput, OperationState, StepState } from '../contracts/operation';
+import { type OperationKind, type OperationState, searchAttributes, type StepName } from '../contracts/names';
+import type { Operation, OperationInput, StepState } from '../contracts/operation';
 import * as domain from '../domain/operation';
 import type { RestingStep } from '../activities/lifecycle/alarms';
 import { auditOperationEnd, reportStuck } from './lifecycle-activities';

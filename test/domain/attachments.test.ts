@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Attachment, type AttachmentType, AttachmentName } from '../../src/contracts/attachment';
+import { type Attachment, AttachmentName } from '../../src/contracts/attachment';
+import type { AttachmentType } from '../../src/contracts/attachment-types';
 import { codeOf } from '../../src/contracts/errors';
 import type { EventBody } from '../../src/contracts/events';
 import { blocksOf, bytesAllowed, mustBe, mustFit, shownAttachments, tokensOfBlock } from '../../src/domain/attachments';

@@ -3,8 +3,8 @@ import type { Client } from '@temporalio/client';
 import { tsToDate } from '@temporalio/common/lib/time';
 import { temporal } from '@temporalio/proto';
 import { DomainError } from '../../contracts/errors';
-import { type OperationKind, operationKinds, operationOfWorkflow, searchAttributes, tenantOfOperation } from '../../contracts/names';
-import { type OperationState, operationStates, type OperationSummary } from '../../contracts/operation';
+import { type OperationKind, operationKinds, operationOfWorkflow, type OperationState, operationStates, searchAttributes, tenantOfOperation } from '../../contracts/names';
+import type { OperationSummary } from '../../contracts/operation';
 import { isSearchableState, searchableStateOf } from '../../domain/operation';
 import type { OperationFilter } from '../../ports/operations';
 

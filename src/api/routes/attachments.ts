@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AttachmentId, AttachmentName, type AttachmentType, isAttachmentType, mediaTypes, StoredAttachment } from '../../contracts/attachment';
+import { AttachmentId, AttachmentName, StoredAttachment } from '../../contracts/attachment';
+import { type AttachmentType, isAttachmentType, mediaTypes } from '../../contracts/attachment-types';
 import { DomainError } from '../../contracts/errors';
 import type { Tiers } from '../../contracts/tiers';
 import { bytesAllowed, mustBe } from '../../domain/attachments';

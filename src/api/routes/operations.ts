@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
-import { operationIdPattern, operationKinds } from '../../contracts/names';
-import { Operation, operationStates, OperationSummary } from '../../contracts/operation';
+import { operationIdPattern, operationKinds, operationStates } from '../../contracts/names';
+import { Operation, OperationSummary } from '../../contracts/operation';
 import { AnyTenantId } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import { operationFeed } from '../operation-feed';

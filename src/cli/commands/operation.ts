@@ -1,5 +1,5 @@
-import { operationKinds } from '../../contracts/names';
-import { type Operation, operationStates, type OperationSummary } from '../../contracts/operation';
+import { operationKinds, operationStates } from '../../contracts/names';
+import type { Operation, OperationSummary } from '../../contracts/operation';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, type GroupSpec, parseTime, shared } from '../command';
