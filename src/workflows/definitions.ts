@@ -86,6 +86,8 @@ export const sessionStart = (input: SessionInput, parent?: Pick<ParentCall, 'ses
   taskQueue: taskQueues.sessions,
   args: [input] as [SessionInput],
   workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+  // A worker that died at work on it is noticed after this: sooner than whoever sends a message meanwhile gives up.
+  workflowTaskTimeout: '5 seconds' as const,
   typedSearchAttributes: [{ key: tenantAttribute, value: input.tenantId }],
   staticSummary: parent ? `${input.agent?.name ?? 'Agent'} of ${input.tenantId}, for ${parent.sessionId}` : `Conversation of ${input.tenantId}`,
   staticDetails: `Session \`${input.sessionId}\` of tenant **${input.tenantId}**. ${parent ? `An agent works in it on one task, for session \`${parent.sessionId}\`` : 'One turn per message'}; texts are in the tenant's own table.`,

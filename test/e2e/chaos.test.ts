@@ -13,7 +13,7 @@ import { patiently } from '../../src/cli/patience';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
 import type { MaintenanceReport } from '../../src/contracts/maintenance';
-import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds } from '../../src/contracts/names';
+import { type MaintenanceJobName, operationOfWorkflow, platformOwner, scheduleIds, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { ScheduledRun } from '../../src/contracts/schedule';
 import type { SessionRecord } from '../../src/contracts/session';
@@ -26,14 +26,21 @@ let platform: RunningPlatform;
 /** Its owner has not said that it tells repetitions. */
 let market: OrdersServer;
 let alice: User;
+/** Without keys: it sees what runs, and no texts. */
+let temporal: Client;
 
 beforeAll(async () => {
   market = await OrdersServer.start();
   stage = await startStage({ origins: [market.origin] });
   ({ platform, user: alice } = stage);
+  temporal = new Client({ connection: await Connection.connect({ address: platform.settings.temporalAddress }) });
 });
 
+// A test that failed in the middle leaves nothing standing still.
+afterEach(() => Object.values(platform.services).forEach((service) => service.kill('SIGCONT')));
+
 afterAll(async () => {
+  await temporal.connection.close();
   market.stop();
   await stage.stop();
 });
@@ -66,6 +73,20 @@ it('does not repeat a call that changes something when its worker dies and its t
   const log = await alice.log(sessionId);
   expect(problemsOfNumbers(log)).toEqual([]);
   expect(log).toContainEqual(expect.objectContaining({ type: 'tool.failed', code: 'tool/outcome-unknown' }));
+});
+
+it('takes a message although the worker dies that was told of it: who sent it waits, and is not refused', async () => {
+  const sessionId = await alice.open();
+  await alice.ask(sessionId, 'Hello');
+  const session = temporal.workflow.getHandle(workflowIds.session('acme', sessionId));
+  const task = async () => (await session.describe()).raw.pendingWorkflowTask;
+  await until('it rests', async () => !(await task()));
+  platform.services.worker.kill('SIGSTOP');
+  const said = platform.api.call<{ turnId: string }>(`/api/v1/tenants/acme/sessions/${sessionId}/messages`, { method: 'POST', token: alice.token, body: { text: 'Are you there?' } });
+  await until('the worker is told', async () => (await task())?.startedTime != null);
+  platform.services.worker.kill('SIGKILL');
+  const { turnId } = await said;
+  await until('it is answered', async () => (await alice.log(sessionId)).some((event) => event.type === 'turn.completed' && event.turnId === turnId && event.outcome === 'completed'));
 });
 
 describe('an API whose clock is wrong', () => {
@@ -240,15 +261,6 @@ describe('budgets', () => {
 });
 
 describe('what runs by the clock', () => {
-  /** Without keys: it sees what runs, and no texts. */
-  let temporal: Client;
-  beforeAll(async () => {
-    temporal = new Client({ connection: await Connection.connect({ address: platform.settings.temporalAddress }) });
-  });
-  afterAll(() => temporal.connection.close());
-  // A test that failed in the middle leaves nothing standing still.
-  afterEach(() => Object.values(platform.services).forEach((service) => service.kill('SIGCONT')));
-
   const scheduleOf = (owner: string, job: MaintenanceJobName) => temporal.schedule.getHandle(scheduleIds.of(owner, job));
   const asOperator = <T>(path: string) => platform.api.call<T>(`/api/v1/${path}`, { token: platform.operator });
   const reportsOf = async (job: MaintenanceJobName) => (await asOperator<{ data: MaintenanceReport[] }>(`maintenance/${job}/reports`)).data;
