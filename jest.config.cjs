@@ -9,6 +9,7 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  reporters: ['default', '<rootDir>/test/support/what-hangs.cjs'],
   // For what hangs only: how long a test takes is the machine's matter, and no test's.
   testTimeout: 300_000,
   maxWorkers: 2,

@@ -61,7 +61,11 @@ async function openSession(): Promise<string> {
   const { body } = await api.send<SessionRecord>(sessionsPath(), post({}));
   return `${sessionsPath()}/${body.sessionId}`;
 }
-const say = async (session: string, text: string) => (await api.send<Taken>(`${session}/messages`, post({ text }))).body;
+async function say(session: string, text: string): Promise<Taken> {
+  const { status, body } = await api.send<Taken>(`${session}/messages`, post({ text }));
+  expect({ status, body }).toMatchObject({ status: 202 });
+  return body;
+}
 const follow = (path: string, headers: Record<string, string> = {}) => readEvents(api.url + path, { token: alice.accessToken, headers });
 
 /** A message the model begins to answer, and goes on with when told. */
