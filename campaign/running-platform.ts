@@ -48,9 +48,11 @@ export async function runPlatform({ clocksMove = false }: { clocksMove?: boolean
     },
 
     async onboard(tenantId: string, agent: object = {}, tier = 'standard'): Promise<Operation> {
-      const { operationId } = await this.beginOnboarding(tenantId, agent, tier);
-      return watchOperation(api, operationId, operator);
+      return this.ended(await this.beginOnboarding(tenantId, agent, tier));
     },
+
+    /** What an operation came to. */
+    ended: ({ operationId }: Pick<Operation, 'operationId'>): Promise<Operation> => watchOperation(api, operationId, operator),
 
     async user(tenantId: string, name = 'user'): Promise<User> {
       const { userId, accessToken } = await accounts.userTokens(tenantId, `${name}@${tenantId}.example`);

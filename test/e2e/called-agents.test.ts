@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { ApiProblem } from '../../src/cli/api-client';
-import { watchOperation } from '../../src/cli/operations';
 import { patiently } from '../../src/cli/patience';
 import type { SessionEvent } from '../../src/contracts/events';
 import { workflowIds } from '../../src/contracts/names';
@@ -109,7 +108,6 @@ describe('at work while its tenant', () => {
 
   const asOperator = (path: string, method: 'POST' | 'DELETE', body?: object) =>
     platform.api.call<Operation>(path, { method, token: platform.operator, ...(body && { body }), idempotencyKey: randomUUID() });
-  const ended = ({ operationId }: Operation) => watchOperation(platform.api, operationId, platform.operator);
   const logOf = (sessionId: string) => patiently(() => logUntilEnd(sessionId), { mayPass: (error) => error instanceof ApiProblem && error.code.startsWith('tenant/') });
 
   /** Both did all there was to do, once. */
@@ -126,8 +124,8 @@ describe('at work while its tenant', () => {
     const suspension = await asOperator(`${tenantPath}/suspend`, 'POST', { turns: 'pause' });
     await told('holdSession', [work.sessionId, work.childId]);
     await work.letGo();
-    expect((await ended(suspension)).state).toBe('completed');
-    expect((await ended(await asOperator(`${tenantPath}/resume`, 'POST', {}))).state).toBe('completed');
+    expect((await platform.ended(suspension)).state).toBe('completed');
+    expect((await platform.ended(await asOperator(`${tenantPath}/resume`, 'POST', {}))).state).toBe('completed');
     await areDone(work);
   });
 
@@ -143,7 +141,7 @@ describe('at work while its tenant', () => {
     let drained: Operation | undefined;
     while (!(drained = await inGrace())) await delay(100);
     expect(drained.sessions).toMatchObject({ cutOff: 0 });
-    expect((await ended(await asOperator(`/api/v1/operations/${leaving.operationId}/cancel`, 'POST', {}))).state).toBe('cancelled');
+    expect((await platform.ended(await asOperator(`/api/v1/operations/${leaving.operationId}/cancel`, 'POST', {}))).state).toBe('cancelled');
     await areDone(work);
   });
 });
@@ -159,7 +157,7 @@ it('is erased with the session it worked for', async () => {
   const { data } = await platform.api.call<{ data: SessionRecord[] }>(`${tenantPath}/sessions?children=true`, { token: alice.token });
   const childId = data.find(({ parent }) => parent?.sessionId === sessionId)?.sessionId ?? '';
   const { operationId } = await platform.api.call<{ operationId: string }>(`${pathOf(sessionId)}/erase`, { method: 'POST', token: alice.token, body: {} });
-  expect((await watchOperation(platform.api, operationId, platform.operator)).state).toBe('completed');
+  expect((await platform.ended({ operationId })).state).toBe('completed');
   const { statement } = await platform.api.call<{ statement: { statement: { sessions: string[] } } }>(`${tenantPath}/erasures/${operationId}`, { token: alice.token });
   expect(statement.statement.sessions).toEqual([sessionId, childId]);
   await expect(platform.api.call(pathOf(childId), { token: alice.token })).rejects.toMatchObject({ code: 'session/not-found' });

@@ -8,7 +8,6 @@ import { poison } from '../../campaign/sessions/poison';
 import { startStage } from '../../campaign/sessions/stage';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { until } from '../../campaign/until';
-import { watchOperation } from '../../src/cli/operations';
 import { patiently } from '../../src/cli/patience';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
@@ -164,14 +163,14 @@ it('gives a scheduled prompt to its agent once, although the worker that runs it
 
 it.each(['api', 'temporal'] as const)('an onboarding and an offboarding in which %s is killed complete', async (victim) => {
   const tenantId = `chaos-${victim}`;
-  const { operationId } = await platform.beginOnboarding(tenantId);
+  const onboarding = await platform.beginOnboarding(tenantId);
   platform.services[victim].kill('SIGKILL');
-  expect(await watchOperation(platform.api, operationId, platform.operator)).toMatchObject({ state: 'completed' });
+  expect(await platform.ended(onboarding)).toMatchObject({ state: 'completed' });
 
   const path = `/api/v1/tenants/${tenantId}?graceSeconds=0&drainSeconds=0`;
   const leaving = await platform.api.call<Operation>(path, { method: 'DELETE', token: platform.operator });
   platform.services[victim].kill('SIGKILL');
-  const left = await watchOperation(platform.api, leaving.operationId, platform.operator);
+  const left = await platform.ended(leaving);
   expect(left.steps.filter(({ state }) => state !== 'completed' && state !== 'skipped')).toEqual([]);
   expect(left.state).toBe('completed');
 });

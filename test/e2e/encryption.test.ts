@@ -9,7 +9,6 @@ import { Redis } from 'iovalkey';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { createTenantRegistry } from '../../src/adapters/aws/tenant-registry';
 import { ApiProblem } from '../../src/cli/api-client';
-import { watchOperation } from '../../src/cli/operations';
 import type { Operation } from '../../src/contracts/operation';
 import { loadConfig } from '../../src/config';
 import { workflowIds } from '../../src/contracts/names';
@@ -102,7 +101,7 @@ it('leaves no word of a conversation, of a prompt or of a request in Temporal, i
   const agent = { systemPrompt: `You are ${prompt}.`, allowedOrigins: [nowhere] };
   const request = { tenantId: 'canaries', displayName: name, administrator: { email: `${canary('admin')}@canaries.example` }, agent };
   const { operationId } = await platform.api.call<Operation>('/api/v1/tenants', { method: 'POST', token: platform.operator, body: request });
-  expect((await watchOperation(platform.api, operationId, platform.operator)).state).toBe('completed');
+  expect((await platform.ended({ operationId })).state).toBe('completed');
   const user = await platform.user('canaries');
   await platform.model.script({ match: canary('question'), steps: [{ say: `The answer is ${answer}.` }] });
   const sessionId = await user.open();
@@ -174,7 +173,7 @@ describe("a tenant's key", () => {
     const sessionId = await user.open();
     await user.ask(sessionId, 'What is 6*7?');
     const { operationId } = await platform.api.call<Operation>('/api/v1/tenants/beta?graceSeconds=0', { method: 'DELETE', token: platform.operator });
-    expect((await watchOperation(platform.api, operationId, platform.operator)).state).toBe('completed');
+    expect((await platform.ended({ operationId })).state).toBe('completed');
     await restartProcesses();
     expect(await refusalOf(decoded(workflowIds.session('beta', sessionId)))).toBe('key/unavailable');
     expect(await decoded(workflowIds.operation(operationId))).toMatchObject({ operationId, request: { tenantId: 'beta' } });

@@ -6,7 +6,6 @@ import { backupSources } from '../../src/adapters/aws/backup/sources';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { createTenantAccess } from '../../src/adapters/aws/tenant-access';
 import { isSignedErasure } from '../../src/adapters/erasure-signature';
-import { watchOperation } from '../../src/cli/operations';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import type { SignedErasure } from '../../src/contracts/erasure';
@@ -47,7 +46,7 @@ beforeAll(async () => {
   await writeLarge(large);
   await adapters.attachments.put({ tenantId: 'acme', sessionId: large }, { name: `${canary}.txt`, mediaType: 'text/plain', content: Buffer.from(canary) });
   await post(ann.token, 'acme/schedules', { name: 'morning', prompt: `What of ${canary}?`, times: { everySeconds: 86_400 }, sessionId: large });
-  backupId = (await ended(await post(platform.operator, 'acme/backups'))).backupId ?? '';
+  backupId = (await platform.ended(await post(platform.operator, 'acme/backups'))).backupId ?? '';
 });
 
 afterAll(async () => {
@@ -57,7 +56,6 @@ afterAll(async () => {
 
 const post = <T = Operation>(token: string, path: string, body: object = {}) => platform.api.call<T>(`/api/v1/tenants/${path}`, { method: 'POST', token, body });
 const get = <T>(token: string, path: string) => platform.api.call<T>(`/api/v1/tenants/${path}`, { token });
-const ended = ({ operationId }: Operation) => watchOperation(platform.api, operationId, platform.operator);
 const refusal = (code: string) => expect.objectContaining({ code }) as unknown;
 
 /** A batch that lies in the bucket. */
@@ -109,7 +107,7 @@ it('erases a session for its owner, with proof: nothing of it is left, and nobod
   expect(await isInTemporal(own)).toBe(true);
   await expect(post(ann.token, `acme/sessions/${bens}/erase`)).rejects.toEqual(refusal('session/not-found'));
   const operation = await post(ann.token, `acme/sessions/${own}/erase`);
-  expect(await ended(operation)).toMatchObject({ kind: 'erasure', state: 'completed', erasure: { subject: { sessionId: own }, requestedBy: ann.userId } });
+  expect(await platform.ended(operation)).toMatchObject({ kind: 'erasure', state: 'completed', erasure: { subject: { sessionId: own }, requestedBy: ann.userId } });
 
   await expect(get(ann.token, `acme/sessions/${own}`)).rejects.toEqual(refusal('session/not-found'));
   await expect(platform.api.call('/api/v1/tenant/acme/agent', { method: 'POST', token: ann.token, body: { prompt: 'Hello', session_id: own } })).rejects.toEqual(refusal('session/not-found'));
@@ -144,7 +142,7 @@ it('erases a user although the worker dies twice on the way: sessions in the mid
   const isHiding = ({ steps }: Operation) => steps.some(({ name, state }) => name === 'end_sessions' && state === 'completed');
   while (!(await platform.api.call<Operation>(`/api/v1/operations/${operation.operationId}`, { token: platform.operator }).then(isHiding, () => false))) await delay(50);
   platform.services.worker.kill('SIGKILL');
-  expect(await ended(operation)).toMatchObject({ state: 'completed' });
+  expect(await platform.ended(operation)).toMatchObject({ state: 'completed' });
 
   expect(await everythingOf('acme')).not.toContain(canary);
   const keys = await keysInValkey();
@@ -168,7 +166,7 @@ it('erases a user although the worker dies twice on the way: sessions in the mid
 });
 
 it('is not undone by a restore of an older backup, which says what it left out', async () => {
-  const restored = await ended(await post(platform.operator, 'globex/restore', { backupId, sourceTenantId: 'acme' }));
+  const restored = await platform.ended(await post(platform.operator, 'globex/restore', { backupId, sourceTenantId: 'acme' }));
   expect(restored).toMatchObject({ state: 'completed' });
   expect(restored.comparison?.every(({ records, found, hashesAgree }) => records === found && hashesAgree)).toBe(true);
   expect(restored.comparison?.flatMap(({ content, leftOut = 0 }) => (leftOut > 0 ? [content] : []))).toEqual(['memory', 'table', 'objects']);

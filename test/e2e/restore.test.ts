@@ -1,4 +1,3 @@
-import { watchOperation } from '../../src/cli/operations';
 import type { BackupSummary } from '../../src/contracts/backup';
 import type { Operation } from '../../src/contracts/operation';
 import { User } from '../../src/local/demo/user';
@@ -20,12 +19,11 @@ beforeAll(async () => {
 afterAll(() => platform.stop());
 
 const post = (path: string, body: object = {}) => platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token: platform.operator, body });
-const ended = ({ operationId }: Operation) => watchOperation(platform.api, operationId, platform.operator);
 const backups = async (tenantId: string) => (await platform.api.call<{ data: BackupSummary[] }>(`/api/v1/tenants/${tenantId}/backups`, { token: platform.operator })).data;
 const refusal = (code: string) => expect.objectContaining({ code }) as unknown;
 
 async function backedUp(tenantId = 'acme'): Promise<string> {
-  const operation = await ended(await post(`${tenantId}/backups`));
+  const operation = await platform.ended(await post(`${tenantId}/backups`));
   expect(operation).toMatchObject({ state: 'completed' });
   return operation.backupId ?? '';
 }
@@ -42,7 +40,7 @@ async function shownTo(user: User, session: string): Promise<number> {
 it('a backup and its restore into a new tenant survive the death of the worker; the session goes on with its history', async () => {
   const taking = await post('acme/backups');
   platform.services.worker.kill('SIGKILL');
-  const taken = await ended(taking);
+  const taken = await platform.ended(taking);
   expect(taken.state).toBe('completed');
   const [backup] = await backups('acme');
   expect(backup).toMatchObject({ backupId: taken.backupId, format: 'tenure-backup/2', verification: { verifiedBy: taken.operationId } });
@@ -50,7 +48,7 @@ it('a backup and its restore into a new tenant survive the death of the worker; 
   const restoring = await post('globex/restore', { backupId: taken.backupId, sourceTenantId: 'acme' });
   await expect(post('globex/restore', { backupId: taken.backupId, sourceTenantId: 'acme' })).rejects.toEqual(refusal('tenant/busy'));
   platform.services.worker.kill('SIGKILL');
-  const restored = await ended(restoring);
+  const restored = await platform.ended(restoring);
   expect(restored).toMatchObject({ state: 'completed' });
   expect(restored.comparison?.every(({ records, found, hashesAgree }) => records === found && hashesAgree)).toBe(true);
 
@@ -71,12 +69,12 @@ it('replaces what a suspended tenant has, up to a point, and its sessions go on 
   const before = await ann.log(sessionId);
   await ann.ask(sessionId, 'What is 5*5?');
   await expect(post('acme/restore', { backupId })).rejects.toEqual(refusal('restore/tenant-active'));
-  expect(await ended(await post('acme/suspend', { turns: 'finish' }))).toMatchObject({ state: 'completed' });
+  expect(await platform.ended(await post('acme/suspend', { turns: 'finish' }))).toMatchObject({ state: 'completed' });
   await expect(post('acme/restore', { backupId: 'bak-none' })).rejects.toEqual(refusal('backup/not-found'));
   const until = before.find(({ type }) => type === 'turn.completed')?.at ?? '';
-  const restored = await ended(await post('acme/restore', { backupId, until }));
+  const restored = await platform.ended(await post('acme/restore', { backupId, until }));
   expect(restored).toMatchObject({ state: 'completed' });
-  expect(await ended(await post('acme/resume'))).toMatchObject({ state: 'completed' });
+  expect(await platform.ended(await post('acme/resume'))).toMatchObject({ state: 'completed' });
   const log = await ann.log(sessionId);
   expect(log).toEqual(before.filter(({ at }) => at <= until));
   expect(log.length).toBeLessThan(before.length);

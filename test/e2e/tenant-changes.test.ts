@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { tenantAttribute } from '../../src/adapters/temporal/search-attributes';
 import { ApiProblem } from '../../src/cli/api-client';
-import { watchOperation } from '../../src/cli/operations';
 import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
@@ -35,8 +34,7 @@ const everybodyHasHeard = () => delay(1_100);
 
 const begin = (change: string, body: object) =>
   platform.api.call<Operation>(`/api/v1/tenants/${tenantId}/${change}`, { method: 'POST', token: platform.operator, body });
-const ended = ({ operationId }: Operation) => watchOperation(platform.api, operationId, platform.operator);
-const change = async (name: string, body: object) => ended(await begin(name, body));
+const change = async (name: string, body: object) => platform.ended(await begin(name, body));
 const tenant = () => platform.api.call<TenantRecord>(`/api/v1/tenants/${tenantId}`, { token: platform.operator });
 
 describe('suspended and resumed', () => {
@@ -57,7 +55,7 @@ describe('suspended and resumed', () => {
     await expect(begin('tier', { tier: 'premium' })).rejects.toMatchObject({ code: 'tenant/busy', message: expect.stringContaining(operation.operationId) as unknown });
     platform.services.worker.kill('SIGKILL');
     await platform.model.release(prompt);
-    expect(await ended(operation)).toMatchObject({ state: 'completed' });
+    expect(await platform.ended(operation)).toMatchObject({ state: 'completed' });
     expect(await tenant()).toMatchObject({ status: 'suspended' });
     await expect(begin('suspend', {})).rejects.toMatchObject({ code: 'tenant/suspended' });
 
@@ -144,7 +142,7 @@ it('rotates the client: both are accepted in the overlap, one afterwards; cancel
   const bob = await platform.user(tenantId, 'bob');
   await bob.open();
   await platform.api.call(`/api/v1/operations/${operation.operationId}/cancel`, { method: 'POST', token: platform.operator, body: {} });
-  expect(await ended(operation)).toMatchObject({ state: 'cancelled' });
+  expect(await platform.ended(operation)).toMatchObject({ state: 'cancelled' });
   expect(await clientOf()).toBe(first);
 
   expect(await change('rotate-client', { overlapSeconds: 0 })).toMatchObject({ state: 'completed' });
@@ -191,7 +189,7 @@ describe('offboarded', () => {
     // Each ended in order: nothing had to be written into a log for it.
     expect(drained.sessions).toMatchObject({ cutOff: 0 });
     const leaving = await platform.api.call<Operation>(`/api/v1/operations/${operationId}/cancel`, { method: 'POST', token: platform.operator, body: {} });
-    expect(await ended(leaving)).toMatchObject({ state: 'cancelled' });
+    expect(await platform.ended(leaving)).toMatchObject({ state: 'cancelled' });
     await everybodyHasHeard();
     await Promise.all([quick.asked, slow.asked]);
 
@@ -218,7 +216,7 @@ describe('offboarded', () => {
       args: [{ tenantId }],
       typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
     });
-    const left = await ended(await offboard('graceSeconds=0&drainPolicy=stop&deleteHistories=true'));
+    const left = await platform.ended(await offboard('graceSeconds=0&drainPolicy=stop&deleteHistories=true'));
     expect(left).toMatchObject({ state: 'completed' });
     expect((await stray.describe()).status.name).toBe('TERMINATED');
     await until(() => temporal.workflow.getHandle(workflowIds.session(tenantId, sessionId)).describe().then(() => false, (error: unknown) => error instanceof WorkflowNotFoundError));

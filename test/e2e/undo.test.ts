@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { until } from '../../campaign/until';
 import { problemsOfNumbers } from '../../campaign/sessions/verdict';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
-import { watchOperation } from '../../src/cli/operations';
 import { patiently } from '../../src/cli/patience';
 import type { SignedErasure } from '../../src/contracts/erasure';
 import { groups } from '../../src/contracts/names';
@@ -68,8 +67,7 @@ afterAll(async () => {
 });
 
 async function operated(path: string, body: object = {}, token = platform.operator): Promise<Operation> {
-  const { operationId } = await platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token, body });
-  return watchOperation(platform.api, operationId, platform.operator);
+  return platform.ended(await platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token, body }));
 }
 
 /** Two calls in a turn. @returns their orders, the first first. */
