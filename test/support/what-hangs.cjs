@@ -1,12 +1,12 @@
-const { Client, Connection } = require('@temporalio/client');
+const { Connection } = require('@temporalio/client');
 
-/** A test that ran out of time says what Temporal was still waiting for just then: on the next run it may not hang. */
+/** A test that ran out of time says what the Temporal that tests share was still waiting for just then: on the next run it may not hang. */
 module.exports = class WhatHangs {
   async onTestCaseResult(_test, { fullName, failureMessages = [] }) {
     const address = process.env['TEMPORAL_ADDRESS'];
     if (!address || !failureMessages.some((message) => message.includes('Exceeded timeout'))) return;
     const words = await openWork(address).catch((error) => [`Temporal does not say: ${error}`]);
-    console.error(`\nWhat was open when "${fullName}" ran out of time:\n${words.join('\n') || 'no workflow'}\n`);
+    console.error(`\nWhat was open in the Temporal that tests share when "${fullName}" ran out of time:\n${words.join('\n') || 'no workflow'}\n`);
   }
 };
 
@@ -14,7 +14,7 @@ module.exports = class WhatHangs {
 async function openWork(address) {
   const connection = await Connection.connect({ address });
   try {
-    const { workflowService } = new Client({ connection });
+    const { workflowService } = connection;
     const { executions } = await workflowService.listWorkflowExecutions({ namespace: 'default', query: 'ExecutionStatus="Running"' });
     const described = await Promise.all(executions.map(({ execution }) => workflowService.describeWorkflowExecution({ namespace: 'default', execution }).catch(() => undefined)));
     return described.flatMap((workflow) => (workflow && isWaiting(workflow) ? [wordsOf(workflow)] : []));
