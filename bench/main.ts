@@ -14,12 +14,13 @@ import { type LongSession, longSessions } from './long-session';
 import { measure, type Sample } from './measure';
 import { neighbours } from './neighbours';
 import { describeMachine, longToMarkdown, neighboursToMarkdown, type Results, toChart, toMarkdown } from './report';
+import { words, wordsToMarkdown } from './words';
 import { startSlowTool, type Workload, workloads } from './workloads';
 
 const { values: options } = parseArgs({
   options: {
-    /** `w0` to `w3`, and `neighbours`, with commas between. */
-    workloads: { type: 'string', default: 'w0,w1,w2,w3,neighbours' },
+    /** `w0` to `w3`, `words` and `neighbours`, with commas between. */
+    workloads: { type: 'string', default: 'w0,w1,w2,w3,words,neighbours' },
     repeats: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '100' },
     /** Default: each workload's own. */
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     for (const workload of all.filter(({ name }) => chosen.includes(name))) await run(workload, arms, platform);
     const [first] = all;
     if (first && chosen.includes('w3')) await runLong(first, arms, platform);
+    if (chosen.includes('words')) await runWords(arms, platform);
     if (first && chosen.includes('neighbours')) await runNeighbours(first, platform);
   } finally {
     for (const arm of arms) await arm.stop();
@@ -92,6 +94,13 @@ async function runLong({ prompt, pace }: Workload, arms: readonly Arm[], { stack
   }
   const results = { machine: describeMachine(), sessions };
   await save('w3', results, longToMarkdown(results));
+}
+
+async function runWords(arms: readonly Arm[], platform: LocalPlatform): Promise<void> {
+  const bare = arms.find(({ name }) => name === 'bare');
+  if (!bare) return;
+  const results = { machine: describeMachine(), samples: await words(platform, bare, repeats) };
+  await save('words', results, wordsToMarkdown(results));
 }
 
 async function runNeighbours({ prompt, pace }: Workload, platform: LocalPlatform): Promise<void> {

@@ -74,7 +74,7 @@ async function atTimes({ everyMs, withinMs, untilMs }: { everyMs: number; within
   await Promise.all(acts);
 }
 
-async function outcomeOf(asked: Promise<void>): Promise<'answered' | 'refused'> {
+async function outcomeOf(asked: Promise<unknown>): Promise<'answered' | 'refused'> {
   try {
     await asked;
     return 'answered';

@@ -34,7 +34,7 @@ export const describeMachine = (): Results['machine'] => ({
 });
 
 const median = (values: readonly number[]) => quantile(values, 0.5);
-const spread = (values: readonly number[], digits: number) =>
+export const spread = (values: readonly number[], digits: number) =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 
 /** Figures of one arm and number of clients, one a repeat. */
@@ -53,7 +53,7 @@ function overheads(results: Results, arm: string, clients: number): number[] {
   return figures(results, arm, clients, 'p50Ms').map((value, repeat) => value - (floor[repeat] ?? Number.NaN));
 }
 
-const describe = (machine: Results['machine']): string => `Machine: ${Object.entries(machine).map(([key, value]) => `${key} ${value}`).join(' · ')}`;
+export const describe = (machine: Results['machine']): string => `Machine: ${Object.entries(machine).map(([key, value]) => `${key} ${value}`).join(' · ')}`;
 
 export function toMarkdown(results: Results): string {
   const clientCounts = [...new Set(results.samples.map(({ clients }) => clients))];

@@ -9,7 +9,8 @@ export interface Arm {
 }
 
 export interface Conversation {
-  ask(text: string): Promise<void>;
+  /** @returns what the agent says. */
+  ask(text: string): Promise<string>;
   /** Id of the workflow behind it, if there is one. */
   readonly workflowId: string | undefined;
 }

@@ -25,8 +25,9 @@ function armOf(name: Arm['name'], processes: readonly [BenchProcess, ...BenchPro
             headers: { 'content-type': 'application/json' },
             body: JSON.stringify({ text }),
           });
-          const { answer } = (await response.json()) as { answer?: unknown };
+          const { answer } = (await response.json()) as { answer?: string };
           if (!response.ok || !answer) throw new Error(`${name}: ${response.status}`);
+          return answer;
         },
       });
     },

@@ -1,5 +1,6 @@
 import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import type { JsonValue, ModelMessage, ToolSpec } from '../../src/contracts/model';
+import type { ModelChunk } from '../../src/ports/model';
 
 const specOf = (name: string, description: string, input: string): ToolSpec => ({
   name,
@@ -22,24 +23,21 @@ export interface ToolCall {
 /** A call's result, as the next message carries it. */
 export type ToolResult = Extract<ModelMessage, { role: 'user' }>['content'][number];
 
+/** The model as every arm asks it. @returns its answer as it comes. */
+export function plainModel(bedrockEndpoint: string): (messages: readonly ModelMessage[]) => AsyncIterable<ModelChunk> {
+  const model = createBedrockModel({ region: 'us-east-1', endpoint: bedrockEndpoint });
+  const question = { tenantId: 'bench', sessionId: 'bench', modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0', systemPrompt: 'You are a calculator.', tools: specs, maxOutputTokens: 2_048 };
+  return (messages) => model.converse({ ...question, messages, signal: new AbortController().signal });
+}
+
 /** The steps of a turn, as plain functions: what remains of an arm is what its machinery costs. */
 export function turnSteps(bedrockEndpoint: string) {
-  const model = createBedrockModel({ region: 'us-east-1', endpoint: bedrockEndpoint });
+  const ask = plainModel(bedrockEndpoint);
   return {
     async callModel(messages: readonly ModelMessage[]): Promise<ModelMessage> {
       const content: Extract<ModelMessage, { role: 'assistant' }>['content'][number][] = [];
       let text = '';
-      const signal = new AbortController().signal;
-      for await (const chunk of model.converse({
-        tenantId: 'bench',
-        sessionId: 'bench',
-        modelId: 'anthropic.claude-3-5-sonnet-20241022-v2:0',
-        systemPrompt: 'You are a calculator.',
-        messages,
-        tools: specs,
-        maxOutputTokens: 2_048,
-        signal,
-      })) {
+      for await (const chunk of ask(messages)) {
         if (chunk.kind === 'text') text += chunk.text;
         if (chunk.kind === 'toolCall') content.push({ toolUse: { callId: chunk.callId, name: chunk.name, input: chunk.input ?? {} } });
       }

@@ -1,13 +1,14 @@
 import { type LocalAccounts, localAccounts } from '../../src/cli/accounts';
 import { ApiClient } from '../../src/cli/api-client';
 import { watchOperation } from '../../src/cli/operations';
+import type { LiveEntry } from '../../src/contracts/events';
 import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { LocalPlatform } from '../../src/local/platform';
 import type { Arm, Conversation } from './arm';
 
 /** Limits are for tenants, not for measuring. */
-const unlimited = { requestsPerMinute: 1_000_000, burst: 1_000_000 };
+export const unlimited = { requestsPerMinute: 1_000_000, burst: 1_000_000 };
 
 /** Tenure as a product uses it: its HTTP API, a tenant of its own, everything encrypted and written down. */
 export async function startTenureArm(platform: LocalPlatform, toolOrigin: string): Promise<Arm> {
@@ -17,7 +18,12 @@ export async function startTenureArm(platform: LocalPlatform, toolOrigin: string
 
 /** A tenant with one user, who talks to its agent. */
 export interface BenchTenant {
-  readonly openSession: () => Promise<Conversation>;
+  readonly openSession: () => Promise<StreamedConversation>;
+}
+
+export interface StreamedConversation extends Conversation {
+  /** Asks, and hears the answer as it is written. */
+  hear(text: string): AsyncIterable<string>;
 }
 
 /** @param request - as `POST /api/v1/tenants` takes it, but for the administrator. */
@@ -33,8 +39,16 @@ export async function makeTenant(platform: LocalPlatform, request: { readonly te
       return {
         workflowId: workflowIds.session(tenantId, sessionId),
         async ask(text) {
-          const { outcome } = await api.call<{ outcome: string }>(`/api/v1/tenant/${tenantId}/agent`, { method: 'POST', token, body: { prompt: text, session_id: sessionId } });
+          const { answer, outcome } = await api.call<{ answer: string; outcome: string }>(`/api/v1/tenant/${tenantId}/agent`, { method: 'POST', token, body: { prompt: text, session_id: sessionId } });
           if (outcome !== 'completed') throw new Error(`tenure: ${outcome}`);
+          return answer;
+        },
+        async *hear(text) {
+          for await (const { data } of api.stream(`/api/v1/tenant/${tenantId}/agent`, { method: 'POST', token, body: { prompt: text, session_id: sessionId } })) {
+            const entry = JSON.parse(data) as LiveEntry;
+            if (entry.type === 'text.delta') yield entry.text;
+            if (entry.type === 'turn.completed' && entry.outcome !== 'completed') throw new Error(`tenure: ${entry.outcome}`);
+          }
         },
       };
     },

@@ -12,6 +12,7 @@ import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import { codeOf, type DomainError } from '../../src/contracts/errors';
 import type { Usage } from '../../src/contracts/events';
 import type { ModelMessage, Reasoning } from '../../src/contracts/model';
+import { clockMs } from '../../src/local/model/clock';
 import { modelControl } from '../../src/local/model/control';
 import { ModelServer } from '../../src/local/model/server';
 import type { ModelChunk, ModelRequest } from '../../src/ports/model';
@@ -62,6 +63,17 @@ it('streams text in words, then why it stopped and what it cost', async () => {
     { kind: 'text', text: 'you.' },
     { kind: 'end', stopReason: 'end_turn', usage: { inputTokens: 7, outputTokens: 4 } },
   ]);
+});
+
+it('says the clock: each word is when it was said, the first when the question came', async () => {
+  await control.timing({ firstTokenMs: 5, msPerToken: 5 });
+  const askedAtMs = clockMs();
+  const said = (await ask([user('Say the clock 3 times.')])).flatMap((chunk) => (chunk.kind === 'text' ? [Number(chunk.text)] : []));
+  await control.timing({ firstTokenMs: 0, msPerToken: 0 });
+  const moments = [askedAtMs, ...said, clockMs()];
+  expect(said).toHaveLength(3);
+  expect(moments.toSorted((a, b) => a - b)).toEqual(moments);
+  expect(new Set(moments).size).toBe(5);
 });
 
 it('asks for two tools in one step, and hands on input that is not JSON as it is', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { clockWords, clockWordsIn } from './clock';
 import { forwardTo, type OpenAiSettings } from './forwarding';
 import { PromptCache } from './prompt-cache';
 import { type Answer, type AnswerEnd, attachedIn, ConverseRequest, problemWith, type Reply, textOf, thinks, type Thought, type TokenUsage, toolResultsOf } from './protocol';
@@ -170,7 +171,9 @@ export class ModelServer {
   private answerTo(modelId: string, request: ConverseRequest, step: ScriptStep | undefined, signal: AbortSignal): Answer {
     if (step) return spoken(replyOf(step));
     if (modelId.startsWith(hostilePrefix) && this.targets) return spoken(hostileReply(request, modelId.slice(hostilePrefix.length), this.targets));
-    return this.options.openAi ? forwardTo(this.options.openAi, request, signal) : spoken(replyByRules(request));
+    if (this.options.openAi) return forwardTo(this.options.openAi, request, signal);
+    const times = clockWordsIn(request);
+    return times === undefined ? spoken(replyByRules(request)) : clockWords(times);
   }
 
   private newCallId(): string {
