@@ -10,6 +10,7 @@ import { startBareArm, startNodeArm } from './arms/plain';
 import { startTenureArm } from './arms/tenure';
 import { encryptionCost } from './encryption';
 import { type HistoryCost, historyCost } from './history';
+import { idleSessions, idleTenants, idleToMarkdown } from './idle';
 import { type LongSession, longSessions } from './long-session';
 import { measure, type Sample } from './measure';
 import { neighbours } from './neighbours';
@@ -19,8 +20,8 @@ import { startSlowTool, type Workload, workloads } from './workloads';
 
 const { values: options } = parseArgs({
   options: {
-    /** `w0` to `w3`, `words` and `neighbours`, with commas between. */
-    workloads: { type: 'string', default: 'w0,w1,w2,w3,words,neighbours' },
+    /** `w0` to `w3`, `words`, `idle` and `neighbours`, with commas between. */
+    workloads: { type: 'string', default: 'w0,w1,w2,w3,words,idle,neighbours' },
     repeats: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '100' },
     /** Default: each workload's own. */
@@ -31,6 +32,9 @@ const { values: options } = parseArgs({
     'long-turns': { type: 'string', default: '300' },
     /** Of each sample of `neighbours`. */
     seconds: { type: 'string', default: '60' },
+    /** Of `idle`. */
+    sessions: { type: 'string', default: '1000' },
+    tenants: { type: 'string', default: '250' },
     out: { type: 'string', default: 'bench/results' },
   },
 });
@@ -52,6 +56,7 @@ async function main(): Promise<void> {
     const [first] = all;
     if (first && chosen.includes('w3')) await runLong(first, arms, platform);
     if (chosen.includes('words')) await runWords(arms, platform);
+    if (first && chosen.includes('idle')) await runIdle(first, platform);
     if (first && chosen.includes('neighbours')) await runNeighbours(first, platform);
   } finally {
     for (const arm of arms) await arm.stop();
@@ -101,6 +106,15 @@ async function runWords(arms: readonly Arm[], platform: LocalPlatform): Promise<
   if (!bare) return;
   const results = { machine: describeMachine(), samples: await words(platform, bare, repeats) };
   await save('words', results, wordsToMarkdown(results));
+}
+
+async function runIdle({ prompt }: Workload, platform: LocalPlatform): Promise<void> {
+  const results = {
+    machine: describeMachine(),
+    sessions: await idleSessions(platform, { repeats, sessions: Number(options.sessions), prompt }),
+    tenants: await idleTenants(platform, Number(options.tenants)),
+  };
+  await save('idle', results, idleToMarkdown(results));
 }
 
 async function runNeighbours({ prompt, pace }: Workload, platform: LocalPlatform): Promise<void> {

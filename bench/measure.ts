@@ -57,7 +57,7 @@ export async function measure(arm: Arm, prompt: string, { clients, turns, server
 }
 
 /** User and system time of processes, from Linux's /proc; 0 where there is none. */
-async function cpuMsOf(pids: readonly number[]): Promise<number> {
+export async function cpuMsOf(pids: readonly number[]): Promise<number> {
   const clockTicksPerSecond = 100;
   const ticks = await Promise.all(
     pids.map(async (pid) => {
@@ -67,4 +67,10 @@ async function cpuMsOf(pids: readonly number[]): Promise<number> {
     }),
   );
   return (1_000 * ticks.reduce((sum, tick) => sum + tick, 0)) / clockTicksPerSecond;
+}
+
+/** What a process holds in memory, from Linux's /proc; 0 where there is none. */
+export async function memoryMbOf(pid: number): Promise<number> {
+  const [, kiB] = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')) ?? [];
+  return Number(kiB ?? 0) / 1_024;
 }
