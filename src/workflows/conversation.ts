@@ -34,7 +34,10 @@ export class Conversation {
   /** What it was opened for: it bounds what steps and tools may do. */
   private readonly onErrand: { readonly errand?: Errand };
   private readonly activities: ReturnType<typeof sessionActivities>;
-  private turnScope = new CancellationScope();
+  /** What cancelling a turn stops, over all of its steps. */
+  private turnScope = { turnId: '', scope: new CancellationScope() };
+  /** What is waited for whatever becomes of the turn. */
+  private readonly shielded = new CancellationScope({ cancellable: false });
   private announcing = false;
   /** Whether it has all it begins with: a fork gets that first. */
   isBegun: boolean;
@@ -91,15 +94,20 @@ export class Conversation {
     return domain.nextAction(this.state);
   }
 
-  async carryOut(action: Exclude<domain.Action, { do: 'wait' }>): Promise<void> {
-    if (action.do === 'think') await this.inTurn(() => this.think(action.turn));
-    else if (action.do === 'compact') await this.inTurn(() => this.compact(action.turn, action.plan));
-    else if (action.do === 'useTools') await this.inTurn(() => this.useTools(action.turn.turnId));
-    else if (action.do === 'undo') await this.undo(action.undo);
-    else if (action.do === 'endTurn') await this.endTurn(action.turn, action.end);
-    else {
-      await this.facts.finish();
-      await this.activities.closeSession({ ...this.ref, after: this.state.head });
+  carryOut(action: Exclude<domain.Action, { do: 'wait' }>): Promise<void> {
+    switch (action.do) {
+      case 'think':
+        return this.inTurn(action.turn, () => this.think(action.turn));
+      case 'compact':
+        return this.inTurn(action.turn, () => this.compact(action.turn, action.plan));
+      case 'useTools':
+        return this.inTurn(action.turn, () => this.useTools(action.turn.turnId));
+      case 'undo':
+        return this.undo(action.undo);
+      case 'endTurn':
+        return this.endTurn(action.turn, action.end);
+      case 'close':
+        return this.finish();
     }
   }
 
@@ -108,7 +116,7 @@ export class Conversation {
     if (earlier !== undefined) return { after: earlier };
     const after = this.state.head;
     this.state = domain.take(this.state, message);
-    if (message.onBusy === 'interrupt') this.turnScope.cancel();
+    if (message.onBusy === 'interrupt') this.turnScope.scope.cancel();
     void this.announce();
     return { after };
   }
@@ -122,7 +130,7 @@ export class Conversation {
   cancel(turnId: string | undefined): boolean {
     const running = this.state.current !== undefined && (turnId ?? this.state.current.turnId) === this.state.current.turnId;
     this.state = domain.cancelTurn(this.state, turnId);
-    if (running) this.turnScope.cancel();
+    if (running) this.turnScope.scope.cancel();
     return running || (turnId !== undefined && domain.takenAt(this.state, turnId) !== undefined);
   }
 
@@ -161,15 +169,13 @@ export class Conversation {
     this.announcing = false;
   }
 
-  private async think(turn: domain.CurrentTurn): Promise<void> {
-    try {
-      await this.thinkFrom(turn);
-    } catch (error) {
+  private think(turn: domain.CurrentTurn): Promise<void> {
+    return this.thinkFrom(turn).catch(async (error: unknown) => {
       if (codeOf(error) !== 'log/unread') throw error;
       await this.pickUp();
       // What the log held was this very turn, or the end of the session: then there is nothing to think of.
       if (this.state.current?.turnId === turn.turnId) await this.thinkFrom(turn);
-    }
+    });
   }
 
   /** The session was restored: its log says where it stands. */
@@ -247,7 +253,7 @@ export class Conversation {
       }
       running.delete(call.callId);
     };
-    const until = (isSo: () => boolean) => CancellationScope.nonCancellable(() => condition(isSo));
+    const until = (isSo: () => boolean) => this.shielded.run(() => condition(isSo));
     for (let calls = ready(); calls.length > 0 && !failure; calls = ready()) {
       const { current } = this.state;
       for (const call of calls) {
@@ -267,7 +273,7 @@ export class Conversation {
     const use = { ...this.ref, ...this.onErrand, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
     const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
     try {
-      const used = await (call.finishes ? CancellationScope.nonCancellable(run) : run());
+      const used = await (call.finishes ? this.shielded.run(run) : run());
       return used.opened ? await this.haveDone(use, used.opened, used.head) : used;
     } catch (error) {
       if (isCancellation(error)) throw error;
@@ -282,7 +288,7 @@ export class Conversation {
     this.state = domain.recordChild(this.state, { turnId, callId, head }, Date.now());
     const timeLeftMs = () => this.timeLeftMs(this.state.current?.startedAtMs ?? 0);
     await runErrand({ tenantId, sessionId: childSessionId, userId, agent, errand }, { sessionId, session: this, timeLeftMs });
-    return CancellationScope.nonCancellable(() => this.activities.settleErrand({ ...this.ref, turnId, step, call: { callId, tool, childSessionId }, after }));
+    return this.shielded.run(() => this.activities.settleErrand({ ...this.ref, turnId, step, call: { callId, tool, childSessionId }, after }));
   }
 
   private async endTurn({ turnId, announced, steering }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
@@ -291,14 +297,18 @@ export class Conversation {
     this.state = domain.finishTurn(this.state, head, unseen);
   }
 
+  private async finish(): Promise<void> {
+    await this.facts.finish();
+    await this.activities.closeSession({ ...this.ref, after: this.state.head });
+  }
+
   /** Runs one action of the turn so that cancelling stops it; whatever it throws becomes the turn's end. */
-  private async inTurn(action: () => Promise<void>): Promise<void> {
-    this.turnScope = new CancellationScope();
-    try {
-      await this.turnScope.run(action);
-    } catch (error) {
+  private inTurn({ turnId }: domain.CurrentTurn, action: () => Promise<void>): Promise<void> {
+    // Not one for each step: the SDK records of every promise where it was made, in replays, too.
+    if (this.turnScope.turnId !== turnId) this.turnScope = { turnId, scope: new CancellationScope() };
+    return this.turnScope.scope.run(action).catch((error: unknown) => {
       this.state = domain.requestEnd(this.state, this.endAfter(error));
-    }
+    });
   }
 
   private endAfter(error: unknown): domain.TurnEnd {
