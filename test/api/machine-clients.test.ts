@@ -9,7 +9,7 @@ import { groups } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type RunningApi, startApi } from './running-api';
-import { untilRefused } from './until-refused';
+import { untilRefused, untilStatus } from './until-status';
 
 /** As in production, and a little for the requests themselves. */
 const soon = 1_000 + 500;
@@ -140,19 +140,14 @@ describe('a machine client', () => {
     const token = await tokenOf(client);
     const change = (body: object, { accessToken } = administrator) => api.send<MachineClient & Refused>(`${base()}/machine-clients/${client.clientId}`, { method: 'PATCH', token: accessToken, body });
     const config = () => replica.send(`${base()}/config`, { token });
-    const until = async (status: number) => {
-      const sinceMs = performance.now();
-      while ((await config()).status !== status) expect(performance.now() - sinceMs).toBeLessThan(10_000);
-      return performance.now() - sinceMs;
-    };
     expect([(await config()).status, (await list(replica, token)).status]).toEqual([403, 200]);
     const { credentials } = client;
     expect(await change({ permissions: ['read:config'], name: 'reader' })).toMatchObject({ status: 200, body: { clientId: client.clientId, name: 'reader', description: 'counts', permissions: ['read:config'], credentials } });
-    expect(await until(200)).toBeLessThan(soon);
+    expect(await untilStatus(200, config)).toBeLessThan(soon);
     expect((await list(replica, token)).status).toBe(403);
     expect((await change({ name: 'still a reader' })).body).toMatchObject({ name: 'still a reader', permissions: ['read:config'] });
     await change({ permissions: ['read:session'] });
-    expect(await until(403)).toBeLessThan(soon);
+    expect(await untilRefused(config, 403)).toBeLessThan(soon);
     expect((await list(replica, await tokenOf(client))).status).toBe(200);
   });
 

@@ -9,7 +9,7 @@ import type { ServedTenant } from '../../src/contracts/tenant';
 import { type Account, newTenant, signIn, signUp, signUpOperator } from './accounts';
 import { Mint, nowSeconds } from './mint';
 import { type RunningApi, startApi } from './running-api';
-import { untilRefused } from './until-refused';
+import { untilRefused, untilStatus } from './until-status';
 
 /** As in production: a decision holds everywhere after this time. */
 const accessCacheMs = 1_000;
@@ -96,7 +96,7 @@ it('keeps a disabled user out, tokens and sign-in, until enabled', async () => {
   expect((await post(`${base()}/users/${user.userId}/enable`, administrator.accessToken)).body).toMatchObject({ enabled: true });
   await afterThisSecond();
   const again = await signInAgain(user);
-  await untilAllowed(() => list(replica, again.accessToken));
+  expect(await untilStatus(200, () => list(replica, again.accessToken))).toBeLessThan(soon);
   expect((await list(replica, user.accessToken)).status).toBe(401);
 });
 
@@ -108,7 +108,7 @@ describe('a change of role', () => {
     const user = await signUp(tenant, [groups.members]);
     expect((await config(replica, user.accessToken)).status).toBe(403);
     expect((await give(user, [groups.administrators])).body).toMatchObject({ roles: [groups.administrators] });
-    await untilAllowed(() => config(replica, user.accessToken));
+    expect(await untilStatus(200, () => config(replica, user.accessToken))).toBeLessThan(soon);
     await give(user, [groups.members]);
     expect(await untilRefused(() => config(replica, user.accessToken), 403)).toBeLessThan(soon);
     const { data } = (await api.send<{ data: { userId: string; roles: string[] }[] }>(`${base()}/users?limit=60`, { token: administrator.accessToken })).body;
@@ -230,10 +230,5 @@ it('lets nobody in while nobody can say who was signed out', async () => {
   expect((await list(blind, user.accessToken)).body).toMatchObject({ status: 503, code: 'dependency/unavailable' });
   await blind.stop();
 });
-
-async function untilAllowed(ask: () => Promise<{ status: number }>): Promise<void> {
-  const sinceMs = performance.now();
-  while ((await ask()).status !== 200) expect(performance.now() - sinceMs).toBeLessThan(soon);
-}
 
 const signInAgain = (user: Account) => signIn(tenant.infrastructure, user);
