@@ -33,7 +33,8 @@ export interface IdleTenantsSample {
   readonly mbBefore: number;
   readonly mbAfter: number;
   /** Of one core. */
-  readonly cpuPercent: number;
+  readonly cpuPercentBefore: number;
+  readonly cpuPercentAfter: number;
 }
 
 const width = 8;
@@ -41,6 +42,8 @@ const resumedSessions = 100;
 const longTurns = 20;
 /** Temporal gives tasks to a worker that is gone until it has not asked for so long. */
 const forgottenAfterMs = 11_000;
+/** A worker that begins looks up its tenants, and makes its connections. */
+const settlesWithinMs = 20_000;
 const watchedForMs = 60_000;
 
 export async function idleSessions(platform: LocalPlatform, { repeats, sessions, prompt }: { repeats: number; sessions: number; prompt: string }): Promise<IdleSessionsSample[]> {
@@ -67,15 +70,22 @@ export async function idleSessions(platform: LocalPlatform, { repeats, sessions,
   return samples;
 }
 
+/** Both times in a worker that has just begun: what onboarding leaves in its memory is another figure. */
 export async function idleTenants(platform: LocalPlatform, count: number): Promise<IdleTenantsSample> {
   const { worker } = platform.services;
-  const mbBefore = await memoryMbOf(worker.pid);
+  const watch = async () => {
+    await worker.stop();
+    await worker.start();
+    await delay(settlesWithinMs);
+    const cpuBeforeMs = await cpuMsOf([worker.pid]);
+    await delay(watchedForMs);
+    return { mb: await memoryMbOf(worker.pid), cpuPercent: (100 * ((await cpuMsOf([worker.pid])) - cpuBeforeMs)) / watchedForMs };
+  };
+  const before = await watch();
   await inParallel(count, (index) => makeTenant(platform, { tenantId: `idle-${index}` }));
-  const cpuBefore = await cpuMsOf([worker.pid]);
-  await delay(watchedForMs);
-  const sample = { tenants: count, mbBefore, mbAfter: await memoryMbOf(worker.pid), cpuPercent: (100 * ((await cpuMsOf([worker.pid])) - cpuBefore)) / watchedForMs };
-  console.error(`${count} idle tenants: ${sample.mbBefore.toFixed(0)} to ${sample.mbAfter.toFixed(0)} MB, ${sample.cpuPercent.toFixed(1)} % of a core`);
-  return sample;
+  const after = await watch();
+  console.error(`${count} idle tenants: ${before.mb.toFixed(0)} to ${after.mb.toFixed(0)} MB, ${before.cpuPercent.toFixed(1)} to ${after.cpuPercent.toFixed(1)} % of a core`);
+  return { tenants: count, mbBefore: before.mb, mbAfter: after.mb, cpuPercentBefore: before.cpuPercent, cpuPercentAfter: after.cpuPercent };
 }
 
 async function resume(talks: readonly Conversation[], turns: number, prompt: string): Promise<Resumed> {
@@ -119,7 +129,7 @@ export function idleToMarkdown({ machine, sessions, tenants }: { machine: Result
     '### Idle: what it costs to keep what nobody uses',
     `${sessions[0]?.sessions ?? 0} sessions of two turns in a worker’s memory: ${of(({ mbBefore, mbAfter }) => mbAfter - mbBefore, 0)} MB, ${of(({ sessions: count, mbBefore, mbAfter }) => (mbAfter - mbBefore) / count, 2)} each.`,
     '',
-    `${tenants.tenants} tenants on one worker: ${(tenants.mbAfter - tenants.mbBefore).toFixed(0)} MB, ${tenants.cpuPercent.toFixed(1)} % of a core.`,
+    `${tenants.tenants} tenants on one worker that has just begun: ${(tenants.mbAfter - tenants.mbBefore).toFixed(0)} MB, and ${tenants.cpuPercentBefore.toFixed(1)} → ${tenants.cpuPercentAfter.toFixed(1)} % of a core.`,
     '',
     'The worker was killed and started again:',
     '',
