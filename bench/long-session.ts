@@ -9,9 +9,12 @@ export interface LongSession {
   readonly earlyMs: number;
   /** Median of the last fifty. */
   readonly lateMs: number;
+  /** Medians of turns 1 to 20, 21 to 40, and so on. */
+  readonly windowsMs: readonly number[];
 }
 
-const windowTurns = 50;
+const edgeTurns = 50;
+export const windowTurns = 20;
 
 /** Arms take turns at each turn, so that a slow minute of the machine meets all of them. */
 export async function longSessions(arms: readonly Arm[], turns: number, prompt: string): Promise<LongSession[]> {
@@ -22,5 +25,11 @@ export async function longSessions(arms: readonly Arm[], turns: number, prompt: 
       await conversation.ask(prompt);
       tookMs.push(performance.now() - askedAtMs);
     }
-  return talks.map(({ arm, tookMs }) => ({ arm, turns, earlyMs: quantile(tookMs.slice(4, 4 + windowTurns), 0.5), lateMs: quantile(tookMs.slice(-windowTurns), 0.5) }));
+  return talks.map(({ arm, tookMs }) => ({
+    arm,
+    turns,
+    earlyMs: quantile(tookMs.slice(4, 4 + edgeTurns), 0.5),
+    lateMs: quantile(tookMs.slice(-edgeTurns), 0.5),
+    windowsMs: Array.from({ length: Math.floor(turns / windowTurns) }, (_, index) => quantile(tookMs.slice(index * windowTurns, (index + 1) * windowTurns), 0.5)),
+  }));
 }

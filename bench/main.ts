@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { modelControl } from '../src/local/model/control';
 import { type LocalPlatform, startPlatform } from '../src/local/platform';
-import type { Arm } from './arms/arm';
+import { type Arm, armNames } from './arms/arm';
+import { startLangGraphArm } from './arms/langgraph';
 import { startBareArm, startNodeArm } from './arms/plain';
 import { startTenureArm } from './arms/tenure';
 import { encryptionCost } from './encryption';
@@ -22,6 +23,8 @@ const { values: options } = parseArgs({
   options: {
     /** `w0` to `w3`, `words`, `idle` and `neighbours`, with commas between. */
     workloads: { type: 'string', default: 'w0,w1,w2,w3,words,idle,neighbours' },
+    /** Of `w0` to `w3`. */
+    arms: { type: 'string', default: armNames.join() },
     repeats: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '100' },
     /** Default: each workload's own. */
@@ -40,17 +43,24 @@ const { values: options } = parseArgs({
 });
 
 const repeats = Number(options.repeats);
+const chosen = options.workloads.split(',');
 
 /** Arms take turns within each repeat, so that all meet the same machine. */
 async function main(): Promise<void> {
+  const names = chosenArms();
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-bench-'));
   process.env['LOG_LEVEL'] ??= 'warn';
   const platform = await startPlatform({ stateDir, keepsState: false, restart: false, onProgress: (line) => console.error(line) });
   const slow = await startSlowTool();
   const arms: Arm[] = [];
   try {
-    arms.push(await startNodeArm(platform.stack.env), await startBareArm(platform.stack.env), await startTenureArm(platform, slow.origin));
-    const chosen = options.workloads.split(',');
+    const start: Readonly<Record<Arm['name'], () => Promise<Arm>>> = {
+      node: () => startNodeArm(platform.stack.env),
+      bare: () => startBareArm(platform.stack.env),
+      tenure: () => startTenureArm(platform, slow.origin),
+      langgraph: () => startLangGraphArm(platform.stack),
+    };
+    for (const name of names) arms.push(await start[name]());
     const all = workloads(slow);
     for (const workload of all.filter(({ name }) => chosen.includes(name))) await run(workload, arms, platform);
     const [first] = all;
@@ -66,11 +76,20 @@ async function main(): Promise<void> {
   }
 }
 
+/** Those of the command line, for the workloads that compare them; `words` takes plain Temporal along, the others need none. */
+function chosenArms(): Arm['name'][] {
+  const named = options.arms.split(',');
+  const unknown = named.filter((name) => !armNames.some((known) => known === name));
+  if (unknown.length > 0) throw new Error(`There is no arm ${unknown.join(', ')}: there are ${armNames.join(', ')}.`);
+  const compares = chosen.some((name) => /^w\d$/.test(name));
+  return armNames.filter((name) => (compares && named.includes(name)) || (name === 'bare' && chosen.includes('words')));
+}
+
 async function run(workload: Workload, arms: readonly Arm[], platform: LocalPlatform): Promise<void> {
   const { name, title, prompt, pace } = workload;
   await modelControl(platform.stack.urls.model).timing(pace);
   const samples = await takeSamples(arms, workload, platform);
-  const results = { machine: describeMachine(), title: `${name.toUpperCase()}: ${title}`, samples, ...(name === 'w0' && (await takeHistories(arms, prompt, platform))) };
+  const results = { machine: describeMachine(arms), title: `${name.toUpperCase()}: ${title}`, samples, ...(name === 'w0' && (await takeHistories(arms, prompt, platform))) };
   await save(name, results, toMarkdown(results));
   if (name === 'w0') await writeFile(path.join(options.out, 'w0.svg'), toChart(results));
 }
@@ -97,7 +116,7 @@ async function runLong({ prompt, pace }: Workload, arms: readonly Arm[], { stack
     console.error(`w3, repeat ${repeat}: ${taken.map(({ arm, earlyMs, lateMs }) => `${arm} ${earlyMs.toFixed(1)} ms early, ${lateMs.toFixed(1)} ms late`).join('; ')}`);
     sessions.push(...taken);
   }
-  const results = { machine: describeMachine(), sessions };
+  const results = { machine: describeMachine(arms), sessions };
   await save('w3', results, longToMarkdown(results));
 }
 

@@ -10,7 +10,7 @@ export interface Sample {
   readonly turnsPerSecond: number;
   /** Of the arm's own processes. */
   readonly cpuMsPerTurn: number;
-  /** Of what it runs on: Temporal, AWS, Valkey, the model. */
+  /** Of what it runs on: Temporal, AWS, Valkey, the model, and Postgres for the one that uses it. */
   readonly serverCpuMsPerTurn: number;
 }
 
@@ -22,13 +22,15 @@ export const quantile = (values: readonly number[], q: number): number => {
 export interface Load {
   readonly clients: number;
   readonly turns: number;
+  /** Of the servers all arms share. */
   readonly serverPids: readonly number[];
 }
 
 /** Each client holds its own conversation and asks again as soon as it has its answer. */
-export async function measure(arm: Arm, prompt: string, { clients, turns, serverPids }: Load): Promise<Sample> {
+export async function measure(arm: Arm, prompt: string, { clients, turns, serverPids: sharedPids }: Load): Promise<Sample> {
   const conversations = await Promise.all(Array.from({ length: clients }, () => arm.openSession()));
   await Promise.all(conversations.map((conversation) => conversation.ask(prompt)));
+  const serverPids = [...sharedPids, ...(arm.serverPids?.() ?? [])];
   const durationsMs: number[] = [];
   let left = turns;
   const [cpuBefore, serverCpuBefore] = await Promise.all([cpuMsOf(arm.pids()), cpuMsOf(serverPids)]);
@@ -56,18 +58,24 @@ export async function measure(arm: Arm, prompt: string, { clients, turns, server
   };
 }
 
-/** User and system time of processes, from Linux's /proc; 0 where there is none. */
+/** User and system time of processes and of all they started, from Linux's /proc; 0 where there is none. */
 export async function cpuMsOf(pids: readonly number[]): Promise<number> {
+  const ofEach = await Promise.all(pids.map(async (pid) => (await ownCpuMs(pid)) + (await cpuMsOf(await childrenOf(pid)))));
+  return ofEach.reduce((sum, cpuMs) => sum + cpuMs, 0);
+}
+
+/** With that of children that have ended: Postgres has a process for each connection. */
+async function ownCpuMs(pid: number): Promise<number> {
   const clockTicksPerSecond = 100;
-  const ticks = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-    }),
-  );
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15).map(Number);
   return (1_000 * ticks.reduce((sum, tick) => sum + tick, 0)) / clockTicksPerSecond;
 }
+
+const childrenOf = async (pid: number): Promise<number[]> => {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return children.split(' ').filter(Boolean).map(Number);
+};
 
 /** What a process holds in memory, from Linux's /proc; 0 where there is none. */
 export async function memoryMbOf(pid: number): Promise<number> {

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import { version as temporalVersion } from '@temporalio/client/package.json';
+import type { Arm } from './arms/arm';
 import type { EncryptionCost } from './encryption';
 import type { HistoryCost } from './history';
-import type { LongSession } from './long-session';
+import { type LongSession, windowTurns } from './long-session';
 import type { NeighbourSample } from './neighbours';
 import { quantile, type Sample } from './measure';
 
@@ -23,13 +24,14 @@ export interface LongResults {
   readonly sessions: readonly LongSession[];
 }
 
-export const describeMachine = (): Results['machine'] => ({
+export const describeMachine = (arms: readonly Arm[] = []): Results['machine'] => ({
   date: new Date().toISOString(),
   cpu: os.cpus()[0]?.model ?? 'unknown',
   cores: os.cpus().length,
   memoryGiB: Math.round(os.totalmem() / 2 ** 30),
   node: process.version,
   temporalSdk: temporalVersion,
+  ...Object.fromEntries(arms.flatMap(({ versions = {} }) => Object.entries(versions))),
   commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
 });
 
@@ -41,10 +43,10 @@ export const spread = (values: readonly number[], digits: number) =>
 const figures = ({ samples }: Results, arm: string, clients: number, figure: keyof Omit<Sample, 'arm'>) =>
   samples.filter((sample) => sample.arm === arm && sample.clients === clients).map((sample) => sample[figure]);
 
-/** Ratios are formed within each repeat, where both arms met the same machine. */
-function ratios(results: Results, clients: number, figure: keyof Omit<Sample, 'arm'>): number[] {
-  const bare = figures(results, 'bare', clients, figure);
-  return figures(results, 'tenure', clients, figure).map((value, repeat) => value / (bare[repeat] ?? Number.NaN));
+/** Tenure's over another arm's, formed within each repeat, where both met the same machine. */
+function ratios(results: Results, other: Arm['name'], clients: number, figure: keyof Omit<Sample, 'arm'>): number[] {
+  const others = figures(results, other, clients, figure);
+  return figures(results, 'tenure', clients, figure).map((value, repeat) => value / (others[repeat] ?? Number.NaN));
 }
 
 /** What a turn takes beyond model and tools: beyond the arm that has nothing else. */
@@ -64,10 +66,6 @@ export function toMarkdown(results: Results): string {
       return `| ${clients} | ${arm} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} | ${of('cpuMsPerTurn')} | ${of('serverCpuMsPerTurn')} |`;
     }),
   );
-  const factors = clientCounts.map((clients) => {
-    const of = (figure: keyof Omit<Sample, 'arm'>) => spread(ratios(results, clients, figure), 2);
-    return `| ${clients} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} | ${spread(overheads(results, 'bare', clients), 1)} | ${spread(overheads(results, 'tenure', clients), 1)} |`;
-  });
   return [
     describe(results.machine),
     '',
@@ -78,14 +76,32 @@ export function toMarkdown(results: Results): string {
     '|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    '#### Tenure / bare Temporal',
-    '| clients | p50 | p99 | turns/s | beyond model and tools, ms: bare | tenure |',
-    '|---|---|---|---|---|---|',
-    ...factors,
-    '',
+    ...bareTable(results, clientCounts),
+    ...peerTable(results, clientCounts),
     ...(results.histories ? historyTables(results.histories) : []),
     ...encryptionTable(results),
   ].join('\n');
+}
+
+const ran = ({ samples }: Results, ...names: Arm['name'][]): boolean => names.every((name) => samples.some(({ arm }) => arm === name));
+
+function bareTable(results: Results, clientCounts: readonly number[]): string[] {
+  if (!ran(results, 'bare', 'tenure')) return [];
+  const beyond = (arm: Arm['name'], clients: number) => (ran(results, 'node') ? spread(overheads(results, arm, clients), 1) : '–');
+  const rows = clientCounts.map((clients) => {
+    const of = (figure: keyof Omit<Sample, 'arm'>) => spread(ratios(results, 'bare', clients, figure), 2);
+    return `| ${clients} | ${of('p50Ms')} | ${of('p99Ms')} | ${of('turnsPerSecond')} | ${beyond('bare', clients)} | ${beyond('tenure', clients)} |`;
+  });
+  return ['#### Tenure / bare Temporal', '| clients | p50 | p99 | turns/s | beyond model and tools, ms: bare | tenure |', '|---|---|---|---|---|---|', ...rows, ''];
+}
+
+function peerTable(results: Results, clientCounts: readonly number[]): string[] {
+  if (!ran(results, 'langgraph', 'tenure')) return [];
+  const rows = clientCounts.map((clients) => {
+    const of = (figure: keyof Omit<Sample, 'arm'>) => spread(ratios(results, 'langgraph', clients, figure), 2);
+    return `| ${clients} | ${of('p50Ms')} | ${of('turnsPerSecond')} |`;
+  });
+  return ['#### Tenure / LangGraph', '| clients | p50 | turns/s |', '|---|---|---|', ...rows, ''];
 }
 
 const historyTables = (histories: readonly HistoryCost[]): string[] => [
@@ -104,9 +120,42 @@ export function longToMarkdown({ machine, sessions }: LongResults): string {
   const rows = [...new Set(sessions.map(({ arm }) => arm))].map((arm) => {
     const own = sessions.filter((session) => session.arm === arm);
     const of = (figure: (session: LongSession) => number, digits: number) => spread(own.map(figure), digits);
-    return `| ${arm} | ${own[0]?.turns ?? 0} | ${of(({ earlyMs }) => earlyMs, 1)} | ${of(({ lateMs }) => lateMs, 1)} | ${of(({ earlyMs, lateMs }) => lateMs / earlyMs, 2)} |`;
+    const growth = of(({ windowsMs }) => (windowsMs.at(-1) ?? Number.NaN) / (windowsMs[0] ?? Number.NaN), 2);
+    return `| ${arm} | ${own[0]?.turns ?? 0} | ${of(({ earlyMs }) => earlyMs, 1)} | ${of(({ lateMs }) => lateMs, 1)} | ${of(({ earlyMs, lateMs }) => lateMs / earlyMs, 2)} | ${growth} |`;
   });
-  return [describe(machine), '', '### W3: one session of many turns', '| arm | turns | p50 ms, turns 5 to 54 | p50 ms, the last 50 | late / early |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+  return [
+    describe(machine),
+    '',
+    '### W3: one session of many turns',
+    `| arm | turns | p50 ms, turns 5 to 54 | p50 ms, the last 50 | late / early | last ${windowTurns} / first ${windowTurns} |`,
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    ...windowTable(sessions),
+    ...crossing(sessions),
+  ].join('\n');
+}
+
+/** Medians of the repeats, window by window. */
+function windowsOf(sessions: readonly LongSession[], arm: Arm['name']): number[] {
+  const own = sessions.filter((session) => session.arm === arm);
+  return (own[0]?.windowsMs ?? []).map((_, index) => median(own.map(({ windowsMs }) => windowsMs[index] ?? Number.NaN)));
+}
+
+function windowTable(sessions: readonly LongSession[]): string[] {
+  const arms = [...new Set(sessions.map(({ arm }) => arm))];
+  const columns = arms.map((arm) => windowsOf(sessions, arm));
+  const rows = (columns[0] ?? []).map((_, index) => `| ${index * windowTurns + 1}–${(index + 1) * windowTurns} | ${columns.map((column) => (column[index] ?? Number.NaN).toFixed(1)).join(' | ')} |`);
+  return ['#### p50 ms as it grows', `| turns | ${arms.join(' | ')} |`, `|---${'|---'.repeat(arms.length)}|`, ...rows, ''];
+}
+
+/** From where on Tenure stays ahead of the peer. */
+function crossing(sessions: readonly LongSession[]): string[] {
+  const [ours, theirs] = [windowsOf(sessions, 'tenure'), windowsOf(sessions, 'langgraph')];
+  if (ours.length === 0 || theirs.length === 0) return [];
+  const first = ours.findLastIndex((ms, index) => ms >= (theirs[index] ?? Number.NaN)) + 1;
+  const words = first < ours.length ? `Tenure is faster than LangGraph from turn ${first * windowTurns + 1} on` : `LangGraph is as fast as Tenure, or faster, up to turn ${ours.length * windowTurns}`;
+  return [`${words} (medians of ${windowTurns} turns).`, ''];
 }
 
 /** Whether many tenants notice one that asks for fifty times its share. */
@@ -137,6 +186,7 @@ function encryptionTable({ encryption: cost, samples }: Results): string[] {
   const fewest = Math.min(...samples.map(({ clients }) => clients));
   const bare = samples.filter(({ arm, clients }) => arm === 'bare' && clients === fewest);
   const cpuMs = median(bare.map(({ cpuMsPerTurn, serverCpuMsPerTurn }) => cpuMsPerTurn + serverCpuMsPerTurn));
+  const share = bare.length === 0 ? '' : `, ${((100 * totalMs) / cpuMs).toFixed(1)} % of the processor time of a bare turn (${fewest} client${fewest === 1 ? '' : 's'})`;
   return [
     '#### What encryption and credentials cost a turn',
     'Processor time; data keys in memory. Each piece is encrypted once, and decrypted once where it is used; of the log nothing is decrypted by a process that wrote it.',
@@ -148,7 +198,7 @@ function encryptionTable({ encryption: cost, samples }: Results): string[] {
         `| ${what} | ${piecesPerTurn.toFixed(1)} | ${plainBytesPerTurn.toFixed(0)} → ${sealedBytesPerTurn.toFixed(0)} | ${sealMsPerTurn.toFixed(3)} | ${openMsPerTurn.toFixed(3)} |`,
     ),
     '',
-    `Together ${totalMs.toFixed(2)} ms, ${((100 * totalMs) / cpuMs).toFixed(1)} % of the processor time of a bare turn (${fewest} client${fewest === 1 ? '' : 's'}). Credentials for a tenant and purpose: from STS, once an hour, ${cost.coldCredentialsMs.toFixed(1)} ms; in memory ${cost.warmCredentialsMs.toFixed(4)} ms.`,
+    `Together ${totalMs.toFixed(2)} ms${share}. Credentials for a tenant and purpose: from STS, once an hour, ${cost.coldCredentialsMs.toFixed(1)} ms; in memory ${cost.warmCredentialsMs.toFixed(4)} ms.`,
     '',
   ];
 }
@@ -157,7 +207,7 @@ function encryptionTable({ encryption: cost, samples }: Results): string[] {
 export function toChart(results: Results): string {
   const clientCounts = [...new Set(results.samples.map(({ clients }) => clients))];
   const arms = [...new Set(results.samples.map(({ arm }) => arm))];
-  const colours: Record<string, string> = { node: '#9aa5b1', bare: '#5b7db1', tenure: '#1f9d6b' };
+  const colours: Record<string, string> = { node: '#9aa5b1', bare: '#5b7db1', tenure: '#1f9d6b', langgraph: '#c77d2b' };
   const bars = clientCounts.flatMap((clients, group) => arms.map((arm, index) => ({ clients, arm, group, index, ms: median(figures(results, arm, clients, 'p50Ms')) })));
   const longestMs = Math.max(...bars.map(({ ms }) => ms));
   const rowHeight = 22;

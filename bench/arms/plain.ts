@@ -3,15 +3,16 @@ import type { Arm } from './arm';
 import { type BenchProcess, startScript } from './processes';
 
 /** The same steps in one process, without anything that would survive it. */
-export const startNodeArm = async (env: Readonly<Record<string, string>>): Promise<Arm> => armOf('node', [await startScript('node-api', env)], () => undefined);
+export const startNodeArm = async (env: Readonly<Record<string, string>>): Promise<Arm> => httpArm('node', [await startScript('node-api.js', env)], () => undefined);
 
 /** The same steps as a Temporal sample would run them: no tenancy, no store, no encryption. */
 export async function startBareArm(env: Readonly<Record<string, string>>): Promise<Arm> {
-  const worker = await startScript('bare-worker', env);
-  return armOf('bare', [await startScript('bare-api', env), worker], (id) => `bare-${id}`);
+  const worker = await startScript('bare-worker.js', env);
+  return httpArm('bare', [await startScript('bare-api.js', env), worker], (id) => `bare-${id}`);
 }
 
-function armOf(name: Arm['name'], processes: readonly [BenchProcess, ...BenchProcess[]], workflowIdOf: (id: string) => string | undefined): Arm {
+/** An arm that is asked with `POST /sessions/:id`, at the first of its processes. */
+export function httpArm(name: Arm['name'], processes: readonly [BenchProcess, ...BenchProcess[]], workflowIdOf: (id: string) => string | undefined): Arm {
   return {
     name,
     pids: () => processes.map(({ pid }) => pid),

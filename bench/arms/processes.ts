@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 
 export interface BenchProcess {
   readonly pid: number;
@@ -9,25 +10,42 @@ export interface BenchProcess {
   stop(): Promise<void>;
 }
 
-/** Starts one of the arms' own scripts; it says `ready`, with its port, when it is. */
-export async function startScript(name: string, env: Readonly<Record<string, string>>): Promise<BenchProcess> {
-  const child = spawn(process.execPath, [path.join(__dirname, `${name}.js`)], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code ?? 'a signal'}`)));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const [word, value] = line.split(' ');
-      if (word === 'ready') resolve(Number(value ?? 0));
+/**
+ * Starts one of the arms' own scripts; it says `ready`, with its port, when it is.
+ * @param file - beside this one, or its full path.
+ */
+export async function startScript(file: string, env: Readonly<Record<string, string>>): Promise<BenchProcess> {
+  const child = spawn(process.execPath, [path.resolve(__dirname, file)], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const line = await lineOf(child, { name: path.basename(file), output: child.stdout, saying: /^ready\b/ });
+  return { pid: child.pid ?? 0, port: Number(line.split(' ')[1] ?? 0), stop: () => stopProcess(child, 'SIGTERM') };
+}
+
+export interface Awaited {
+  /** Of the process, for people. */
+  readonly name: string;
+  readonly output: Readable;
+  readonly saying: RegExp;
+}
+
+/** Waits for what a process says. @throws Error with its last lines when it ends before, or cannot be started. */
+export function lineOf(child: ChildProcess, { name, output, saying }: Awaited): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let lastLines: string[] = [];
+    createInterface({ input: output }).on('line', (line) => {
+      lastLines = [...lastLines, line].slice(-10);
+      if (saying.test(line)) resolve(line);
     });
+    child.once('error', (error) => reject(new Error(`${name} cannot be started: ${error.message}`)));
+    child.once('close', (code, signal) => reject(new Error([`${name} ended with ${code ?? signal ?? 'nothing'}`, ...lastLines].join('\n'))));
   });
-  return {
-    pid: child.pid ?? 0,
-    port,
-    async stop() {
-      child.kill('SIGTERM');
-      const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await exited;
-      clearTimeout(forced);
-    },
-  };
+}
+
+/** Asks it to end, and ends it when it does not. */
+export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill(signal);
+  const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await exited;
+  clearTimeout(forced);
 }
