@@ -3,7 +3,7 @@ import { modelControl } from '../src/local/model/control';
 import type { LocalPlatform } from '../src/local/platform';
 import type { Conversation } from './arms/arm';
 import { makeTenant, unlimited } from './arms/tenure';
-import { cpuMsOf, memoryMbOf, quantile } from './measure';
+import { cpuMsOf, memoryMbOf, type Percentiles, percentilesOf } from './measure';
 import { describe, type Results, spread } from './report';
 
 /** Sessions nobody speaks in cost memory; when their worker dies, the next turn of each is slower. One repeat. */
@@ -18,13 +18,8 @@ export interface Resumed {
   /** Each session had before. */
   readonly turns: number;
   /** The first turn in a new worker, and the one after it. */
-  readonly cold: Took;
-  readonly warm: Took;
-}
-
-interface Took {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  readonly cold: Percentiles;
+  readonly warm: Percentiles;
 }
 
 /** What tenants cost a worker who serves them, while none of them asks for anything. */
@@ -89,14 +84,14 @@ export async function idleTenants(platform: LocalPlatform, count: number): Promi
 }
 
 async function resume(talks: readonly Conversation[], turns: number, prompt: string): Promise<Resumed> {
-  const once = async (): Promise<Took> => {
+  const once = async (): Promise<Percentiles> => {
     const tookMs: number[] = [];
     for (const talk of talks) {
       const askedAtMs = performance.now();
       await talk.ask(prompt);
       tookMs.push(performance.now() - askedAtMs);
     }
-    return { p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) };
+    return percentilesOf(tookMs);
   };
   return { turns, cold: await once(), warm: await once() };
 }
@@ -120,7 +115,7 @@ async function inParallel<T>(count: number, make: (index: number) => Promise<T>)
 export function idleToMarkdown({ machine, sessions, tenants }: { machine: Results['machine']; sessions: readonly IdleSessionsSample[]; tenants: IdleTenantsSample }): string {
   const of = (figure: (sample: IdleSessionsSample) => number, digits: number) => spread(sessions.map(figure), digits);
   const rows = (sessions[0]?.resumed ?? []).map(({ turns }, index) => {
-    const took = (which: 'cold' | 'warm', figure: keyof Took) => of(({ resumed }) => resumed[index]?.[which][figure] ?? Number.NaN, 1);
+    const took = (which: 'cold' | 'warm', figure: keyof Percentiles) => of(({ resumed }) => resumed[index]?.[which][figure] ?? Number.NaN, 1);
     return `| ${turns} | ${took('cold', 'p50Ms')} | ${took('cold', 'p99Ms')} | ${took('warm', 'p50Ms')} | ${took('warm', 'p99Ms')} |`;
   });
   return [

@@ -19,6 +19,13 @@ export const quantile = (values: readonly number[], q: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 };
 
+export interface Percentiles {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export const percentilesOf = (tookMs: readonly number[]): Percentiles => ({ p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) });
+
 export interface Load {
   readonly clients: number;
   readonly turns: number;
@@ -50,8 +57,7 @@ export async function measure(arm: Arm, prompt: string, { clients, turns, server
     arm: arm.name,
     clients,
     turns: durationsMs.length,
-    p50Ms: quantile(durationsMs, 0.5),
-    p99Ms: quantile(durationsMs, 0.99),
+    ...percentilesOf(durationsMs),
     turnsPerSecond: (1_000 * durationsMs.length) / elapsedMs,
     cpuMsPerTurn: (cpuAfter - cpuBefore) / durationsMs.length,
     serverCpuMsPerTurn: (serverCpuAfter - serverCpuBefore) / durationsMs.length,

@@ -3,7 +3,7 @@ import { ApiProblem } from '../src/cli/api-client';
 import type { LocalPlatform } from '../src/local/platform';
 import type { Conversation } from './arms/arm';
 import { type BenchTenant, makeTenant } from './arms/tenure';
-import { quantile } from './measure';
+import { percentilesOf } from './measure';
 
 /** What the quiet tenants met, with and without one beside them that asks for much more than its share. */
 export interface NeighbourSample {
@@ -60,7 +60,7 @@ async function sampleOf(talks: readonly Conversation[], loud: Conversation | und
   );
   const making = loud && atTimes({ everyMs: noiseEveryMs, withinMs: 0, untilMs }, () => outcomeOf(loud.ask(prompt)).then((outcome) => void (noise[outcome] += 1)));
   await Promise.all([...asked, making]);
-  return { isNoisy: loud !== undefined, turns: tookMs.length, p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99), noise };
+  return { isNoisy: loud !== undefined, turns: tookMs.length, ...percentilesOf(tookMs), noise };
 }
 
 /** Once in each of these spans, by chance within the part of it that is given, whatever came of those before. */

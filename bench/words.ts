@@ -4,7 +4,7 @@ import type { LocalPlatform } from '../src/local/platform';
 import type { Arm } from './arms/arm';
 import { plainModel } from './arms/steps';
 import { makeTenant, type StreamedConversation, unlimited } from './arms/tenure';
-import { quantile } from './measure';
+import { type Percentiles, percentilesOf, quantile } from './measure';
 import { describe, type Results, spread } from './report';
 
 /** What one repeat saw. */
@@ -20,13 +20,11 @@ export interface WordsSample {
   readonly directWords: Travel;
 }
 
-export interface Travel {
+export interface Travel extends Percentiles {
   readonly words: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
 }
 
-export const streams = 50;
+const streams = 50;
 const pace = { firstTokenMs: 50, msPerToken: 50 };
 const questions = 100;
 const shortAnswer = 'Say the clock 2 times.';
@@ -74,7 +72,7 @@ async function travelOf(answers: readonly AsyncIterable<string>[]): Promise<Trav
   const fromMs = Math.max(...all.map(([first]) => first?.heardAtMs ?? Number.NaN));
   const toMs = Math.min(...all.map((moments) => moments.at(-1)?.saidAtMs ?? Number.NaN));
   const tookMs = all.flat().filter(({ saidAtMs }) => saidAtMs > fromMs && saidAtMs < toMs).map(({ saidAtMs, heardAtMs }) => heardAtMs - saidAtMs);
-  return { p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99), words: tookMs.length };
+  return { ...percentilesOf(tookMs), words: tookMs.length };
 }
 
 async function heard(answer: AsyncIterable<string>): Promise<{ saidAtMs: number; heardAtMs: number }[]> {
