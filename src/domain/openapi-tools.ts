@@ -14,7 +14,7 @@ const effects = { get: 'read', head: 'read', put: 'idempotent', delete: 'idempot
 type Method = keyof typeof effects;
 
 /** Headers that are ours to set, or whose the secret is. */
-const ownHeaders = new Set(['accept', 'authorization', 'content-type', 'content-length', 'cookie', 'host', 'idempotency-key', 'connection', 'transfer-encoding']);
+const ownHeaders: ReadonlySet<string> = new Set(['accept', 'authorization', 'content-type', 'content-length', 'cookie', 'host', 'idempotency-key', 'connection', 'transfer-encoding']);
 
 interface Place {
   readonly source: string;

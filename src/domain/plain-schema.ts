@@ -1,7 +1,7 @@
 import type { JsonValue } from '../contracts/model';
 
 /** Keywords that can be checked quickly, whatever they say. Patterns are left to whoever is called: one that a stranger wrote can take forever. */
-const kept = new Set([
+const kept: ReadonlySet<string> = new Set([
   ...['type', 'title', 'description', 'enum', 'const', 'default', 'format', 'required', 'minimum', 'maximum', 'multipleOf'],
   ...['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'],
 ]);
@@ -44,7 +44,7 @@ function plain(schema: unknown, budget: { left: number }, above: readonly unknow
 
 const simple = (name: string, value: unknown): JsonValue => (name === 'description' || name === 'title' ? String(value).slice(0, maxTextCharacters) : (value as JsonValue));
 
-const types = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
+const types: ReadonlySet<string> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
 
 /** What the checker would refuse to compile is left out. */
 function isSound(name: string, value: JsonValue): boolean {

@@ -28,7 +28,7 @@ const refusals: Readonly<Record<string, readonly [ErrorCode, (ask: TokenAsk) => 
   invalid_scope: ['tool/scope-insufficient', ({ issuer, clientId, scope }) => `${issuer} does not give client ${clientId} the scopes "${scope ?? ''}".`],
 };
 
-const passing = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
+const passing: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
 /** What an answer without a token comes to. @param error - of RFC 6749, as the issuer wrote it; undefined: it wrote none. */
 export function tokenRefusal(status: number, error: string | undefined, ask: TokenAsk): DomainError {
@@ -49,7 +49,7 @@ export const scopeInsufficient = (origin: string): DomainError => new DomainErro
 export const tokenRefused = (origin: string, { issuers }: { readonly issuers: readonly string[] }): DomainError =>
   new DomainError('tool/credential-refused', `${origin} does not take the tokens that ${issuers.at(-1) ?? 'anybody'} issues for this source.`);
 
-const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
+const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** What an authorization server is shown is shown to nobody on the way. @param origin - without user and path */
 export const isConfidential = (origin: string): boolean => origin.startsWith('https://') || loopback.has(/^http:\/\/([^/]*?)(?::\d+)?$/.exec(origin)?.[1] ?? '');

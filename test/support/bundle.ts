@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
+import { loadedOnce } from '../../src/workflows/bundle';
 
 const logger = new DefaultLogger('ERROR');
 const bundles = new Map<string, Promise<WorkflowBundle>>();
@@ -24,7 +25,7 @@ async function keptOrMade(key: string, workflowsPath: string, failureConverterPa
   const file = path.join(directory, `${key}.js`);
   const kept = await readFile(file, 'utf8').catch(() => undefined);
   if (kept !== undefined) return { code: kept };
-  const { code } = await bundleWorkflowCode({ workflowsPath, ...(failureConverterPath !== undefined && { failureConverterPath }), logger });
+  const { code } = await bundleWorkflowCode({ ...loadedOnce(workflowsPath), ...(failureConverterPath !== undefined && { failureConverterPath }), logger });
   // Whole or not at all: another file may look for it now.
   const unfinished = `${file}.${process.pid}`;
   await writeFile(unfinished, code);
