@@ -38,7 +38,8 @@ export class Conversation {
   private turnScope = { turnId: '', scope: new CancellationScope() };
   /** What is waited for whatever becomes of the turn. */
   private readonly shielded = new CancellationScope({ cancellable: false });
-  private announcing = false;
+  /** Whether waiting messages are being written into the log. */
+  isAnnouncing = false;
   /** Whether it has all it begins with: a fork gets that first. */
   isBegun: boolean;
 
@@ -59,14 +60,14 @@ export class Conversation {
     this.budget.attend();
   }
 
-  /** Whether all that remains to be done is in the state: the next run can begin with it. */
-  get hasWaitingTurn(): boolean {
-    return !this.state.current && !this.announcing && this.state.inbox.length > 0;
+  /** Whether no turn is under way, and a message waits for one. */
+  get hasNextMessage(): boolean {
+    return !this.state.current && this.state.inbox.length > 0;
   }
 
   /** Whether nothing is on its way into the log: the next run can go on from the state, in the middle of a turn, too. */
   get isSettled(): boolean {
-    return !this.announcing && this.approvals.isIdle && this.questions.isIdle;
+    return !this.isAnnouncing && this.approvals.isIdle && this.questions.isIdle;
   }
 
   async begin(): Promise<void> {
@@ -159,14 +160,14 @@ export class Conversation {
 
   /** Makes waiting messages visible while another turn runs. */
   private async announce(): Promise<void> {
-    if (this.announcing) return;
-    this.announcing = true;
+    if (this.isAnnouncing) return;
+    this.isAnnouncing = true;
     for (let turnIds = domain.unannounced(this.state); turnIds.length > 0; turnIds = domain.unannounced(this.state)) {
       this.state = domain.announce(this.state, turnIds, 'pending');
       const { head } = await this.activities.announceTurns({ ...this.ref, turnIds, after: this.state.head });
       this.state = domain.advance(domain.announce(this.state, turnIds, 'done'), head);
     }
-    this.announcing = false;
+    this.isAnnouncing = false;
   }
 
   private think(turn: domain.CurrentTurn): Promise<void> {

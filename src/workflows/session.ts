@@ -75,8 +75,10 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
   if (!conversation.isBegun) await conversation.begin();
   const { errand } = input;
   const firstTurn = conversation.state.turnCount;
-  const isLong = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
-  const mustRollOver = () => isLong() && conversation.hasWaitingTurn;
+  const hasManyTurns = () => conversation.state.turnCount - firstTurn >= domain.turnsPerRun;
+  const isLong = () => hasManyTurns() || workflowInfo().historyLength >= domain.eventsPerRun;
+  // Runs of before went by turns alone, and went on while messages were being announced.
+  const mustRollOver = () => conversation.hasNextMessage && isLong() && (patched('roll-over-by-events') || (hasManyTurns() && !conversation.isAnnouncing));
   // One turn can be long, too: a day of approvals, hundreds of tools.
   const isFull = () => workflowInfo().continueAsNewSuggested && patched('roll-over-in-turn');
   for (;;) {

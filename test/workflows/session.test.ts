@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
-import { turnsPerRun } from '../../src/domain/session';
+import { eventsPerRun, turnsPerRun } from '../../src/domain/session';
 import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { answeringBehind, cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
@@ -104,6 +104,28 @@ it('enqueues or rejects what comes while it works, and shows what waits', async 
   expect(script.done.filter((line) => line.startsWith('think'))).toEqual(['think turn-1/1', 'think turn-3/1', 'think turn-4/1']);
   expect(script.done.join()).toContain('announce');
   expect(script.done.at(-1)).toBe('close');
+});
+
+it('continues as new before a run has more events than are replayed in an instant, however few turns they are', async () => {
+  const callsPerTurn = 6;
+  const script: Script = new Script({
+    think: ({ turnId, step }) => {
+      const { head } = script.write(`think ${turnId}/${step}`);
+      const calls = Array.from({ length: callsPerTurn }, (_, index) => ({ callId: `${turnId}-${index}`, tool: 'calculator', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 2 }));
+      return Promise.resolve(step === 1 ? { head, calls, limits } : { head, outcome: 'completed', calls: [], limits });
+    },
+  });
+  await converse(script, async ({ env, send, close, handle }) => {
+    const { runId } = await handle.describe();
+    for (let turn = 1; turn < turnsPerRun; turn += 1) await send(`turn-${turn}`);
+    await env.sleep('1 minute');
+    const { events } = await env.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
+    expect(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
+    // What waited came in as updates; a turn's own events are three for each activity, and what decides between them.
+    expect(events?.length).toBeLessThan(eventsPerRun + 12 * callsPerTurn);
+    await close();
+  });
+  expect(script.done.filter((line) => line.startsWith('tool'))).toHaveLength(callsPerTurn * (turnsPerRun - 1));
 });
 
 it('takes a message once however often it is sent, also after it continued as new', async () => {

@@ -6,8 +6,9 @@ import type { Compaction, CompactionPlan } from '../compaction';
 export const maxInbox = 100;
 /** Turn ids remembered, so that a message sent again after a roll-over is recognised. */
 export const maxSeen = 256;
-/** Turns after which the workflow continues as new. */
+/** Turns after which the workflow continues as new; or events of its history, as turns of many tools have more: a new worker replays them all. */
 export const turnsPerRun = 25;
+export const eventsPerRun = 250;
 /** Where the latest turns begin in the log; as many as a model may be shown. */
 export const maxTurnStarts = 100;
 /** Waiting turns announced in one write. */
