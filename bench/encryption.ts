@@ -16,7 +16,7 @@ import { createLogger, type Logger } from '../src/logging';
 import type { SessionRef } from '../src/contracts/session';
 import type { TenantCipher } from '../src/ports/cipher';
 import type { Arm } from './arms/arm';
-import { quantile } from './measure';
+import { median, type Sample } from './measure';
 
 /** What is encrypted of a turn in one place, and what that costs. */
 export interface Sealed {
@@ -160,5 +160,28 @@ async function credentialsCost(access: TenantAccess): Promise<Pick<EncryptionCos
     await get(purpose);
     coldMs.push(performance.now() - startedAtMs);
   }
-  return { coldCredentialsMs: quantile(coldMs, 0.5), warmCredentialsMs: await cpuMsOf(() => get('session-step')) };
+  return { coldCredentialsMs: median(coldMs), warmCredentialsMs: await cpuMsOf(() => get('session-step')) };
+}
+
+/** @param samples - of the same run, to compare with. */
+export function encryptionTable(cost: EncryptionCost, samples: readonly Sample[]): string[] {
+  const totalMs = cost.sealed.reduce((sum, { sealMsPerTurn, openMsPerTurn }) => sum + sealMsPerTurn + openMsPerTurn, 0);
+  const fewest = Math.min(...samples.map(({ clients }) => clients));
+  const bare = samples.filter(({ arm, clients }) => arm === 'bare' && clients === fewest);
+  const cpuMs = median(bare.map(({ cpuMsPerTurn, serverCpuMsPerTurn }) => cpuMsPerTurn + serverCpuMsPerTurn));
+  const share = bare.length === 0 ? '' : `, ${((100 * totalMs) / cpuMs).toFixed(1)} % of the processor time of a bare turn (${fewest} client${fewest === 1 ? '' : 's'})`;
+  return [
+    '#### What encryption and credentials cost a turn',
+    'Processor time; data keys in memory. Each piece is encrypted once, and decrypted once where it is used; of the log nothing is decrypted by a process that wrote it.',
+    '',
+    '| what | pieces | bytes, plain → encrypted | to encrypt, ms | to decrypt, ms |',
+    '|---|---|---|---|---|',
+    ...cost.sealed.map(
+      ({ what, piecesPerTurn, plainBytesPerTurn, sealedBytesPerTurn, sealMsPerTurn, openMsPerTurn }) =>
+        `| ${what} | ${piecesPerTurn.toFixed(1)} | ${plainBytesPerTurn.toFixed(0)} → ${sealedBytesPerTurn.toFixed(0)} | ${sealMsPerTurn.toFixed(3)} | ${openMsPerTurn.toFixed(3)} |`,
+    ),
+    '',
+    `Together ${totalMs.toFixed(2)} ms${share}. Credentials for a tenant and purpose: from STS, once an hour, ${cost.coldCredentialsMs.toFixed(1)} ms; in memory ${cost.warmCredentialsMs.toFixed(4)} ms.`,
+    '',
+  ];
 }

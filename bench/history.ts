@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Arm, Conversation } from './arms/arm';
-import { quantile } from './measure';
+import { median } from './measure';
 
 export interface HistoryCost {
   readonly arm: Arm['name'];
@@ -53,6 +53,17 @@ async function stagesOf(client: Client, workflowId: string): Promise<{ stage: st
   const alike = slices.filter((slice) => slice.map(({ type }) => type).join() === shape);
   return (alike[0] ?? []).slice(1).map(({ type }, index) => ({
     stage: `${alike[0]?.[index]?.type ?? ''} → ${type}`,
-    ms: quantile(alike.map((slice) => (slice[index + 1]?.atMs ?? 0) - (slice[index]?.atMs ?? 0)), 0.5),
+    ms: median(alike.map((slice) => (slice[index + 1]?.atMs ?? 0) - (slice[index]?.atMs ?? 0))),
   }));
 }
+
+export const historyTables = (histories: readonly HistoryCost[]): string[] => [
+  '#### What a turn leaves in history',
+  '| arm | events | bytes |',
+  '|---|---|---|',
+  ...histories.map(({ arm, eventsPerTurn, bytesPerTurn }) => `| ${arm} | ${eventsPerTurn.toFixed(1)} | ${bytesPerTurn.toFixed(0)} |`),
+  '',
+  '#### Where a turn goes, by the server’s clock (one client, median ms)',
+  ...histories.flatMap(({ arm, stages }) => ['', `**${arm}**`, '', '| from → to | ms |', '|---|---|', ...stages.map(({ stage, ms }) => `| ${stage} | ${ms.toFixed(1)} |`)]),
+  '',
+];

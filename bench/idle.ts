@@ -3,8 +3,8 @@ import { modelControl } from '../src/local/model/control';
 import type { LocalPlatform } from '../src/local/platform';
 import type { Conversation } from './arms/arm';
 import { makeTenant, unlimited } from './arms/tenure';
-import { cpuMsOf, memoryMbOf, type Percentiles, percentilesOf } from './measure';
-import { describe, type Results, spread } from './report';
+import { describe, type Machine } from './machine';
+import { cpuMsOf, memoryMbOf, type Percentiles, percentilesOf, spread } from './measure';
 
 /** Sessions nobody speaks in cost memory; when their worker dies, the next turn of each is slower. One repeat. */
 export interface IdleSessionsSample {
@@ -112,7 +112,7 @@ async function inParallel<T>(count: number, make: (index: number) => Promise<T>)
   return made;
 }
 
-export function idleToMarkdown({ machine, sessions, tenants }: { machine: Results['machine']; sessions: readonly IdleSessionsSample[]; tenants: IdleTenantsSample }): string {
+export function idleToMarkdown({ machine, sessions, tenants }: { machine: Machine; sessions: readonly IdleSessionsSample[]; tenants: IdleTenantsSample }): string {
   const of = (figure: (sample: IdleSessionsSample) => number, digits: number) => spread(sessions.map(figure), digits);
   const rows = (sessions[0]?.resumed ?? []).map(({ turns }, index) => {
     const took = (which: 'cold' | 'warm', figure: keyof Percentiles) => of(({ resumed }) => resumed[index]?.[which][figure] ?? Number.NaN, 1);

@@ -9,13 +9,15 @@ import { type Arm, armNames } from './arms/arm';
 import { startLangGraphArm } from './arms/langgraph';
 import { startBareArm, startNodeArm } from './arms/plain';
 import { startTenureArm } from './arms/tenure';
+import { toChart } from './chart';
 import { encryptionCost } from './encryption';
 import { type HistoryCost, historyCost } from './history';
 import { idleSessions, idleTenants, idleToMarkdown } from './idle';
-import { type LongSession, longSessions } from './long-session';
+import { type LongSession, longSessions, longToMarkdown } from './long-session';
+import { describeMachine } from './machine';
 import { measure, type Sample } from './measure';
-import { neighbours } from './neighbours';
-import { describeMachine, longToMarkdown, neighboursToMarkdown, type Results, toChart, toMarkdown } from './report';
+import { neighbours, neighboursToMarkdown } from './neighbours';
+import { type Results, toMarkdown } from './report';
 import { words, wordsToMarkdown } from './words';
 import { startSlowTool, type Workload, workloads } from './workloads';
 

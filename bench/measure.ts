@@ -24,7 +24,7 @@ export interface Percentiles {
   readonly p99Ms: number;
 }
 
-export const percentilesOf = (tookMs: readonly number[]): Percentiles => ({ p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) });
+export const percentilesOf = (tookMs: readonly number[]): Percentiles => ({ p50Ms: median(tookMs), p99Ms: quantile(tookMs, 0.99) });
 
 export interface Load {
   readonly clients: number;
@@ -88,3 +88,7 @@ export async function memoryMbOf(pid: number): Promise<number> {
   const [, kiB] = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')) ?? [];
   return Number(kiB ?? 0) / 1_024;
 }
+
+export const median = (values: readonly number[]) => quantile(values, 0.5);
+export const spread = (values: readonly number[], digits: number) =>
+  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;

@@ -3,7 +3,8 @@ import { ApiProblem } from '../src/cli/api-client';
 import type { LocalPlatform } from '../src/local/platform';
 import type { Conversation } from './arms/arm';
 import { type BenchTenant, makeTenant } from './arms/tenure';
-import { percentilesOf } from './measure';
+import { describe, type Machine } from './machine';
+import { percentilesOf, spread } from './measure';
 
 /** What the quiet tenants met, with and without one beside them that asks for much more than its share. */
 export interface NeighbourSample {
@@ -82,4 +83,26 @@ async function outcomeOf(asked: Promise<unknown>): Promise<'answered' | 'refused
     if (error instanceof ApiProblem && error.status === 429) return 'refused';
     throw error;
   }
+}
+
+/** Whether many tenants notice one that asks for fifty times its share. */
+export function neighboursToMarkdown({ machine, samples }: { machine: Machine; samples: readonly NeighbourSample[] }): string {
+  const [alone, beside] = [false, true].map((isNoisy) => samples.filter((sample) => sample.isNoisy === isNoisy)) as [NeighbourSample[], NeighbourSample[]];
+  const rowOf = (title: string, of: readonly NeighbourSample[]) => {
+    const sum = (figure: (sample: NeighbourSample) => number) => of.reduce((total, sample) => total + figure(sample), 0);
+    return `| ${title} | ${sum(({ turns }) => turns)} | ${spread(of.map(({ p50Ms }) => p50Ms), 1)} | ${spread(of.map(({ p99Ms }) => p99Ms), 1)} | ${sum(({ noise }) => noise.answered)} | ${sum(({ noise }) => noise.refused)} |`;
+  };
+  const ratio = (figure: 'p50Ms' | 'p99Ms') => spread(beside.map((sample, repeat) => sample[figure] / (alone[repeat]?.[figure] ?? Number.NaN)), 2);
+  return [
+    describe(machine),
+    '',
+    '### Neighbours: twenty tenants, and one that asks for fifty times its share',
+    '| the twenty | turns | p50 ms | p99 ms | the one: answered | refused |',
+    '|---|---|---|---|---|---|',
+    rowOf('alone', alone),
+    rowOf('beside it', beside),
+    '',
+    `Beside it / alone: p50 ${ratio('p50Ms')}, p99 ${ratio('p99Ms')}.`,
+    '',
+  ].join('\n');
 }

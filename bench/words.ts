@@ -4,8 +4,8 @@ import type { LocalPlatform } from '../src/local/platform';
 import type { Arm } from './arms/arm';
 import { plainModel } from './arms/steps';
 import { makeTenant, type StreamedConversation, unlimited } from './arms/tenure';
-import { type Percentiles, percentilesOf, quantile } from './measure';
-import { describe, type Results, spread } from './report';
+import { describe, type Machine } from './machine';
+import { median, type Percentiles, percentilesOf, spread } from './measure';
 
 /** What one repeat saw. */
 export interface WordsSample {
@@ -63,7 +63,7 @@ async function askInTurn(bare: Arm, talk: StreamedConversation): Promise<Pick<Wo
     took.dispatch.push(first.saidAtMs - askedAtMs);
     took.firstWord.push(first.heardAtMs - askedAtMs - pace.firstTokenMs);
   }
-  return { bareDispatchMs: quantile(took.bareDispatch, 0.5), dispatchMs: quantile(took.dispatch, 0.5), firstWordMs: quantile(took.firstWord, 0.5) };
+  return { bareDispatchMs: median(took.bareDispatch), dispatchMs: median(took.dispatch), firstWordMs: median(took.firstWord) };
 }
 
 /** Of the words that were said while all spoke: how turns begin and end beside each other is another figure. */
@@ -90,7 +90,7 @@ async function* heardFrom(ask: ReturnType<typeof plainModel>): AsyncGenerator<st
   for await (const chunk of ask([{ role: 'user', content: [{ text: longAnswer }] }])) if (chunk.kind === 'text') yield chunk.text;
 }
 
-export function wordsToMarkdown({ machine, samples }: { machine: Results['machine']; samples: readonly WordsSample[] }): string {
+export function wordsToMarkdown({ machine, samples }: { machine: Machine; samples: readonly WordsSample[] }): string {
   const of = (figure: (sample: WordsSample) => number) => spread(samples.map(figure), 1);
   return [
     describe(machine),
