@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import type { Arm, Conversation } from './arms/arm';
 import { median } from './measure';
 
@@ -10,23 +11,38 @@ export interface HistoryCost {
   readonly stages: readonly { readonly stage: string; readonly ms: number }[];
 }
 
-const turns = 20;
+/** Two runs of a session. */
+const turns = 22;
 
 /** What a turn leaves in Temporal, and where its time goes between the server's own timestamps. */
 export async function historyCost(arm: Arm, client: Client, prompt: string): Promise<HistoryCost | undefined> {
   const conversation: Conversation = await arm.openSession();
   if (conversation.workflowId === undefined) return undefined;
   await conversation.ask(prompt);
-  const handle = client.workflow.getHandle(conversation.workflowId);
-  const before = await handle.describe();
+  const { workflowId } = conversation;
+  const { runId, ...before } = await client.workflow.getHandle(workflowId).describe();
   for (let turn = 0; turn < turns; turn += 1) await conversation.ask(prompt);
-  const after = await handle.describe();
+  const runs = await runsSince(client, workflowId, runId);
+  const total = (figure: (run: Run) => number) => runs.reduce((sum, run) => sum + figure(run), 0);
   return {
     arm: arm.name,
-    eventsPerTurn: (after.historyLength - before.historyLength) / turns,
-    bytesPerTurn: ((after.historySize ?? 0) - (before.historySize ?? 0)) / turns,
-    stages: await stagesOf(client, conversation.workflowId),
+    eventsPerTurn: (total(({ events }) => events.length) - before.historyLength) / turns,
+    bytesPerTurn: (total(({ bytes }) => bytes) - (before.historySize ?? 0)) / turns,
+    stages: stagesOf(runs.flatMap(({ events }) => events)),
   };
+}
+
+interface Run {
+  readonly events: readonly temporal.api.history.v1.IHistoryEvent[];
+  readonly bytes: number;
+}
+
+/** That run and those it continued as: what a roll-over costs is part of what turns cost. */
+async function runsSince(client: Client, workflowId: string, runId: string): Promise<Run[]> {
+  const handle = client.workflow.getHandle(workflowId, runId);
+  const [{ events }, { historySize }] = await Promise.all([handle.fetchHistory(), handle.describe()]);
+  const next = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+  return [{ events: events ?? [], bytes: historySize ?? 0 }, ...(next ? await runsSince(client, workflowId, next) : [])];
 }
 
 const eventTypes: Readonly<Record<number, string>> = {
@@ -41,9 +57,8 @@ const eventTypes: Readonly<Record<number, string>> = {
 };
 
 /** Turns are found by their updates; those of one shape are compared event by event. */
-async function stagesOf(client: Client, workflowId: string): Promise<{ stage: string; ms: number }[]> {
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
-  const timed = (events ?? []).map((event) => ({
+function stagesOf(events: Run['events']): { stage: string; ms: number }[] {
+  const timed = events.map((event) => ({
     type: eventTypes[event.eventType ?? 0] ?? String(event.eventType),
     atMs: Number(event.eventTime?.seconds ?? 0) * 1_000 + (event.eventTime?.nanos ?? 0) / 1e6,
   }));
