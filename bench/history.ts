@@ -12,7 +12,7 @@ export interface HistoryCost {
 }
 
 /** Two runs of a session. */
-const turns = 22;
+const turns = 36;
 
 /** What a turn leaves in Temporal, and where its time goes between the server's own timestamps. */
 export async function historyCost(arm: Arm, client: Client, prompt: string): Promise<HistoryCost | undefined> {

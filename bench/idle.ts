@@ -35,7 +35,7 @@ export interface IdleTenantsSample {
 const width = 8;
 const resumedSessions = 100;
 /** With the next message a run of a session ends: a worker that takes it up then has most to replay. */
-const longTurns = 11;
+const longTurns = 18;
 /** Temporal gives tasks to a worker that is gone until it has not asked for so long. */
 const forgottenAfterMs = 11_000;
 /** A worker that begins looks up its tenants, and makes its connections. */

@@ -8,7 +8,7 @@ export const maxInbox = 100;
 export const maxSeen = 256;
 /** Turns after which the workflow continues as new; or events of its history, as turns of many tools have more: a new worker replays them all. */
 export const turnsPerRun = 25;
-export const eventsPerRun = 250;
+export const eventsPerRun = 400;
 /** Where the latest turns begin in the log; as many as a model may be shown. */
 export const maxTurnStarts = 100;
 /** Waiting turns announced in one write. */
