@@ -1,6 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
 import { workflowIds } from '../../src/contracts/names';
-import { turnsPerRun } from '../../src/domain/session';
 import type { Stage } from './stage';
 import { problemsOfNumbers } from './verdict';
 
@@ -8,8 +7,10 @@ export interface LongSession {
   readonly turns: number;
   /** Of its workflow. */
   readonly runs: number;
-  /** Of a whole run in history: the smallest and the largest. */
+  /** Of a run in history that has ended: the smallest and the largest. */
   readonly eventsPerTurn: readonly [number, number];
+  /** Events of the longest run. */
+  readonly longestRun: number;
   /** Median of turns 5 to 104, and of the last hundred. */
   readonly earlyMs: number;
   readonly lateMs: number;
@@ -26,25 +27,27 @@ export async function longSession({ platform, user }: Stage, turns: number, onPr
     const { workflow } = new Client({ connection });
     const workflowId = workflowIds.session(user.tenantId, session);
     const tookMs: number[] = [];
-    const runIds = new Set<string>();
+    const turnsOfRuns = new Map<string, number>();
     const problems: string[] = [];
     for (let turn = 1; turn <= turns; turn += 1) {
       const startedAtMs = performance.now();
       const { outcome, answer } = await user.ask(session, `What is ${turn}*7?`);
       tookMs.push(performance.now() - startedAtMs);
       if (outcome !== 'completed' || answer !== `${turn}*7 is ${turn * 7}.`) problems.push(`turn ${turn} came to ${outcome}: ${answer}`);
-      runIds.add((await workflow.getHandle(workflowId).describe()).runId);
+      const { runId } = await workflow.getHandle(workflowId).describe();
+      turnsOfRuns.set(runId, (turnsOfRuns.get(runId) ?? 0) + 1);
       if (turn % 200 === 0) onProgress(`${turn} of ${turns} turns`);
     }
     const log = await user.log(session);
     if (log.filter(({ type }) => type === 'turn.completed').length !== turns) problems.push('the log does not hold every turn');
     problems.push(...problemsOfNumbers(log));
-    const lengths = await Promise.all([...runIds].slice(0, -1).map(async (runId) => (await workflow.getHandle(workflowId, runId).describe()).historyLength));
-    const perTurn = lengths.map((length) => length / turnsPerRun);
+    const runs = await Promise.all([...turnsOfRuns].map(async ([runId, count]) => ({ count, events: (await workflow.getHandle(workflowId, runId).describe()).historyLength })));
+    const perTurn = runs.slice(0, -1).map(({ events, count }) => events / count);
     return {
       turns,
-      runs: runIds.size,
+      runs: runs.length,
       eventsPerTurn: [Math.min(...perTurn), Math.max(...perTurn)],
+      longestRun: Math.max(...runs.map(({ events }) => events)),
       earlyMs: median(tookMs.slice(4, 4 + windowTurns)),
       lateMs: median(tookMs.slice(-windowTurns)),
       problems,
