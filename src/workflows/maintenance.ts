@@ -15,7 +15,7 @@ export async function usageRollUp({ tenantId }: TenantJobInput): Promise<RolledU
 /** Closes what nobody talks in any more. */
 export async function staleSessionClosing({ tenantId }: TenantJobInput): Promise<ClosedSessions> {
   const result = await closeStaleSessions({ tenantId });
-  setCurrentDetails(`**${result.closed}** of ${result.running} running sessions were idle for long, and are closed.`);
+  setCurrentDetails(`**${result.closed}** sessions were idle for long, and are closed; ${result.running} were running.`);
   return result;
 }
 

@@ -475,6 +475,12 @@ describe('a session nobody talks in any more', () => {
     return { sessionId, lastAtMs: Date.parse((await api.adapters.log.last(ref(sessionId)))?.at ?? '') };
   }
 
+  /** One in which nobody speaks. */
+  async function open(): Promise<string> {
+    const { body } = await api.send<SessionRecord>(`/api/v1/tenants/${quiet.tenantId}/sessions`, { method: 'POST', token, body: {} });
+    return body.sessionId;
+  }
+
   async function closeIdleSince(idleSinceMs: number, nowMs: number): Promise<ClosedSessions> {
     const activities = createStaleSessionActivities({ ...api.adapters, sessionIdleMs: nowMs - idleSinceMs });
     const now = jest.spyOn(Date, 'now').mockReturnValue(nowMs);
@@ -492,11 +498,14 @@ describe('a session nobody talks in any more', () => {
   }
 
   it('is closed, and no other: its log ends, it takes nothing more, and a new one is opened', async () => {
+    const silent = await open();
     const [idle, busy] = [await talk(), await talk()];
+    const opened = await open();
     // The list of what runs lags behind.
     while ((await countRunning()) < 2);
-    expect(await closeIdleSince((idle.lastAtMs + busy.lastAtMs) / 2, busy.lastAtMs)).toEqual({ running: 2, closed: 1 });
-    while (!(await typesOf(idle.sessionId)).includes('session.closed'));
+    expect(await closeIdleSince((idle.lastAtMs + busy.lastAtMs) / 2, busy.lastAtMs)).toEqual({ running: 2, closed: 2 });
+    for (const sessionId of [silent, idle.sessionId]) while (!(await typesOf(sessionId)).includes('session.closed'));
+    expect(await typesOf(opened)).toEqual([]);
     expect((await askQuietly({ prompt: 'again', session_id: idle.sessionId })).body).toMatchObject({ code: 'session/closed' });
     expect(await typesOf(busy.sessionId)).not.toContain('session.closed');
     expect((await askQuietly({ prompt: 'again', session_id: busy.sessionId })).body).toMatchObject({ outcome: 'completed', sessionId: busy.sessionId });

@@ -1,12 +1,14 @@
 import { Context } from '@temporalio/activity';
+import type { SessionRecord } from '../../contracts/session';
 import { isStale } from '../../domain/maintenance';
 import type { AuditLog } from '../../ports/audit';
-import type { SessionLog } from '../../ports/session-store';
+import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import { tellChanges } from './audited';
 
 export interface StaleSessionDeps {
   readonly sessionWorkflows: Sessions;
+  readonly sessions: SessionDirectory;
   readonly log: SessionLog;
   readonly audit: AuditLog;
   /** A session without an event for longer is closed. */
@@ -18,21 +20,41 @@ export interface ClosedSessions {
   readonly closed: number;
 }
 
-export const createStaleSessionActivities = ({ sessionWorkflows, log, audit, sessionIdleMs }: StaleSessionDeps) => ({
+const pageSessions = 200;
+
+export const createStaleSessionActivities = ({ sessionWorkflows, sessions, log, audit, sessionIdleMs }: StaleSessionDeps) => ({
   /** Closes the tenant's idle sessions; a turn that begins meanwhile is let finish. */
   async closeStaleSessions({ tenantId }: { tenantId: string }): Promise<ClosedSessions> {
     const { cancellationSignal } = Context.current();
-    let running = 0;
+    const isIdle = (at: string | undefined) => isStale(at, { nowMs: Date.now(), idleMs: sessionIdleMs });
+    const running = new Set<string>();
     const closed: string[] = [];
+    const note = ({ sessionId }: { sessionId: string }) => closed.push(`tenants/${tenantId}/sessions/${sessionId}`);
     for await (const session of sessionWorkflows.running(tenantId)) {
       cancellationSignal.throwIfAborted();
-      running += 1;
-      const last = await log.last(session);
-      if (!isStale(last?.at, { nowMs: Date.now(), idleMs: sessionIdleMs })) continue;
+      running.add(session.sessionId);
+      if (!isIdle((await log.last(session))?.at)) continue;
       await sessionWorkflows.close(session);
-      closed.push(`tenants/${tenantId}/sessions/${session.sessionId}`);
+      note(session);
+    }
+    // Nobody has spoken in these since they were opened, or since their tenant was restored.
+    for await (const record of openSessions(sessions, tenantId)) {
+      cancellationSignal.throwIfAborted();
+      if (running.has(record.sessionId) || !isIdle(record.createdAt) || !isIdle((await log.last(record))?.at ?? record.createdAt)) continue;
+      await sessionWorkflows.close(record, record);
+      note(record);
     }
     await tellChanges(audit, { tenantId, job: 'stale_sessions', objects: closed });
-    return { running, closed: closed.length };
+    return { running: running.size, closed: closed.length };
   },
 });
+
+/** Those of users that have not ended, newest first. */
+async function* openSessions(directory: SessionDirectory, tenantId: string): AsyncGenerator<SessionRecord> {
+  let cursor: string | undefined;
+  do {
+    const { sessions, nextCursor } = await directory.list(tenantId, { limit: pageSessions, ...(cursor !== undefined && { cursor }) });
+    yield* sessions.filter(({ parent, closedAt }) => parent === undefined && closedAt === undefined);
+    cursor = nextCursor;
+  } while (cursor !== undefined);
+}
