@@ -34,8 +34,8 @@ export interface IdleTenantsSample {
 
 const width = 8;
 const resumedSessions = 100;
-/** With the next message a run of a session ends: a worker that takes it up then has most to replay. */
-const longTurns = 18;
+/** Nearly as many as a run of a session has: a worker that takes it up then has most to replay. */
+const longTurns = 16;
 /** Temporal gives tasks to a worker that is gone until it has not asked for so long. */
 const forgottenAfterMs = 11_000;
 /** A worker that begins looks up its tenants, and makes its connections. */
