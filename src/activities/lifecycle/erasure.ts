@@ -10,6 +10,7 @@ import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import type { UsageStore } from '../../ports/usage';
 import { countClosed } from '../maintenance/usage';
+import { sessionPages } from '../session-pages';
 import { pauses, waiting } from './waiting';
 
 export interface ErasureDeps {
@@ -115,13 +116,10 @@ async function sessionsOf({ sessions }: ErasureDeps, tenantId: string, subject: 
 
 async function sessionsOfUser(sessions: SessionDirectory, tenantId: string, userId: string): Promise<SessionRecord[]> {
   const found: SessionRecord[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await sessions.list(tenantId, { userId, limit: sessionsPerPage, ...(cursor !== undefined && { cursor }) });
-    found.push(...page.sessions);
+  for await (const page of sessionPages(sessions, tenantId, { userId, limit: sessionsPerPage })) {
+    found.push(...page);
     waiting().beat(`${found.length} sessions`);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  }
   return found;
 }
 

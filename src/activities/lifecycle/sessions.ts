@@ -7,6 +7,7 @@ import type { SessionRef } from '../../contracts/session';
 import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import { sessionPages } from '../session-pages';
 import { pauses } from './waiting';
 
 export interface LifecycleSessionDeps {
@@ -80,14 +81,11 @@ async function endRunning(workflows: Sessions, tenantId: string, stage: DrainSta
 /** Goes through all sessions of the tenant: those without an end get one. */
 async function closeOpenRecords(deps: LifecycleSessionDeps, tenantId: string): Promise<DrainedSessions> {
   const drained = { closed: 0, cutOff: 0 };
-  for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
-    const page = await deps.sessions.list(tenantId, { limit: recordsPerPage, ...(cursor !== undefined && { cursor }) });
-    for (const { sessionId, closedAt } of page.sessions) {
+  for await (const page of sessionPages(deps.sessions, tenantId, { limit: recordsPerPage }))
+    for (const { sessionId, closedAt } of page) {
       drained.closed += 1;
       if (closedAt === undefined && (await closeRecord(deps, { tenantId, sessionId }))) drained.cutOff += 1;
     }
-    cursor = page.nextCursor;
-  }
   return drained;
 }
 

@@ -5,6 +5,7 @@ import { drillBackup, turnOf } from '../../domain/recovery-drill';
 import type { Backups } from '../../ports/backups';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import { sessionPages } from '../session-pages';
 
 export interface DrillDeps {
   readonly registry: TenantRegistry;
@@ -44,16 +45,13 @@ export const createDrillActivities = (deps: DrillDeps) => ({
   async newestEvent({ tenantId, createdAt }: DrillPick): Promise<{ newestEventAt?: string }> {
     const { cancellationSignal } = Context.current();
     let newest: string | undefined;
-    let cursor: string | undefined;
-    do {
-      const { sessions, nextCursor } = await deps.sessions.list(tenantId, { limit: page, ...(cursor !== undefined && { cursor }) });
+    for await (const sessions of sessionPages(deps.sessions, tenantId, { limit: page })) {
       cancellationSignal.throwIfAborted();
       // What was closed before the backup holds nothing that is newer.
       const open = sessions.filter(({ closedAt }) => closedAt === undefined || closedAt > createdAt);
       const times = await Promise.all(open.map(async (session) => (await deps.log.last(session))?.at));
       newest = [newest, ...times].reduce((latest, at) => (latest === undefined || (at !== undefined && at > latest) ? at : latest), undefined);
-      cursor = nextCursor;
-    } while (cursor !== undefined);
+    }
     return newest === undefined ? {} : { newestEventAt: newest };
   },
 });

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
-import type { SessionRecord } from '../../contracts/session';
 import { isStale } from '../../domain/maintenance';
 import type { AuditLog } from '../../ports/audit';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import { sessionPages } from '../session-pages';
 import { tellChanges } from './audited';
 
 export interface StaleSessionDeps {
@@ -38,23 +38,14 @@ export const createStaleSessionActivities = ({ sessionWorkflows, sessions, log, 
       note(session);
     }
     // Nobody has spoken in these since they were opened, or since their tenant was restored.
-    for await (const record of openSessions(sessions, tenantId)) {
-      cancellationSignal.throwIfAborted();
-      if (running.has(record.sessionId) || !isIdle(record.createdAt) || !isIdle((await log.last(record))?.at ?? record.createdAt)) continue;
-      await sessionWorkflows.close(record, record);
-      note(record);
-    }
+    for await (const page of sessionPages(sessions, tenantId, { limit: pageSessions }))
+      for (const record of page.filter(({ sessionId, parent, closedAt, createdAt }) => !running.has(sessionId) && parent === undefined && closedAt === undefined && isIdle(createdAt))) {
+        cancellationSignal.throwIfAborted();
+        if (!isIdle((await log.last(record))?.at ?? record.createdAt)) continue;
+        await sessionWorkflows.close(record, record);
+        note(record);
+      }
     await tellChanges(audit, { tenantId, job: 'stale_sessions', objects: closed });
     return { running: running.size, closed: closed.length };
   },
 });
-
-/** Those of users that have not ended, newest first. */
-async function* openSessions(directory: SessionDirectory, tenantId: string): AsyncGenerator<SessionRecord> {
-  let cursor: string | undefined;
-  do {
-    const { sessions, nextCursor } = await directory.list(tenantId, { limit: pageSessions, ...(cursor !== undefined && { cursor }) });
-    yield* sessions.filter(({ parent, closedAt }) => parent === undefined && closedAt === undefined);
-    cursor = nextCursor;
-  } while (cursor !== undefined);
-}

@@ -5,6 +5,7 @@ import { countable, sumOf, usageIn } from '../../domain/usage';
 import type { Metrics, Reading } from '../../ports/metrics';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { FollowedSession, UsageStore } from '../../ports/usage';
+import { sessionPages } from '../session-pages';
 import { usageReadings } from './usage-readings';
 
 export interface UsageDeps {
@@ -63,10 +64,8 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
   const { sessionsSince } = await usage.progress(tenantId);
   const since = sessionsSince === undefined ? '' : new Date(Date.parse(sessionsSince) - clockSlackMs).toISOString();
   let newest = sessionsSince;
-  let cursor: string | undefined;
-  do {
-    const page = await sessions.list(tenantId, { limit: pageSessions, ...(cursor !== undefined && { cursor }) });
-    const news = page.sessions.filter(({ createdAt }) => createdAt >= since);
+  for await (const page of sessionPages(sessions, tenantId, { limit: pageSessions })) {
+    const news = page.filter(({ createdAt }) => createdAt >= since);
     for (const { sessionId, userId, forkedFrom } of news) {
       const session = { tenantId, sessionId, userId };
       // What was counted before is followed already, or has ended.
@@ -74,10 +73,10 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
       await usage.follow(session);
       await leaveOutPast({ usage }, session, forkedFrom);
     }
-    const [first] = page.sessions;
+    const [first] = page;
     if (first && (newest === undefined || first.createdAt > newest)) newest = first.createdAt;
-    cursor = news.length === page.sessions.length ? page.nextCursor : undefined;
-  } while (cursor !== undefined);
+    if (news.length < page.length) break;
+  }
   await usage.noteProgress(tenantId, { rolledUpAt, ...(newest !== undefined && { sessionsSince: newest }) });
 }
 
