@@ -19,13 +19,19 @@ export type RunningPlatform = Awaited<ReturnType<typeof runPlatform>>;
 
 /**
  * The whole platform as processes of its own, supervised as `npm start` does it: what is killed comes back.
- * @param options - `clocksMove`: whether the clocks of api and worker can be set.
+ * @param options - `clocksMove`: whether the clocks of api and worker can be set; `workerSettings`: of the worker alone.
  */
-export async function runPlatform({ clocksMove = false }: { clocksMove?: boolean } = {}) {
+export async function runPlatform({ clocksMove = false, workerSettings = {} }: { clocksMove?: boolean; workerSettings?: Readonly<Record<string, string>> } = {}) {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'tenure-e2e-'));
   const clocks = { api: await createMovingClock(path.join(stateDir, 'clock-of-api')), worker: await createMovingClock(path.join(stateDir, 'clock-of-worker')) };
-  const moving = clocksMove && { apiEnv: clocks.api.env, workerEnv: (env: LocalStack['env']) => Promise.resolve({ ...env, ...clocks.worker.env }) };
-  const platform = await startPlatform({ stateDir, keepsState: false, restart: true, onProgress: () => undefined, ...moving });
+  const platform = await startPlatform({
+    stateDir,
+    keepsState: false,
+    restart: true,
+    onProgress: () => undefined,
+    ...(clocksMove && { apiEnv: clocks.api.env }),
+    workerEnv: (env: LocalStack['env']) => Promise.resolve({ ...env, ...workerSettings, ...(clocksMove && clocks.worker.env) }),
+  });
   const api = new ApiClient(platform.settings.apiUrl);
   const accounts = localAccounts(platform.settings);
   const operator = await accounts.operatorToken();

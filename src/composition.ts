@@ -69,9 +69,10 @@ import { createLiveEvents } from './adapters/valkey/live-events';
 import { createMessagesUnderWay } from './adapters/valkey/messages-under-way';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
 import { createPlaces } from './adapters/valkey/places';
+import { createWorkerRoster } from './adapters/valkey/worker-roster';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
-import { createValkey } from './adapters/valkey/connection';
+import { createValkey, type Valkey } from './adapters/valkey/connection';
 import type { Config } from './config';
 import type { ModelPrices } from './contracts/prices';
 import { platformResources } from './contracts/names';
@@ -131,8 +132,8 @@ export function createAdapters(config: Config, logger: Logger) {
     signInPlaces,
     tokens: createTokenVerifier(),
     live: vacatingPlaces(live, places),
-    limiter: createRequestLimiter(valkey),
     places,
+    ...createJointCounts(valkey),
     accessStore,
     machineClients: createMachineClients({ cognito: aws.cognito, settings: config.aws }),
     access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
@@ -190,6 +191,9 @@ function createToolAdapters({ access, memory, privateAddresses }: { access: Tena
     webhooks: createWebhooks(http),
   };
 }
+
+/** What all processes count together. */
+const createJointCounts = (valkey: Valkey) => ({ limiter: createRequestLimiter(valkey), workerRoster: createWorkerRoster(valkey) });
 
 /** What was used, what it cost, and what may still be spent. */
 const createCounters = ({ access, prices }: { access: TenantAccess; prices: ModelPrices }) => ({ usage: createUsageStore({ access }), budgetLedger: createBudgetLedger({ access }), prices });

@@ -45,6 +45,7 @@ const Settings = z.object({
   AUDIT_INTERVAL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often the API writes down what it counted of denied requests'),
   TENANT_CACHE_MS: z.coerce.number().int().min(0).max(60_000).default(1_000).describe('age at which a registry answer is read anew'),
   RECONCILE_MS: z.coerce.number().int().min(100).max(60_000).default(1_000).describe('how often the worker looks for new and leaving tenants'),
+  TENANTS_PER_WORKER: z.coerce.number().int().min(1).max(100_000).default(250).describe('how many tenants a worker process serves before processes share them; every tenant keeps two'),
   TIERS: z
     .string()
     .default('{}')
@@ -147,6 +148,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     worker: {
       reconcileMs: value.RECONCILE_MS,
+      tenantsPerWorker: value.TENANTS_PER_WORKER,
       maintenanceSlots: value.MAINTENANCE_SLOTS,
       workflowBundle: value.WORKFLOW_BUNDLE,
     },

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -12,6 +14,7 @@ import { type Config, loadConfig } from './config';
 import { taskQueues } from './contracts/names';
 import { createLogger, type Logger } from './logging';
 import { temporalLogger } from './workers/temporal-logger';
+import { Colleagues } from './workers/colleagues';
 import { TenantWorkers } from './workers/tenant-workers';
 
 /** A tenant's worker runs activities only. */
@@ -22,6 +25,9 @@ const unusedSlots = {
 } as const;
 
 const shutdownGraceTime = '10 seconds';
+
+/** A process that is busy for a moment is not taken for dead. */
+const shortestAbsenceMs = 5_000;
 
 /** Composition root of the worker: sessions, lifecycle, maintenance, and one worker per tenant, on one connection. */
 async function main(): Promise<void> {
@@ -61,9 +67,13 @@ async function main(): Promise<void> {
     }),
   ]);
   const activities = createTenantActivities(adapters);
+  const { reconcileMs, tenantsPerWorker } = config.worker;
+  const workerId = `${process.pid}@${os.hostname()}/${randomUUID().slice(0, 8)}`;
   const tenantWorkers = new TenantWorkers({
     registry: adapters.registry,
-    intervalMs: config.worker.reconcileMs,
+    colleagues: new Colleagues({ roster: adapters.workerRoster, workerId, absentAfterMs: Math.max(shortestAbsenceMs, 5 * reconcileMs) }),
+    tenantsPerWorker,
+    intervalMs: reconcileMs,
     logger,
     tiers: adapters.tiers,
     createWorker: (taskQueue, slots) =>

@@ -555,6 +555,8 @@ export const valkeyKeys = {
   /** What is in use of a thing of which there is only so much: who holds a place, until when. */
   places: (tenantId: string, thing: string) => `{${tenantId}}/places/${thing}`,
   placesOf: (tenantId: string, thing: string, userId: string) => `{${tenantId}}/places/${thing}/${userId}`,
+  /** The worker processes there are. No tenant's. */
+  workers: 'workers',
   /** Matches every key of the tenant. */
   all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;

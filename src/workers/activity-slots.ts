@@ -1,4 +1,4 @@
-import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReserveContext } from '@temporalio/worker';
+import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReleaseContext, SlotReserveContext } from '@temporalio/worker';
 
 interface Waiter {
   readonly grant: (permit: SlotPermit) => void;
@@ -11,12 +11,18 @@ interface Waiter {
 export class ActivitySlots implements CustomSlotSupplier<ActivitySlotInfo> {
   readonly type = 'custom';
   private used = 0;
+  private atWork = 0;
   private readonly waiting = new Set<Waiter>();
 
   constructor(private limit: number) {}
 
   get size(): number {
     return this.limit;
+  }
+
+  /** Whether an activity runs. A slot that waits for a task is used, and idle. */
+  get isIdle(): boolean {
+    return this.atWork === 0;
   }
 
   resize(limit: number): void {
@@ -44,11 +50,12 @@ export class ActivitySlots implements CustomSlotSupplier<ActivitySlotInfo> {
   }
 
   markSlotUsed(): void {
-    // A reserved slot counts as used already.
+    this.atWork += 1;
   }
 
-  releaseSlot(): void {
+  releaseSlot({ slotInfo }: SlotReleaseContext<ActivitySlotInfo>): void {
     this.used -= 1;
+    if (slotInfo) this.atWork -= 1;
     this.grantFree();
   }
 

@@ -3,27 +3,38 @@ import type { Worker } from '@temporalio/worker';
 import { taskQueues } from '../contracts/names';
 import type { TenantStatus } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
+import { tenantsServedBy } from '../domain/tenant-shares';
 import { definitionOf } from '../domain/tiers';
 import type { Logger } from '../logging';
 import type { TenantRegistry } from '../ports/tenant-registry';
 import { ActivitySlots } from './activity-slots';
+import type { Colleagues } from './colleagues';
 
 /** A leaving tenant is served until it is gone: its drain, backup and farewell run on its own queue. */
 const servedStatuses: readonly TenantStatus[] = ['provisioning', 'active', 'suspended', 'offboarding'];
 
 export interface TenantWorkersOptions {
   readonly registry: TenantRegistry;
+  readonly colleagues: Colleagues;
+  readonly tenantsPerWorker: number;
   readonly createWorker: (taskQueue: string, slots: ActivitySlots) => Promise<Worker>;
   readonly tiers: Tiers;
   readonly intervalMs: number;
   readonly logger: Logger;
 }
 
-/** One worker per tenant, on the tenant's own queue, kept in step with the registry. */
+interface TenantWorker {
+  readonly worker: Worker;
+  readonly slots: ActivitySlots;
+  readonly ended: Promise<void>;
+}
+
+/** One worker per tenant of this process's share, on the tenant's own queue, kept in step with the registry and with the other processes. */
 export class TenantWorkers {
-  private readonly running = new Map<string, { worker: Worker; slots: ActivitySlots; ended: Promise<void> }>();
+  private readonly running = new Map<string, TenantWorker>();
   private readonly stopping = new AbortController();
   private loop: Promise<void> | undefined;
+  private shareInWords = '';
 
   constructor(private readonly options: TenantWorkersOptions) {}
 
@@ -35,7 +46,8 @@ export class TenantWorkers {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.loop;
-    await Promise.all([...this.running.keys()].map((tenantId) => this.stopServing(tenantId)));
+    await this.options.colleagues.leave();
+    await Promise.all([...this.running].map(([tenantId, tenantWorker]) => this.shutDown(tenantId, tenantWorker)));
   }
 
   private async reconcileForever(): Promise<void> {
@@ -47,22 +59,24 @@ export class TenantWorkers {
   }
 
   private async reconcile(): Promise<void> {
-    const wanted = await this.servedTenants();
-    const leaving = [...this.running.keys()].filter((tenantId) => !wanted.has(tenantId));
+    const wanted = await this.share();
+    for (const [tenantId, tenantWorker] of this.running) this.adjust(tenantId, tenantWorker, wanted.get(tenantId) ?? 0);
     const coming = [...wanted].filter(([tenantId]) => !this.running.has(tenantId));
-    for (const [tenantId, slots] of wanted) this.resize(tenantId, slots);
-    await Promise.all([...leaving.map((tenantId) => this.stopServing(tenantId)), ...coming.map(([tenantId, slots]) => this.serve(tenantId, slots))]);
+    await Promise.all(coming.map(([tenantId, activitySlots]) => this.serve(tenantId, activitySlots)));
   }
 
-  /** Their tier may have changed: what runs goes on, and as many may begin as there is room for now. */
-  private resize(tenantId: string, activitySlots: number): void {
-    const { slots } = this.running.get(tenantId) ?? {};
-    if (!slots || slots.size === activitySlots) return;
-    slots.resize(activitySlots);
-    this.options.logger.info({ tenantId, activitySlots }, 'the tenant has another number of slots');
+  /** The tenants this process is to serve, with the slots their tiers give them. */
+  private async share(): Promise<Map<string, number>> {
+    const { colleagues, tenantsPerWorker, logger } = this.options;
+    const [tenants, workerIds] = await Promise.all([this.servedTenants(), colleagues.look()]);
+    const served = tenantsServedBy(colleagues.workerId, { workerIds, tenantIds: [...tenants.keys()], tenantsPerWorker });
+    const inWords = `${served.length} of ${tenants.size} tenants are this process's to serve; worker processes: ${workerIds.length}`;
+    if (inWords !== this.shareInWords) logger.info(inWords);
+    this.shareInWords = inWords;
+    return new Map(served.map((tenantId) => [tenantId, tenants.get(tenantId) ?? 0]));
   }
 
-  /** Tenants by id, with the slots their tier gives them. */
+  /** Tenants of all processes by id, with the slots their tiers give them. */
   private async servedTenants(): Promise<Map<string, number>> {
     const served = new Map<string, number>();
     let cursor: string | undefined;
@@ -73,6 +87,19 @@ export class TenantWorkers {
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     return served;
+  }
+
+  /**
+   * What runs goes on, and as many may begin as there is room for now.
+   * @param activitySlots - 0 when it is not to be served here any more: its worker stops once nothing of it runs.
+   */
+  private adjust(tenantId: string, tenantWorker: TenantWorker, activitySlots: number): void {
+    const { slots } = tenantWorker;
+    if (slots.size !== activitySlots) {
+      slots.resize(activitySlots);
+      this.options.logger.info({ tenantId, activitySlots }, activitySlots === 0 ? 'handing the tenant over: what runs here may end, nothing begins' : 'the tenant has another number of slots');
+    }
+    if (activitySlots === 0 && slots.isIdle) void this.shutDown(tenantId, tenantWorker);
   }
 
   private async serve(tenantId: string, activitySlots: number): Promise<void> {
@@ -89,11 +116,10 @@ export class TenantWorkers {
     }
   }
 
-  private async stopServing(tenantId: string): Promise<void> {
-    const entry = this.running.get(tenantId);
-    if (!entry) return;
-    if (entry.worker.getState() === 'RUNNING') entry.worker.shutdown();
-    await entry.ended;
+  private async shutDown(tenantId: string, { worker, ended }: TenantWorker): Promise<void> {
+    if (worker.getState() !== 'RUNNING') return ended;
+    worker.shutdown();
+    await ended;
     this.options.logger.info({ tenantId }, 'no longer serving tenant');
   }
 }

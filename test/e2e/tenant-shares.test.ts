@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
+import { until } from '../../campaign/until';
+import { createValkey, type Valkey } from '../../src/adapters/valkey/connection';
+import { createWorkerRoster } from '../../src/adapters/valkey/worker-roster';
+import { tenantsServedBy } from '../../src/domain/tenant-shares';
+import { projectRoot } from '../../src/local/project-root';
+import { Service } from '../../src/local/service';
+import { createLogger } from '../../src/logging';
+import type { WorkerRoster } from '../../src/ports/worker-roster';
+
+/** So few that processes share tenants as soon as there are three of them; what they say of that is read. */
+const workerSettings = { TENANTS_PER_WORKER: '1', LOG_LEVEL: 'info' };
+const tenantIds = ['acme', 'globex', 'initech', 'umbrella'];
+
+let platform: RunningPlatform;
+let valkey: Valkey;
+let roster: WorkerRoster;
+
+beforeAll(async () => {
+  platform = await runPlatform({ workerSettings });
+  for (const { state } of await Promise.all(tenantIds.map((tenantId) => platform.onboard(tenantId)))) expect(state).toBe('completed');
+  valkey = createValkey(platform.stack.env['VALKEY_URL'] ?? '', createLogger('worker', 'silent'));
+  roster = createWorkerRoster(valkey);
+  await until('Valkey answers', () => valkey.dependency.check().then(() => true, () => false));
+});
+
+afterAll(async () => {
+  await valkey.close();
+  await platform.stop();
+});
+
+const logOf = (name: string) => path.join(platform.stateDir, 'logs', `${name}.log`);
+
+type Line = { readonly msg?: string; readonly tenantId?: string };
+
+/** What a process said of its tenants, oldest first. */
+const linesOf = async (name: string): Promise<Line[]> =>
+  (await readFile(logOf(name), 'utf8')).split('\n').flatMap((line): Line[] => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
+
+async function servedBy(name: string): Promise<string[]> {
+  const served = new Set<string>();
+  for (const { msg, tenantId = '' } of await linesOf(name)) {
+    if (msg === 'serving tenant') served.add(tenantId);
+    if (msg === 'no longer serving tenant') served.delete(tenantId);
+  }
+  return [...served].sort();
+}
+
+/** One more worker process. */
+const colleague = (name: string): Service =>
+  new Service(
+    {
+      ...{ name, logFile: logOf(name), command: process.execPath, args: [path.join(projectRoot, 'dist/worker.js')], env: { ...platform.stack.env, ...workerSettings } },
+      ...{ restart: false, isReady: async () => (await linesOf(name)).some(({ msg }) => msg === 'worker ready') },
+    },
+    platform.stack.leash,
+  );
+
+/** A turn whose answer stops after its first word. */
+async function holdAnswer(tenantId: string) {
+  const user = await platform.user(tenantId);
+  const prompt = `held ${randomUUID()}`;
+  await platform.model.script({ match: prompt, steps: [{ say: 'one two three', holdAfter: 1 }, { say: 'one two three' }] });
+  const sessionId = await user.open();
+  const turn = user.ask(sessionId, prompt);
+  await until('it is held', async () => (await platform.model.holding(prompt)) === 1);
+  return { user, sessionId, turn, release: () => platform.model.release(prompt) };
+}
+
+/** How often a process said that of a tenant. */
+const countOf = async (name: string, tenantId: string, words: string): Promise<number> =>
+  (await linesOf(name)).filter((line) => line.tenantId === tenantId && line.msg?.startsWith(words)).length;
+
+describe('a tenant handed over to other processes', () => {
+  /** Two processes that are to serve acme in place of the one there is; nobody but this test is behind them. */
+  async function enterTwoAhead(): Promise<readonly string[]> {
+    const own = (await roster.enter('nobody', 1)).workerIds.find((id) => id !== 'nobody') ?? '';
+    const wanted = () => [randomUUID(), randomUUID()];
+    let ahead = wanted();
+    while (tenantsServedBy(own, { workerIds: [own, ...ahead], tenantIds, tenantsPerWorker: 1 }).includes('acme')) ahead = wanted();
+    await Promise.all(ahead.map((id) => roster.enter(id, 600_000)));
+    return ahead;
+  }
+  const leave = (workerIds: readonly string[]) => Promise.all(workerIds.map((id) => roster.leave(id)));
+  const handings = () => countOf('worker', 'acme', 'handing the tenant over');
+  const beginnings = () => countOf('worker', 'acme', 'serving tenant');
+
+  it('keeps its worker until what runs has ended, and no longer', async () => {
+    const { user, sessionId, turn, release } = await holdAnswer('acme');
+    const others = await enterTwoAhead();
+    await until('it is being handed over', async () => (await handings()) === 1);
+    expect(await servedBy('worker')).toContain('acme');
+    await release();
+    expect(await turn).toMatchObject({ outcome: 'completed', answer: 'one two three' });
+    expect((await user.log(sessionId)).map(({ type }) => type)).not.toContain('step.reset');
+    await until('it is let go', async () => !(await servedBy('worker')).includes('acme'));
+    await leave(others);
+    await until('it is served again', async () => (await servedBy('worker')).includes('acme'));
+  });
+
+  it('and given back meanwhile is served on by the same worker', async () => {
+    const before = await beginnings();
+    const { user, turn, release } = await holdAnswer('acme');
+    const others = await enterTwoAhead();
+    await until('it is being handed over', async () => (await handings()) === 2);
+    await leave(others);
+    expect(await user.ask(await user.open(), 'Hello')).toMatchObject({ outcome: 'completed' });
+    await release();
+    expect(await turn).toMatchObject({ outcome: 'completed', answer: 'one two three' });
+    expect(await beginnings()).toBe(before);
+  });
+});
+
+it('is served by two of three processes; when one of them is killed no turn is lost, and the others serve all', async () => {
+  const [second, third] = [colleague('second'), colleague('third')];
+  const names = ['worker', 'second', 'third'];
+  const shares = () => Promise.all(names.map(servedBy));
+  try {
+    await Promise.all([second.start(), third.start()]);
+    await until('two serve each', async () => {
+      const served = (await shares()).flat();
+      return tenantIds.every((tenantId) => served.filter((id) => id === tenantId).length === 2);
+    });
+    const held = await Promise.all(tenantIds.map(holdAnswer));
+    await second.stop('SIGKILL');
+    await Promise.all(held.map(async ({ release, turn }) => {
+      await release();
+      expect(await turn).toMatchObject({ outcome: 'completed', answer: 'one two three' });
+    }));
+    await until('the others serve all', async () => [await servedBy('worker'), await servedBy('third')].every((served) => served.length === tenantIds.length));
+    await third.stop();
+    expect((await roster.enter('nobody', 1)).workerIds).toHaveLength(2);
+  } finally {
+    await Promise.all([second.stop(), third.stop()]);
+  }
+});
