@@ -1,4 +1,5 @@
 import type { SessionRecord } from '../contracts/session';
+import { pagesOf } from '../domain/pages';
 import type { SessionDirectory } from '../ports/session-store';
 
 /**
@@ -6,10 +7,5 @@ import type { SessionDirectory } from '../ports/session-store';
  * @param page - `limit`: as many in one request. `userId`: of this user only.
  */
 export async function* sessionPages(directory: SessionDirectory, tenantId: string, page: { readonly limit: number; readonly userId?: string }): AsyncGenerator<SessionRecord[]> {
-  let cursor: string | undefined;
-  do {
-    const { sessions, nextCursor } = await directory.list(tenantId, { ...page, ...(cursor !== undefined && { cursor }) });
-    yield sessions;
-    cursor = nextCursor;
-  } while (cursor !== undefined);
+  for await (const { sessions } of pagesOf((from) => directory.list(tenantId, { ...page, ...from }))) yield sessions;
 }

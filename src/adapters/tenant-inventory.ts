@@ -1,4 +1,5 @@
 import type { InventoryReport, OwnedResource } from '../contracts/inventory';
+import { pagesOf } from '../domain/pages';
 import type { ResourceFinder, TenantInventory } from '../ports/tenant-inventory';
 import type { AuditLog } from '../ports/audit';
 import type { TenantRegistry } from '../ports/tenant-registry';
@@ -45,11 +46,7 @@ export const registryFinder = (registry: TenantRegistry): ResourceFinder => ({
   },
   async tenantIds() {
     const ids: string[] = [];
-    for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
-      const { tenants, nextCursor } = await registry.list(cursor === undefined ? {} : { cursor });
-      ids.push(...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId])));
-      cursor = nextCursor;
-    }
+    for await (const { tenants, unreadable } of pagesOf((from) => registry.list(from))) ids.push(...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId])), ...unreadable);
     return ids;
   },
 });

@@ -17,6 +17,11 @@ export const Diagnostics = z.object({
   /** The platform's queues, and those of working tenants that nobody serves. */
   queues: z.array(QueueService),
   /** Working tenants whose queues were looked at, and whether these are all. */
-  tenants: z.object({ checked: z.number().int(), isComplete: z.boolean() }),
+  tenants: z.object({
+    checked: z.number().int(),
+    isComplete: z.boolean(),
+    /** Tenants whose entries in the registry cannot be read; absent when there are none. */
+    unreadable: z.array(z.string()).optional(),
+  }),
 });
 export type Diagnostics = z.infer<typeof Diagnostics>;

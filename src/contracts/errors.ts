@@ -39,6 +39,7 @@ export const errors = {
   'attachment/too-many': { status: 422, title: 'Too much is attached', retryable: false },
   'attachment/busy': { status: 503, title: 'Too many uploads are under way', retryable: true },
   'tenant/not-found': { status: 404, title: 'Tenant not found', retryable: false },
+  'tenant/unreadable': { status: 500, title: "The tenant's entry in the registry cannot be read", retryable: false },
   'tenant/exists': { status: 409, title: 'This tenant id is taken', retryable: false },
   'tenant/not-active': { status: 409, title: 'The tenant is not active', retryable: false },
   'tenant/leaving': { status: 409, title: 'The tenant is leaving, and takes no new work', retryable: false },

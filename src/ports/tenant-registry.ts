@@ -1,11 +1,18 @@
 import type { ServedTenant, TenantRecord, TenantStatus, Tombstone, WorkingStatus } from '../contracts/tenant';
 
+export interface TenantListing {
+  readonly tenants: readonly TenantRecord[];
+  /** Ids of tenants whose entries cannot be read: they are there, and nothing else of them is known. */
+  readonly unreadable: readonly string[];
+  readonly nextCursor?: string;
+}
+
 /** The platform's list of tenants, table `tenant-registry`. */
 export interface TenantRegistry {
-  /** Strongly consistent. */
+  /** Strongly consistent. @throws DomainError `tenant/unreadable`: its entry is damaged, or a newer version's. */
   get(tenantId: string): Promise<TenantRecord | undefined>;
   /** Every tenant, or those of one status, in pages of at most `limit` (default 100). */
-  list(page?: { limit?: number; cursor?: string; status?: TenantStatus }): Promise<{ tenants: TenantRecord[]; nextCursor?: string }>;
+  list(page?: { limit?: number; cursor?: string; status?: TenantStatus }): Promise<TenantListing>;
   /**
    * Takes the id for one operation. The same operation may call it again.
    * @throws DomainError `tenant/exists`: taken, or deleted and kept from reuse.

@@ -12,7 +12,7 @@ function registryOf(count: number) {
     list({ limit = 100, cursor = '0' }: { limit?: number; cursor?: string } = {}) {
       registry.reads += 1;
       const end = Number(cursor) + limit;
-      return Promise.resolve({ tenants: tenants.slice(Number(cursor), end), ...(end < count && { nextCursor: String(end) }) });
+      return Promise.resolve({ tenants: tenants.slice(Number(cursor), end), unreadable: [], ...(end < count && { nextCursor: String(end) }) });
     },
     get: (tenantId: string) => Promise.resolve(tenants.find((one) => one.tenantId === tenantId)),
   };

@@ -161,7 +161,7 @@ describe('a hole', () => {
   it('found in a run by hand is in its report, suspends who got in, and leaves no user behind', async () => {
     const { registry } = api.adapters;
     // Other tests' tenants come and go.
-    const list: typeof registry.list = async () => ({ tenants: (await Promise.all([tenant, other].map(({ tenantId }) => registry.get(tenantId)))).filter((one) => one !== undefined) });
+    const list: typeof registry.list = async () => ({ unreadable: [], tenants: (await Promise.all([tenant, other].map(({ tenantId }) => registry.get(tenantId)))).filter((one) => one !== undefined) });
     const stop = await startWorkers({ ...adaptersFor(api, {}, true), registry: { ...registry, list } }, []);
     await inRole('dynamodb:Query', `arn:aws:dynamodb:${settings.region}:*:table/tenant-*-data`);
     try {

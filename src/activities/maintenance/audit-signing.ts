@@ -15,8 +15,8 @@ const pageTenants = 100;
 export const createAuditSigningActivities = ({ audit, registry }: AuditSigningDeps) => ({
   /** Every tenant the registry knows, those that have left too, page by page. */
   async listAuditedTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { tenants, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    const tenantIds = tenants.flatMap(({ tenantId }) => (isScratchTenant(tenantId) ? [] : [tenantId]));
+    const { tenants, unreadable, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const tenantIds = [...tenants.map(({ tenantId }) => tenantId), ...unreadable].filter((tenantId) => !isScratchTenant(tenantId));
     return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
   },
 

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { isScratchTenant, metrics as names, taskQueues } from '../../contracts/names';
 import { inParallel } from '../../domain/in-parallel';
+import { pagesOf } from '../../domain/pages';
 import type { Metrics, Reading } from '../../ports/metrics';
 import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -38,12 +39,8 @@ export const createBacklogActivities = ({ registry, queues, metrics }: BacklogDe
 
 /** Ids page by page. Scratch tenants serve nobody, and are gone before anybody looks. */
 async function* pages(registry: TenantRegistry): AsyncIterable<string[]> {
-  let cursor: string | undefined;
-  do {
-    const page = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    yield page.tenants.flatMap(({ tenantId, status }) => (status === 'deleted' || isScratchTenant(tenantId) ? [] : [tenantId]));
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  for await (const { tenants, unreadable } of pagesOf((from) => registry.list({ limit: pageTenants, ...from })))
+    yield [...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' || isScratchTenant(tenantId) ? [] : [tenantId])), ...unreadable];
 }
 
 /** Zero is told too: without it no fleet would shrink. */

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
 import { isScratchTenant } from '../../contracts/names';
+import { pagesOf } from '../../domain/pages';
 import { drillBackup, turnOf } from '../../domain/recovery-drill';
 import type { Backups } from '../../ports/backups';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
@@ -58,12 +59,8 @@ export const createDrillActivities = (deps: DrillDeps) => ({
 
 async function activeTenants(registry: TenantRegistry): Promise<string[]> {
   const ids: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const { tenants, nextCursor } = await registry.list({ limit: page, ...(cursor !== undefined && { cursor }) });
+  for await (const { tenants } of pagesOf((from) => registry.list({ limit: page, ...from })))
     ids.push(...tenants.flatMap(({ tenantId, status }) => ((status === 'active' || status === 'suspended') && !isScratchTenant(tenantId) ? [tenantId] : [])));
-    cursor = nextCursor;
-  } while (cursor !== undefined);
   return ids.sort();
 }
 

@@ -1,5 +1,6 @@
 import type { Finding } from '../../contracts/maintenance';
 import { type Departure, expiryOf } from '../../domain/expiry';
+import { pagesOf } from '../../domain/pages';
 import type { Backups } from '../../ports/backups';
 import type { Certificates } from '../../ports/certificates';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -47,11 +48,6 @@ async function departureOf({ certificates }: ExpiryDeps, tenantId: string, statu
 
 async function registered(registry: TenantRegistry): Promise<string[]> {
   const ids: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    ids.push(...page.tenants.map(({ tenantId }) => tenantId));
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  for await (const { tenants, unreadable } of pagesOf((from) => registry.list({ limit: pageTenants, ...from }))) ids.push(...tenants.map(({ tenantId }) => tenantId), ...unreadable);
   return ids;
 }

@@ -21,10 +21,10 @@ const pageTenants = 100;
 
 /** What every job of the platform begins and ends with. */
 export const createReportActivities = ({ registry, reports, audit }: ReportDeps) => ({
-  /** Tenants that are not deleted, page by page; a page may be empty without being the last. */
+  /** Tenants that are not deleted, as far as can be told, page by page; a page may be empty without being the last. */
   async listTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { tenants, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    const tenantIds = tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId]));
+    const { tenants, unreadable, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const tenantIds = [...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId])), ...unreadable];
     return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
   },
 

@@ -2,7 +2,7 @@ import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand, Sca
 import { DomainError } from '../../contracts/errors';
 import { isScratchTenant, platformResources } from '../../contracts/names';
 import { TenantRecord, type TenantStatus } from '../../contracts/tenant';
-import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { TenantListing, TenantRegistry } from '../../ports/tenant-registry';
 import { decodeCursor, encodeCursor } from './cursors';
 import { unlessRefused } from './failures';
 
@@ -35,21 +35,21 @@ const assigning = (changes: Record<string, unknown>) => {
 export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient }): TenantRegistry {
   async function get(tenantId: string): Promise<TenantRecord | undefined> {
     const { Item } = await table.send(new GetCommand({ TableName, Key: { tenantId }, ConsistentRead: true }));
-    return Item && TenantRecord.parse(Item);
+    return Item && recordOf(Item);
   }
 
   return {
     get,
 
     async list({ limit = 100, cursor, status } = {}) {
-      const tenants: TenantRecord[] = [];
+      const items: Item[] = [];
       let after = cursor === undefined ? undefined : { tenantId: decodeCursor(cursor, 'tenants') };
       do {
-        const page = await table.send(new ScanCommand({ TableName, Limit: limit - tenants.length, ConsistentRead: true, ...ofStatus(status), ExclusiveStartKey: after }));
-        tenants.push(...(page.Items ?? []).map((item) => TenantRecord.parse(item)));
+        const page = await table.send(new ScanCommand({ TableName, Limit: limit - items.length, ConsistentRead: true, ...ofStatus(status), ExclusiveStartKey: after }));
+        items.push(...(page.Items ?? []));
         after = page.LastEvaluatedKey && { tenantId: String(page.LastEvaluatedKey['tenantId']) };
-      } while (after && tenants.length < limit);
-      return { tenants, ...(after && { nextCursor: encodeCursor(after.tenantId) }) };
+      } while (after && items.length < limit);
+      return { ...sorted(items), ...(after && { nextCursor: encodeCursor(after.tenantId) }) };
     },
 
     async reserve(request) {
@@ -93,7 +93,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
           ReturnValues: 'ALL_NEW',
         }),
       );
-      return unlessRefused(write.then(recordOf), async (cause) => {
+      return unlessRefused(write.then(changed), async (cause) => {
         const record = await get(tenantId);
         if (!record) throw notFound(tenantId);
         throw busy(record, operationId, cause);
@@ -113,7 +113,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
           ReturnValues: 'ALL_NEW',
         }),
       );
-      return unlessRefused(write.then(recordOf), () => {
+      return unlessRefused(write.then(changed), () => {
         throw notFound(tenantId);
       });
     },
@@ -136,7 +136,7 @@ const claims = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick
         ReturnValues: 'ALL_NEW',
       }),
     );
-    return unlessRefused(write.then(recordOf), async (cause) => {
+    return unlessRefused(write.then(changed), async (cause) => {
       const record = await get(tenantId);
       if (!record || record.status === 'deleted') throw notFound(tenantId);
       if (record.claimedBy === undefined && record.status === 'suspended')
@@ -175,7 +175,7 @@ const burials = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pic
         ReturnValues: 'ALL_NEW',
       }),
     );
-    return unlessRefused(write.then(recordOf), async (cause) => {
+    return unlessRefused(write.then(changed), async (cause) => {
       const record = await get(tenantId);
       if (!record) throw notFound(tenantId);
       throw busy(record, operationId, cause);
@@ -204,4 +204,24 @@ const ofStatus = (status: TenantStatus | undefined) =>
     ExpressionAttributeValues: { ':status': status },
   };
 
-const recordOf = ({ Attributes }: { Attributes?: unknown }): TenantRecord => TenantRecord.parse(Attributes);
+type Item = Record<string, unknown>;
+
+function recordOf(item: Item): TenantRecord {
+  const parsed = TenantRecord.safeParse(item);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  throw new DomainError('tenant/unreadable', `The entry of tenant ${String(item['tenantId'])} in table ${TableName} cannot be read (${problems}). Mend it there; where a newer version wrote it, update this one.`, { cause: parsed.error });
+}
+
+/** One entry that cannot be read keeps nobody from the others. */
+function sorted(items: readonly Item[]): Pick<TenantListing, 'tenants' | 'unreadable'> {
+  const [tenants, unreadable]: [TenantRecord[], string[]] = [[], []];
+  for (const item of items) {
+    const parsed = TenantRecord.safeParse(item);
+    if (parsed.success) tenants.push(parsed.data);
+    else unreadable.push(String(item['tenantId']));
+  }
+  return { tenants, unreadable };
+}
+
+const changed = ({ Attributes = {} }: { Attributes?: Item | undefined }): TenantRecord => recordOf(Attributes);

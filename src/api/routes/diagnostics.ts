@@ -2,7 +2,7 @@ import { Diagnostics, type QueueService } from '../../contracts/diagnostics';
 import { taskQueues } from '../../contracts/names';
 import type { Dependency } from '../../ports/readiness';
 import type { TaskQueues } from '../../ports/task-queues';
-import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { TenantListing, TenantRegistry } from '../../ports/tenant-registry';
 import { operatorRoute, type Route } from '../route';
 
 export interface DiagnosticsRoutesDeps {
@@ -25,7 +25,7 @@ export const diagnosticsRoutes = (deps: DiagnosticsRoutesDeps): Route[] => [
     status: 200,
     async handle() {
       const [dependencies, platform, tenants] = await Promise.all([checked(deps), platformQueues(deps), tenantQueues(deps)]);
-      return { body: { version: deps.version, dependencies, queues: [...platform, ...tenants.unserved], tenants: tenants.counts } };
+      return { body: { version: deps.version, dependencies, queues: [...platform, ...tenants.unserved], tenants: tenants.seen } };
     },
   }),
 ];
@@ -52,8 +52,8 @@ const platformQueues = ({ queues }: DiagnosticsRoutesDeps): Promise<QueueService
   orNone(Promise.all([queues.serviceOf(taskQueues.sessions, 'workflows'), queues.serviceOf(taskQueues.lifecycle, 'activities')]));
 
 async function tenantQueues({ registry, queues }: DiagnosticsRoutesDeps) {
-  const { tenants, nextCursor } = await registry.list({ limit: mostTenants }).catch(() => ({ tenants: [], nextCursor: undefined }));
+  const { tenants, unreadable, nextCursor } = await registry.list({ limit: mostTenants }).catch((): TenantListing => ({ tenants: [], unreadable: [] }));
   const working = tenants.filter(({ status }) => status === 'active');
   const services = await orNone(Promise.all(working.map(({ tenantId }) => queues.serviceOf(taskQueues.tenant(tenantId), 'activities'))));
-  return { unserved: services.filter(({ pollers }) => pollers === 0), counts: { checked: services.length, isComplete: nextCursor === undefined } };
+  return { unserved: services.filter(({ pollers }) => pollers === 0), seen: { checked: services.length, isComplete: nextCursor === undefined, ...(unreadable.length > 0 && { unreadable: [...unreadable] }) } };
 }

@@ -10,7 +10,7 @@ export async function checkPlatform(patient: Patient): Promise<Finding[]> {
   try {
     const access = await cli.operator();
     const diagnostics = await access.call<Diagnostics>('/api/v1/diagnostics', briefly);
-    return [...dependencyFindings(diagnostics), ...queueFindings(diagnostics), await checkSchedules(patient)];
+    return [...dependencyFindings(diagnostics), ...queueFindings(diagnostics), ...registryFindings(diagnostics), await checkSchedules(patient)];
   } catch (error) {
     return fromOutside(patient, messageOf(error));
   }
@@ -33,6 +33,9 @@ function queueFindings({ queues, tenants: { checked, isComplete } }: Diagnostics
   const names = unserved.map(({ queue, lastPolledAt }) => `${queue} (${lastPolledAt === undefined ? 'never' : `last at ${lastPolledAt}`})`);
   return [failed('workers', `nobody serves ${names.join(', ')}`, 'Start workers (dist/worker.js); beside "npm start" see .tenure/state/logs/worker.log')];
 }
+
+const registryFindings = ({ tenants: { unreadable = [] } }: Diagnostics): Finding[] =>
+  unreadable.map((tenantId) => failed('registry', `the entry of tenant ${tenantId} cannot be read`, `See what is wrong with it: tenure tenant show ${tenantId}. Then mend it in table tenant-registry.`));
 
 interface Job {
   readonly name: string;

@@ -1,6 +1,8 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
+import { platformResources } from '../../../src/contracts/names';
 import type { TenantRegistry } from '../../../src/ports/tenant-registry';
-import { newOperationId, newTenantId, registry, standingPlatform } from './tenants';
+import { aws, newOperationId, newTenantId, registry, standingPlatform } from './tenants';
 
 beforeAll(standingPlatform);
 
@@ -91,6 +93,26 @@ it('lists every tenant once, page by page', async () => {
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen).toEqual(expect.arrayContaining(made.map(({ tenantId }) => tenantId)));
   await expect(registry.list({ cursor: 'No tenant' })).rejects.toMatchObject({ code: 'request/malformed' });
+});
+
+describe('an entry that cannot be read', () => {
+  const damaged = reservation();
+  const set = (status: string) =>
+    aws.table.send(new UpdateCommand({ TableName: platformResources.registryTable, Key: { tenantId: damaged.tenantId }, UpdateExpression: 'SET #s = :s', ExpressionAttributeNames: { '#s': 'status' }, ExpressionAttributeValues: { ':s': status } }));
+  beforeAll(() => registry.reserve(damaged));
+  // Others look at the same registry.
+  afterAll(() => registry.release(damaged.tenantId, damaged.operationId));
+
+  it('keeps nobody from the others, is not forgotten, and says what is wrong', async () => {
+    const { tenantId } = await registry.reserve(reservation());
+    await set('actve');
+    const { tenants, unreadable } = await registry.list({ limit: 10_000 });
+    expect(unreadable).toContain(damaged.tenantId);
+    expect(tenants.map((tenant) => tenant.tenantId)).toContain(tenantId);
+    await expect(registry.get(damaged.tenantId)).rejects.toMatchObject({ code: 'tenant/unreadable', message: expect.stringMatching(/status: .*active/) as unknown });
+    await set('provisioning');
+    expect(await registry.get(damaged.tenantId)).toMatchObject({ status: 'provisioning' });
+  });
 });
 
 describe('claim', () => {

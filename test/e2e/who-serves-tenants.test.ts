@@ -1,10 +1,16 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { until } from '../../campaign/until';
+import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { createValkey, type Valkey } from '../../src/adapters/valkey/connection';
 import { createWorkerRoster } from '../../src/adapters/valkey/worker-roster';
+import { loadConfig } from '../../src/config';
+import type { Diagnostics } from '../../src/contracts/diagnostics';
+import type { MaintenanceReport } from '../../src/contracts/maintenance';
+import { platformResources } from '../../src/contracts/names';
 import { tenantsServedBy } from '../../src/domain/tenant-shares';
 import { projectRoot } from '../../src/local/project-root';
 import { Service } from '../../src/local/service';
@@ -136,4 +142,25 @@ it('is served by two of three processes; when one of them is killed no turn is l
   } finally {
     await Promise.all([second.stop(), third.stop()]);
   }
+});
+
+it('is served although the entry of another cannot be read, also by a process that begins; who looks is told which', async () => {
+  const { table } = createPlatformClients(loadConfig().aws);
+  const setStatus = (status: string) =>
+    table.send(new UpdateCommand({ TableName: platformResources.registryTable, Key: { tenantId: 'umbrella' }, UpdateExpression: 'SET #s = :s', ExpressionAttributeNames: { '#s': 'status' }, ExpressionAttributeValues: { ':s': status } }));
+  const asOperator = <T>(address: string, body?: object) => platform.api.call<T>(`/api/v1/${address}`, { token: platform.operator, ...(body && { method: 'POST', body }) });
+  await setStatus('actve');
+  platform.services.worker.kill('SIGKILL');
+  const user = await platform.user('acme');
+  expect(await user.ask(await user.open(), 'Hello')).toMatchObject({ outcome: 'completed' });
+  expect((await linesOf('worker')).map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/cannot be read.*: umbrella$/));
+  const { tenants } = await asOperator<Diagnostics>('diagnostics');
+  expect(tenants).toMatchObject({ checked: tenantIds.length - 1, unreadable: ['umbrella'] });
+  await expect(asOperator('tenants/umbrella')).rejects.toMatchObject({ status: 500, code: 'tenant/unreadable', message: expect.stringContaining('status: ') as unknown });
+  await asOperator('maintenance/drift/run', { reason: 'an entry is damaged' });
+  const reports = async () => (await asOperator<{ data: MaintenanceReport[] }>('maintenance/drift/reports?limit=1')).data;
+  await until('the drift is reported', async () => (await reports()).length === 1);
+  expect(await reports()).toMatchObject([{ tenants: tenantIds.length, findings: [{ kind: 'check/failed', tenantId: 'umbrella', message: expect.stringContaining('cannot be read') as unknown }] }]);
+  await setStatus('active');
+  expect(await asOperator('tenants/umbrella')).toMatchObject({ status: 'active' });
 });
