@@ -6,7 +6,7 @@ export const probeAnswers = ['refused', 'got_through', 'not_tried'] as const;
 
 /** One way into another tenant, and what answered. */
 export const ProbeAttempt = z.object({
-  /** What it was after: a kind of `tenantResources`, or one of `probedBesides` in names.ts. */
+  /** What it was after: a kind of `tenantResources`, or one of `probedBesides` in contracts/names. */
   kind: z.string(),
   /** Credentials or token, and what was asked with them: `role: Query`, `token: GET /api/v1/tenants/{tenantId}`. */
   what: z.string(),

@@ -8,7 +8,7 @@ export interface AnsweredRequest {
   readonly latencyMs?: number;
 }
 
-/** Sums of one tenant: metrics of contracts/names.ts, each with the values that were measured and how often. */
+/** Sums of one tenant: metrics of contracts/names, each with the values that were measured and how often. */
 export interface TrafficFigure {
   readonly tenantId: string;
   readonly name: string;

@@ -1,6 +1,6 @@
 /** What was measured of one tenant. */
 export interface Reading {
-  /** Of `metrics` in contracts/names.ts. */
+  /** Of `metrics` in contracts/names. */
   readonly name: string;
   readonly tenantId: string;
   readonly unit: 'Count' | 'Milliseconds' | 'Seconds';

@@ -99,7 +99,7 @@ export const isUnchecked = (tries: Tries): tries is Unchecked => typeof tries['s
 
 /**
  * What can be tried on each kind of thing a tenant owns; or, of a kind whose policies the emulator does not check, the service under
- * which the tenant's role must name nothing but its own memory. A kind that is new in names.ts has no row: that is a type error.
+ * which the tenant's role must name nothing but its own memory. A kind that is new in contracts/names has no row: that is a type error.
  */
 export const attempts: Readonly<Record<TenantResource, Tries>> = {
   table: attemptsOf(table),

@@ -91,7 +91,7 @@ describe('the role', () => {
     expect(await refusalOf(assume(mine, { ...input, ...tags }))).toBe('dependency/denied');
   });
 
-  it('can be assumed for the purposes that names.ts has, and for no other', async () => {
+  it('can be assumed for the purposes that contracts/names has, and for no other', async () => {
     const template = await readFile(path.join(__dirname, '../../../cloudformation/tenant-infrastructure.yaml'), 'utf8');
     const [, listed = ''] = /'aws:RequestTag\/Purpose':\n((?:\s+- [a-z-]+\n)+)/.exec(template) ?? [];
     expect(listed.trim().split(/\s*- /).filter(Boolean).map((name) => name.trim())).toEqual([...accessPurposes]);

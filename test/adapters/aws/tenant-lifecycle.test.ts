@@ -18,7 +18,7 @@ import { AgentConfig } from '../../../src/contracts/tenant';
 beforeAll(standingPlatform);
 
 describe('a stack', () => {
-  it('stands under the names that names.ts says', async () => {
+  it('stands under the names that contracts/names says', async () => {
     const { tenantId, infrastructure } = await standingTenant();
     const names = tenantResources(tenantId);
     expect(infrastructure).toMatchObject({ tableName: names.table, bucketName: names.bucket });
