@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { localAccounts } from '../src/cli/accounts';
@@ -9,8 +9,16 @@ import type { Operation } from '../src/contracts/operation';
 import { User } from '../src/local/demo/user';
 import { modelControl } from '../src/local/model/control';
 import { startPlatform } from '../src/local/platform';
+import { projectRoot } from '../src/local/project-root';
+import { Service } from '../src/local/service';
 import type { LocalStack } from '../src/local/stack';
 import { createMovingClock } from './moving-clock';
+
+/** What a process has logged, as far as it is looked at. */
+export interface LogLine {
+  readonly msg?: string;
+  readonly tenantId?: string;
+}
 
 /** Those who try it talk faster than tenants may. */
 const rate = { requestsPerMinute: 100_000, burst: 10_000 };
@@ -35,6 +43,11 @@ export async function runPlatform({ clocksMove = false, workerSettings = {} }: {
   const api = new ApiClient(platform.settings.apiUrl);
   const accounts = localAccounts(platform.settings);
   const operator = await accounts.operatorToken();
+  const logOf = (name: string) => path.join(stateDir, 'logs', `${name}.log`);
+
+  /** What a process has said, oldest first. Worker and API of local stacks say what is wrong alone, unless `LOG_LEVEL` says otherwise. */
+  const linesOf = async (name: string): Promise<LogLine[]> =>
+    (await readFile(logOf(name), 'utf8')).split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []));
 
   return {
     ...platform,
@@ -43,6 +56,23 @@ export async function runPlatform({ clocksMove = false, workerSettings = {} }: {
     operator,
     accounts,
     model: modelControl(platform.stack.urls.model),
+
+    linesOf,
+
+    /** One more worker process, to be started and stopped. */
+    anotherWorker: (name: string, settings: Readonly<Record<string, string>>): Service =>
+      new Service(
+        {
+          name,
+          command: process.execPath,
+          args: [path.join(projectRoot, 'dist/worker.js')],
+          env: { ...platform.stack.env, LOG_LEVEL: 'info', ...settings },
+          logFile: logOf(name),
+          restart: false,
+          isReady: async () => (await linesOf(name)).some(({ msg }) => msg === 'worker ready'),
+        },
+        platform.stack.leash,
+      ),
 
     /** Sets the clock of a process. @param byMs - from the true time. */
     moveClock: (name: keyof typeof clocks, byMs: number): Promise<void> => clocks[name].move(platform.services[name], byMs),

@@ -53,6 +53,7 @@ async function main(): Promise<void> {
     workflowBundle: { codePath: config.worker.workflowBundle ?? path.join(__dirname, 'workflows/bundle.generated.js') },
     // What a dead worker held in its cache waits this long before another one may take it.
     stickyQueueScheduleToStartTimeout: '2 seconds',
+    ...versioned(config.worker.version),
   } satisfies Partial<WorkerOptions>;
 
   const workers = await Promise.all([
@@ -95,6 +96,10 @@ async function main(): Promise<void> {
   await connection.close();
   logger.info('worker stopped');
 }
+
+/** A workflow goes on in whichever version is current. The tenants' queues have none: Temporal allows a hundred queues a version. */
+const versioned = (version: Config['worker']['version']): Pick<WorkerOptions, 'workerDeploymentOptions'> =>
+  version ? { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } } : {};
 
 interface StopSignal {
   readonly isRequested: boolean;

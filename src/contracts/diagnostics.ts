@@ -3,8 +3,10 @@ import { z } from 'zod';
 /** Who takes work from a queue of Temporal's. */
 export const QueueService = z.object({
   queue: z.string(),
-  /** Workers that asked for work within the last minute and a half. */
+  /** Workers that asked for work within the last minute and a half, and are given it. */
   pollers: z.number().int().min(0),
+  /** Versions of workers that ask for it, too, and are given none: neither current, nor given a part. Absent when there are none. */
+  idleVersions: z.array(z.string()).optional(),
   /** When one asked last; absent when none is remembered. */
   lastPolledAt: z.iso.datetime().optional(),
 });

@@ -1,7 +1,5 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 import { until } from '../../campaign/until';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
@@ -12,8 +10,6 @@ import type { Diagnostics } from '../../src/contracts/diagnostics';
 import type { MaintenanceReport } from '../../src/contracts/maintenance';
 import { platformResources } from '../../src/contracts/names';
 import { tenantsServedBy } from '../../src/domain/tenant-shares';
-import { projectRoot } from '../../src/local/project-root';
-import { Service } from '../../src/local/service';
 import { createLogger } from '../../src/logging';
 import type { WorkerRoster } from '../../src/ports/worker-roster';
 
@@ -38,32 +34,14 @@ afterAll(async () => {
   await platform.stop();
 });
 
-const logOf = (name: string) => path.join(platform.stateDir, 'logs', `${name}.log`);
-
-type Line = { readonly msg?: string; readonly tenantId?: string };
-
-/** What a process said of its tenants, oldest first. */
-const linesOf = async (name: string): Promise<Line[]> =>
-  (await readFile(logOf(name), 'utf8')).split('\n').flatMap((line): Line[] => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
-
 async function servedBy(name: string): Promise<string[]> {
   const served = new Set<string>();
-  for (const { msg, tenantId = '' } of await linesOf(name)) {
+  for (const { msg, tenantId = '' } of await platform.linesOf(name)) {
     if (msg === 'serving tenant') served.add(tenantId);
     if (msg === 'no longer serving tenant') served.delete(tenantId);
   }
   return [...served].sort();
 }
-
-/** One more worker process. */
-const colleague = (name: string): Service =>
-  new Service(
-    {
-      ...{ name, logFile: logOf(name), command: process.execPath, args: [path.join(projectRoot, 'dist/worker.js')], env: { ...platform.stack.env, ...workerSettings } },
-      ...{ restart: false, isReady: async () => (await linesOf(name)).some(({ msg }) => msg === 'worker ready') },
-    },
-    platform.stack.leash,
-  );
 
 /** A turn whose answer stops after its first word. */
 async function holdAnswer(tenantId: string) {
@@ -78,7 +56,7 @@ async function holdAnswer(tenantId: string) {
 
 /** How often a process said that of a tenant. */
 const countOf = async (name: string, tenantId: string, words: string): Promise<number> =>
-  (await linesOf(name)).filter((line) => line.tenantId === tenantId && line.msg?.startsWith(words)).length;
+  (await platform.linesOf(name)).filter((line) => line.tenantId === tenantId && line.msg?.startsWith(words)).length;
 
 describe('a tenant handed over to other processes', () => {
   /** Two processes that are to serve acme in place of the one there is; nobody but this test is behind them. */
@@ -121,7 +99,7 @@ describe('a tenant handed over to other processes', () => {
 });
 
 it('is served by two of three processes; when one of them is killed no turn is lost, and the others serve all', async () => {
-  const [second, third] = [colleague('second'), colleague('third')];
+  const [second, third] = [platform.anotherWorker('second', workerSettings), platform.anotherWorker('third', workerSettings)];
   const names = ['worker', 'second', 'third'];
   const shares = () => Promise.all(names.map(servedBy));
   try {
@@ -153,7 +131,7 @@ it('is served although the entry of another cannot be read, also by a process th
   platform.services.worker.kill('SIGKILL');
   const user = await platform.user('acme');
   expect(await user.ask(await user.open(), 'Hello')).toMatchObject({ outcome: 'completed' });
-  expect((await linesOf('worker')).map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/cannot be read.*: umbrella$/));
+  expect((await platform.linesOf('worker')).map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/cannot be read.*: umbrella$/));
   const { tenants } = await asOperator<Diagnostics>('diagnostics');
   expect(tenants).toMatchObject({ checked: tenantIds.length - 1, unreadable: ['umbrella'] });
   await expect(asOperator('tenants/umbrella')).rejects.toMatchObject({ status: 500, code: 'tenant/unreadable', message: expect.stringContaining('status: ') as unknown });

@@ -11,6 +11,12 @@ const answerWithinMs = 10_000;
 /** A worker asks again within a minute. */
 const aliveMs = 90_000;
 
+const { WORKER_VERSIONING_MODE_VERSIONED } = temporal.api.enums.v1.WorkerVersioningMode;
+
+/** @returns undefined of a worker without one. */
+const versionOf = (options: temporal.api.deployment.v1.IWorkerDeploymentOptions | null | undefined): string | undefined =>
+  options?.workerVersioningMode === WORKER_VERSIONING_MODE_VERSIONED ? (options.buildId ?? undefined) : undefined;
+
 /** What the server knows of its queues. */
 export function createTaskQueues(client: Client): TaskQueues {
   const { namespace } = client.options;
@@ -21,12 +27,17 @@ export function createTaskQueues(client: Client): TaskQueues {
 
   return {
     async serviceOf(queue, kind) {
-      const { pollers } = await describe(queue, kind);
-      const times = pollers.flatMap(({ lastAccessTime }) => (lastAccessTime ? [tsToMs(lastAccessTime)] : []));
+      const { pollers, versioningInfo } = await describe(queue, kind);
+      const asked = pollers.map(({ lastAccessTime, deploymentOptions }) => ({ atMs: lastAccessTime ? tsToMs(lastAccessTime) : 0, version: versionOf(deploymentOptions) }));
+      const alive = asked.filter(({ atMs }) => Date.now() - atMs < aliveMs);
+      const { currentDeploymentVersion: current, rampingDeploymentVersion: ramping } = versioningInfo ?? {};
+      const isGivenWork = (version: string | undefined) => version === (current?.buildId ?? undefined) || (ramping != null && version === ramping.buildId);
+      const idleVersions = new Set(alive.flatMap(({ version }) => (version === undefined || isGivenWork(version) ? [] : [version])));
       return {
         queue,
-        pollers: times.filter((time) => Date.now() - time < aliveMs).length,
-        ...(times.length > 0 && { lastPolledAt: new Date(Math.max(...times)).toISOString() }),
+        pollers: alive.filter(({ version }) => isGivenWork(version)).length,
+        ...(idleVersions.size > 0 && { idleVersions: [...idleVersions] }),
+        ...(asked.length > 0 && { lastPolledAt: new Date(Math.max(...asked.map(({ atMs }) => atMs))).toISOString() }),
       };
     },
 

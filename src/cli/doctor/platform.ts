@@ -31,7 +31,12 @@ function queueFindings({ queues, tenants: { checked, isComplete } }: Diagnostics
   const looked = `${checked} tenant${checked === 1 ? '' : 's'}${isComplete ? '' : ', of more'}`;
   if (unserved.length === 0) return [ok('workers', `serve sessions, lifecycle and ${looked}`)];
   const names = unserved.map(({ queue, lastPolledAt }) => `${queue} (${lastPolledAt === undefined ? 'never' : `last at ${lastPolledAt}`})`);
-  return [failed('workers', `nobody serves ${names.join(', ')}`, 'Start workers (dist/worker.js); beside "npm start" see .tenure/state/logs/worker.log')];
+  const [idle] = unserved.flatMap(({ idleVersions = [] }) => idleVersions);
+  const fix =
+    idle === undefined
+      ? 'Start workers (dist/worker.js); beside "npm start" see .tenure/state/logs/worker.log'
+      : `Version ${idle} of the workers waits to be made the current one: see docs/how-to/deploy-a-new-version.md.`;
+  return [failed('workers', `nobody serves ${names.join(', ')}`, fix)];
 }
 
 const registryFindings = ({ tenants: { unreadable = [] } }: Diagnostics): Finding[] =>
