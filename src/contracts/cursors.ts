@@ -1,4 +1,4 @@
-import { tenantIdPattern } from './names';
+import { attachmentIdPattern, tenantIdPattern } from './names';
 
 /**
  * What cursors of each list look like: the OpenAPI document says it, and readers take nothing else. A cursor is the sort key of a page's last item, in characters
@@ -9,6 +9,7 @@ export const cursorPatterns = {
   tenants: tenantIdPattern,
   /** A time and an id: keys of `tableKeys.listed`. */
   byTime: /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{1,32}Z~[A-Za-z0-9-]{1,64}$/,
+  attachments: attachmentIdPattern,
   agentVersions: /^V~[0-9]{6}$/,
   reports: /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{1,32}Z$/,
   /** The number of an entry. */

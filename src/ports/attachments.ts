@@ -8,6 +8,8 @@ export interface Attachments {
   put(session: SessionRef, upload: { readonly name: string; readonly mediaType: AttachmentType; readonly content: Uint8Array }): Promise<StoredAttachment>;
   /** @returns undefined when this session has none of this id. */
   get(session: SessionRef, attachmentId: string): Promise<StoredAttachment | undefined>;
+  /** Those of a session, in no order that means anything. */
+  list(session: SessionRef, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ attachments: StoredAttachment[]; nextCursor?: string }>;
   /** How many a session has. */
   count(session: SessionRef): Promise<number>;
   /** Its bytes; undefined when they are gone. What was read lately is at hand. */

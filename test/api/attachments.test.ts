@@ -68,6 +68,23 @@ describe('an upload', () => {
     });
   });
 
+  it('is listed with what else its session has, a page at a time', async () => {
+    const session = await openSession();
+    const made = await Promise.all(['a', 'b', 'c'].map(async (name) => (await upload(session, `${name}.txt`, 'text/plain', Buffer.from(name))).body));
+    await upload(await openSession(), 'elsewhere.txt', 'text/plain', Buffer.from('x'));
+    const listed: unknown[] = [];
+    for (let query = '?limit=2'; query !== ''; ) {
+      const { body } = await api.send<{ data: unknown[]; nextCursor?: string }>(`${session}/attachments${query}`, { token: alice.accessToken });
+      expect(body.data.length).toBeLessThanOrEqual(2);
+      listed.push(...body.data);
+      query = body.nextCursor === undefined ? '' : `?limit=2&cursor=${body.nextCursor}`;
+    }
+    expect(listed).toHaveLength(3);
+    expect(listed).toEqual(expect.arrayContaining(made));
+    expect((await api.send(`${session}/attachments`, { token: bob.accessToken })).body.code).toBe('session/not-found');
+    expect((await api.send(`${session}/attachments?cursor=elsewhere`, { token: alice.accessToken })).body.code).toBe('request/malformed');
+  });
+
   it('is one, however often it is made; under another name it is another', async () => {
     const session = await openSession();
     const content = png();

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, paginateQuery, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
-import { StoredAttachment } from '../../contracts/attachment';
+import { z } from 'zod';
+import { AttachmentId, StoredAttachment } from '../../contracts/attachment';
 import { derivedId } from '../../contracts/ids';
 import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
@@ -11,6 +12,12 @@ import type { TenantCipher } from '../../ports/cipher';
 import { dataKeyMaxAgeMs } from './envelope';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
+import { listedPage } from './tenant-table';
+
+const AttachmentItem = z.object({ sk: AttachmentId, createdAt: z.string(), body: z.instanceof(Uint8Array) });
+type AttachmentItem = z.infer<typeof AttachmentItem>;
+
+const listKeys = { beginning: 'att-', cursors: 'attachments' } as const;
 
 /** Of images and documents that conversations under way show their models step by step. */
 const cacheBytes = 48 * 1_024 * 1_024;
@@ -48,10 +55,10 @@ export function createAttachments({ access, cipher }: { access: TenantAccess; ci
   async function get({ tenantId, sessionId }: SessionRef, attachmentId: string): Promise<StoredAttachment | undefined> {
     const Key = { pk: tableKeys.attachments(sessionId), sk: attachmentId };
     const { Item } = await access.clients(tenantId, 'session-read').table.send(new GetCommand({ TableName: tenantResources(tenantId).table, Key, ConsistentRead: true }));
-    const sealed: unknown = Item?.['body'];
-    if (!(sealed instanceof Uint8Array)) return undefined;
-    return { attachmentId, createdAt: String(Item?.['createdAt']), ...(await bodies.open({ tenantId, sessionId }, attachmentId, sealed)) };
+    return Item && opened({ tenantId, sessionId }, AttachmentItem.parse(Item));
   }
+
+  const opened = async (session: SessionRef, { sk: attachmentId, createdAt, body }: AttachmentItem): Promise<StoredAttachment> => ({ attachmentId, createdAt, ...(await bodies.open(session, attachmentId, body)) });
 
   /** The object first: what is in the table can be read. */
   async function write(session: SessionRef, { attachmentId, createdAt, ...description }: StoredAttachment, content: Uint8Array): Promise<void> {
@@ -92,6 +99,12 @@ export function createAttachments({ access, cipher }: { access: TenantAccess; ci
       const stored = { attachmentId, name, mediaType, bytes: content.byteLength, sha256, createdAt: new Date().toISOString() };
       await write(session, stored, content);
       return stored;
+    },
+
+    async list(session, page) {
+      const { tenantId, sessionId } = session;
+      const { items, ...rest } = await listedPage(access.clients(tenantId, 'session-read').table, { tenantId, pk: tableKeys.attachments(sessionId), ...page, keys: listKeys }, (item) => AttachmentItem.parse(item));
+      return { attachments: await Promise.all(items.map((item) => opened(session, item))), ...rest };
     },
 
     async count({ tenantId, sessionId }) {

@@ -8,6 +8,7 @@ import { definitionOf } from '../../domain/tiers';
 import type { Attachments } from '../../ports/attachments';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
+import { pageOf, pageOfList } from './paging';
 import { SessionPath } from './sessions';
 
 export interface AttachmentRoutesDeps {
@@ -39,6 +40,21 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
       await conversations.mustOwn(params, caller);
       const stored = await attachments.put(params, { name, mediaType, content });
       return { headers: { location: `/api/v1/tenants/${params.tenantId}/sessions/${params.sessionId}/attachments/${stored.attachmentId}` }, body: stored };
+    },
+  }),
+  tenantRoute({
+    method: 'get',
+    path: '/api/v1/tenants/{tenantId}/sessions/{sessionId}/attachments',
+    summary: 'List what was uploaded to a session, whether a message refers to it or not; in no order that means anything',
+    permission: 'read:session',
+    params: SessionPath,
+    query: pageOfList('attachments'),
+    response: pageOf(StoredAttachment),
+    status: 200,
+    async handle({ params, query, caller }) {
+      await conversations.mustRead(params, caller);
+      const { attachments: data, ...rest } = await attachments.list(params, query);
+      return { body: { data, ...rest } };
     },
   }),
   tenantRoute({
