@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { createToolbox } from './activities/session/tools';
 import { createAccessCache } from './adapters/access-cache';
+import { announcedRegistry } from './adapters/announced-registry';
 import { accessFinder, createAccessStore } from './adapters/aws/access-store';
 import { createApprovals } from './adapters/aws/approvals';
 import { createQuestions } from './adapters/aws/questions';
@@ -69,6 +70,7 @@ import { createLiveEvents } from './adapters/valkey/live-events';
 import { createMessagesUnderWay } from './adapters/valkey/messages-under-way';
 import { createRequestLimiter } from './adapters/valkey/request-limiter';
 import { createPlaces } from './adapters/valkey/places';
+import { createTenantChanges } from './adapters/valkey/tenant-changes';
 import { createWorkerRoster } from './adapters/valkey/worker-roster';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
@@ -82,11 +84,12 @@ import type { Memory } from './ports/memory';
 /** Every adapter behind every port, wired once. Nothing is connected before it is used. */
 export function createAdapters(config: Config, logger: Logger) {
   const aws = createPlatformClients(config.aws);
-  const registry = createTenantRegistry(aws);
+  const valkey = createValkey(config.valkey.url, logger);
+  const common = createCommonKnowledge(valkey);
+  const registry = announcedRegistry(createTenantRegistry(aws), common.tenantChanges);
   const directory = createTenantDirectory({ registry, cacheMs: config.tenantCacheMs });
   const access = createTenantAccess({ sts: aws.sts, settings: config.aws });
   const cipher = createTenantCipher({ access, directory });
-  const valkey = createValkey(config.valkey.url, logger);
   const platformCipher = createPlatformCipher({ kms: aws.kms, keyAlias: platformResources.historyKeyAlias });
   const dataConverter = createDataConverter({ sessions: createHistoryCipher(createHistoryKeys({ table: aws.table, directory, access })), tenant: cipher, platform: platformCipher });
   const temporal = createTemporalClient(config.temporal, dataConverter);
@@ -94,7 +97,6 @@ export function createAdapters(config: Config, logger: Logger) {
   const users = createTenantUsers(aws);
   const traces = createTenantKeys(valkey);
   const accessStore = createAccessStore(aws);
-  const places = createPlaces(valkey);
   const data = createTenantData({ aws, registry });
   const erasures = createErasures(aws);
   const backup = { store: createBackupStore(aws), ssm: aws.ssm, directory, access, cipher, memory, users, erasures };
@@ -131,9 +133,8 @@ export function createAdapters(config: Config, logger: Logger) {
     issuers: createTokenIssuers({ settings: config.aws, ssm: aws.ssm }),
     signInPlaces,
     tokens: createTokenVerifier(),
-    live: vacatingPlaces(live, places),
-    places,
-    ...createJointCounts(valkey),
+    live: vacatingPlaces(live, common.places),
+    ...common,
     accessStore,
     machineClients: createMachineClients({ cognito: aws.cognito, settings: config.aws }),
     access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
@@ -192,8 +193,13 @@ function createToolAdapters({ access, memory, privateAddresses }: { access: Tena
   };
 }
 
-/** What all processes count together. */
-const createJointCounts = (valkey: Valkey) => ({ limiter: createRequestLimiter(valkey), workerRoster: createWorkerRoster(valkey) });
+/** What all processes know together, and count. */
+const createCommonKnowledge = (valkey: Valkey) => ({
+  limiter: createRequestLimiter(valkey),
+  places: createPlaces(valkey),
+  workerRoster: createWorkerRoster(valkey),
+  tenantChanges: createTenantChanges(valkey),
+});
 
 /** What was used, what it cost, and what may still be spent. */
 const createCounters = ({ access, prices }: { access: TenantAccess; prices: ModelPrices }) => ({ usage: createUsageStore({ access }), budgetLedger: createBudgetLedger({ access }), prices });

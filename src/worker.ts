@@ -15,6 +15,7 @@ import { taskQueues } from './contracts/names';
 import { createLogger, type Logger } from './logging';
 import { temporalLogger } from './workers/temporal-logger';
 import { Colleagues } from './workers/colleagues';
+import { ServedTenants } from './workers/served-tenants';
 import { TenantWorkers } from './workers/tenant-workers';
 
 /** A tenant's worker runs activities only. */
@@ -28,6 +29,9 @@ const shutdownGraceTime = '10 seconds';
 
 /** A process that is busy for a moment is not taken for dead. */
 const shortestAbsenceMs = 5_000;
+
+/** What was changed by hand, or announced in vain, is heard of after this. */
+const mostAgeMs = 30_000;
 
 /** Composition root of the worker: sessions, lifecycle, maintenance, and one worker per tenant, on one connection. */
 async function main(): Promise<void> {
@@ -71,12 +75,11 @@ async function main(): Promise<void> {
   const { reconcileMs, tenantsPerWorker } = config.worker;
   const workerId = `${process.pid}@${os.hostname()}/${randomUUID().slice(0, 8)}`;
   const tenantWorkers = new TenantWorkers({
-    registry: adapters.registry,
+    servedTenants: new ServedTenants({ registry: adapters.registry, changes: adapters.tenantChanges, tiers: adapters.tiers, mostAgeMs: Math.max(mostAgeMs, reconcileMs), logger }),
     colleagues: new Colleagues({ roster: adapters.workerRoster, workerId, absentAfterMs: Math.max(shortestAbsenceMs, 5 * reconcileMs) }),
     tenantsPerWorker,
     intervalMs: reconcileMs,
     logger,
-    tiers: adapters.tiers,
     createWorker: (taskQueue, slots) =>
       Worker.create({
         ...base,

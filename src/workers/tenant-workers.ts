@@ -1,25 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from '@temporalio/worker';
 import { taskQueues } from '../contracts/names';
-import type { TenantStatus } from '../contracts/tenant';
-import type { Tiers } from '../contracts/tiers';
-import { pagesOf } from '../domain/pages';
 import { tenantsServedBy } from '../domain/tenant-shares';
-import { definitionOf } from '../domain/tiers';
 import type { Logger } from '../logging';
-import type { TenantRegistry } from '../ports/tenant-registry';
 import { ActivitySlots } from './activity-slots';
 import type { Colleagues } from './colleagues';
-
-/** A leaving tenant is served until it is gone: its drain, backup and farewell run on its own queue. */
-const servedStatuses: readonly TenantStatus[] = ['provisioning', 'active', 'suspended', 'offboarding'];
+import type { ServedTenants } from './served-tenants';
 
 export interface TenantWorkersOptions {
-  readonly registry: TenantRegistry;
+  readonly servedTenants: ServedTenants;
   readonly colleagues: Colleagues;
   readonly tenantsPerWorker: number;
   readonly createWorker: (taskQueue: string, slots: ActivitySlots) => Promise<Worker>;
-  readonly tiers: Tiers;
   readonly intervalMs: number;
   readonly logger: Logger;
 }
@@ -35,7 +27,7 @@ export class TenantWorkers {
   private readonly running = new Map<string, TenantWorker>();
   private readonly stopping = new AbortController();
   private loop: Promise<void> | undefined;
-  private readonly said: { info: string | false; error: string | false } = { info: false, error: false };
+  private shareInWords = '';
 
   constructor(private readonly options: TenantWorkersOptions) {}
 
@@ -68,25 +60,13 @@ export class TenantWorkers {
 
   /** The tenants this process is to serve, with the slots their tiers give them. */
   private async share(): Promise<Map<string, number>> {
-    const { colleagues, tenantsPerWorker } = this.options;
-    const [tenants, workerIds] = await Promise.all([this.servedTenants(), colleagues.look()]);
+    const { servedTenants, colleagues, tenantsPerWorker, logger } = this.options;
+    const [tenants, workerIds] = await Promise.all([servedTenants.look(), colleagues.look()]);
     const served = tenantsServedBy(colleagues.workerId, { workerIds, tenantIds: [...tenants.keys()], tenantsPerWorker });
-    this.sayOnce('info', `${served.length} of ${tenants.size} tenants are this process's to serve; worker processes: ${workerIds.length}`);
+    const inWords = `${served.length} of ${tenants.size} tenants are this process's to serve; worker processes: ${workerIds.length}`;
+    if (inWords !== this.shareInWords) logger.info(inWords);
+    this.shareInWords = inWords;
     return new Map(served.map((tenantId) => [tenantId, tenants.get(tenantId) ?? 0]));
-  }
-
-  /** Tenants of all processes by id, with the slots their tiers give them. */
-  private async servedTenants(): Promise<Map<string, number>> {
-    const { registry, tiers } = this.options;
-    const served = new Map<string, number>();
-    const damaged: string[] = [];
-    for await (const { tenants, unreadable } of pagesOf((from) => registry.list({ limit: 500, ...from }))) {
-      for (const { tenantId, status, tier } of tenants) if (servedStatuses.includes(status)) served.set(tenantId, definitionOf(tiers, tier).activitySlots);
-      for (const tenantId of unreadable) served.set(tenantId, definitionOf(tiers, 'standard').activitySlots);
-      damaged.push(...unreadable);
-    }
-    this.sayOnce('error', damaged.length > 0 && `the registry's entries of these tenants cannot be read; they are served as of tier standard: ${damaged.join(', ')}`);
-    return served;
   }
 
   /**
@@ -100,12 +80,6 @@ export class TenantWorkers {
       this.options.logger.info({ tenantId, activitySlots }, activitySlots === 0 ? 'handing the tenant over: what runs here may end, nothing begins' : 'the tenant has another number of slots');
     }
     if (activitySlots === 0 && slots.isIdle) void this.shutDown(tenantId, tenantWorker);
-  }
-
-  /** What is so at each look is logged when it becomes so. */
-  private sayOnce(level: 'info' | 'error', words: string | false): void {
-    if (words !== false && words !== this.said[level]) this.options.logger[level](words);
-    this.said[level] = words;
   }
 
   private async serve(tenantId: string, activitySlots: number): Promise<void> {

@@ -24,6 +24,8 @@ export const valkeyKeys = {
   placesOf: (tenantId: string, thing: string, userId: string) => `{${tenantId}}/places/${thing}/${userId}`,
   /** The worker processes there are. No tenant's. */
   workers: 'workers',
+  /** The last change of the registry. */
+  tenantChange: 'tenants/change',
   /** Matches every key of the tenant. */
   all: (tenantId: string) => `{${tenantId}}/*`,
 } as const;
