@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CaseRun, SessionCase } from './case';
 import { type Held, type MomentName, moments } from './moments';
@@ -32,6 +33,24 @@ const away = (victim: Victim, moment: MomentName): SessionCase => ({
       await held.letGo();
       await back;
     }),
+});
+
+/** Another worker is there meanwhile: what the one that goes had in hand is the other's. Nobody starts it again. */
+const oneOfTwo = (words: 'killed' | 'stopped in order', moment: MomentName): SessionCase => ({
+  id: `one of two workers ${words} ${moment}`,
+  async run(stage, size) {
+    const second = stage.platform.anotherWorker(`worker-${randomUUID()}`, {});
+    await second.start();
+    try {
+      return await harm(stage, moment, size, async (held) => {
+        const gone = second.stop(words === 'killed' ? 'SIGKILL' : 'SIGTERM');
+        await held.letGo();
+        await gone;
+      });
+    } finally {
+      await second.stop();
+    }
+  },
 });
 
 const dayMs = 86_400_000;
@@ -70,6 +89,7 @@ const everyMoment = Object.keys(moments) as MomentName[];
 /** Each process at each moment of a turn it has a part in. */
 export const harms: readonly SessionCase[] = [
   ...everyMoment.map((moment) => killed('worker', moment)),
+  ...(['in the answer', 'in a tool'] as const).flatMap((moment) => [oneOfTwo('killed', moment), oneOfTwo('stopped in order', moment)]),
   ...(['before the model', 'in the answer', 'in a tool'] as const).flatMap((moment) => [killed('api', moment), killed('temporal', moment)]),
   ...(['in the answer', 'in a tool'] as const).map((moment) => killed('valkey', moment)),
   ...(['aws', 'model', 'valkey', 'temporal'] as const).map((victim) => away(victim, 'in the answer')),

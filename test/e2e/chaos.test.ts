@@ -47,6 +47,7 @@ afterAll(async () => {
 /** A part of `npm run campaign:sessions`: each process and each moment at least once. */
 const sample = [
   ...['worker killed in the answer', 'worker killed between tools', 'worker killed in a tool', 'worker killed after the last word'],
+  ...['one of two workers killed in a tool', 'one of two workers stopped in order in the answer'],
   ...['api killed in the answer', 'temporal killed before the model', 'valkey killed in the answer', 'aws away in the answer'],
   ...['the clock of the worker set a day ahead in a tool', 'the clock of the worker set a day back in the answer'],
 ];
