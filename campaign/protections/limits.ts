@@ -11,7 +11,7 @@ export const ofLimits = [
     'requests of a tenant, of a user, of an address without a token',
     limits,
     { id: 'rate-of-a-tenant', file: 'src/api/rate-limit.ts', search: '  if (allowed) return;', replace: "  if (allowed || bound === 'all') return;", name: 'grants a burst, then refuses' },
-    { id: 'rate-over-replicas', file: 'src/adapters/valkey/request-limiter.ts', search: 'valkeyKeys.rate(bucket)', replace: '`${valkeyKeys.rate(bucket)}/${(commands as unknown as { own?: number }).own ??= Math.random()}`', also: [['valkeyKeys.share(bucket, share.userId)', '`${valkeyKeys.share(bucket, share.userId)}/${(commands as unknown as { own?: number }).own ??= Math.random()}`']], name: 'counts over all replicas' },
+    { id: 'rate-over-replicas', file: 'src/adapters/valkey/request-limiter.ts', search: 'valkeyKeys.rate(bucket)', replace: '`${valkeyKeys.rate(bucket)}/${(valkey.commands as unknown as { own?: number }).own ??= Math.random()}`', also: [['valkeyKeys.share(bucket, share.userId)', '`${valkeyKeys.share(bucket, share.userId)}/${(valkey.commands as unknown as { own?: number }).own ??= Math.random()}`']], name: 'counts over all replicas' },
     { id: 'rate-of-a-user', file: 'src/api/rate-limit.ts', search: 'share: { userId, rate: share } };', replace: '...(userId === "" && { share: { userId, rate: share } }) };', name: 'one user takes a part of the requests' },
     { id: 'rate-of-an-address', file: 'src/api/mount.ts', search: 'if (route.isProbe !== true) await limitRate(', replace: "if (route.path === '') await limitRate(", name: 'strangers may ask so much from one address' },
   ),
@@ -36,7 +36,7 @@ export const ofLimits = [
   ...of(
     'closed while nobody counts',
     limits,
-    { id: 'uncounted-requests', file: 'src/adapters/valkey/request-limiter.ts', search: 'await calling(() => takeTokens(keys.length, ...keys, ...rates));', replace: 'await calling(() => takeTokens(keys.length, ...keys, ...rates)).catch((): Answer => [1, 1, 1, 0, 0]);', name: 'lets nothing pass when nobody counts' },
+    { id: 'uncounted-requests', file: 'src/adapters/valkey/request-limiter.ts', search: 'await calling(() => takeTokens(keys, ...rates));', replace: 'await calling(() => takeTokens(keys, ...rates)).catch((): Answer => [1, 1, 1, 0, 0]);', name: 'lets nothing pass when nobody counts' },
     { id: 'uncounted-places', file: 'src/adapters/valkey/places.ts', search: 'forMs, all, share, 0));', replace: 'forMs, all, share, 0)).catch((): Answer => [1, 1, 1]);', name: 'opens no stream and takes no message', says: /expect\(|Exceeded timeout|resolved instead/ },
   ),
   ...of('the address cannot be made up', limits, { id: 'made-up-address', file: 'src/api/app.ts', search: "app.set('trust proxy', deps.trustedProxies);", replace: "app.set('trust proxy', true);", name: 'cannot say themselves where they come from' }),

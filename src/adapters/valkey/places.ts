@@ -1,14 +1,13 @@
 import { valkeyKeys } from '../../contracts/names';
 import type { Place, PlaceDecision, Places } from '../../ports/places';
 import { calling, type Valkey } from './connection';
+import { defineScript } from './scripts';
 
 /**
  * KEYS[1] places of the tenant · KEYS[2] of the user, both sorted sets of ids by the time they come free. ARGV[1] id · ARGV[2] ms · ARGV[3], [4] how many of each ·
  * ARGV[5] 1: whatever there is. Returns taken (0/1), which of the two binds, places left of it.
  */
 const take = `
-local time = redis.call('TIME')
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = {}
 local isHeld = redis.call('ZSCORE', KEYS[1], ARGV[1])
 for i = 1, 2 do
@@ -35,9 +34,9 @@ const keysOf = ({ tenantId, thing, userId }: Place) => [valkeyKeys.places(tenant
 /** A user's id has no blank: the two parts are told apart again. */
 const memberOf = ({ userId, id }: Place): string => `${userId} ${id}`;
 
-export function createPlaces({ commands }: Pick<Valkey, 'commands'>): Places {
-  commands.defineCommand('takePlace', { numberOfKeys: 2, lua: take });
-  const takePlace = (commands as unknown as { takePlace(...input: (string | number)[]): Promise<Answer> }).takePlace.bind(commands);
+export function createPlaces(valkey: Pick<Valkey, 'commands'>): Places {
+  const { commands } = valkey;
+  const takePlace = defineScript<Answer>(valkey, 'takePlace', take);
 
   async function leave(place: Place): Promise<void> {
     await Promise.all(keysOf(place).map((key) => commands.zrem(key, memberOf(place))));
@@ -45,12 +44,12 @@ export function createPlaces({ commands }: Pick<Valkey, 'commands'>): Places {
 
   return {
     async take(place, { all, share }, forMs): Promise<PlaceDecision> {
-      const [taken, bound, remaining] = await calling(() => takePlace(...keysOf(place), memberOf(place), forMs, all, share, 0));
+      const [taken, bound, remaining] = await calling(() => takePlace(keysOf(place), memberOf(place), forMs, all, share, 0));
       return { taken: taken === 1, bound: bound === 1 ? 'all' : 'share', remaining };
     },
 
     async keep(place, forMs) {
-      await takePlace(...keysOf(place), memberOf(place), forMs, 0, 0, 1).catch(() => undefined);
+      await takePlace(keysOf(place), memberOf(place), forMs, 0, 0, 1).catch(() => undefined);
     },
 
     async leave(place) {

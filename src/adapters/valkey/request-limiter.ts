@@ -1,6 +1,7 @@
 import { valkeyKeys } from '../../contracts/names';
 import type { RateDecision, RequestLimiter } from '../../ports/request-limiter';
 import { calling, type Valkey } from './connection';
+import { defineScript } from './scripts';
 
 /**
  * Token buckets: `burst` tokens at most, refilled at the rate, by the server's clock, so that all replicas agree. One token is taken of
@@ -8,8 +9,6 @@ import { calling, type Valkey } from './connection';
  * longest, or has the least left), its tokens, ms to its next token, ms until it is full.
  */
 const script = `
-local time = redis.call('TIME')
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local buckets = {}
 local allowed = 1
 for i, key in ipairs(KEYS) do
@@ -37,14 +36,13 @@ return { allowed, bound, math.floor(binding.tokens), binding.waitMs, binding.ful
 
 type Answer = [allowed: number, bound: number, remaining: number, retryAfterMs: number, resetMs: number];
 
-export function createRequestLimiter({ commands }: Pick<Valkey, 'commands'>): RequestLimiter {
-  commands.defineCommand('takeTokens', { lua: script });
-  const takeTokens = (commands as unknown as { takeTokens(...input: (string | number)[]): Promise<Answer> }).takeTokens.bind(commands);
+export function createRequestLimiter(valkey: Pick<Valkey, 'commands'>): RequestLimiter {
+  const takeTokens = defineScript<Answer>(valkey, 'takeTokens', script);
   return {
     async take(bucket, rate, share): Promise<RateDecision> {
       const keys = [valkeyKeys.rate(bucket), ...(share ? [valkeyKeys.share(bucket, share.userId)] : [])];
       const rates = [rate, ...(share ? [share.rate] : [])].flatMap(({ requestsPerMinute, burst }) => [requestsPerMinute, burst]);
-      const [allowed, bound, remaining, retryAfterMs, resetMs] = await calling(() => takeTokens(keys.length, ...keys, ...rates));
+      const [allowed, bound, remaining, retryAfterMs, resetMs] = await calling(() => takeTokens(keys, ...rates));
       return { allowed: allowed === 1, bound: bound === 1 ? 'all' : 'share', remaining, retryAfterMs: allowed === 1 ? 0 : retryAfterMs, resetMs };
     },
   };
