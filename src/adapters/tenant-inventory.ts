@@ -1,5 +1,6 @@
 import type { InventoryReport, OwnedResource } from '../contracts/inventory';
 import { pagesOf } from '../domain/pages';
+import { presentIds } from '../domain/tenant-listing';
 import type { ResourceFinder, TenantInventory } from '../ports/tenant-inventory';
 import type { AuditLog } from '../ports/audit';
 import type { TenantRegistry } from '../ports/tenant-registry';
@@ -46,7 +47,7 @@ export const registryFinder = (registry: TenantRegistry): ResourceFinder => ({
   },
   async tenantIds() {
     const ids: string[] = [];
-    for await (const { tenants, unreadable } of pagesOf((from) => registry.list(from))) ids.push(...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId])), ...unreadable);
+    for await (const listing of pagesOf((from) => registry.list(from))) ids.push(...presentIds(listing));
     return ids;
   },
 });

@@ -31,10 +31,13 @@ export class ServedTenants {
   async look(): Promise<ActivitySlotsOf> {
     const { changes, mostAgeMs } = this.options;
     const change = await changes.latest();
-    const isKnown = this.known && change !== undefined && change === this.known.change && performance.now() - this.known.readAtMs < mostAgeMs;
-    // What is announced while it is read is read again.
-    if (!isKnown) this.known = { change, readAtMs: performance.now(), tenants: await this.read() };
-    return this.known?.tenants ?? new Map<string, number>();
+    const { known } = this;
+    const nowMs = performance.now();
+    if (known && change !== undefined && change === known.change && nowMs - known.readAtMs < mostAgeMs) return known.tenants;
+    const tenants = await this.read();
+    // The change from before: what was announced while it was read is read again.
+    this.known = { change, readAtMs: nowMs, tenants };
+    return tenants;
   }
 
   private async read(): Promise<ActivitySlotsOf> {

@@ -1,6 +1,7 @@
 import { codeOf, publicFailure } from '../../contracts/errors';
 import type { Finding } from '../../contracts/maintenance';
 import { auditChainOf, isScratchTenant, platformOwner } from '../../contracts/names';
+import { listedIds } from '../../domain/tenant-listing';
 import type { AuditLog } from '../../ports/audit';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import type { TenantPage } from './reports';
@@ -15,8 +16,8 @@ const pageTenants = 100;
 export const createAuditSigningActivities = ({ audit, registry }: AuditSigningDeps) => ({
   /** Every tenant the registry knows, those that have left too, page by page. */
   async listAuditedTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { tenants, unreadable, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    const tenantIds = [...tenants.map(({ tenantId }) => tenantId), ...unreadable].filter((tenantId) => !isScratchTenant(tenantId));
+    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const tenantIds = listedIds(listing).filter((tenantId) => !isScratchTenant(tenantId));
     return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
   },
 

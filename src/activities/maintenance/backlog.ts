@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { isScratchTenant, metrics as names, taskQueues } from '../../contracts/names';
 import { inParallel } from '../../domain/in-parallel';
 import { pagesOf } from '../../domain/pages';
+import { presentIds } from '../../domain/tenant-listing';
 import type { Metrics, Reading } from '../../ports/metrics';
 import type { TaskQueues } from '../../ports/task-queues';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -39,8 +40,7 @@ export const createBacklogActivities = ({ registry, queues, metrics }: BacklogDe
 
 /** Ids page by page. Scratch tenants serve nobody, and are gone before anybody looks. */
 async function* pages(registry: TenantRegistry): AsyncIterable<string[]> {
-  for await (const { tenants, unreadable } of pagesOf((from) => registry.list({ limit: pageTenants, ...from })))
-    yield [...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' || isScratchTenant(tenantId) ? [] : [tenantId])), ...unreadable];
+  for await (const listing of pagesOf((from) => registry.list({ limit: pageTenants, ...from }))) yield presentIds(listing).filter((tenantId) => !isScratchTenant(tenantId));
 }
 
 /** Zero is told too: without it no fleet would shrink. */

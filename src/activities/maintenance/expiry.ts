@@ -1,6 +1,7 @@
 import type { Finding } from '../../contracts/maintenance';
 import { type Departure, expiryOf } from '../../domain/expiry';
 import { pagesOf } from '../../domain/pages';
+import { listedIds } from '../../domain/tenant-listing';
 import type { Backups } from '../../ports/backups';
 import type { Certificates } from '../../ports/certificates';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -48,6 +49,6 @@ async function departureOf({ certificates }: ExpiryDeps, tenantId: string, statu
 
 async function registered(registry: TenantRegistry): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { tenants, unreadable } of pagesOf((from) => registry.list({ limit: pageTenants, ...from }))) ids.push(...tenants.map(({ tenantId }) => tenantId), ...unreadable);
+  for await (const listing of pagesOf((from) => registry.list({ limit: pageTenants, ...from }))) ids.push(...listedIds(listing));
   return ids;
 }

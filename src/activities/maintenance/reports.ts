@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { MaintenanceReport } from '../../contracts/maintenance';
 import { auditChainOf, auditOnce } from '../../contracts/names';
 import { repairsIn } from '../../domain/audit';
+import { presentIds } from '../../domain/tenant-listing';
 import type { AuditLog } from '../../ports/audit';
 import type { Reports } from '../../ports/reports';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -23,9 +24,8 @@ const pageTenants = 100;
 export const createReportActivities = ({ registry, reports, audit }: ReportDeps) => ({
   /** Tenants that are not deleted, as far as can be told, page by page; a page may be empty without being the last. */
   async listTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { tenants, unreadable, nextCursor } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
-    const tenantIds = [...tenants.flatMap(({ tenantId, status }) => (status === 'deleted' ? [] : [tenantId])), ...unreadable];
-    return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
+    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    return { tenantIds: presentIds(listing), ...(nextCursor !== undefined && { nextCursor }) };
   },
 
   /** Tells the audit log what was changed, and keeps the report. */
