@@ -1,16 +1,8 @@
 import { ApplicationFailure, condition } from '@temporalio/workflow';
 import { codeOf, type ErrorCode } from '../contracts/errors';
-import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
-import type { SessionInput } from './definitions';
 import { Desk } from './desk';
-import type { sessionActivities } from './session-activities';
-
-interface DeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId' | 'agent'> {
-  /** Whose state changes with each decision. */
-  readonly session: { state: domain.SessionState };
-  readonly activities: ReturnType<typeof sessionActivities>;
-}
+import type { OpenSession } from './open-session';
 
 /** What a refused decision says. */
 const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
@@ -25,12 +17,9 @@ const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
  */
 export class ApprovalDesk {
   private readonly desk: Desk;
-  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
-  constructor(private readonly input: DeskInput) {
-    const { tenantId, sessionId, agent } = input;
-    this.ref = { tenantId, sessionId, ...(agent && { agent }) };
-    this.desk = new Desk(input.session);
+  constructor(private readonly session: OpenSession) {
+    this.desk = new Desk(session);
   }
 
   /** Whether no decision is on its way into the log. */
@@ -64,13 +53,9 @@ export class ApprovalDesk {
     });
   }
 
-  private get session(): DeskInput['session'] {
-    return this.input.session;
-  }
-
   private async record(call: domain.WaitingCall, { votes, verdict }: domain.Weighed, decision?: domain.Decision): Promise<void> {
     const { approvalId } = call.approval;
-    const { head, next } = await this.input.activities
+    const { head, next } = await this.session.activities
       .decideApproval({ ...this.placeOf(call), by: deciders(votes, verdict), ...(verdict && { verdict }), ...(decision && { decision }) })
       .catch((error: unknown) => {
         // The turn was stopped a moment earlier: that stands.
@@ -102,7 +87,7 @@ export class ApprovalDesk {
     const call = domain.waitingCall(this.session.state, approvalId);
     if (!call) return;
     try {
-      const { head } = await this.input.activities.notifyApproval(Math.max(1, call.approval.expiresAtMs - Date.now()), this.placeOf(call));
+      const { head } = await this.session.activities.notifyApproval(Math.max(1, call.approval.expiresAtMs - Date.now()), this.placeOf(call));
       this.session.state = domain.recordNotice(this.session.state, approvalId, head);
     } catch {
       // The log shows no notice: whoever waited for one finds the approval in the list.
@@ -111,7 +96,7 @@ export class ApprovalDesk {
 
   private placeOf({ callId, tool, approval: { approvalId } }: domain.WaitingCall) {
     const { turnId = '', step = 0, configVersion = 0 } = this.session.state.current ?? {};
-    return { ...this.ref, userId: this.input.userId, turnId, step, callId, tool, approvalId, configVersion, after: this.session.state.head };
+    return { ...this.session.ref, userId: this.session.userId, turnId, step, callId, tool, approvalId, configVersion, after: this.session.state.head };
   }
 }
 

@@ -1,7 +1,7 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import type { UsedTool } from '../activities/session/use-tool';
 import { codeOf, publicFailure } from '../contracts/errors';
-import type { Errand, SessionRef } from '../contracts/session';
+import type { Errand } from '../contracts/session';
 import type { CompactionPlan } from '../domain/compaction';
 import * as domain from '../domain/session';
 import { ApprovalDesk } from './approvals';
@@ -10,6 +10,7 @@ import { BudgetWatch } from './budget-watch';
 import type { ForkSource, SessionInput, SubmittedMessage, UndoRequest } from './definitions';
 import { runErrand } from './errands';
 import { FactDesk } from './fact-desk';
+import type { OpenSession } from './open-session';
 import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
 import { carryOutUndo } from './undo';
@@ -23,17 +24,17 @@ interface ToolUse {
 }
 
 /** Holds a session's state and carries out, as activities on the tenant's queue, what the domain decides. */
-export class Conversation {
+export class Conversation implements OpenSession {
   state: domain.SessionState;
+  readonly ref: OpenSession['ref'];
+  readonly userId: string;
+  readonly activities: OpenSession['activities'];
   readonly approvals: ApprovalDesk;
   readonly questions: QuestionDesk;
   readonly facts: FactDesk;
   private readonly budget = new BudgetWatch(this);
-  /** What every activity is told: whose session it is, and which agent it keeps to. */
-  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
   /** What it was opened for: it bounds what steps and tools may do. */
   private readonly onErrand: { readonly errand?: Errand };
-  private readonly activities: ReturnType<typeof sessionActivities>;
   /** What cancelling a turn stops, over all of its steps. */
   private turnScope = { turnId: '', scope: new CancellationScope() };
   /** What is waited for whatever becomes of the turn. */
@@ -44,18 +45,18 @@ export class Conversation {
   isBegun: boolean;
 
   constructor(private readonly input: SessionInput) {
-    const { tenantId, sessionId, agent, errand } = input;
+    const { tenantId, sessionId, userId, agent, errand } = input;
     this.state = input.state ?? (errand ? domain.newErrand(errand, Date.now()) : domain.newSession);
     this.onErrand = errand ? { errand } : {};
     this.isBegun = input.fork === undefined || input.state !== undefined;
     this.ref = { tenantId, sessionId, ...(agent && { agent }) };
-    this.activities = sessionActivities(input.tenantId);
-    const desk = { ...this.ref, userId: input.userId, session: this, activities: this.activities };
-    this.approvals = new ApprovalDesk(desk);
+    this.userId = userId;
+    this.activities = sessionActivities(tenantId);
+    this.approvals = new ApprovalDesk(this);
     this.approvals.attend();
-    this.questions = new QuestionDesk(desk);
+    this.questions = new QuestionDesk(this);
     this.questions.attend();
-    this.facts = new FactDesk(desk);
+    this.facts = new FactDesk(this);
     this.facts.attend();
     this.budget.attend();
   }
@@ -71,9 +72,9 @@ export class Conversation {
   }
 
   async begin(): Promise<void> {
-    const { fork, userId } = this.input;
+    const { fork } = this.input;
     if (!fork) return;
-    await this.activities.copySession({ ...this.ref, userId, fork });
+    await this.activities.copySession({ ...this.ref, userId: this.userId, fork });
     await this.pickUp();
     this.isBegun = true;
   }
@@ -190,7 +191,7 @@ export class Conversation {
     const thought = await this.activities.think(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       ...this.onErrand,
-      userId: this.input.userId,
+      userId: this.userId,
       turnId,
       step,
       announced,
@@ -214,7 +215,7 @@ export class Conversation {
     const compacted = await this.activities.compact(this.timeLeftMs(startedAtMs), {
       ...this.ref,
       ...this.onErrand,
-      userId: this.input.userId,
+      userId: this.userId,
       turnId,
       step,
       ...this.historyRange(),
@@ -230,7 +231,7 @@ export class Conversation {
     this.state = domain.beginUndoing(this.state);
     // The tenant was restored, and nobody has spoken since.
     if (this.state.head === 0) await this.pickUp();
-    await carryOutUndo({ ...this.ref, userId: this.input.userId, session: this, activities: this.activities }, undo);
+    await carryOutUndo(this, undo);
   }
 
   private historyRange() {
@@ -271,7 +272,7 @@ export class Conversation {
 
   /** A tool that fails for good gives the model a result that says so. */
   private async useTool({ turnId, step, startedAtMs, configVersion, unattended }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<UsedTool> {
-    const use = { ...this.ref, ...this.onErrand, userId: this.input.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
+    const use = { ...this.ref, ...this.onErrand, userId: this.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
     const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
     try {
       const used = await (call.finishes ? this.shielded.run(run) : run());
@@ -285,10 +286,10 @@ export class Conversation {
   /** Another agent works on the call. Whatever becomes of the turn, the call gets its result when that has ended. */
   private async haveDone({ turnId, step, call, after }: ToolUse, { agent, errand }: OpenedErrand, head: number): Promise<UsedTool> {
     const { callId, tool, childSessionId = '' } = call;
-    const { tenantId, sessionId, userId } = this.input;
+    const { tenantId, sessionId } = this.ref;
     this.state = domain.recordChild(this.state, { turnId, callId, head }, Date.now());
     const timeLeftMs = () => this.timeLeftMs(this.state.current?.startedAtMs ?? 0);
-    await runErrand({ tenantId, sessionId: childSessionId, userId, agent, errand }, { sessionId, session: this, timeLeftMs });
+    await runErrand({ tenantId, sessionId: childSessionId, userId: this.userId, agent, errand }, { sessionId, session: this, timeLeftMs });
     return this.shielded.run(() => this.activities.settleErrand({ ...this.ref, turnId, step, call: { callId, tool, childSessionId }, after }));
   }
 

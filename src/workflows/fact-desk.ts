@@ -1,15 +1,7 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { errors, publicFailure } from '../contracts/errors';
-import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
-import type { SessionInput } from './definitions';
-import type { sessionActivities } from './session-activities';
-
-interface FactDeskInput extends SessionRef, Pick<SessionInput, 'userId' | 'agent'> {
-  /** Whose state changes with each turn that is done with. */
-  readonly session: { state: domain.SessionState };
-  readonly activities: ReturnType<typeof sessionActivities>;
-}
+import type { OpenSession } from './open-session';
 
 /** How long a session that closes waits for facts from its last turns. */
 const patience = '1 minute';
@@ -20,7 +12,7 @@ export class FactDesk {
   private isStopped = false;
   private scope = new CancellationScope();
 
-  constructor(private readonly input: FactDeskInput) {}
+  constructor(private readonly session: OpenSession) {}
 
   /** Works on what waits, of this run or the one before. */
   attend(): void {
@@ -49,10 +41,6 @@ export class FactDesk {
     await condition(isDone);
   }
 
-  private get session(): FactDeskInput['session'] {
-    return this.input.session;
-  }
-
   private next(): domain.Extraction | undefined {
     return this.isStopped ? this.session.state.extractions?.[0] : domain.nextExtraction(this.session.state);
   }
@@ -68,8 +56,8 @@ export class FactDesk {
 
   /** @returns where the log ends; undefined when it was interrupted, and is to be done again. */
   private async extract({ giveUpAtMs, ...turn }: domain.Extraction): Promise<number | undefined> {
-    const { tenantId, sessionId, userId, agent, activities } = this.input;
-    const of = { tenantId, sessionId, userId, ...(agent && { agent }), ...turn };
+    const { ref, userId, activities } = this.session;
+    const of = { ...ref, userId, ...turn };
     const skip = async (reason: { code: string; message: string }) => (await activities.skipFacts({ ...of, ...reason })).head;
     if (this.isStopped) return skip(closed);
     this.scope = new CancellationScope();

@@ -1,26 +1,15 @@
 import { ApplicationFailure, condition } from '@temporalio/workflow';
 import { codeOf } from '../contracts/errors';
-import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
-import type { SessionInput } from './definitions';
 import { Desk } from './desk';
-import type { sessionActivities } from './session-activities';
-
-interface QuestionDeskInput extends Pick<SessionInput, 'tenantId' | 'sessionId' | 'userId' | 'agent'> {
-  /** Whose state changes with each answer. */
-  readonly session: { state: domain.SessionState };
-  readonly activities: ReturnType<typeof sessionActivities>;
-}
+import type { OpenSession } from './open-session';
 
 /** Where the user's answers arrive. Questions that nobody answers expire. */
 export class QuestionDesk {
   private readonly desk: Desk;
-  private readonly ref: SessionRef & Pick<SessionInput, 'agent'>;
 
-  constructor(private readonly input: QuestionDeskInput) {
-    const { tenantId, sessionId, agent } = input;
-    this.ref = { tenantId, sessionId, ...(agent && { agent }) };
-    this.desk = new Desk(input.session);
+  constructor(private readonly session: OpenSession) {
+    this.desk = new Desk(session);
   }
 
   /** Whether no answer is on its way into the log. */
@@ -35,7 +24,7 @@ export class QuestionDesk {
 
   /** Lets in what may come to something: of a question that is being put, the workflow has not heard yet. @throws ApplicationFailure `question/not-found`, `question/closed` */
   check(answer: domain.GivenAnswer): void {
-    if (answer.userId !== this.input.userId) throw ApplicationFailure.nonRetryable('There is no such question in this session.', 'question/not-found');
+    if (answer.userId !== this.session.userId) throw ApplicationFailure.nonRetryable('There is no such question in this session.', 'question/not-found');
     if (this.isIdle && !domain.isBeingPut(this.session.state, answer) && !domain.askingCall(this.session.state, answer.questionId)) throw closed();
   }
 
@@ -49,14 +38,10 @@ export class QuestionDesk {
     });
   }
 
-  private get session(): QuestionDeskInput['session'] {
-    return this.input.session;
-  }
-
   private async record({ callId, tool, question: { questionId, askedAt } }: domain.AskingCall, answerId?: string): Promise<void> {
     const { turnId = '', step = 0 } = this.session.state.current ?? {};
-    const { head } = await this.input.activities
-      .settleQuestion({ ...this.ref, turnId, step, callId, tool, questionId, askedAt, after: this.session.state.head, ...(answerId !== undefined && { answerId }) })
+    const { head } = await this.session.activities
+      .settleQuestion({ ...this.session.ref, turnId, step, callId, tool, questionId, askedAt, after: this.session.state.head, ...(answerId !== undefined && { answerId }) })
       .catch((error: unknown) => {
         // The turn was stopped a moment earlier: that stands.
         throw codeOf(error) === 'turn/ended' ? closed() : error;

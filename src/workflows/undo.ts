@@ -1,18 +1,11 @@
 import { publicFailure } from '../contracts/errors';
-import type { SessionRef } from '../contracts/session';
 import * as domain from '../domain/session';
-import type { SessionInput } from './definitions';
-import type { sessionActivities } from './session-activities';
-
-interface UndoDeps extends SessionRef, Pick<SessionInput, 'userId' | 'agent'> {
-  /** Whose state changes with each piece. */
-  readonly session: { state: domain.SessionState };
-  readonly activities: ReturnType<typeof sessionActivities>;
-}
+import type { OpenSession } from './open-session';
 
 /** One piece of an undo: what is to be taken back, a call, or the end. Nothing cancels it, and a session can continue as new between two of them. */
-export async function carryOutUndo({ session, activities, ...ref }: UndoDeps, { undoId, turnId, upTo, calls }: domain.Undo): Promise<void> {
-  const of = { ...ref, undoId, turnId, upTo };
+export async function carryOutUndo(session: OpenSession, { undoId, turnId, upTo, calls }: domain.Undo): Promise<void> {
+  const { ref, userId, activities } = session;
+  const of = { ...ref, userId, undoId, turnId, upTo };
   if (!calls) {
     const planned = await activities.planUndo(of).catch((error: unknown) => publicFailure(error, 'dependency/unavailable'));
     if ('calls' in planned) session.state = domain.planUndo(session.state, planned.calls);
@@ -23,14 +16,14 @@ export async function carryOutUndo({ session, activities, ...ref }: UndoDeps, { 
     return;
   }
   const [call] = calls;
-  const { head } = call ? await undoCall({ session, activities }, { ...of, call }) : await activities.endUndo(of);
+  const { head } = call ? await undoCall(session, { ...of, call }) : await activities.endUndo(of);
   session.state = call ? domain.recordUndone(session.state, head) : domain.finishUndo(session.state, head);
 }
 
 /** What fails for good is said in the log, and what was done before it is taken back all the same. */
-async function undoCall({ session, activities }: Pick<UndoDeps, 'session' | 'activities'>, input: Parameters<UndoDeps['activities']['undoTool']>[0]): Promise<{ head: number }> {
+async function undoCall({ state, activities }: OpenSession, input: Parameters<OpenSession['activities']['undoTool']>[0]): Promise<{ head: number }> {
   // Only of a session that closes: any other waits until its tenant is back.
-  if (session.state.heldAt !== undefined && session.state.closing) return activities.failUndo({ ...input, ...closedWhileHeld });
+  if (state.heldAt !== undefined && state.closing) return activities.failUndo({ ...input, ...closedWhileHeld });
   try {
     return await activities.undoTool(input);
   } catch (error) {
