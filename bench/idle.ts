@@ -4,7 +4,7 @@ import type { LocalPlatform } from '../src/local/platform';
 import type { Conversation } from './arms/arm';
 import { makeTenant, unlimited } from './arms/tenure';
 import { describe, type Machine } from './machine';
-import { cpuMsOf, memoryMbOf, type Percentiles, percentilesOf, spread } from './measure';
+import { cpuMsOf, memoryMbOf, type Percentiles, percentilesOf, spread, timedAsk } from './measure';
 
 /** Sessions nobody speaks in cost memory; when their worker dies, the next turn of each is slower. One repeat. */
 export interface IdleSessionsSample {
@@ -87,11 +87,7 @@ export async function idleTenants(platform: LocalPlatform, count: number): Promi
 async function resume(talks: readonly Conversation[], turns: number, prompt: string): Promise<Resumed> {
   const once = async (): Promise<Percentiles> => {
     const tookMs: number[] = [];
-    for (const talk of talks) {
-      const askedAtMs = performance.now();
-      await talk.ask(prompt);
-      tookMs.push(performance.now() - askedAtMs);
-    }
+    for (const talk of talks) tookMs.push(await timedAsk(talk, prompt));
     return percentilesOf(tookMs);
   };
   return { turns, cold: await once(), warm: await once() };

@@ -1,6 +1,6 @@
 import type { Arm } from './arms/arm';
 import { describe, type Machine } from './machine';
-import { median, spread } from './measure';
+import { median, spread, timedAsk } from './measure';
 
 /** One conversation of many turns: whether the late ones take longer than the early ones. */
 export interface LongSession {
@@ -21,11 +21,7 @@ export const windowTurns = 20;
 export async function longSessions(arms: readonly Arm[], turns: number, prompt: string): Promise<LongSession[]> {
   const talks = await Promise.all(arms.map(async (arm) => ({ arm: arm.name, conversation: await arm.openSession(), tookMs: [] as number[] })));
   for (let turn = 0; turn < turns; turn += 1)
-    for (const { conversation, tookMs } of talks) {
-      const askedAtMs = performance.now();
-      await conversation.ask(prompt);
-      tookMs.push(performance.now() - askedAtMs);
-    }
+    for (const { conversation, tookMs } of talks) tookMs.push(await timedAsk(conversation, prompt));
   return talks.map(({ arm, tookMs }) => ({
     arm,
     turns,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Arm } from './arms/arm';
+import type { Arm, Conversation } from './arms/arm';
 
 export interface Sample {
   readonly arm: Arm['name'];
@@ -33,6 +33,13 @@ export interface Load {
   readonly serverPids: readonly number[];
 }
 
+/** Milliseconds from the question to the answer. */
+export async function timedAsk(conversation: Conversation, prompt: string): Promise<number> {
+  const askedAtMs = performance.now();
+  await conversation.ask(prompt);
+  return performance.now() - askedAtMs;
+}
+
 /** Each client holds its own conversation and asks again as soon as it has its answer. */
 export async function measure(arm: Arm, prompt: string, { clients, turns, serverPids: sharedPids }: Load): Promise<Sample> {
   const conversations = await Promise.all(Array.from({ length: clients }, () => arm.openSession()));
@@ -44,11 +51,7 @@ export async function measure(arm: Arm, prompt: string, { clients, turns, server
   const startedAt = performance.now();
   await Promise.all(
     conversations.map(async (conversation) => {
-      while (left-- > 0) {
-        const askedAt = performance.now();
-        await conversation.ask(prompt);
-        durationsMs.push(performance.now() - askedAt);
-      }
+      while (left-- > 0) durationsMs.push(await timedAsk(conversation, prompt));
     }),
   );
   const elapsedMs = performance.now() - startedAt;

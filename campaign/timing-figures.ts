@@ -17,7 +17,7 @@ export interface Difference {
 const z = 2.576;
 
 const sorted = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b);
-const medianOf = (numbers: readonly number[]): number => sorted(numbers)[Math.floor(numbers.length / 2)] ?? NaN;
+export const medianOf = (numbers: readonly number[]): number => sorted(numbers)[Math.floor(numbers.length / 2)] ?? NaN;
 
 /** By ranks: nothing is supposed of how times are distributed, and a few that took very long move nothing. */
 export function differenceOf(pairs: readonly Pair[]): Difference {

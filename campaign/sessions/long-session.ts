@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { workflowIds } from '../../src/contracts/names';
+import { medianOf } from '../timing-figures';
 import type { Stage } from './stage';
 import { problemsOfNumbers } from './verdict';
 
@@ -48,13 +49,11 @@ export async function longSession({ platform, user }: Stage, turns: number, onPr
       runs: runs.length,
       eventsPerTurn: [Math.min(...perTurn), Math.max(...perTurn)],
       longestRun: Math.max(...runs.map(({ events }) => events)),
-      earlyMs: median(tookMs.slice(4, 4 + windowTurns)),
-      lateMs: median(tookMs.slice(-windowTurns)),
+      earlyMs: medianOf(tookMs.slice(4, 4 + windowTurns)),
+      lateMs: medianOf(tookMs.slice(-windowTurns)),
       problems,
     };
   } finally {
     await connection.close();
   }
 }
-
-const median = (values: readonly number[]): number => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
