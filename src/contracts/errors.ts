@@ -56,6 +56,7 @@ export const errors = {
   'key/not-rotated': { status: 502, title: 'The key could not be rotated', retryable: false },
   'operation/not-found': { status: 404, title: 'Operation not found', retryable: false },
   'operation/not-cancellable': { status: 409, title: 'The operation can no longer be cancelled', retryable: false },
+  'operation/called-off': { status: 409, title: 'An operation it relies on was called off', retryable: false },
   'operation/nothing-to-retry': { status: 409, title: 'Nothing waits to be tried again', retryable: false },
   'session/not-found': { status: 404, title: 'Session not found', retryable: false },
   'session/closed': { status: 409, title: 'The session is closed', retryable: false },

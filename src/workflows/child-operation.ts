@@ -1,5 +1,6 @@
-import { ChildWorkflowFailure, executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import { ApplicationFailure, ChildWorkflowFailure, executeChild, ParentClosePolicy, patched } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { ErrorCode } from '../contracts/errors';
 import { type OperationKind, operationIds, searchAttributes, taskQueues, workflowIds } from '../contracts/names';
 import type { Operation, OperationRequests } from '../contracts/operation';
 import { summarize } from '../domain/operation';
@@ -33,6 +34,20 @@ export async function runOperation<Kind extends OperationKind>(kind: Kind, reque
     throw error;
   }
 }
+
+/**
+ * As {@link runOperation}, for who relies on what it does.
+ * @returns the operation: completed.
+ * @throws ApplicationFailure with the code of what failed, `operation/called-off` when an operator cancelled it; CancelledFailure.
+ */
+export async function completeOperation<Kind extends OperationKind>(kind: Kind, request: OperationRequests[Kind], unique: string): Promise<Operation> {
+  const operation = await runOperation(kind, request, unique);
+  if (operation.state !== 'completed' && patched('called-off')) throw calledOff(operation);
+  return operation;
+}
+
+const calledOff = ({ operationId }: Operation): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(`Operation ${operationId} was called off: what relies on it does not go on. Start it anew.`, 'operation/called-off' satisfies ErrorCode);
 
 /** The unique part of an operation's id. @param uuid - of the workflow, which is the same when it replays. */
 export const uniqueOf = (uuid: string): string => uuid.replaceAll('-', '').slice(0, 26);

@@ -3,7 +3,7 @@ import type { ProbeSummary } from '../contracts/isolation';
 import type { Finding } from '../contracts/maintenance';
 import { probeUserEmail } from '../contracts/names';
 import { type ProbePair, probesToMarkdown } from '../domain/isolation-probe';
-import { runOperation, uniqueOf } from './child-operation';
+import { completeOperation, uniqueOf } from './child-operation';
 import { failureText, Inspection } from './inspection';
 import type { PlatformJobInput } from './inspections';
 import { chooseForProbe, probeTenant, removeProbeUser } from './maintenance-activities';
@@ -52,7 +52,7 @@ async function probeWithUser(pair: ProbePair) {
 async function suspendIntruder(tenantId: string): Promise<Finding> {
   const finding = { kind: 'isolation/suspended', tenantId, subject: tenantId };
   try {
-    const { operationId } = await runOperation('suspension', { tenantId, turns: 'pause' }, uniqueOf(uuid4()));
+    const { operationId } = await completeOperation('suspension', { tenantId, turns: 'pause' }, uniqueOf(uuid4()));
     return { ...finding, message: `It is suspended, since it got at another tenant: operation ${operationId}. Resume it when the way is closed.`, repair: 'none' };
   } catch (error) {
     if (isCancellation(error)) throw error;

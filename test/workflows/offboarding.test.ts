@@ -116,6 +116,20 @@ describe('the restore of the backup', () => {
     });
   });
 
+  it('that is called off deletes nothing either', async () => {
+    const script = new LifecycleScript();
+    const comparing = script.hang('compareWithBackup');
+    await offboarding(script, async ({ env, operations, ended }) => {
+      await operations.start('offboarding', operationIdOf('offboarding'), required);
+      await Promise.all([comparing, env.sleep('2 seconds')]);
+      const [{ operationId }] = script.asked('compareWithBackup') as [{ operationId: string }];
+      await operations.cancel(operationId);
+      expect(await ended()).toMatchObject({ state: 'undone', error: { code: 'operation/called-off', message: expect.stringContaining(operationId) as string } });
+      expect(script.calls).not.toContain('keepInventory');
+      expect(script.calls.at(-1)).toBe('unblockTenant');
+    });
+  });
+
   it('is left out only when that was asked for, and the certificate says so', async () => {
     const script = new LifecycleScript();
     const certified = script.hear('issueCertificate');
