@@ -15,6 +15,9 @@ beforeAll(async () => {
   await standingPlatform();
 });
 
+/** What a tool for a database is asked, and looks like bytes and sets of the backup's own. */
+const lookingLikeOurs = { update: { $set: ['paid'] }, file: { $bytes: 'aGVsbG8=' } };
+const requested: EventBody = { type: 'tool.requested', turnId: 'turn-1', step: 1, callId: 'call-1', tool: 'orders__update', input: lookingLikeOurs };
 const said = (text: string): EventBody => ({ type: 'message.completed', turnId: 'turn-1', step: 1, text, stopReason: 'end_turn' });
 
 /** A tenant whose users have sessions and facts of their own, and something of all else. */
@@ -29,6 +32,7 @@ async function livedInTenant() {
   await messages.put(session, { turnId: 'turn-1', userId: ann.userId, text: 'my colour is blue', attachments: [attached] });
   await log.append(session, { after: 0, key: 'small', events: [said('my colour is blue')] });
   await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
+  await log.append(session, { after: 2, key: 'tool', events: [requested] });
   await memory.remember({ tenantId, userId: ann.userId }, { requestId: 'r-1', text: 'color=blue' });
   await configs.put(tenantId, AgentConfig.parse({ systemPrompt: 'Speak like a pirate.' }));
   await agents.create(tenantId, { name: 'parrot' }, { settings: AgentConfig.parse({ systemPrompt: 'Repeat.' }), by: ann.userId, requestId: 'pub-1' });
@@ -53,7 +57,7 @@ it('gives another tenant all that the first one had, under its own key and with 
     ['users', 1, true],
     ['config', 1, true],
     ['memory', 1, true],
-    ['table', 12, true],
+    ['table', 13, true],
     ['objects', 2, true],
   ]);
   const there = { tenantId: other.tenantId, sessionId: session.sessionId };
@@ -66,7 +70,7 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect(await messages.get(there, 'turn-1')).toMatchObject({ userId, text: 'my colour is blue', attachments: [{ attachmentId: attached.attachmentId, name: 'colour.txt' }] });
   expect(await attachments.get(there, attached.attachmentId)).toEqual(attached);
   expect(Buffer.from((await attachments.read(there, attached.attachmentId)) ?? []).toString()).toBe('blue '.repeat(100_000));
-  expect((await log.read(there, { after: 0 })).map((event) => [event.seq, 'text' in event && event.text.length])).toEqual([[1, 17], [2, 700_000]]);
+  expect(await log.read(there, { after: 0 })).toMatchObject([{ seq: 1 }, { seq: 2, text: 'x'.repeat(700_000) }, { seq: 3, input: lookingLikeOurs }]);
   expect(await memory.recall({ tenantId: other.tenantId, userId }, { text: 'color' })).toMatchObject([{ text: 'color=blue' }]);
   expect((await configs.get(other.tenantId)).systemPrompt).toBe('Speak like a pirate.');
   expect(await agents.version(other.tenantId, { name: 'parrot', version: 1 })).toMatchObject({ createdBy: userId, settings: { systemPrompt: 'Repeat.' } });
