@@ -53,18 +53,19 @@ const overOnceLeft = (newestFirst: readonly KeptBackup[], ageDays: (at: string) 
   newestFirst[0] && ageDays(newestFirst[0].createdAt) >= farewellDays ? newestFirst : [];
 
 /**
- * Kept are, of each period, its newest verified backup, or its newest if none is verified; the newest verified of all; a
+ * Kept are, of each period, its newest verified ordinary backup, or its newest if none is verified; the newest verified of all; a
  * farewell and what was taken before a restore, as long as the policy says.
  */
 function overWhileLiving(newestFirst: readonly KeptBackup[], ageDays: (at: string) => number, policy: RetentionPolicy): readonly KeptBackup[] {
-  const ordinary = newestFirst.filter(({ reason }) => reason !== 'farewell');
+  // What was taken before a restore holds what was to be got rid of: it takes no other's place.
+  const ordinary = newestFirst.filter(({ reason }) => reason !== 'farewell' && reason !== 'before-restore');
   const kept = new Set<string>([
     ...newestFirst.filter(({ reason, createdAt }) => reason === 'farewell' && ageDays(createdAt) < policy.farewellDays).map(idOf),
     ...newestFirst.filter(({ reason, createdAt }) => reason === 'before-restore' && ageDays(createdAt) < policy.beforeRestoreDays).map(idOf),
     ...oneOfEach(ordinary, dayOf, policy.daily),
     ...oneOfEach(ordinary, weekOf, policy.weekly),
     ...oneOfEach(ordinary, monthOf, policy.monthly),
-    // A farewell may be it: of an offboarding that was called off, or of who had the id before.
+    // It may be none of the ordinary ones: of an offboarding that was called off, or of who had the id before.
     ...newestFirst.filter(isVerified).slice(0, 1).map(idOf),
     ...ordinary.filter(isVerified).slice(0, 1).map(idOf),
   ]);

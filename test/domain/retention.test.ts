@@ -27,6 +27,13 @@ it('keeps a farewell until it expires, and what was taken before a restore for a
   expect(prune(recent)).not.toContain('bak-6.1');
 });
 
+it('lets what was taken before a restore take no other backup’s place', () => {
+  const lastNight = backup(0.4);
+  const before = { ...backup(0.2, { reason: 'before-restore' }), backupId: 'bak-before' };
+  expect(prune([before, lastNight, backup(1.4)])).toEqual([]);
+  expect(prune([{ ...before, createdAt: daysAgo(8) }, lastNight])).toEqual(['bak-before']);
+});
+
 it('gives up what was never finished after a week, not before', () => {
   const unfinished = [1, 8].map((days) => ({ backupId: `bak-${days}`, startedAt: daysAgo(days) }));
   expect(prunable({ finished: [], unfinished: [...unfinished, { backupId: 'bak-x', startedAt: undefined }] }, now)).toEqual(['bak-8']);
