@@ -93,8 +93,10 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
         { Name: 'email', Value: email },
         { Name: 'email_verified', Value: 'true' },
       ];
-      if (await unlessError(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes, MessageAction: 'SUPPRESS' })), 'UsernameExistsException'))
-        await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: randomPassword(), Permanent: true }));
+      await unlessError(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes, MessageAction: 'SUPPRESS' })), 'UsernameExistsException');
+      // Also of an attempt that ended before: "forgot password" is no way in for who has never had one.
+      const { UserStatus } = await cognito.send(new AdminGetUserCommand(who));
+      if (UserStatus === 'FORCE_CHANGE_PASSWORD') await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: randomPassword(), Permanent: true }));
       for (const GroupName of groups) await join({ ...who, GroupName });
       for (const GroupName of await groupsOf(UserPoolId, email)) if (!groups.includes(GroupName)) await cognito.send(new AdminRemoveUserFromGroupCommand({ ...who, GroupName }));
       await cognito.send(enabled ? new AdminEnableUserCommand(who) : new AdminDisableUserCommand(who));

@@ -1,3 +1,4 @@
+import { AdminCreateUserCommand, AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { createCognitoLogin, createOperatorSignIn } from '../../../src/adapters/aws/cognito-login';
 import { setPassword } from '../../../src/adapters/aws/passwords';
 import { createSignInPlaces, createTokenIssuers } from '../../../src/adapters/aws/token-issuers';
@@ -29,6 +30,19 @@ it('creates a user once, in the groups, who can then sign in to this pool', asyn
   const { issuer, clientIds: [clientId], jwksUrl } = createTokenIssuers({ settings, ssm: aws.ssm }).tenant(infrastructure);
   expect(claimsOf(accessToken)).toMatchObject({ sub: ann.userId, iss: issuer, client_id: clientId, token_use: 'access' });
   expect(((await (await fetch(jwksUrl)).json()) as { keys: unknown[] }).keys).not.toHaveLength(0);
+});
+
+it('lets in whom a restore made before it was killed: a password nobody knows, in place of one nobody was sent', async () => {
+  const { userPoolId } = tenant.infrastructure;
+  const bob = { UserPoolId: userPoolId, Username: 'bob@example.com' };
+  const statusOfBob = async () => (await aws.cognito.send(new AdminGetUserCommand(bob))).UserStatus;
+  await aws.cognito.send(new AdminCreateUserCommand({ ...bob, UserAttributes: [{ Name: 'email', Value: bob.Username }], MessageAction: 'SUPPRESS' }));
+  expect(await statusOfBob()).toBe('FORCE_CHANGE_PASSWORD');
+  await users.restore(userPoolId, { email: bob.Username, groups: ['members'], enabled: true });
+  expect(await statusOfBob()).toBe('CONFIRMED');
+  await setPassword(aws.cognito, userPoolId, { email: bob.Username, password });
+  await users.restore(userPoolId, { email: bob.Username, groups: ['members'], enabled: true });
+  await createCognitoLogin(places.tenant(tenant.infrastructure)).signIn({ email: bob.Username, password });
 });
 
 it('lists every user of a pool, page by page', async () => {
