@@ -180,7 +180,7 @@ function clientsOf(
         const stack = await standing(tenantId);
         const status = stack.StackStatus ?? '';
         if (status.endsWith('_IN_PROGRESS')) return { pending: `${stack.StackName ?? ''} ${status}` };
-        if (clientsIn(stack) === clients && !status.includes('ROLLBACK')) return { done: infrastructureOf(stack) };
+        if (clientsIn(stack) === clients && hasSettled(status)) return { done: infrastructureOf(stack) };
         if (isBegun) throw await failureOf(cloudFormation, stack);
         await update(stack, clients);
         isBegun = true;
@@ -189,6 +189,9 @@ function clientsOf(
     },
   };
 }
+
+/** A stack whose update was rolled back stands as it was before, and has nothing to update. */
+const hasSettled = (status: string): boolean => !status.includes('ROLLBACK') || status === 'UPDATE_ROLLBACK_COMPLETE';
 
 const clientsParameter = 'UserPoolClients';
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { GetAgentRuntimeCommand, GetMemoryCommand } from '@aws-sdk/client-bedrock-agentcore-control';
+import type { DescribeStacksCommandOutput } from '@aws-sdk/client-cloudformation';
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';
 import { CreateBucketCommand, CreateMultipartUploadCommand, HeadBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { tenantResources } from '../../../src/contracts/names';
@@ -55,6 +56,18 @@ describe('a stack', () => {
     await stacks.delete(tenantId, waiting);
     expect(await remainsOf(tenantId)).toEqual([]);
     await rm(folder, { recursive: true });
+  });
+
+  it('has the clients it had before once an update was rolled back, with nothing to update', async () => {
+    const { tenantId, infrastructure } = await standingTenant();
+    const cloudFormation = createPlatformClients(settings).cloudFormation;
+    cloudFormation.middlewareStack.add((next, { commandName }) => async (args) => {
+      const answer = await next(args);
+      if (commandName === 'DescribeStacksCommand') for (const stack of (answer.output as DescribeStacksCommandOutput).Stacks ?? []) stack.StackStatus = 'UPDATE_ROLLBACK_COMPLETE';
+      return answer;
+    });
+    const rolledBack = createTenantStacks({ ...aws, cloudFormation });
+    expect(await rolledBack.setClients(tenantId, await stacks.clients(tenantId), waiting)).toEqual(infrastructure);
   });
 
   it('stops waiting when told to', async () => {
