@@ -13,6 +13,12 @@ it.each(['', 'a b', '../other', 'x'.repeat(65), 'tool\u0000', 'http.request', 'ï
   expect(soundCalls([call({ name })])[0]?.name).toBe('unknown_tool');
 });
 
+it('keeps no half of a character, of what is refused either', () => {
+  expect(soundCalls([call({ input: { fact: 'color=\ud800blue' } })])[0]?.input).toEqual({ fact: 'color=\ufffdblue' });
+  const [refused] = soundCalls([call({ input: undefined, rawInput: `${'x'.repeat(999)}ðŸ˜€` })]);
+  expect(refused?.input).toBe(`${'x'.repeat(999)}\ufffd`);
+});
+
 it('gives each call an id of its own', () => {
   const ids = soundCalls(['c1', 'c1', '', 'call-2', '../x', 'y'.repeat(65)].map((callId) => call({ callId }))).map(({ callId }) => callId);
   expect(new Set(ids).size).toBe(ids.length);

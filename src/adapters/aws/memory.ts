@@ -13,6 +13,7 @@ import {
 import { DomainError } from '../../contracts/errors';
 import type { FactSource } from '../../contracts/fact';
 import { type AccessPurpose, memoryNamespaces, namespaceOfUser, userOfFacts } from '../../contracts/names';
+import { wellFormed } from '../../domain/well-formed';
 import type { Memory, MemoryFact, MemoryOwner } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import { isAwsError } from './failures';
@@ -63,7 +64,8 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
   }
 
   return {
-    async remember({ tenantId, userId }, { requestId, text, source }) {
+    async remember({ tenantId, userId }, { requestId, text: said, source }) {
+      const text = wellFormed(said);
       const namespace = memoryNamespaces.facts(userId);
       // AgentCore knows a token for a short time only; the metadata stays.
       const earlier = await kept(tenantId, namespace, requestId);
@@ -89,7 +91,7 @@ export function createMemory({ access, directory }: { access: TenantAccess; dire
         new RetrieveMemoryRecordsCommand({
           memoryId,
           namespace: memoryNamespaces.facts(userId),
-          searchCriteria: { searchQuery: text, topK: limit },
+          searchCriteria: { searchQuery: wellFormed(text), topK: limit },
           maxResults: limit,
         }),
       );

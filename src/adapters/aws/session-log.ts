@@ -2,6 +2,7 @@ import { DomainError } from '../../contracts/errors';
 import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { wellFormed } from '../../domain/well-formed';
 import type { TenantCipher } from '../../ports/cipher';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { AppendInput, Appended, SessionLog } from '../../ports/session-store';
@@ -79,7 +80,7 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
     append(session, input) {
       const { length } = input.events;
       if (length < 1 || length > maxBatchEvents) return Promise.reject(new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${length}.`));
-      return oneAtATime(session, () => write(session, input));
+      return oneAtATime(session, () => write(session, { ...input, events: wellFormed(input.events) }));
     },
 
     async find(session, { after, key }) {

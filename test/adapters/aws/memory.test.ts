@@ -28,6 +28,12 @@ it('keeps a repeated request once', async () => {
   expect(await memory.recall(owner, { text: 'tea' })).toHaveLength(1);
 });
 
+it('keeps no half of a character: AgentCore could give back none of the facts around it', async () => {
+  const owner = { tenantId, userId: 'half' };
+  expect(await memory.remember(owner, { requestId: 'half', text: 'color=\ud800blue' })).toMatchObject({ text: 'color=\ufffdblue' });
+  expect(await memory.recall(owner, { text: 'color \udc00' })).toMatchObject([{ text: 'color=\ufffdblue' }]);
+});
+
 it('tells nobody else, in this tenant or in another', async () => {
   await memory.remember({ tenantId, userId: 'carl' }, { requestId: 'r', text: 'password hint' });
   expect(await memory.recall({ tenantId, userId: 'car' }, { text: 'password hint' })).toEqual([]);

@@ -28,6 +28,13 @@ describe('append', () => {
     expect(await stranger().read(session, { after: 0 })).toEqual([...first.events, ...second.events]);
   });
 
+  it('keeps no half of a character: nobody could be sent it', async () => {
+    const session = newSession(tenantId);
+    const { events } = await log.append(session, { after: 0, key: 'a', events: [{ type: 'message.completed', turnId: 'a', step: 1, text: 'blue \ud800', stopReason: 'end_turn' }] });
+    expect(events).toMatchObject([{ text: 'blue \ufffd' }]);
+    expect(await stranger().read(session, { after: 0 })).toEqual(events);
+  });
+
   it('returns what the first attempt wrote, wherever that stands', async () => {
     const session = newSession(tenantId);
     await log.append(session, { after: 0, key: 'other', events: [queued('other')] });

@@ -1,0 +1,14 @@
+/**
+ * The same JSON with U+FFFD in place of each half of a character. JavaScript lets a text hold one, as does an escape in JSON (`"\\ud800"`);
+ * UTF-8 cannot say it, and what stores or reads UTF-8 refuses the whole request.
+ */
+export function wellFormed<T>(value: T): T {
+  return formed(value) as T;
+}
+
+function formed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(formed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]: [string, unknown]) => [name.toWellFormed(), formed(inner)]));
+}
