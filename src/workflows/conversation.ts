@@ -119,7 +119,8 @@ export class Conversation implements OpenSession {
     const after = this.state.head;
     this.state = domain.take(this.state, message);
     if (message.onBusy === 'interrupt') this.turnScope.scope.cancel();
-    void this.announce();
+    // Whatever becomes of the session: it closes once that is done.
+    void CancellationScope.nonCancellable(() => this.announce());
     return { after };
   }
 
@@ -151,7 +152,7 @@ export class Conversation implements OpenSession {
   }
 
   budgetChanged(heardAfterMs: number): void {
-    this.state = domain.budgetChanged(this.state, Date.now() + heardAfterMs);
+    if (domain.budgetPause(this.state) || patched('budget-changed-early')) this.state = domain.budgetChanged(this.state, Date.now() + heardAfterMs);
   }
 
   /** Nothing is to be done now. */

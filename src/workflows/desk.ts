@@ -30,7 +30,8 @@ export class Desk {
   watch(id: string, waiting: () => { readonly expiresAtMs: number } | undefined, doWithout: () => Promise<void>): boolean {
     if (this.watched.has(id)) return false;
     this.watched.add(id);
-    void this.expire(waiting, doWithout);
+    // Stopped with its turn or its session, which settle what waits themselves.
+    this.expire(waiting, doWithout).catch(() => undefined);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation, patched } from '@temporalio/workflow';
 import { errors, publicFailure } from '../contracts/errors';
 import * as domain from '../domain/session';
 import type { OpenSession } from './open-session';
@@ -28,6 +28,8 @@ export class FactDesk {
   stop(): void {
     this.isStopped = true;
     this.scope.cancel();
+    // Interrupted by a suspension before, nobody works on it.
+    if (!this.isWorking && this.next() && patched('stopped-facts-skipped')) this.attend();
   }
 
   /** Returns when nothing waits any more. */

@@ -72,6 +72,8 @@ export async function session(input: SessionInput): Promise<void> {
 }
 
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
+  // A first task without a command is replayed together with the next, and then tells another story than the history.
+  if (input.state && !domain.canAct(input.state)) patched('begins-at-rest');
   if (!conversation.isBegun) await conversation.begin();
   const { errand } = input;
   const firstTurn = conversation.state.turnCount;

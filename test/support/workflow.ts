@@ -18,6 +18,8 @@ export interface WorkersInput {
   readonly childQueue?: string;
   readonly activities: ActivitiesByQueue;
   readonly interceptors?: WorkerOptions['interceptors'];
+  /** 0: each task is another worker's, as far as the workflow can tell. */
+  readonly maxCachedWorkflows?: number;
 }
 
 const logger = new DefaultLogger('ERROR');
@@ -88,7 +90,7 @@ export class SharedWorkers {
 
 const namesOf = (activities: ActivitiesByQueue) => Object.entries(activities).map(([queue, ofQueue]) => [queue, Object.keys(ofQueue)] as const);
 
-async function createWorkers(env: TestWorkflowEnvironment, { workflowsPath, workflowQueue, childQueue, activities, interceptors }: WorkersInput): Promise<Worker[]> {
+async function createWorkers(env: TestWorkflowEnvironment, { workflowsPath, workflowQueue, childQueue, activities, interceptors, maxCachedWorkflows }: WorkersInput): Promise<Worker[]> {
   const workflowBundle = await bundleOf(workflowsPath);
   const queues = Object.entries({ [workflowQueue]: {}, ...activities });
   return Promise.all(
@@ -101,6 +103,7 @@ async function createWorkers(env: TestWorkflowEnvironment, { workflowsPath, work
         maxHeartbeatThrottleInterval: '50 ms',
         ...((taskQueue === workflowQueue || taskQueue === childQueue) && { workflowBundle }),
         ...(interceptors && { interceptors }),
+        ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),
       }),
     ),
   );

@@ -192,6 +192,24 @@ it('closes at once while it waits for people', async () => {
   expect(worked(script)).toEqual(['think turn-1/1', 'end turn-1 cancelled session/closed', 'close']);
 });
 
+it.each([
+  ['in the run that asked', undefined],
+  ['in a run that took it over', { ...newSession, head: 2, turnStarts: [0], current: { turnId: 'turn-1', announced: true, step: 1, calls: [call('a', pending('apr-a'))], startedAtMs: Date.now() } }],
+])('closes in good order when an operator cancels the workflow while it waits for people, %s', async (_, state) => {
+  const script = asking(() => [call('a', pending('apr-a'))]);
+  await converse(
+    script,
+    async ({ env, send, handle }) => {
+      if (!state) await send('turn-1');
+      await env.sleep('1 hour');
+      await handle.cancel();
+      await handle.result();
+    },
+    state,
+  );
+  expect(worked(script)).toEqual([...(state ? [] : ['think turn-1/1']), 'end turn-1 cancelled', 'close']);
+});
+
 it.each(['turn', 'step'] as const)('rests at once when the tenant is suspended (%s), and nothing expires meanwhile', async (at) => {
   const script = asking((nowMs) => [call('a', pending('apr-a', { expiresAtMs: nowMs + 2 * hourMs }))]);
   await converse(script, async ({ env, send, close, handle }) => {

@@ -1,6 +1,6 @@
 import type { SessionActivities } from '../../src/activities/session';
 import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
-import { converse, limits, Script } from './session-script';
+import { converse, gate, limits, Script } from './session-script';
 
 const hourMs = 3_600_000;
 
@@ -33,6 +33,30 @@ it('waits, says for what, and goes on once a budget is raised, longer than a tur
     await close();
   });
   expect(worked(script)).toEqual(['think turn-1/1', 'think turn-1/1 again', 'think turn-2/1', 'close']);
+});
+
+it('goes on soon when a budget was raised while the step that found none was still under way', async () => {
+  const asked = gate();
+  let refusals = 0;
+  const script: Script = new Script({
+    think: async ({ turnId, step, resumed = false }) => {
+      const { head } = script.write(`think ${turnId}/${step}${resumed ? ' again' : ''}`);
+      if (refusals > 0) return { head, outcome: 'completed', calls: [], limits };
+      refusals += 1;
+      await asked.pass();
+      return { head, calls: [], limits, exhausted: { level: 'tenantDay', unit: 'tokens', longestPauseMs: hourMs } };
+    },
+  });
+  await converse(script, async ({ env, handle, send, close }) => {
+    await send('turn-1');
+    await asked.reached;
+    await handle.signal(budgetChanged, { heardAfterMs: 1_000 });
+    asked.open();
+    await env.sleep('1 minute');
+    expect(await handle.query(readSession)).toMatchObject({ state: 'idle', turnCount: 1 });
+    await close();
+  });
+  expect(worked(script)).toEqual(['think turn-1/1', 'think turn-1/1 again', 'close']);
 });
 
 it('goes on when the day turns, and now and then although nobody has said anything', async () => {

@@ -14,6 +14,7 @@ const call: OpenCall = { callId: 'a', tool: 'research', requestedAt: 1, timeoutM
 const agent = { name: 'research', version: 3 };
 const errand: Errand = { turnId: 'task', depth: 1, budget: { tokens: 900 }, timeoutMs: 3_600_000 };
 const approval = { approvalId: 'apr-1', quorum: 1, barred: [], expiresAtMs: Number.MAX_SAFE_INTEGER, onExpiry: 'deny', votes: [] } as const;
+const waits: OpenCall = { callId: 'b', tool: 'http_request', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 1, approval };
 
 /** `turn-1` calls another agent in its first step; that agent's own turn is `task`. */
 function calling(overrides: Partial<SessionActivities> = {}): Script {
@@ -100,6 +101,19 @@ it('the end of its time stops the other agent; the call has its result all the s
   expect(script.done.slice(0, 5)).toEqual(['think turn-1/1', 'open a', 'end task cancelled', `close ${childId}`, 'settle a']);
 });
 
+it('the end of the turn stops another agent that waits for people', async () => {
+  const script: Script = calling({
+    think: (input) => Promise.resolve(input.turnId === 'task' ? { ...script.write('think task/1'), calls: [waits], configVersion: 1, limits } : thought(script, input)),
+  });
+  await converse(script, async ({ send, close, handle }) => {
+    await send('turn-1');
+    await until(childOf(handle), 'waiting');
+    await handle.executeUpdate(cancelTurn, { args: [{}] });
+    await close();
+  });
+  expect(script.done.slice(-3)).toEqual(['settle a', 'end turn-1 cancelled', 'close ses-1']);
+});
+
 it('ends the errand by itself when its own time is up', async () => {
   const script: Script = calling({
     useTool: ({ call: { callId } }) => Promise.resolve({ ...script.write(`open ${callId}`), opened: { agent, errand: { ...errand, timeoutMs: 2_000 } } }),
@@ -113,7 +127,6 @@ it('ends the errand by itself when its own time is up', async () => {
 });
 
 it('lets the other agent finish when the session is to close, unless that waits for people', async () => {
-  const waits = { callId: 'b', tool: 'http_request', requestedAt: 1, timeoutMs: 5_000, maxAttempts: 1, approval };
   const script: Script = calling({
     think: (input) => Promise.resolve(input.turnId === 'task' ? { ...script.write(`think ${input.turnId}/${input.step}`), calls: [waits], configVersion: 1, limits } : thought(script, input)),
   });

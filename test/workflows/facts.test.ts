@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { turnsPerRun } from '../../src/domain/session';
-import { holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
+import { closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { cancelledWhileBeating, type Conversation, converse, gate, limits, Script } from './session-script';
 
 jest.setTimeout(60_000);
@@ -130,6 +130,25 @@ it('ends with a session that is cancelled, or that has waited a minute to close:
     await handle.result();
   });
   expect(script.done.slice(-3)).toEqual(['skip turn-1 session/closed', 'skip turn-2 session/closed', 'close']);
+});
+
+it('does not keep a session from closing when the tenant is suspended meanwhile', async () => {
+  const extractingNow = gate();
+  const script = extracting({
+    extractFacts: () => {
+      void extractingNow.pass();
+      return cancelledWhileBeating();
+    },
+  });
+  await converse(script, async ({ env, send, handle }) => {
+    await send('turn-1');
+    await extractingNow.reached;
+    await handle.signal(closeSession);
+    await env.sleep('1 second');
+    await handle.signal(holdSession, { at: 'turn' });
+    await handle.result();
+  });
+  expect(script.done.slice(-2)).toEqual(['skip turn-1 session/closed', 'close']);
 });
 
 it('keeps where the facts of a turn are for all its steps', async () => {

@@ -66,14 +66,18 @@ export interface Conversation {
   readonly close: () => Promise<void>;
 }
 
-/** @param state - of the run before, as if the session had continued as new. */
-export function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>, state?: SessionState): Promise<void> {
+/**
+ * @param state - of the run before, as if the session had continued as new.
+ * @param maxCachedWorkflows - 0: each task of the workflow is taken by a worker that has nothing of it.
+ */
+export function converse(script: Script, scenario: (conversation: Conversation) => Promise<void>, state?: SessionState, maxCachedWorkflows?: number): Promise<void> {
   const workflowId = workflowIds.session(tenantId, 'ses-1');
   return withWorkers(
     {
       workflowsPath: require.resolve('../../src/workflows/index'),
       workflowQueue: taskQueues.sessions,
       activities: { [taskQueues.tenant(tenantId)]: script.activities },
+      ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),
     },
     async (env) => {
       const handle = await env.client.workflow.start<typeof session>('session', {

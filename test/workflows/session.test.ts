@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
-import { eventsPerRun, turnsPerRun } from '../../src/domain/session';
+import { eventsPerRun, newSession, turnsPerRun } from '../../src/domain/session';
 import { budgetChanged, cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { answeringBehind, cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
@@ -214,6 +214,49 @@ it('closes in good order when an operator cancels the workflow', async () => {
     await handle.result();
   });
   expect(script.done.at(-1)).toBe('close');
+});
+
+it('closes in good order when an operator cancels the workflow while a message is being written into the log', async () => {
+  const thinking = gate();
+  const away = gate();
+  let isAway = true;
+  const script: Script = new Script({
+    think: () => {
+      void thinking.pass();
+      return cancelledWhileBeating();
+    },
+    announceTurns: ({ turnIds }) => {
+      void away.pass();
+      return isAway ? Promise.reject(ApplicationFailure.retryable('The table is away.', 'dependency/unavailable')) : Promise.resolve(script.write(`announce ${turnIds.join(' ')}`));
+    },
+  });
+  await converse(script, async ({ send, handle }) => {
+    await send('turn-1');
+    await thinking.reached;
+    await send('turn-2');
+    await away.reached;
+    await handle.cancel();
+    isAway = false;
+    await handle.result();
+  });
+  expect(script.done).toContain('announce turn-2');
+  expect(script.done.at(-1)).toBe('close');
+});
+
+it('takes up its next message in a run that began with nothing to do, in another worker', async () => {
+  const script = new Script();
+  const rolledOver = { ...newSession, head: 4, seen: [['turn-1', 0] as const], turnStarts: [0], turnCount: 1 };
+  await converse(
+    script,
+    async ({ env, handle, send, close }) => {
+      while (!(await env.client.workflow.getHandle(handle.workflowId).fetchHistory()).events?.some(({ workflowTaskCompletedEventAttributes: done }) => done)) continue;
+      await send('turn-2');
+      await close();
+    },
+    rolledOver,
+    0,
+  );
+  expect(script.done).toEqual(['think turn-2/1', 'close']);
 });
 
 describe('held while its tenant is suspended', () => {

@@ -16,7 +16,7 @@ export const budgetPause = ({ current }: SessionState): BudgetPause | undefined 
 export const waitsForBudget = ({ outOfBudget, end }: CurrentTurn): boolean => outOfBudget !== undefined && !outOfBudget.isRetrying && !end;
 
 /** The step was not thought, as it might have cost more than is left. A turn that has waited before goes on waiting. */
-export function pauseForBudget(turn: CurrentTurn, { longestPauseMs, renewsAt, ...budget }: Exhausted, nowMs: number): CurrentTurn {
+export function pauseForBudget({ budgetHeardAtMs = Infinity, ...turn }: CurrentTurn, { longestPauseMs, renewsAt, ...budget }: Exhausted, nowMs: number): CurrentTurn {
   const renewsAtMs = renewsAt === undefined ? Infinity : Date.parse(renewsAt);
   return {
     ...turn,
@@ -25,15 +25,18 @@ export function pauseForBudget(turn: CurrentTurn, { longestPauseMs, renewsAt, ..
       ...budget,
       ...(renewsAt !== undefined && { renewsAt }),
       giveUpAtMs: turn.outOfBudget?.giveUpAtMs ?? nowMs + longestPauseMs,
-      retryAtMs: Math.min(renewsAtMs, nowMs + recheckMs),
+      retryAtMs: Math.min(renewsAtMs, nowMs + recheckMs, budgetHeardAtMs),
       isRetrying: false,
     },
   };
 }
 
 /** Somebody has changed a budget. @param heardAtMs - when every worker knows. */
-export const budgetChanged = (state: SessionState, heardAtMs: number): SessionState =>
-  changePause(state, (pause) => ({ ...pause, retryAtMs: Math.min(pause.retryAtMs, heardAtMs) }));
+export function budgetChanged(state: SessionState, heardAtMs: number): SessionState {
+  const { current } = state;
+  if (!current || budgetPause(state)) return changePause(state, (pause) => ({ ...pause, retryAtMs: Math.min(pause.retryAtMs, heardAtMs) }));
+  return { ...state, current: { ...current, budgetHeardAtMs: heardAtMs } };
+}
 
 /** When the turn tries again, or is given up. */
 export const budgetDueMs = ({ retryAtMs, giveUpAtMs }: BudgetPause): number => Math.min(retryAtMs, giveUpAtMs);

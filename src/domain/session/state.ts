@@ -104,6 +104,8 @@ export interface CurrentTurn {
   readonly restingSinceMs?: number;
   /** Set while this step has been refused for want of budget. */
   readonly outOfBudget?: BudgetPause;
+  /** When every worker knows of a budget that was changed while the turn did not wait for it: the step under way may not have known. */
+  readonly budgetHeardAtMs?: number;
   /** What must be summarised before this step is thought again; `done` once that was tried: then it is thought, come what may. */
   readonly compacting?: CompactionPlan | 'done';
   /** Set once the turn is to end for another reason than the model's last word. */
