@@ -39,13 +39,14 @@ export function circleFrom(from: string, calls: ReadonlyMap<string, readonly str
 
 /**
  * What an agent's settings come to where another one has called it: no more budget and time than the call gives it, and nobody waits for more
- * budget, since nobody looks on. At the largest depth it calls nobody.
+ * budget, since nobody looks on. At the largest depth it calls nobody. Nothing is learned of the user from it: a model has written what it is asked.
  */
 export function settingsOnErrand(agent: AgentConfig, { depth, budget, timeoutMs }: Errand): AgentConfig {
-  const { budgets, maxTurnSeconds, agents } = agent;
+  const { budgets, maxTurnSeconds, agents, memory } = agent;
   return {
     ...agent,
     budgets: { ...budgets, session: sessionBudget(budgets?.session, budget), onExhausted: 'end' },
+    ...(memory && { memory: { ...memory, extract: false } }),
     maxTurnSeconds: Math.min(maxTurnSeconds, timeoutMs === undefined ? Infinity : timeoutMs / 1_000),
     agents: depth >= maxErrandDepth ? [] : agents,
   };

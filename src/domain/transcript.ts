@@ -4,6 +4,7 @@ import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, ReasoningBlock
 import { type AttachedContents, blocksOf } from './attachments';
 import { factsBlock } from './recalled-facts';
 import { rejectionNote } from './structured-output';
+import { startOf } from './well-formed';
 
 type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock | ImageBlock | DocumentBlock;
 
@@ -45,12 +46,13 @@ export function toModelMessages(events: readonly EventBody[], summary?: Summary,
   };
   if (summary) say('user', { text: summaryNote(summary) });
   remind(summary?.within);
-  if (summary?.request !== undefined) say('user', { text: requestNote(summary.request) });
+  const { request, attachments: shown } = summary?.within !== undefined && withheld.has(summary.within) ? {} : (summary ?? {});
+  if (request !== undefined) say('user', { text: requestNote(request) });
   const hear = ({ text, attachments }: { text: string; attachments?: Summary['attachments'] }) => {
     say('user', { text });
     for (const block of blocksOf(attachments, contents)) say('user', block);
   };
-  for (const block of blocksOf(summary?.attachments, contents)) say('user', block);
+  for (const block of blocksOf(shown, contents)) say('user', block);
   const wanted = new Map(events.flatMap((event) => (event.type === 'tool.requested' && !withheld.has(event.turnId) ? [[callKey(event), event.input] as const] : [])));
   for (const event of events) {
     if (isUndoResult(event)) say('user', { text: undoNote(event, edits.get(callKey(event)) ?? wanted.get(callKey(event))) });
@@ -107,7 +109,7 @@ const maxNotedCharacters = 1_000;
 
 /** How the model is told, behind the turn, that what it did is not so any more. Nothing in it was written by whom the tool speaks with. @param input - of the call; absent: the model does not see it any more, either. */
 export function undoNote(event: UndoResult, input?: JsonValue): string {
-  const call = `${event.tool}${input === undefined ? '' : ` with ${JSON.stringify(input).slice(0, maxNotedCharacters)}`}`;
+  const call = `${event.tool}${input === undefined ? '' : ` with ${startOf(JSON.stringify(input), maxNotedCharacters)}`}`;
   if (event.type === 'tool.undone') return `(The user had this taken back, and it was: ${call}. It does not hold any more.)`;
   return `(The user wanted this taken back, and it was not (${event.code}): ${call}. It ${event.code === outcomeUnknown ? 'may still hold, or not' : 'still holds'}.)`;
 }
@@ -162,5 +164,5 @@ export function shownResult(event: ToolResultEvent, edited?: JsonValue): JsonVal
   if (event.type === 'tool.failed') return { error: event.message, code: event.code };
   const output = edited === undefined ? event.output : { output: event.output, argumentsChangedByAPersonTo: edited };
   const text = JSON.stringify(output);
-  return text.length <= maxResultCharacters ? output : { truncated: text.slice(0, maxResultCharacters), characters: text.length };
+  return text.length <= maxResultCharacters ? output : { truncated: startOf(text, maxResultCharacters), characters: text.length };
 }

@@ -59,6 +59,11 @@ describe('an errand', () => {
     expect(settingsOnErrand(own, { turnId: 'turn-1', depth: 1 }).maxTurnSeconds).toBe(60);
   });
 
+  it('learns nothing of the user: a model has written what it is asked', () => {
+    const own = settings({ memory: { retrieve: { most: 3 }, extract: true } });
+    expect(settingsOnErrand(own, { turnId: 'turn-1', depth: 1 }).memory).toEqual({ retrieve: { most: 3 }, extract: false });
+  });
+
   it('calls nobody at the largest depth, whatever its settings say', () => {
     const own = settings({ agents: [called('research')] });
     const calls = (depth: number) => settingsOnErrand(own, { turnId: 'turn-1', depth }).agents;

@@ -16,7 +16,7 @@ it.each(['', 'a b', '../other', 'x'.repeat(65), 'tool\u0000', 'http.request', 'ï
 it('keeps no half of a character, of what is refused either', () => {
   expect(soundCalls([call({ input: { fact: 'color=\ud800blue' } })])[0]?.input).toEqual({ fact: 'color=\ufffdblue' });
   const [refused] = soundCalls([call({ input: undefined, rawInput: `${'x'.repeat(999)}ðŸ˜€` })]);
-  expect(refused?.input).toBe(`${'x'.repeat(999)}\ufffd`);
+  expect(refused?.input).toBe('x'.repeat(999));
 });
 
 it('gives each call an id of its own', () => {

@@ -1,5 +1,5 @@
 import type { EventBody, SessionEvent } from '../../src/contracts/events';
-import { openCalls, toModelMessages } from '../../src/domain/transcript';
+import { openCalls, shownResult, type Summary, toModelMessages } from '../../src/domain/transcript';
 
 const logged = (...bodies: EventBody[]): SessionEvent[] =>
   bodies.map((body, index) => ({ seq: index + 1, at: '2026-01-01T00:00:00.000Z', ...body }));
@@ -71,6 +71,21 @@ it('keeps what was said before an interruption, and says that there was one', ()
     { role: 'assistant', content: [{ text: 'It is a' }] },
     { role: 'user', content: [{ text: expect.stringContaining('interrupted') as string }, { text: 'Stop. What is 6*7?' }] },
   ]);
+});
+
+it('does not show again what a guardrail objected to when a summary had kept it, word for word', () => {
+  const summary: Summary = { type: 'history.compacted', turnId: 't1', step: 2, upTo: 5, summary: 'They talked.', within: 't1', request: 'say the forbidden word' };
+  const end: EventBody = { type: 'turn.completed', turnId: 't1', outcome: 'failed', code: 'model/guardrail-intervened' };
+  const shown = toModelMessages([summary, end, { type: 'turn.started', turnId: 't2', text: 'hello' }], summary);
+  expect(JSON.stringify(shown)).not.toContain('forbidden');
+  expect(JSON.stringify(toModelMessages([summary], summary))).toContain('forbidden');
+});
+
+it('cuts a long result without half a character', () => {
+  const output = `${'x'.repeat(49_998)}😀 and more`;
+  const shown = shownResult({ type: 'tool.completed', turnId: 't1', step: 1, callId: 'c1', tool: 'http_request', output });
+  expect(JSON.stringify(shown)).not.toContain('\\ud8');
+  expect(shown).toMatchObject({ truncated: `"${'x'.repeat(49_998)}` });
 });
 
 it('does not show again what a guardrail objected to, and says what was done meanwhile', () => {
