@@ -8,7 +8,7 @@ import { searchAttributes, sessionOfWorkflow, workflowIds } from '../../contract
 import type { SessionRef } from '../../contracts/session';
 import type { Sessions, SessionStatus } from '../../ports/sessions';
 import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, sessionStart, sessionWorkflow, submitMessage, undoTurn } from '../../workflows/definitions';
-import { translating, unlessMissing } from './errors';
+import { translating, unlessGone, unlessMissing } from './errors';
 
 /** Longer than any healthy answer; what comes later is reported as unavailable, and the caller may repeat it. */
 const answerWithinMs = 10_000;
@@ -85,7 +85,7 @@ export function createSessions(client: Client): Sessions {
         found += 1;
         if (status.name === 'RUNNING') await unlessMissing(() => calling(() => client.workflow.getHandle(workflowId, runId).terminate('its tenant is restored')));
         const { namespace } = client.options;
-        await unlessMissing(() => calling(() => client.connection.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } })));
+        await translating(() => calling(() => client.connection.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } })).catch(unlessGone));
       }
       return found;
     },
