@@ -7,9 +7,10 @@ import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import { partsOf, pinOf } from '../domain/agents';
 import { mustFit } from '../domain/attachments';
 import { ownersRememberedMs } from '../domain/erasure';
+import { pastOf } from '../domain/log-past';
 import type { Agents } from '../ports/agents';
 import type { Attachments } from '../ports/attachments';
-import type { SessionDirectory, SessionMessages } from '../ports/session-store';
+import type { SessionDirectory, SessionLog, SessionMessages, StoredMessage } from '../ports/session-store';
 import type { Thing } from '../ports/places';
 import type { Sessions } from '../ports/sessions';
 import type { ServedTenant } from '../contracts/tenant';
@@ -19,6 +20,7 @@ import type { Caller } from './route';
 export interface ConversationDeps extends PlaceDeps {
   readonly sessions: SessionDirectory;
   readonly messages: SessionMessages;
+  readonly log: Pick<SessionLog, 'outline'>;
   readonly sessionWorkflows: Sessions;
   readonly agents: Pick<Agents, 'get'>;
   readonly attachments: Pick<Attachments, 'get'>;
@@ -32,21 +34,19 @@ export interface Said {
 }
 
 interface Submission {
-  readonly turnId: string;
-  readonly userId: string;
-  readonly text: string;
-  readonly attachments: readonly Attachment[];
+  readonly message: StoredMessage;
   readonly onBusy: OnBusy;
   readonly agent: AgentPin | undefined;
 }
 
-/** What is remembered of a session: it does not change. */
-type Known = Pick<SessionRecord, 'userId' | 'agent' | 'parent'>;
+/** What is remembered of a session: it does not change, but for its end. Temporal refuses by itself what comes in the moments in which that is not known here. */
+type Known = Pick<SessionRecord, 'userId' | 'agent' | 'parent' | 'closedAt'>;
 
 export type Conversations = ReturnType<typeof createConversations>;
 
 /** What messages, the agent endpoint and AgentCore's contract have in common: whose a session is, and how one speaks in it. */
-export function createConversations({ sessions, messages, sessionWorkflows, agents, attachments, places, tiers }: ConversationDeps) {
+export function createConversations(deps: ConversationDeps) {
+  const { sessions, messages, sessionWorkflows, agents, attachments, places, tiers } = deps;
   // Who opened a session changes only when its tenant is restored: asked once in a while.
   const known = new LRUCache<string, Known>({ max: 50_000, ttl: ownersRememberedMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
@@ -86,13 +86,13 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
   const pinned = async (tenantId: string, reference: string) => pinOf(reference, await agents.get(tenantId, partsOf(reference).name));
 
   /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
-  async function submit(session: SessionRef, tenant: ServedTenant, { text, attachments: attached, ...message }: Submission): Promise<{ after: number }> {
+  async function submit(session: SessionRef, tenant: ServedTenant, { message, onBusy, agent }: Submission): Promise<{ after: number }> {
     const { turnId, userId } = message;
     const take = (thing: Thing, id: string) => takePlace({ places, tiers }, thing, { tenant, userId, id });
     try {
       await Promise.all([take('sessions', session.sessionId), take('turns', turnId)]);
-      await messages.put(session, { turnId, userId, text, ...(attached.length > 0 && { attachments: attached }) });
-      return await sessionWorkflows.submit(session, message);
+      await messages.put(session, message);
+      return await sessionWorkflows.submit(session, { turnId, userId, onBusy, agent });
     } catch (error) {
       await places.leave({ tenantId: session.tenantId, thing: 'turns', userId, id: turnId });
       throw error;
@@ -137,19 +137,32 @@ export function createConversations({ sessions, messages, sessionWorkflows, agen
     async say(
       session: SessionRef,
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
-      message: { text: string; attachments?: readonly string[] | undefined; onBusy: OnBusy; idempotencyKey: string | undefined },
+      { text, attachments: attachmentIds = [], onBusy, idempotencyKey }: { text: string; attachments?: readonly string[] | undefined; onBusy: OnBusy; idempotencyKey: string | undefined },
     ): Promise<Said> {
-      const { agent, parent } = await mustOwn(session, caller);
+      const { agent, parent, closedAt } = await mustOwn(session, caller);
       if (parent) throw new DomainError('session/of-agent', `An agent works in this session for session ${parent.sessionId}: speak there.`);
-      const { text, onBusy, idempotencyKey } = message;
       checkMessage(tiers, tenant, text);
-      const attached = await attachedTo(attachments, session, message.attachments ?? []);
+      const attached = await attachedTo(attachments, session, attachmentIds);
       const turnId = idFor('turn', idempotencyKey, session.tenantId, session.sessionId);
-      const { userId } = caller;
-      const { after } = await submit(session, tenant, { turnId, userId, text, attachments: attached, onBusy, agent });
+      const message = { turnId, userId: caller.userId, text, ...(attached.length > 0 && { attachments: attached }) };
+      const { after } = closedAt === undefined ? await submit(session, tenant, { message, onBusy, agent }) : await takenBefore(deps, session, message);
       return { sessionId: session.sessionId, turnId, after };
     },
   };
+}
+
+/**
+ * A session that has ended takes nothing more, and its workflow must not begin again. What it took before is answered as it was then, by its log once
+ * Temporal has forgotten it.
+ * @throws DomainError `session/closed`
+ */
+async function takenBefore({ sessionWorkflows, log, messages }: ConversationDeps, session: SessionRef, message: StoredMessage): Promise<{ after: number }> {
+  const { turnId } = message;
+  const after = (await sessionWorkflows.takenAt(session, turnId)) ?? (await pastOf(log.outline(session))).turns.find((turn) => turn.turnId === turnId)?.after;
+  if (after === undefined) throw new DomainError('session/closed', 'The session is closed: open a new one.');
+  // It is there: another one under its key is refused.
+  await messages.put(session, message);
+  return { after };
 }
 
 /** What a message refers to, as its event will. @throws DomainError `attachment/not-found`, `attachment/too-many` */

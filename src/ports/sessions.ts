@@ -27,6 +27,8 @@ export interface Sessions {
    * @throws DomainError `session/closed`, `session/busy` (onBusy reject), `session/inbox-full`, `dependency/unavailable`.
    */
   submit(session: SessionRef, message: { turnId: string; userId: string; onBusy: OnBusy; agent?: AgentPin | undefined; unattended?: true }): Promise<{ turnId: string; after: number }>;
+  /** @returns as {@link submit} did for this turn, when the workflow that took it has not begun anew since, nor been forgotten by Temporal; else undefined. */
+  takenAt(session: SessionRef, turnId: string): Promise<number | undefined>;
   /**
    * Has what a turn has done taken back, before the session's next turn; starts its workflow if none runs. Comes back when that is noted: the log tells the rest.
    * @param request - `upTo`: where the turn ends in the log. `agent`: as in {@link submit}.

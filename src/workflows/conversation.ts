@@ -177,7 +177,8 @@ export class Conversation implements OpenSession {
       if (codeOf(error) !== 'log/unread') throw error;
       await this.pickUp();
       // What the log held was this very turn, or the end of the session: then there is nothing to think of.
-      if (this.state.current?.turnId === turn.turnId) await this.thinkFrom(turn);
+      const { current } = this.state;
+      if (current?.turnId === turn.turnId && !current.end) await this.thinkFrom(turn);
     });
   }
 
@@ -186,6 +187,7 @@ export class Conversation implements OpenSession {
     const known = [this.state.current?.turnId ?? [], this.state.inbox.map(({ turnId }) => turnId)].flat();
     const picked = await this.activities.pickUpSession({ ...this.ref, known });
     this.state = domain.pickUp(this.state, picked);
+    if (picked.isClosed && !patched('end-turns-of-closed')) this.state = domain.withoutTurns(this.state);
   }
 
   private async thinkFrom({ turnId, step, announced, startedAtMs, configVersion, steering, outOfBudget, compacting, factsAt }: domain.CurrentTurn): Promise<void> {

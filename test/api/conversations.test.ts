@@ -512,3 +512,38 @@ describe('a session nobody talks in any more', () => {
     expect((await talk()).sessionId).not.toBe(idle.sessionId);
   });
 });
+
+describe('a session that closed long ago', () => {
+  let token: string;
+  const ref = (sessionId: string) => ({ tenantId: quiet.tenantId, sessionId });
+  beforeAll(async () => ({ accessToken: token } = await signUp(quiet, [groups.members])));
+
+  /** As when Temporal's retention has passed, or the tenant was restored in place. */
+  async function forgetWorkflows(sessionId: string): Promise<void> {
+    const { sessionWorkflows } = api.adapters;
+    while ((await sessionWorkflows.status(ref(sessionId))).state !== 'idle') await sessionWorkflows.forgetAll(quiet.tenantId);
+  }
+
+  it('takes no message, whether or not Temporal still knows it; what it took before has its answer', async () => {
+    const path = `/api/v1/tenants/${quiet.tenantId}/sessions`;
+    const send = <Body>(to: string, body: object, headers: Record<string, string> = {}) => api.send<Body & { code?: string }>(to, { method: 'POST', token, body, headers });
+    const { sessionId } = (await send<SessionRecord>(path, {})).body;
+    const key = { 'idempotency-key': randomUUID() };
+    const first = await send<Taken>(`${path}/${sessionId}/messages`, { text: 'What is 6*7?' }, key);
+    await send(`${path}/${sessionId}/close`, {});
+    await readUntil(readEvents(`${api.url}${path}/${sessionId}/events`, { token }), () => false);
+    const log = await api.adapters.log.read(ref(sessionId), { after: 0 });
+    // Whoever was told of the end may be faster than the record of it.
+    while ((await api.adapters.sessions.get(ref(sessionId)))?.closedAt === undefined);
+
+    for (const forget of [() => Promise.resolve(), () => forgetWorkflows(sessionId)]) {
+      await forget();
+      expect(await send(`${path}/${sessionId}/messages`, { text: 'What is 6*7?' }, key)).toMatchObject({ status: 202, body: first.body });
+      expect((await send(`${path}/${sessionId}/messages`, { text: 'What is 6*8?' }, key)).body.code).toBe('idempotency/key-reused');
+      expect(await send(`${path}/${sessionId}/messages`, { text: 'Hello?' })).toMatchObject({ status: 409, body: { code: 'session/closed' } });
+      expect(await send(`/api/v1/tenant/${quiet.tenantId}/agent`, { prompt: 'Hello?', session_id: sessionId })).toMatchObject({ status: 409, body: { code: 'session/closed' } });
+    }
+    expect((await api.adapters.sessionWorkflows.status(ref(sessionId))).head).toBe(0);
+    expect(await api.adapters.log.read(ref(sessionId), { after: 0 })).toEqual(log);
+  });
+});

@@ -41,7 +41,12 @@ it('does not take the note of a fork for a turn', async () => {
 
 it('closes a session again that was closed, where its log says so', async () => {
   const past = await pastOf(batches(['t1/1/completed', 5], ['session/closed', 1]));
-  expect(pickUp(beginTurn(receive(newSession, 't2'), 0), stateOf(past, past.head))).toMatchObject({ head: 5, closing: true });
+  expect(pickUp(beginTurn(receive(newSession, 't2'), 0), stateOf(past, past.head))).toMatchObject({
+    head: 5,
+    closing: true,
+    current: { turnId: 't2', end: { outcome: 'cancelled', code: 'session/closed' } },
+  });
+  expect(pickUp(beginTurn(receive(newSession, 't1'), 0), stateOf(past, past.head)).current).toBeUndefined();
 });
 
 it('cuts a log at its first younger batch and at a gap, and never goes on behind', () => {

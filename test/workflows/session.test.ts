@@ -205,6 +205,25 @@ it('stops the running activity when its turn is cancelled, and goes on with the 
   expect(script.done.filter((line) => !line.startsWith('announce')).slice(0, 2)).toEqual(['stopped', 'end turn-1 cancelled']);
 });
 
+it('ends what it has taken when its log says that it closed long ago, and closes again', async () => {
+  const pickingUp = gate();
+  const script: Script = new Script({
+    think: () => Promise.reject(ApplicationFailure.nonRetryable('It has a past.', 'log/unread')),
+    pickUpSession: async () => {
+      await pickingUp.pass();
+      return { head: 12, turnCount: 1, turnStarts: [0], seen: [['turn-1', 0]], isClosed: true };
+    },
+  });
+  await converse(script, async ({ send, handle }) => {
+    await send('turn-2');
+    await pickingUp.reached;
+    await send('turn-3');
+    pickingUp.open();
+    await handle.result();
+  });
+  expect(script.done.filter((line) => !line.startsWith('announce'))).toEqual(['end turn-2 cancelled session/closed', 'end turn-3 cancelled session/closed', 'close']);
+});
+
 it('closes in good order when an operator cancels the workflow', async () => {
   const script = new Script();
   await converse(script, async ({ env, send, handle }) => {

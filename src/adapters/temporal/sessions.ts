@@ -33,6 +33,8 @@ export function createSessions(client: Client): Sessions {
       return { turnId, after: taken.after };
     },
 
+    takenAt: async (session, turnId) => (await unlessMissing(() => calling(() => handleOf(session).getUpdateHandle<{ after: number }>(turnId).result())))?.after,
+
     async cancel(session, turnId) {
       const found = await unlessMissing(() => calling(() => handleOf(session).executeUpdate(cancelTurn, { args: [turnId === undefined ? {} : { turnId }] })));
       if (!found && turnId !== undefined) throw new DomainError('turn/not-found', 'No such turn runs or waits in this session.');
@@ -50,7 +52,6 @@ export function createSessions(client: Client): Sessions {
 
     undo: undoing(client, calling),
     fork: forking(client, calling),
-
     close: closing(client, calling),
 
     async hold(session, at) {

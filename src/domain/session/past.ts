@@ -1,5 +1,6 @@
 import type { PickedUp } from '../log-past';
-import { maxSeen, maxTurnStarts, type SessionState } from './state';
+import { requestEnd } from './interruption';
+import { maxSeen, maxTurnStarts, type SessionState, type TurnEnd } from './state';
 
 /** What its log says of a session whose workflow has just begun: the tenant was restored. */
 export function pickUp(state: SessionState, picked: PickedUp): SessionState {
@@ -14,10 +15,15 @@ export function pickUp(state: SessionState, picked: PickedUp): SessionState {
     turnCount: picked.turnCount,
     ...(picked.compaction && { compaction: picked.compaction }),
   };
-  if (picked.isClosed) return { ...withoutTurn(known), inbox: [], head: picked.head, closing: true };
   // A message sent again after the restore: its turn has been answered.
-  return known.current && past.has(known.current.turnId) ? { ...withoutTurn(known), turnStarts: picked.turnStarts } : known;
+  const answered = known.current && past.has(known.current.turnId) ? { ...withoutTurn(known), turnStarts: picked.turnStarts } : known;
+  return picked.isClosed ? { ...requestEnd(answered, closedBefore), head: picked.head, closing: true } : answered;
 }
+
+const closedBefore: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session had closed before this message came.' };
+
+/** As runs of before took a closed session up: what they had taken they forgot. */
+export const withoutTurns = (state: SessionState): SessionState => ({ ...withoutTurn(state), inbox: [] });
 
 function withoutTurn(state: SessionState): SessionState {
   const { current, ...rest } = state;
