@@ -85,7 +85,7 @@ export const erasureRoutes = (deps: ErasureRoutesDeps): Route[] => [
 const notFound = (isDenial = false) => new DomainError('erasure/not-found', 'There is no such erasure.', { isDenial });
 
 async function begun({ operations }: ErasureRoutesDeps, of: { tenantId: string; subject: ErasureSubject }, { userId: requestedBy }: Caller, key: string | undefined): Promise<Reply<Operation>> {
-  const operation = await operations.start('erasure', operationIdFor('erasure', of.tenantId, key), { ...of, requestedBy });
+  const operation = await operations.start('erasure', operationIdFor('erasure', of.tenantId, key, requestedBy), { ...of, requestedBy });
   return { headers: { location: `/api/v1/tenants/${of.tenantId}/erasures/${operation.operationId}` }, body: operation };
 }
 

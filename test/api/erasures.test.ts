@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { groups } from '../../src/contracts/names';
+import type { Operation } from '../../src/contracts/operation';
+import type { SessionRecord } from '../../src/contracts/session';
+import type { ServedTenant } from '../../src/contracts/tenant';
+import { type Account, newTenant, signUp, signUpOperator } from './accounts';
+import { type RunningApi, startApi } from './running-api';
+import { startWorkers } from './workers';
+
+let api: RunningApi;
+let stopWorkers: () => Promise<void>;
+let tenant: ServedTenant;
+let alice: Account;
+let bob: Account;
+let operator: Account;
+
+beforeAll(async () => {
+  [api, tenant, operator] = await Promise.all([startApi(), newTenant(), signUpOperator()]);
+  [alice, bob] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.members])]);
+  stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
+});
+afterAll(async () => {
+  await stopWorkers();
+  await api.stop();
+});
+
+const send = <Body>(path: string, { accessToken: token }: Account, body?: object, key: string = randomUUID()) =>
+  api.send<Body & { code?: string }>(path, { token, headers: { 'idempotency-key': key }, ...(body && { method: 'POST', body }) });
+const sessionsPath = () => `/api/v1/tenants/${tenant.tenantId}/sessions`;
+const open = async (account: Account) => (await send<SessionRecord>(sessionsPath(), account, {})).body.sessionId;
+const erase = (sessionId: string, account: Account, key?: string) => send<Operation>(`${sessionsPath()}/${sessionId}/erase`, account, {}, key);
+
+async function ended({ operationId }: Operation): Promise<Operation> {
+  for (;;) {
+    const { body } = await send<Operation>(`/api/v1/operations/${operationId}`, operator);
+    if (body.finishedAt !== undefined) return body;
+    await delay(100);
+  }
+}
+
+it("is under a key of its user's own: another user's of the same key is another one", async () => {
+  const key = randomUUID();
+  const [ofBob, ofAlice] = [await open(bob), await open(alice)];
+  const first = await erase(ofBob, bob, key);
+  expect(first.status).toBe(202);
+  await ended(first.body);
+  const second = await erase(ofAlice, alice, key);
+  expect(second).toMatchObject({ status: 202, body: { erasure: { subject: { sessionId: ofAlice } } } });
+  expect((await erase(await open(alice), alice, key)).body.code).toBe('idempotency/key-reused');
+  await ended(second.body);
+});
