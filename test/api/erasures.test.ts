@@ -4,6 +4,7 @@ import { groups } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
+import { newTenantId } from '../adapters/aws/tenants';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
@@ -39,6 +40,11 @@ async function ended({ operationId }: Operation): Promise<Operation> {
   }
 }
 
+/** Runs until it is cancelled: nobody serves its tenant. */
+async function otherOperation(): Promise<Operation> {
+  return (await send<Operation>('/api/v1/tenants', operator, { tenantId: newTenantId(), administrator: { email: 'admin@example.com' } })).body;
+}
+
 it("is under a key of its user's own: another user's of the same key is another one", async () => {
   const key = randomUUID();
   const [ofBob, ofAlice] = [await open(bob), await open(alice)];
@@ -49,4 +55,18 @@ it("is under a key of its user's own: another user's of the same key is another 
   expect(second).toMatchObject({ status: 202, body: { erasure: { subject: { sessionId: ofAlice } } } });
   expect((await erase(await open(alice), alice, key)).body.code).toBe('idempotency/key-reused');
   await ended(second.body);
+});
+
+it('begins under its key once the tenant is free, after it was refused because another operation worked on it', async () => {
+  const [key, sessionId] = [randomUUID(), await open(alice)];
+  const { operationId } = await otherOperation();
+  await api.adapters.registry.claim(tenant.tenantId, operationId);
+  const busy = () => erase(sessionId, alice, key);
+  for (const answer of [await busy(), await busy()]) expect(answer).toMatchObject({ status: 409, body: { code: 'tenant/busy' } });
+  await api.adapters.registry.releaseClaim(tenant.tenantId, operationId);
+
+  const [first, again] = await Promise.all([erase(sessionId, alice, key), erase(sessionId, alice, key)]);
+  expect([first.status, again.status, again.body.operationId]).toEqual([202, 202, first.body.operationId]);
+  expect(await ended(first.body)).toMatchObject({ state: 'completed' });
+  await send(`/api/v1/operations/${operationId}/cancel`, operator, {});
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
-import { DomainError, isErrorCode } from '../../contracts/errors';
+import { DomainError, errors, isErrorCode } from '../../contracts/errors';
 import { type OperationKind, taskQueues, workflowIds } from '../../contracts/names';
 import type { Operation, OperationRequests } from '../../contracts/operation';
 import { awaitsRetry, estimatedFinish, refusalOf, summarize } from '../../domain/operation';
@@ -29,12 +29,12 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
   };
 
   /** Starts the operation, or joins the one that runs under this id. */
-  const begin = async (start: Start) =>
+  const begin = async (start: Start, reuse: IdReuse = 'REJECT_DUPLICATE'): Promise<Operation> =>
     translating(() =>
       calling(() =>
         client.workflow.executeUpdateWithStart(awaitAcceptance, {
           args: [{ requestDigest: digestOf(start.request) }],
-          startWorkflowOperation: startOf(start),
+          startWorkflowOperation: startOf(start, reuse),
         }),
       ),
     ).catch(async (error: unknown) => {
@@ -42,15 +42,17 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
       throw error;
     });
 
-  /** Says what was said the first time, or how it went since. */
-  const answerOfClosed = async ({ operationId, request }: Start): Promise<Operation> => {
+  /** Says what was said the first time, or how it went since. What was refused for a time is tried anew: the refusal has said so. */
+  const answerOfClosed = async ({ kind, operationId, request }: Start): Promise<Operation> => {
     const { memo } = await calling(() => handleOf(operationId).describe());
     if (memo?.['requestDigest'] !== digestOf(request))
       throw new DomainError('idempotency/key-reused', 'This operation was started with another request: use a new Idempotency-Key.');
     const operation = await read(operationId);
     const refusal = refusalOf(operation);
-    if (refusal) throw new DomainError(isErrorCode(refusal.code) ? refusal.code : 'internal/bug', refusal.message);
-    return operation;
+    if (!refusal) return operation;
+    const code = isErrorCode(refusal.code) ? refusal.code : 'internal/bug';
+    if (errors[code].retryable) return begin({ kind, operationId, request }, 'ALLOW_DUPLICATE_FAILED_ONLY');
+    throw new DomainError(code, refusal.message);
   };
 
   /** The last of a kind that were completed: how long their steps took. */
@@ -108,14 +110,17 @@ interface Start<Kind extends OperationKind = OperationKind> {
   readonly request: OperationRequests[Kind];
 }
 
-function startOf({ kind, operationId, request }: Start) {
+/** Only a workflow that failed makes way for another of its id: one that was completed stays, whoever was faster. */
+type IdReuse = 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY';
+
+function startOf({ kind, operationId, request }: Start, workflowIdReusePolicy: IdReuse) {
   const memo: OperationMemo = { requestDigest: digestOf(request) };
   return new WithStartWorkflowOperation(kind, {
     workflowId: workflowIds.operation(operationId),
     taskQueue: taskQueues.lifecycle,
     args: [{ operationId, request }],
     workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    workflowIdReusePolicy,
     typedSearchAttributes: [
       { key: tenantAttribute, value: request.tenantId },
       { key: operationStateAttribute, value: 'running' },
