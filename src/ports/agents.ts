@@ -15,6 +15,8 @@ export interface Agents {
   get(tenantId: string, name: string): Promise<Agent | undefined>;
   /** With its first version, which the default alias stands for. @throws DomainError `agent/exists`, `agent/too-many` */
   create(tenantId: string, agent: { readonly name: string; readonly description?: string | undefined }, publication: Publication): Promise<Agent>;
+  /** What a request has published, if it was carried out. */
+  published(tenantId: string, name: string, requestId: string): Promise<AgentVersion | undefined>;
   /**
    * Adds the next version, and writes what else is new in the agent.
    * @param next - the agent as it was read, changed at will.

@@ -197,6 +197,12 @@ describe('an agent with a name', () => {
     expect((await modelOf({ agent: 'support@canary' })).modelId).toBe('model.seen');
   });
 
+  it('gives a request that was carried out its version again, though the agent is no longer as it was seen then', async () => {
+    const headers = { 'if-match': (await read('/support')).headers.get('etag') ?? '', 'idempotency-key': randomUUID() };
+    const [first, again] = [await publish('support', 'model.again', {}, headers), await publish('support', 'model.again', {}, headers)];
+    expect([first.status, again.status, again.body]).toEqual([201, 201, first.body]);
+  });
+
   it.each([
     ['a name that is taken', () => change('POST', '', { name: 'support', settings: {} }), 409, 'agent/exists'],
     ['an unknown tool', () => publish('support', 'm', { settings: { tools: ['teleport'] } }), 422, 'config/invalid'],

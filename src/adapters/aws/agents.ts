@@ -72,7 +72,6 @@ function createReader({ access, cipher }: Dependencies) {
       return item && Agent.parse(item);
     },
 
-    /** What a request has published, if it was carried out. */
     async published(tenantId: string, name: string, requestId: string): Promise<AgentVersion | undefined> {
       const request = await read(tenantId, requestPlace(name, requestId));
       const version = request && (await read(tenantId, versionPlace({ name, version: Number(request['version']) })));
@@ -129,8 +128,6 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
     },
 
     async publish(tenantId, next, publication) {
-      const earlier = await reader.published(tenantId, next.name, publication.requestId);
-      if (earlier) return earlier;
       if (next.latestVersion > maxVersions) throw new DomainError('agent/too-many', `An agent has at most ${maxVersions} versions: begin another agent.`);
       const added = (await write(tenantId, following(next), publication, isAt(next))) ?? (await reader.published(tenantId, next.name, publication.requestId));
       if (!added) throw changed(next);

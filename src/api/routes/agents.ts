@@ -44,7 +44,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     response: Agent,
     status: 201,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
-      const publication = publicationOf({ tenantId, name, note }, input, await checked(deps, input.tenant, { name, before: settings, settings }));
+      const publication = { requestId: requestIdOf({ tenantId, name }, input), note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: settings, settings }) };
       const agent = await deps.agents.create(tenantId, { name, description }, publication);
       return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}`, ...etagOf(agent) }, body: agent };
     },
@@ -96,13 +96,17 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     response: AgentVersion,
     status: 201,
     async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {
+      const reply = (version: AgentVersion) => ({ headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version });
+      const requestId = requestIdOf({ tenantId, name }, input);
+      // Before it is asked what the agent is now: this very request may have made it that.
+      const earlier = await deps.agents.published(tenantId, name, requestId);
+      if (earlier) return reply(earlier);
       const agent = await mustFind(deps, { tenantId, agentName: name }, input.header('if-match'));
       if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
       const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
-      const publication = publicationOf({ tenantId, name, note }, input, await checked(deps, input.tenant, { name, before: before.settings, settings }));
+      const publication = { requestId, note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: before.settings, settings }) };
       const next = { ...agent, latestVersion: agent.latestVersion + 1 };
-      const version = await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication);
-      return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version };
+      return reply(await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication));
     },
   }),
   tenantRoute({
@@ -184,11 +188,5 @@ async function checked({ agents, toolNames, tiers }: AgentsRoutesDeps, { tenantI
   return withSecretOf(before, settings);
 }
 
-function publicationOf(
-  { tenantId, name, note }: { tenantId: string; name: string; note: string | undefined },
-  { caller: { userId: by }, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>,
-  settings: AgentConfig,
-) {
-  const requestId = idFor('publication', idempotencyKey, tenantId, name, by);
-  return { settings, note, by, requestId };
-}
+const requestIdOf = ({ tenantId, name }: { tenantId: string; name: string }, { caller, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>): string =>
+  idFor('publication', idempotencyKey, tenantId, name, caller.userId);
