@@ -70,3 +70,14 @@ it('begins under its key once the tenant is free, after it was refused because a
   expect(await ended(first.body)).toMatchObject({ state: 'completed' });
   await send(`/api/v1/operations/${operationId}/cancel`, operator, {});
 });
+
+it('is told again to whoever asked for it, under its key, when its session is gone; to nobody else', async () => {
+  const [key, sessionId] = [randomUUID(), await open(alice)];
+  const first = await erase(sessionId, alice, key);
+  await ended(first.body);
+  // Whose a session was is remembered for a while.
+  await api.stop();
+  api = await startApi();
+  expect(await erase(sessionId, alice, key)).toMatchObject({ status: 202, body: { operationId: first.body.operationId, state: 'completed' } });
+  for (const [account, other] of [[alice, randomUUID()], [bob, key]] as const) expect((await erase(sessionId, account, other)).body).toMatchObject({ status: 404, code: 'session/not-found' });
+});

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErasureSubject, SignedErasure } from '../../contracts/erasure';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import { isProgram, operationIdPattern, tenantOfOperation } from '../../contracts/names';
 import { Operation } from '../../contracts/operation';
 import { type ServedTenant, TenantId } from '../../contracts/tenant';
@@ -44,7 +44,8 @@ export const erasureRoutes = (deps: ErasureRoutesDeps): Route[] => [
     status: 202,
     async handle({ params, caller, idempotencyKey }) {
       const { tenantId, sessionId } = params;
-      await (caller.permissions.has('write:erasure') ? deps.conversations.record(params) : deps.conversations.mustOwn(params, caller));
+      const look = caller.permissions.has('write:erasure') ? deps.conversations.record(params) : deps.conversations.mustOwn(params, caller);
+      await look.catch(orWhenAskedFor(deps, tenantId, caller, idempotencyKey));
       return begun(deps, { tenantId, subject: { sessionId } }, caller, idempotencyKey);
     },
   }),
@@ -83,6 +84,14 @@ export const erasureRoutes = (deps: ErasureRoutesDeps): Route[] => [
 ];
 
 const notFound = (isDenial = false) => new DomainError('erasure/not-found', 'There is no such erasure.', { isDenial });
+
+/** For a `catch`: what was erased is not there. Whoever asked for that, and asks again under the same key, is answered as before. */
+const orWhenAskedFor =
+  ({ operations }: ErasureRoutesDeps, tenantId: string, { userId }: Caller, key: string | undefined) =>
+  async (error: unknown): Promise<void> => {
+    const asked = key === undefined || codeOf(error) !== 'session/not-found' ? undefined : await operations.get(operationIdFor('erasure', tenantId, key, userId));
+    if (asked?.erasure?.requestedBy !== userId) throw error;
+  };
 
 async function begun({ operations }: ErasureRoutesDeps, of: { tenantId: string; subject: ErasureSubject }, { userId: requestedBy }: Caller, key: string | undefined): Promise<Reply<Operation>> {
   const operation = await operations.start('erasure', operationIdFor('erasure', of.tenantId, key, requestedBy), { ...of, requestedBy });
