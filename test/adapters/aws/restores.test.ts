@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
@@ -9,7 +10,7 @@ import type { EventBody } from '../../../src/contracts/events';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { agents, agentSchedules, attachments, aws, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { agents, agentSchedules, attachments, aws, backupDeps, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -102,6 +103,46 @@ it('makes users what they were in the backup, and takes that back: who had left 
   await takeBack();
   await takeBack();
   expect((await people()).map(([email, userId, ...groups]) => [email, userId, ...groups.sort()])).toEqual(before.map(([email, userId, ...groups]) => [email, userId, ...groups.sort()]));
+});
+
+describe('of a tenant that worked on while it was backed up', () => {
+  /** Takes a backup, and has something happen once its users are written. */
+  const takeWhile = (tenantId: string, happens: () => Promise<void>) => {
+    const meanwhile: typeof memory = {
+      ...memory,
+      async *all(of) {
+        await happens();
+        yield* memory.all(of);
+      },
+    };
+    return createBackups({ ...backupDeps, memory: meanwhile }).take(tenantId, 'bak-1', 'on-demand', waiting);
+  };
+
+  it('takes whoever joined meanwhile by the same id, in place and elsewhere', async () => {
+    const { tenantId, infrastructure } = await livedInTenant();
+    await takeWhile(tenantId, async () => {
+      const { userId } = await users.create(infrastructure.userPoolId, { email: 'bob@example.com', groups: ['members'] });
+      await sessions.create({ ...newSession(tenantId), userId, createdAt: new Date().toISOString() });
+    });
+    const source = { sourceTenantId: tenantId, backupId: 'bak-1' };
+    const same = expect.arrayContaining([expect.objectContaining({ content: 'table', hashesAgree: true })]) as unknown;
+    expect(await restored(tenantId, source)).toEqual(same);
+    expect(await restored((await standingTenant()).tenantId, source)).toEqual(same);
+  });
+
+  it('knows who left before it went on after a kill', async () => {
+    const { tenantId, infrastructure, ann } = await livedInTenant();
+    const killed = takeWhile(tenantId, async () => {
+      await users.delete(infrastructure.userPoolId, ann.email);
+      throw new Error('killed');
+    });
+    await expect(killed).rejects.toThrow('killed');
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    const other = await standingTenant();
+    await restored(other.tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' });
+    const { userId } = await users.create(other.infrastructure.userPoolId, { email: ann.email, groups: [] });
+    expect((await sessions.list(other.tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
+  });
 });
 
 describe('of a backup that was damaged', () => {

@@ -66,7 +66,7 @@ export const attachments = createAttachments({ access, cipher });
 export const sessions = createSessionDirectory({ access });
 
 export const backupStore = createBackupStore(aws);
-const backupDeps = { store: backupStore, ssm: aws.ssm, directory, access, cipher, memory, users };
+export const backupDeps = { store: backupStore, ssm: aws.ssm, directory, access, cipher, memory, users };
 export const backups = createBackups(backupDeps);
 export const erasures = createErasures(aws);
 export const restores = createRestores({ ...backupDeps, data, erasures });

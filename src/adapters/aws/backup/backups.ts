@@ -9,7 +9,7 @@ import type { Backups } from '../../../ports/backups';
 import type { Waiting } from '../../../ports/provisioning';
 import type { TenantDirectory } from '../../../ports/tenant-registry';
 import { ContentTally } from './content-tally';
-import { recordsOfPart } from './reader';
+import { emailIn, peopleOf, recordsOfPart } from './reader';
 import { type BackupSourceDeps, backupSources } from './sources';
 import { type BackupRef, type BackupStore, incomplete } from './store';
 import { BackupWriter } from './writer';
@@ -51,9 +51,13 @@ export function createBackups(deps: BackupDeps): Backups {
       const finished = await store.manifestOf(ref);
       if (finished) return finished;
       const tenant = await directory.built(tenantId);
-      const map = await emailsOf(deps, tenant);
       const writer = await BackupWriter.resume(store, ref, waiting);
-      for (const source of backupSources(deps, tenant)) await writer.write(source, map);
+      let map: MapUser = (userId) => userId;
+      for (const source of backupSources(deps, tenant)) {
+        await writer.write(source, map);
+        // The tenant works on: who joins or leaves meanwhile goes by the same name in all of the backup, also after a kill.
+        if (source.content === 'users') map = emailIn(await peopleOf(store, { ...ref, ...writer.written }, waiting));
+      }
       const { displayName, tier, rate } = tenant;
       const manifest = await store.putManifest(ref, {
         format: 'tenure-backup/2',
@@ -125,16 +129,20 @@ export async function contentsOfTenant(deps: BackupSourceDeps, tenant: ServedTen
   return summaries;
 }
 
-/** Users by their e-mail address, which outlives their id. */
-export async function emailsOf({ users }: Pick<BackupSourceDeps, 'users'>, { infrastructure }: ServedTenant): Promise<MapUser> {
+/**
+ * The tenant's users by their e-mail address, which outlives their id.
+ * @param known - the addresses a backup knows. Others keep their ids, as they do in the backup: they may have been at work before it ended.
+ */
+export async function emailsOf({ users }: Pick<BackupSourceDeps, 'users'>, { infrastructure }: ServedTenant, known: ReadonlySet<string>): Promise<MapUser> {
   const emails = new Map<string, string>();
-  for await (const { userId, email } of users.all(infrastructure.userPoolId)) emails.set(userId, email);
-  return (userId) => emails.get(userId) ?? userId;
+  for await (const { userId, email } of users.all(infrastructure.userPoolId)) if (known.has(email)) emails.set(userId, email);
+  return emailIn(emails);
 }
 
 async function mustHoldTheSame(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting): Promise<void> {
   const tenant = await deps.directory.built(manifest.tenantId);
-  const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant) }, waiting);
+  const known = new Set((await peopleOf(deps.store, manifest, waiting)).values());
+  const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known) }, waiting);
   // The first format has counts only.
   const expected = 'contents' in manifest ? manifest.contents : found.map((summary) => ({ ...summary, records: recordsIn(manifest)[summary.content] ?? 0 }));
   const [difference] = differencesOf(compareContents(expected, found));

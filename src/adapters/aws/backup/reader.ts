@@ -1,21 +1,22 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import type { BackupContentName, BackupManifest, BackupPart } from '../../../contracts/backup';
-import type { BackupRecord } from '../../../domain/backup-content';
+import type { BackupRecord, MapUser } from '../../../domain/backup-content';
 import type { Waiting } from '../../../ports/provisioning';
 import { fromLine, linesIn } from './json-lines';
 import { chunkBytes } from './sources';
-import { type BackupStore, incomplete } from './store';
+import { type BackupRef, type BackupStore, incomplete } from './store';
 
 /**
  * The records of a part, one at a time, checked at its end against what the manifest says of it.
  * @throws DomainError `backup/incomplete`
  */
-export async function* recordsOfPart(store: BackupStore, manifest: BackupManifest, part: BackupPart, { signal, beat }: Waiting): AsyncGenerator<BackupRecord> {
+export async function* recordsOfPart(store: BackupStore, ref: BackupRef, part: BackupPart, { signal, beat }: Waiting): AsyncGenerator<BackupRecord> {
   const hash = createHash('sha256');
   let bytes = 0;
   let records = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of store.readPart(manifest, part)) {
+    for await (const chunk of store.readPart(ref, part)) {
       signal.throwIfAborted();
       hash.update(chunk);
       bytes += chunk.byteLength;
@@ -50,3 +51,19 @@ function piecesOf(record: BackupRecord): BackupRecord[] {
     return { ...record, chunk, last: chunk === count - 1, base64: piece.toString('base64') };
   });
 }
+
+const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z.string()), enabled: z.boolean() });
+
+/** The users of a backup, also of one whose other contents are not written yet. */
+export async function* usersOf(store: BackupStore, backup: BackupRef & Pick<BackupManifest, 'parts'>, waiting: Waiting) {
+  for (const part of backup.parts) if (part.content === 'users') for await (const record of recordsOfPart(store, backup, part, waiting)) yield User.parse(record);
+}
+
+/** The backup's users: user id → e-mail address, which outlives the id. */
+export async function peopleOf(...backup: Parameters<typeof usersOf>): Promise<ReadonlyMap<string, string>> {
+  const emails = new Map<string, string>();
+  for await (const { userId, email } of usersOf(...backup)) emails.set(userId, email);
+  return emails;
+}
+
+export const emailIn = (people: ReadonlyMap<string, string>): MapUser => (userId) => people.get(userId) ?? userId;

@@ -11,7 +11,7 @@ import type { TenantData, Waiting } from '../../../ports/provisioning';
 import type { Restores, RestoreSource } from '../../../ports/restores';
 import { type BackupDeps, contentsOfTenant, emailsOf } from './backups';
 import { ContentTally } from './content-tally';
-import { recordsOf, recordsOfPart } from './reader';
+import { emailIn, peopleOf, recordsOf, recordsOfPart, usersOf } from './reader';
 import { ConfigSink, emptyTable, MemorySink, ObjectSink, TableSink } from './sinks';
 import { backupSources } from './sources';
 import { type BackupRef, incomplete } from './store';
@@ -46,7 +46,7 @@ export function createRestores(deps: Dependencies): Restores {
     async users(tenantId, source, waiting) {
       const manifest = await mustHave(source);
       const { infrastructure } = await deps.directory.built(tenantId);
-      for await (const { email, groups, enabled } of usersOf(deps, manifest, waiting)) {
+      for await (const { email, groups, enabled } of usersOf(deps.store, manifest, waiting)) {
         waiting.signal.throwIfAborted();
         await deps.users.restore(infrastructure.userPoolId, { email, groups, enabled });
         waiting.beat('users');
@@ -54,7 +54,7 @@ export function createRestores(deps: Dependencies): Restores {
     },
 
     async takeBackUsers(tenantId, source, before, waiting) {
-      const own = new Set((await peopleOf(deps, await mustHave(before), waiting)).values());
+      const own = new Set((await peopleOf(deps.store, await mustHave(before), waiting)).values());
       const { infrastructure } = await deps.directory.built(tenantId);
       for await (const { email } of readableUsersOf(deps, await mustHave(source), waiting)) if (!own.has(email)) await deps.users.delete(infrastructure.userPoolId, email);
       await this.users(tenantId, before, waiting);
@@ -73,11 +73,12 @@ export function createRestores(deps: Dependencies): Restores {
     async compare(tenantId, source, waiting) {
       const manifest = await mustHave(source);
       const tenant = await deps.directory.built(tenantId);
-      const people = await peopleOf(deps, manifest, waiting);
+      const people = await peopleOf(deps.store, manifest, waiting);
       const erased = await erasedFrom(deps, manifest, waiting);
       const isWhole = source.until === undefined && erased.sessions.size + erased.users.size === 0;
       const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, { manifest, until: source.until, erased }, emailIn(people), waiting);
-      const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant), counts: isKnownTo(new Set(people.values())) }, waiting);
+      const known = new Set(people.values());
+      const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known), counts: isKnownTo(known) }, waiting);
       const comparison = compareContents(contents, found).map((one) => ({ ...one, ...(leftOut.has(one.content) && { leftOut: leftOut.get(one.content) }) }));
       const [difference] = differencesOf(comparison);
       if (difference !== undefined) throw incomplete(`after the restore, ${difference}`);
@@ -135,7 +136,7 @@ class DataRestore {
   /** Old user id → the id of the user with the same e-mail address in the tenant's pool. */
   private async newUserIds(): Promise<MapUser> {
     const { deps, tenant, source, waiting } = this;
-    const emailOf = emailIn(await peopleOf(deps, source.manifest, waiting));
+    const emailOf = emailIn(await peopleOf(deps.store, source.manifest, waiting));
     const ids = new Map<string, string>();
     for await (const { email, userId } of deps.users.all(tenant.infrastructure.userPoolId)) ids.set(email, userId);
     return (userId) => ids.get(emailOf(userId)) ?? userId;
@@ -219,29 +220,14 @@ const noteKeyOf = ({ tenantId, backupId }: BackupRef, operationId: string): stri
 /** An object whose events the table's records have opened; only the first format has it at all. */
 const holdsBatch = (record: BackupRecord): boolean => String(record['key']).startsWith(objectKeys.batches) && !attachmentOfObject(String(record['key']));
 
-const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z.string()), enabled: z.boolean() });
-
-async function* usersOf({ store }: BackupDeps, manifest: BackupManifest, waiting: Waiting) {
-  for await (const record of recordsOf(store, manifest, 'users', waiting)) yield User.parse(record);
-}
-
 /** As far as they can be read: from what lies behind, no restore has made any. */
 async function* readableUsersOf(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting) {
   try {
-    yield* usersOf(deps, manifest, waiting);
+    yield* usersOf(deps.store, manifest, waiting);
   } catch (error) {
     if (codeOf(error) !== 'backup/incomplete') throw error;
   }
 }
-
-/** The backup's users: user id → e-mail address. */
-async function peopleOf(deps: BackupDeps, manifest: BackupManifest, waiting: Waiting): Promise<ReadonlyMap<string, string>> {
-  const emails = new Map<string, string>();
-  for await (const { userId, email } of usersOf(deps, manifest, waiting)) emails.set(userId, email);
-  return emails;
-}
-
-const emailIn = (people: ReadonlyMap<string, string>): MapUser => (userId) => people.get(userId) ?? userId;
 
 const noneLeftOut: ReadonlyMap<BackupContentName, number> = new Map();
 
