@@ -13,11 +13,13 @@ export type ErasurePlaceName = (typeof erasurePlaces)[number];
 const ErasedSession = z.object({ sessionId: SessionId, userId: z.string(), createdAt: z.iso.datetime() });
 export type ErasedSession = z.infer<typeof ErasedSession>;
 
-/** What an erasure covers, noted before anything is deleted. It holds ids, and nothing that was said. */
+/** What an erasure covers, noted before anything is deleted. It holds ids, a digest of an e-mail address, and nothing that was said. */
 export const ErasurePlan = z.object({
   tenantId: z.string(),
   operationId: z.string(),
   subject: ErasureSubject,
+  /** Of a user who has an account: a restore gives it another id, and the address stays. */
+  addressDigest: z.string().optional(),
   /** Cognito `sub` of who asked. */
   requestedBy: z.string(),
   requestedAt: z.iso.datetime(),

@@ -22,12 +22,15 @@ export interface Erased {
 
 export const nothingErased: Erased = { sessions: new Set(), users: new Set() };
 
-/** What was erased since a backup was begun. A tenant is backed up and erased from one after the other, never at once. */
-export function erasedSince(erasures: readonly ListedErasure[], takenAt: string): Erased {
+/**
+ * What was erased since a backup was begun. A tenant is backed up and erased from one after the other, never at once.
+ * @param idsOf - the ids that the backup has for the user of an erasure, besides the one the user had when it began.
+ */
+export function erasedSince(erasures: readonly ListedErasure[], takenAt: string, idsOf: (plan: ErasurePlan) => readonly string[]): Erased {
   const since = erasures.filter(({ issuedAt }) => issuedAt === undefined || issuedAt > takenAt).map(({ plan }) => plan);
   return {
     sessions: new Set(since.flatMap(({ sessions }) => sessions.map(({ sessionId }) => sessionId))),
-    users: new Set(since.flatMap(({ subject }) => ('userId' in subject ? [subject.userId] : []))),
+    users: new Set(since.flatMap((plan) => ('userId' in plan.subject ? [plan.subject.userId, ...idsOf(plan)] : []))),
   };
 }
 
@@ -118,6 +121,7 @@ const keptAlways: ErasureStatement['kept'] = [
 ];
 
 const keptOfUsers: ErasureStatement['kept'] = [
+  { what: "a digest of the account's e-mail address, in the list of erasures", why: 'restores make the account anew under another id, and leave out what was erased by it' },
   { what: "the account in the tenant's user pool, with its e-mail address", why: 'it is how the user signs in; the tenant deletes it there' },
   { what: 'API keys and machine clients the user made, with the id of who made them, and what is kept of these programs', why: 'others may depend on them; they are revoked by hand, and erased as users of their own' },
   { what: "decisions on tool calls in other users' sessions, with the id of who decided and their note", why: 'they are part of those conversations' },

@@ -55,12 +55,12 @@ it('counts for backups that were begun before it was complete, and for no later 
     { plan: planOf({ userId: 'ben' }, 'ses-2', 'ses-3'), issuedAt: at(5) },
     { plan: planOf({ sessionId: 'ses-4' }, 'ses-4') },
   ];
-  const idsSince = (takenAt: string) => [...erasedSince(listed, takenAt).sessions];
+  const idsSince = (takenAt: string) => [...erasedSince(listed, takenAt, () => []).sessions];
   expect(idsSince(at(1))).toEqual(['ses-1', 'ses-2', 'ses-3', 'ses-4']);
   expect(idsSince(at(4))).toEqual(['ses-2', 'ses-3', 'ses-4']);
   expect(idsSince(at(6))).toEqual(['ses-4']);
-  expect([...erasedSince(listed, at(1)).users]).toEqual(['ben']);
-  expect([...erasedSince(listed, at(6)).users]).toEqual([]);
+  expect([...erasedSince(listed, at(1), ({ operationId }) => [`${operationId}/ben`]).users]).toEqual(['ben', 'erasure_acme_1/ben']);
+  expect([...erasedSince(listed, at(6), () => ['ben']).users]).toEqual([]);
 });
 
 it('says what was found before and after, which backups hold it until when, and what is kept and why', () => {

@@ -176,3 +176,16 @@ it('is not undone by a restore of an older backup, which says what it left out',
   expect(there).toContain('color=green');
   expect(there).toContain(bens);
 });
+
+it('is not undone by the backup of another tenant, either, whose users have other ids', async () => {
+  const { data } = await get<{ data: { userId: string; email: string }[] }>(platform.operator, 'globex/users');
+  const benThere = data.find(({ email }) => email.startsWith('ben'))?.userId ?? '';
+  expect([benThere.length > 0, benThere === ben.userId]).toEqual([true, false]);
+  expect(await platform.ended(await post(platform.operator, `globex/users/${benThere}/erase`))).toMatchObject({ state: 'completed' });
+  expect(await everythingOf('globex')).not.toContain('color=green');
+  await platform.ended(await post(platform.operator, 'globex/suspend', { turns: 'finish' }));
+  expect(await platform.ended(await post(platform.operator, 'globex/restore', { backupId, sourceTenantId: 'acme' }))).toMatchObject({ state: 'completed' });
+  const there = await everythingOf('globex');
+  expect(there).not.toContain('color=green');
+  expect(there).not.toContain(`MESSAGES#${bens}`);
+});

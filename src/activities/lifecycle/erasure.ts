@@ -1,3 +1,4 @@
+import { addressDigest } from '../../contracts/address-digest';
 import type { ErasedPlace, ErasureSubject } from '../../contracts/erasure';
 import { codeOf, DomainError } from '../../contracts/errors';
 import type { SessionRecord, SessionRef } from '../../contracts/session';
@@ -6,8 +7,10 @@ import { inParallel } from '../../domain/in-parallel';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Backups } from '../../ports/backups';
 import type { ErasurePlace, ErasureRef, Erasures, ErasureScope } from '../../ports/erasures';
+import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { UsageStore } from '../../ports/usage';
 import { countClosed } from '../maintenance/usage';
 import { sessionPages } from '../session-pages';
@@ -23,6 +26,8 @@ export interface ErasureDeps {
   readonly backups: Backups;
   readonly log: SessionLog;
   readonly usage: UsageStore;
+  readonly directory: TenantDirectory;
+  readonly users: TenantUsers;
 }
 
 const sessionsPerPage = 500;
@@ -45,7 +50,8 @@ export const createErasureActivities = (deps: ErasureDeps) => ({
     await endAll(deps.sessionWorkflows, (await sessionsOf(deps, tenantId, subject)).map(({ sessionId }) => ({ tenantId, sessionId })));
     const scope: ErasureScope = { tenantId, subject, sessions: (await sessionsOf(deps, tenantId, subject)).map(({ sessionId, userId, createdAt }) => ({ sessionId, userId, createdAt })), schedules: await schedulesOf(deps, tenantId, subject) };
     const found = Object.fromEntries(await counted(deps.erasurePlaces, scope)) as Record<ErasurePlace['name'], number>;
-    await deps.erasures.plan({ ...scope, sessions: [...scope.sessions], schedules: [...scope.schedules], operationId, requestedBy, requestedAt, found });
+    const user = await accountOf(deps, tenantId, subject);
+    await deps.erasures.plan({ ...scope, sessions: [...scope.sessions], schedules: [...scope.schedules], operationId, requestedBy, requestedAt, found, ...(user && { addressDigest: addressDigest(operationId, user.email) }) });
   },
 
   /** Stops what they do, and closes them; one that does not end is terminated. */
@@ -99,6 +105,11 @@ async function planOf({ erasures }: ErasureDeps, ref: ErasureRef) {
   const plan = await erasures.findPlan(ref);
   if (!plan) throw new Error(`There is no plan of ${ref.operationId}.`);
   return plan;
+}
+
+/** Undefined: it is a session, a program, or a user whose account is deleted. */
+async function accountOf({ directory, users }: ErasureDeps, tenantId: string, subject: ErasureSubject): Promise<TenantUser | undefined> {
+  return 'userId' in subject ? users.get((await directory.built(tenantId)).infrastructure.userPoolId, subject.userId) : undefined;
 }
 
 const counted = async (places: readonly ErasurePlace[], scope: ErasureScope): Promise<[ErasurePlace['name'], number][]> => {

@@ -6,11 +6,12 @@ import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
+import { addressDigest } from '../../../src/contracts/address-digest';
 import type { EventBody } from '../../../src/contracts/events';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { agents, agentSchedules, attachments, aws, backupDeps, backups, configs, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { agents, agentSchedules, attachments, aws, backupDeps, backups, configs, erasures, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -142,6 +143,42 @@ describe('of a tenant that worked on while it was backed up', () => {
     await restored(other.tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' });
     const { userId } = await users.create(other.infrastructure.userPoolId, { email: ann.email, groups: [] });
     expect((await sessions.list(other.tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
+  });
+});
+
+describe.each<[string, (tenant: Awaited<ReturnType<typeof livedInTenant>>) => Promise<{ tenantId: string; userPoolId: string }>]>([
+  ['in place', async ({ tenantId, infrastructure: { userPoolId }, ann }) => {
+    await users.delete(userPoolId, ann.email);
+    return { tenantId, userPoolId };
+  }],
+  ['into another tenant', async () => {
+    const { tenantId, infrastructure: { userPoolId } } = await standingTenant();
+    return { tenantId, userPoolId };
+  }],
+])('after a restore %s, which has given a user another id', (_where, place) => {
+  it('leaves out what was erased of the user since, though the account is deleted again', async () => {
+    const tenant = await livedInTenant();
+    const { ann, session } = tenant;
+    await backups.take(tenant.tenantId, 'bak-1', 'on-demand', waiting);
+    const source = { sourceTenantId: tenant.tenantId, backupId: 'bak-1' };
+    const { tenantId, userPoolId } = await place(tenant);
+    await restored(tenantId, source);
+    const held = async (userId: string) => [(await memory.list({ tenantId, userId }, { limit: 10 })).facts.length, (await sessions.list(tenantId, { userId, limit: 10 })).sessions.length, (await agentSchedules.list(tenantId)).length];
+    const idOf = async () => (await users.create(userPoolId, { email: ann.email, groups: [] })).userId;
+    const userId = await idOf();
+    expect(userId).not.toBe(ann.userId);
+    expect(await held(userId)).toEqual([1, 1, 1]);
+
+    const at = new Date().toISOString();
+    const found = { table: 1, bucket: 0, memory: 1, live: 0, temporal: 0 };
+    const operationId = `erasure_${tenantId}_1`;
+    // The session was lost before: no plan names it.
+    await erasures.plan({ tenantId, operationId, subject: { userId }, addressDigest: addressDigest(operationId, ann.email), requestedBy: 'op', requestedAt: at, sessions: [], schedules: ['hourly'], found });
+    await users.delete(userPoolId, ann.email);
+    const comparison = await restored(tenantId, source);
+    expect(comparison.filter(({ leftOut = 0 }) => leftOut > 0).map(({ content }) => content)).toEqual(['memory', 'table', 'objects']);
+    expect(await held(await idOf())).toEqual([0, 0, 0]);
+    expect(await sessions.get({ ...session, tenantId })).toBeUndefined();
   });
 });
 

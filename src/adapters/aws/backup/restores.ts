@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { addressDigest } from '../../../contracts/address-digest';
 import { type BackupContentName, backupContents, type BackupManifest, type ContentSummary } from '../../../contracts/backup';
 import { codeOf, DomainError } from '../../../contracts/errors';
+import type { ErasurePlan } from '../../../contracts/erasure';
 import { attachmentOfObject, objectKeys, tableKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
@@ -66,17 +68,18 @@ export function createRestores(deps: Dependencies): Restores {
 
     async data(tenantId, operationId, source, waiting) {
       const manifest = await mustHave(source);
-      const erased = await erasedFrom(deps, manifest, waiting);
-      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, until: source.until, erased }, waiting).run();
+      const people = await peopleOf(deps.store, manifest, waiting);
+      const erased = await erasedFrom(deps, { tenantId, manifest, people }, waiting);
+      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, people, until: source.until, erased }, waiting).run();
     },
 
     async compare(tenantId, source, waiting) {
       const manifest = await mustHave(source);
       const tenant = await deps.directory.built(tenantId);
       const people = await peopleOf(deps.store, manifest, waiting);
-      const erased = await erasedFrom(deps, manifest, waiting);
+      const erased = await erasedFrom(deps, { tenantId, manifest, people }, waiting);
       const isWhole = source.until === undefined && erased.sessions.size + erased.users.size === 0;
-      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, { manifest, until: source.until, erased }, emailIn(people), waiting);
+      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, { manifest, people, until: source.until, erased }, waiting);
       const known = new Set(people.values());
       const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known), counts: isKnownTo(known) }, waiting);
       const comparison = compareContents(contents, found).map((one) => ({ ...one, ...(leftOut.has(one.content) && { leftOut: leftOut.get(one.content) }) }));
@@ -90,13 +93,16 @@ export function createRestores(deps: Dependencies): Restores {
 /** What of a backup is restored. */
 interface Source {
   readonly manifest: BackupManifest;
+  /** Its users: user id → e-mail address. */
+  readonly people: ReadonlyMap<string, string>;
   readonly until: string | undefined;
   readonly erased: Erased;
 }
 
-/** What was erased of the tenant since the backup was begun. */
-async function erasedFrom({ erasures, store }: Dependencies, manifest: BackupManifest, waiting: Waiting): Promise<Erased> {
-  const erased = erasedSince(await erasures.list(manifest.tenantId), 'startedAt' in manifest ? manifest.startedAt : manifest.createdAt);
+/** What was erased since the backup was begun, of the tenant it is of and of the one it goes into, by whatever ids its users had by then. */
+async function erasedFrom({ erasures, store }: Dependencies, { tenantId, manifest, people }: { tenantId: string } & Pick<Source, 'manifest' | 'people'>, waiting: Waiting): Promise<Erased> {
+  const listed = await Promise.all([...new Set([manifest.tenantId, tenantId])].map((id) => erasures.list(id)));
+  const erased = erasedSince(listed.flat(), 'startedAt' in manifest ? manifest.startedAt : manifest.createdAt, idsIn(people));
   if (erased.users.size === 0) return erased;
   // Sessions that an earlier restore had lost are in no plan of their user's erasure.
   const sessions = new Set(erased.sessions);
@@ -106,6 +112,10 @@ async function erasedFrom({ erasures, store }: Dependencies, manifest: BackupMan
   }
   return { ...erased, sessions };
 }
+
+/** A backup's users whose address is that of an erasure. */
+const idsIn = (people: Source['people']) => ({ operationId, addressDigest: digest }: ErasurePlan): string[] =>
+  digest === undefined ? [] : [...people].flatMap(([userId, email]) => (addressDigest(operationId, email) === digest ? [userId] : []));
 
 /** Writes all but users, in an order in which each content may be begun again. */
 class DataRestore {
@@ -135,8 +145,8 @@ class DataRestore {
 
   /** Old user id → the id of the user with the same e-mail address in the tenant's pool. */
   private async newUserIds(): Promise<MapUser> {
-    const { deps, tenant, source, waiting } = this;
-    const emailOf = emailIn(await peopleOf(deps.store, source.manifest, waiting));
+    const { deps, tenant, source } = this;
+    const emailOf = emailIn(source.people);
     const ids = new Map<string, string>();
     for await (const { email, userId } of deps.users.all(tenant.infrastructure.userPoolId)) ids.set(email, userId);
     return (userId) => ids.get(emailOf(userId)) ?? userId;
@@ -232,11 +242,11 @@ async function* readableUsersOf(deps: BackupDeps, manifest: BackupManifest, wait
 const noneLeftOut: ReadonlyMap<BackupContentName, number> = new Map();
 
 /** What a restore takes of a backup: up to a point, without what was erased since; and what one of the first format holds at all. */
-async function contentsOfBackup(deps: BackupDeps, { manifest, until, erased }: Source, map: MapUser, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
+async function contentsOfBackup(deps: BackupDeps, { manifest, people, until, erased }: Source, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
   const contents: ContentSummary[] = [];
   const leftOut = new Map<BackupContentName, number>();
   for (const content of backupContents) {
-    const tally = new ContentTally(content, { tenantId: manifest.tenantId, map });
+    const tally = new ContentTally(content, { tenantId: manifest.tenantId, map: emailIn(people) });
     let point: PointProgress = beforeAnyRecord;
     for await (const record of recordsOf(deps.store, manifest, content, waiting)) {
       if (isErased(content, record, erased)) {
