@@ -1,4 +1,4 @@
-import type { BackupContentName } from '../contracts/backup';
+import type { BackupContentName, KeptBackup } from '../contracts/backup';
 import type { ErasedPlace, ErasurePlan, ErasureStatement, ListedErasure } from '../contracts/erasure';
 import { budgetCounters, objectKeys, tableKeys } from '../contracts/names';
 import type { SessionRecord } from '../contracts/session';
@@ -92,7 +92,8 @@ const longestKeptDays = (defaultRetention.monthly + 1) * 31;
 interface Evidence {
   readonly plan: ErasurePlan;
   readonly places: readonly ErasedPlace[];
-  readonly backups: readonly { readonly backupId: string; readonly createdAt: string }[];
+  /** All that lies in the bucket. */
+  readonly backups: readonly KeptBackup[];
   readonly issuedAt: string;
 }
 
@@ -108,9 +109,18 @@ export const statementOf = ({ plan, places, backups, issuedAt }: Evidence): Eras
   sessions: plan.sessions.map(({ sessionId }) => sessionId),
   schedules: plan.schedules,
   places: [...places],
-  backups: backups.map(({ backupId, createdAt }) => ({ backupId, takenAt: createdAt, expiresAt: new Date(Date.parse(createdAt) + longestKeptDays * dayMs).toISOString() })),
-  kept: 'userId' in plan.subject ? [...keptAlways, ...keptOfUsers] : keptAlways,
+  backups: backups
+    .filter((backup) => backup.state === 'complete')
+    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
+    .map(({ backupId, createdAt }) => ({ backupId, takenAt: createdAt, expiresAt: new Date(Date.parse(createdAt) + longestKeptDays * dayMs).toISOString() })),
+  kept: [...keptAlways, ...('userId' in plan.subject ? keptOfUsers : []), ...backups.flatMap(keptWithoutUse)],
 });
+
+/** Nothing restores from it, but it may hold what was erased all the same. */
+function keptWithoutUse({ backupId, state }: KeptBackup): ErasureStatement['kept'] {
+  if (state === 'complete') return [];
+  return [state === 'damaged' ? { what: `backup ${backupId}, whose manifest is damaged`, why: 'somebody has to look at it, and deletes it then' } : { what: `backup ${backupId}, which was never finished`, why: 'it is deleted a week after it was last written' }];
+}
 
 const keptAlways: ErasureStatement['kept'] = [
   { what: 'entries of the audit log: who asked for what, ids, times; nothing that was said', why: 'accountability; they go after 400 days' },

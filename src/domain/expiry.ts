@@ -21,13 +21,21 @@ export interface KeptOfTenant {
   readonly departure: Departure;
   /** Newest first. */
   readonly backups: readonly Pick<BackupSummary, 'backupId' | 'createdAt' | 'reason' | 'verification'>[];
+  /** Ids of those whose manifest cannot be read, or is not their own. */
+  readonly damaged: readonly string[];
   readonly nowMs: number;
 }
 
 type Found = Omit<Finding, 'tenantId' | 'repair'>;
 
-/** What of a tenant's backups, and of the proof that it is gone, is too old, about to go, or missing. */
+/** What of a tenant's backups, and of the proof that it is gone, is damaged, too old, about to go, or missing. */
 export function expiryOf(kept: KeptOfTenant): Found[] {
+  return [...kept.damaged.map(damaged), ...byTime(kept)];
+}
+
+const damaged = (subject: string): Found => ({ kind: 'backup/damaged', subject, message: 'Its manifest cannot be read, or is not its own. Nothing restores from it, and it stays until somebody deletes it.' });
+
+function byTime(kept: KeptOfTenant): Found[] {
   if (kept.departure === 'stays') return overdue(kept);
   if (kept.departure === 'left') return goingSoon(kept);
   return kept.departure === 'unproven' ? unproven(kept) : [];

@@ -14,7 +14,7 @@ export interface Backups {
    * @throws DomainError `backup/not-found`, `backup/incomplete`
    */
   verify(tenantId: string, backupId: string, by: { operationId: string; againstTenant: boolean }, waiting: Waiting): Promise<BackupManifest>;
-  /** Newest first; those that are not finished are not in it. A tenant that has left may have some. */
+  /** Newest first; those that are not finished, or damaged, are not in it. A tenant that has left may have some. */
   list(tenantId: string): Promise<BackupSummary[]>;
   /** Whatever lies in the bucket of the tenant's backups, unfinished and damaged ones included. */
   kept(tenantId: string): Promise<KeptBackup[]>;
@@ -23,7 +23,7 @@ export interface Backups {
   /** Removes all of it, all versions; fine when there is none. */
   delete(tenantId: string, backupId: string): Promise<void>;
   /**
-   * Deletes what the retention rule does not keep, unfinished ones that are a week old included.
+   * Deletes what the retention rule does not keep, unfinished ones that are a week old included. Damaged ones stay: somebody should look at them.
    * @param tenant - `hasLeft`: nothing but its backups is left of it; all of them go, in time.
    * @returns the ids.
    */

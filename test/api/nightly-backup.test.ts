@@ -1,5 +1,6 @@
-import { ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { ulid } from 'ulid';
+import { createDrillActivities } from '../../src/activities/maintenance/drill';
 import { createExpiryActivities } from '../../src/activities/maintenance/expiry';
 import { callerAccount } from '../../src/adapters/aws/tenant-access';
 import type { BackupSummary } from '../../src/contracts/backup';
@@ -80,6 +81,32 @@ describe('expiry', () => {
     expect(ids).toEqual(expect.arrayContaining([tenantId, ghost]));
     expect(ids).not.toContain('reports');
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it.each<[string, (manifest: string) => string]>([
+    ['was changed', (manifest) => manifest.replace('on-demand', 'scheduled')],
+    ['was cut short', (manifest) => manifest.slice(0, 50)],
+  ])('a backup whose manifest %s hides none of the others: it is reported, kept, drilled with by nobody, and deleted by hand', async (_what, change) => {
+    const { tenantId } = await newTenant();
+    const [good, bad] = [newId('backup'), newId('backup')];
+    const { backups } = api.adapters;
+    for (const backupId of [good, bad]) {
+      await backups.take(tenantId, backupId, 'on-demand', waiting);
+      await backups.verify(tenantId, backupId, { operationId: 'backup_x', againstTenant: false }, waiting);
+    }
+    const place = { Bucket: await backupBucket(), Key: objectKeys.backup(tenantId, bad, 'manifest.json') };
+    const { Body } = await aws.s3.send(new GetObjectCommand(place));
+    await aws.s3.send(new PutObjectCommand({ ...place, Body: change((await Body?.transformToString()) ?? '') }));
+
+    expect((await backups.list(tenantId)).map(({ backupId }) => backupId)).toEqual([good]);
+    expect(await in91Days(() => backups.prune(tenantId))).toEqual([]);
+    expect(await check(tenantId)).toMatchObject([{ kind: 'backup/damaged', tenantId, subject: bad, repair: 'none' }]);
+    expect(await createDrillActivities(api.adapters).chooseForDrill({ perNight: 1, tenantIds: [tenantId], at: new Date().toISOString() })).toMatchObject([{ backupId: good }]);
+    expect((await backups.kept(tenantId)).map(({ state }) => state).sort()).toEqual(['complete', 'damaged']);
+    const path = `/api/v1/tenants/${tenantId}/backups/${bad}`;
+    expect(await api.send(path, { token: operator.accessToken })).toMatchObject({ status: 502, body: { code: 'backup/incomplete' } });
+    expect((await api.send(path, { method: 'DELETE', token: operator.accessToken })).status).toBe(204);
+    expect(await versionsOf(objectKeys.backup(tenantId, bad, ''))).toBe(0);
   });
 
   it('never takes the last verified backup of a living tenant, however old, and says that it is', async () => {

@@ -6,7 +6,7 @@ const daysAgo = (days: number): string => hoursAgo(24 * days);
 const verification = { verifiedAt: daysAgo(0), verifiedBy: 'backup_acme_x' };
 const nightly = (hours: number) => ({ backupId: `bak-${hours}`, createdAt: hoursAgo(hours), reason: 'scheduled' as const, verification });
 const farewell = (days: number) => ({ backupId: `bak-${days}`, createdAt: daysAgo(days), reason: 'farewell' as const, verification });
-const working: KeptOfTenant = { tenantId: 'acme', tenant: { status: 'active', createdAt: daysAgo(30) }, departure: 'stays', backups: [], nowMs };
+const working: KeptOfTenant = { tenantId: 'acme', tenant: { status: 'active', createdAt: daysAgo(30) }, departure: 'stays', backups: [], damaged: [], nowMs };
 const kindsOf = (kept: Partial<KeptOfTenant>) => expiryOf({ ...working, ...kept }).map(({ kind, subject }) => `${kind} ${subject}`);
 
 it('finds a tenant without a verified backup of the last night', () => {
@@ -28,6 +28,10 @@ it('gives two weeks of notice before the last backup of a departed tenant goes',
   expect(kindsOf({ ...left, backups: [farewell(75)] })).toEqual([]);
   expect(kindsOf({ ...left, backups: [farewell(77)] })).toEqual(['backup/expiring bak-77']);
   expect(kindsOf(left)).toEqual([]);
+});
+
+it('finds what is damaged, whatever became of its tenant', () => {
+  for (const departure of ['stays', 'left', 'changing'] as const) expect(kindsOf({ departure, backups: [nightly(20)], damaged: ['bak-1'] })).toEqual(['backup/damaged bak-1']);
 });
 
 it('finds who is gone without a certificate, and leaves out whom an operation works on', () => {

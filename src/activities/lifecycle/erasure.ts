@@ -97,7 +97,7 @@ export const createErasureActivities = (deps: ErasureDeps) => ({
     }
     const left = places.filter(({ after }) => after > 0);
     if (left.length > 0) throw new DomainError('erasure/incomplete', `Still there: ${left.map(({ place, after }) => `${after} in ${place}`).join(', ')}`);
-    await deps.erasures.issue(statementOf({ plan, places, backups: await deps.backups.list(ref.tenantId), issuedAt: new Date().toISOString() }));
+    await deps.erasures.issue(statementOf({ plan, places, backups: await deps.backups.kept(ref.tenantId), issuedAt: new Date().toISOString() }));
   },
 });
 

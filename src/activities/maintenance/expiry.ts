@@ -26,14 +26,16 @@ export const createExpiryActivities = (deps: ExpiryDeps) => ({
   },
 
   /**
-   * What is overdue, missing or about to go of a tenant's backups and certificate; deletes what its time is over. Nothing is
+   * What is damaged, overdue, missing or about to go of a tenant's backups and certificate; deletes what its time is over. Nothing is
    * deleted of a tenant that changes, and of one nobody can prove has left.
    */
   async checkExpiry({ tenantId }: { tenantId: string }): Promise<Finding[]> {
     const tenant = await deps.registry.get(tenantId);
     const departure = await departureOf(deps, tenantId, tenant?.status);
     const deleted = departure === 'changing' || departure === 'unproven' ? [] : await deps.backups.prune(tenantId, { hasLeft: departure === 'left' });
-    const found = expiryOf({ tenantId, ...(tenant && { tenant }), departure, backups: await deps.backups.list(tenantId), nowMs: Date.now() });
+    const [backups, kept] = await Promise.all([deps.backups.list(tenantId), deps.backups.kept(tenantId)]);
+    const damaged = kept.filter(({ state }) => state === 'damaged').map(({ backupId }) => backupId);
+    const found = expiryOf({ tenantId, ...(tenant && { tenant }), departure, backups, damaged, nowMs: Date.now() });
     return [
       ...deleted.map((subject): Finding => ({ kind: 'backup/expired', tenantId, subject, message: 'Its time was over: it is deleted.', repair: 'done' })),
       ...found.map((finding): Finding => ({ ...finding, tenantId, repair: 'none' })),

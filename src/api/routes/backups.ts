@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BackupSummary } from '../../contracts/backup';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import { backupIdPattern } from '../../contracts/names';
 import { Operation } from '../../contracts/operation';
 import { AnyTenantId, TenantId } from '../../contracts/tenant';
@@ -100,6 +100,17 @@ const startingRoutes = ({ operations }: BackupRoutesDeps): Route[] => [
   }),
 ];
 
+/** Nothing restores from what is damaged: it may be deleted at any time. */
+function undefinedIfDamaged(error: unknown): undefined {
+  if (codeOf(error) !== 'backup/incomplete') throw error;
+}
+
+/** @throws DomainError `backup/in-use` */
+function mustBeOver({ createdAt, reason }: BackupSummary): void {
+  const expiresAt = farewellExpiresAt(createdAt);
+  if (reason === 'farewell' && Date.now() < Date.parse(expiresAt)) throw new DomainError('backup/in-use', `It is all that is left of a tenant: it can be deleted from ${expiresAt} on.`);
+}
+
 const deletingRoute = ({ backups }: BackupRoutesDeps): Route =>
   operatorRoute({
     method: 'delete',
@@ -110,10 +121,8 @@ const deletingRoute = ({ backups }: BackupRoutesDeps): Route =>
     response: z.object({}),
     status: 204,
     async handle({ params }) {
-      const { createdAt, reason } = await mustGet(backups, params);
-      const expiresAt = farewellExpiresAt(createdAt);
-      if (reason === 'farewell' && Date.now() < Date.parse(expiresAt))
-        throw new DomainError('backup/in-use', `It is all that is left of a tenant: it can be deleted from ${expiresAt} on.`);
+      const backup = await mustGet(backups, params).catch(undefinedIfDamaged);
+      if (backup) mustBeOver(backup);
       await backups.delete(params.tenantId, params.backupId);
       return { status: 204 };
     },

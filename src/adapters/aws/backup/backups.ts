@@ -19,10 +19,8 @@ export interface BackupDeps extends BackupSourceDeps {
   readonly directory: TenantDirectory;
 }
 
-/** Backups in the platform's bucket; docs/backup-format.md has the format. */
-export function createBackups(deps: BackupDeps): Backups {
-  const { store, directory } = deps;
-
+/** What there is of a tenant's backups, without reading them. */
+function createSight(store: BackupStore) {
   async function summaryOf(tenantId: string, backupId: string): Promise<BackupSummary | undefined> {
     const ref = { tenantId, backupId };
     const manifest = await store.manifestOf(ref);
@@ -34,16 +32,41 @@ export function createBackups(deps: BackupDeps): Backups {
   /** When an unfinished backup was begun, or last written to where its id does not say. Undefined when it is gone. */
   const startOf = async (ref: BackupRef): Promise<string | undefined> => timeIn(ref.backupId) ?? (await store.lastWrittenAt(ref));
 
-  async function keptAs(tenantId: string, backupId: string): Promise<KeptBackup> {
+  /** All of them: a damaged one hides none of the others. */
+  async function seen(tenantId: string): Promise<Seen[]> {
+    return Promise.all(
+      (await store.ids(tenantId)).map(async (backupId): Promise<Seen> => {
+        try {
+          const summary = await summaryOf(tenantId, backupId);
+          return summary ? { state: 'complete', backupId, summary } : { state: 'unfinished', backupId };
+        } catch (error) {
+          if (codeOf(error) !== 'backup/incomplete') throw error;
+          return { state: 'damaged', backupId };
+        }
+      }),
+    );
+  }
+
+  async function keptAs(tenantId: string, backup: Seen): Promise<KeptBackup> {
+    const { backupId } = backup;
     const place = { backupId, location: await store.locationOf({ tenantId, backupId }) };
-    try {
-      const manifest = await store.manifestOf({ tenantId, backupId });
-      return manifest ? { ...place, state: 'complete', createdAt: manifest.createdAt, reason: manifest.reason } : { ...place, state: 'unfinished', startedAt: await startOf({ tenantId, backupId }) };
-    } catch (error) {
-      if (codeOf(error) !== 'backup/incomplete') throw error;
-      return { ...place, state: 'damaged' };
+    switch (backup.state) {
+      case 'complete':
+        return { ...place, state: 'complete', createdAt: backup.summary.createdAt, reason: backup.summary.reason };
+      case 'unfinished':
+        return { ...place, state: 'unfinished', startedAt: await startOf({ tenantId, backupId }) };
+      case 'damaged':
+        return { ...place, state: 'damaged' };
     }
   }
+
+  return { summaryOf, startOf, seen, keptAs };
+}
+
+/** Backups in the platform's bucket; docs/backup-format.md has the format. */
+export function createBackups(deps: BackupDeps): Backups {
+  const { store, directory } = deps;
+  const { summaryOf, startOf, seen, keptAs } = createSight(store);
 
   return {
     async take(tenantId, backupId, reason, waiting) {
@@ -82,11 +105,10 @@ export function createBackups(deps: BackupDeps): Backups {
     },
 
     async list(tenantId) {
-      const summaries = await Promise.all((await store.ids(tenantId)).map((backupId) => summaryOf(tenantId, backupId)));
-      return summaries.filter((summary) => summary !== undefined).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+      return summariesIn(await seen(tenantId)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
     },
 
-    kept: async (tenantId) => Promise.all((await store.ids(tenantId)).map((backupId) => keptAs(tenantId, backupId))),
+    kept: async (tenantId) => Promise.all((await seen(tenantId)).map((one) => keptAs(tenantId, one))),
 
     get: summaryOf,
 
@@ -95,11 +117,10 @@ export function createBackups(deps: BackupDeps): Backups {
     },
 
     async prune(tenantId, { hasLeft } = { hasLeft: false }) {
-      const ids = await store.ids(tenantId);
-      const summaries = await this.list(tenantId);
-      const begun = ids.filter((id) => !summaries.some(({ backupId }) => backupId === id));
-      const unfinished = await Promise.all(begun.map(async (backupId) => ({ backupId, startedAt: await startOf({ tenantId, backupId }) })));
-      const gone = prunable({ finished: summaries, unfinished, hasLeft }, new Date(Date.now()));
+      const all = await seen(tenantId);
+      const begun = all.filter(({ state }) => state === 'unfinished');
+      const unfinished = await Promise.all(begun.map(async ({ backupId }) => ({ backupId, startedAt: await startOf({ tenantId, backupId }) })));
+      const gone = prunable({ finished: summariesIn(all), unfinished, hasLeft }, new Date(Date.now()));
       for (const backupId of gone) await this.delete(tenantId, backupId);
       return gone;
     },
@@ -107,6 +128,11 @@ export function createBackups(deps: BackupDeps): Backups {
     tenantIds: store.tenantIds,
   };
 }
+
+/** What a look at a backup's folder finds. */
+type Seen = { readonly backupId: string } & ({ readonly state: 'complete'; readonly summary: BackupSummary } | { readonly state: 'unfinished' | 'damaged' });
+
+const summariesIn = (all: readonly Seen[]): BackupSummary[] => all.flatMap((one) => (one.state === 'complete' ? [one.summary] : []));
 
 interface Counting {
   /** Names the tenant's users. */

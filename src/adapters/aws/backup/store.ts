@@ -49,9 +49,10 @@ function createBucket(aws: PlatformClients) {
     await aws.s3.send(new PutObjectCommand({ Bucket: await bucket(), Key, Body, ContentType }));
   }
 
+  /** What is no JSON reads as `null`, which no schema takes. */
   async function getJson(Key: string): Promise<unknown> {
     const body = await get(Key);
-    return body && (JSON.parse((await collected(body)).toString('utf8')) as unknown);
+    return body && parsed((await collected(body)).toString('utf8'));
   }
 
   async function folders(Prefix: string): Promise<string[]> {
@@ -107,7 +108,7 @@ export function createBackupStore(aws: PlatformClients) {
   }
 
   async function hasItsSeal(ref: BackupRef, { seal, ...sealed }: BackupManifest & { seal: string }): Promise<boolean> {
-    const digest = await envelope.open(contextOf.manifest(ref), Buffer.from(seal, 'base64')).catch(() => undefined);
+    const digest = await envelope.open(contextOf.manifest(ref), Buffer.from(seal, 'base64')).catch(undefinedIfChanged);
     return digest !== undefined && digestOf(sealed).equals(digest);
   }
 
@@ -121,8 +122,9 @@ export function createBackupStore(aws: PlatformClients) {
       return { ...manifest, seal };
     },
 
+    /** One that cannot be read is none: the backup can be verified again. */
     async verificationOf(ref: BackupRef): Promise<BackupVerification | undefined> {
-      return BackupVerification.optional().parse(await getJson(keyOf(ref, verificationName)));
+      return BackupVerification.safeParse(await getJson(keyOf(ref, verificationName))).data;
     },
 
     async putVerification(ref: BackupRef, verification: BackupVerification): Promise<void> {
@@ -177,6 +179,19 @@ const contextOf = { manifest: ({ tenantId, backupId }: BackupRef) => ({ purpose:
 
 /** Whatever the order of its properties. */
 const digestOf = (manifest: object): Buffer => createHash('sha256').update(stableJson(manifest)).digest();
+
+/** A key that cannot be used just now says nothing about the backup. */
+function undefinedIfChanged(error: unknown): undefined {
+  if (error instanceof DomainError) throw error;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
 
 /** A stream that ends too early, or fails, fails here: `compose` would wait for its rest for ever. */
 function unzipped(compressed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
