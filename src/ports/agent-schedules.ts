@@ -38,8 +38,8 @@ export interface AgentClockState {
  */
 export interface AgentClock {
   /**
-   * Has Temporal run it as it is written: made if it is missing, and whether it rests then is said by `pausedNote`. One that is there stays
-   * paused, or not. @throws DomainError `schedule/invalid` when Temporal makes nothing of it.
+   * Has Temporal run it as it is written, made if it is missing. With a `pausedNote` it rests, whoever else has it rest; without one it runs
+   * if it is made now, and otherwise stays paused, or not. @throws DomainError `schedule/invalid` when Temporal makes nothing of it.
    */
   set(tenantId: string, schedule: AgentSchedule, pausedNote: string | undefined): Promise<void>;
   /** Undefined: there is none, or it ran for the last time long ago. */

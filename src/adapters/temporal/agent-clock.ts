@@ -28,7 +28,7 @@ export function createAgentClock(client: Client): AgentClock {
       try {
         if (await calling(() => unlessThere(open.schedule.create({ ...options, state })))) return;
         // The handle of the client without keys: what it writes back can be read by everybody, too.
-        await calling(() => open.schedule.getHandle(options.scheduleId).update(({ state: now }) => ({ ...options, state: { paused: now.paused, note: now.paused ? (now.note ?? '') : state.note } })));
+        await calling(() => open.schedule.getHandle(options.scheduleId).update(({ state: now }) => ({ ...options, state: state.paused || !now.paused ? state : { paused: true, note: now.note ?? '' } })));
       } catch (error) {
         if (isInvalidArgument(error)) throw new DomainError('schedule/invalid', 'Temporal does not take these times. Check the expression and the name of the time zone.', { cause: error });
         throw error;

@@ -118,6 +118,15 @@ it('follows the table of a tenant that was restored: what is not written there i
   expect(spec).toMatchObject({ intervals: [{ every: 3_600_000 }], calendars: [] });
 });
 
+it('rests on after a restore of a time at which a person had paused it', async () => {
+  const tenantId = await tenantWithAgents();
+  await listed(tenantId, 2);
+  await activities.pauseTenantSchedules({ tenantId, operationId });
+  await agentSchedules.replace(tenantId, agentSchedule({ paused: { by: 'ann', at, reason: 'a holiday' } }));
+  await activities.resumeTenantSchedules({ tenantId, operationId });
+  expect(await agentsOf(tenantId)).toMatchObject([{ paused: true, note: 'Paused by user ann: a holiday' }, { paused: true, note: 'Paused by user ann: an audit' }]);
+});
+
 it('comes back paused where it was paused', async () => {
   const { tenantId } = await standingTenant();
   await schedules.ensure(tenantId);
