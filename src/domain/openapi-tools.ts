@@ -1,7 +1,7 @@
 import type { JsonValue } from '../contracts/model';
 import type { HttpOperation, ToolListing } from '../contracts/tool-source';
 import { plainSchema } from './plain-schema';
-import { Listing } from './source-tools';
+import { inputName, Listing } from './source-tools';
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -119,12 +119,17 @@ function parametersOf({ item, operation }: Found): Fields[] {
 function inputsOf(parameters: readonly Fields[], body: Fields | undefined): { input: string; parameter: Fields }[] {
   const used = new Set(body ? ['body'] : []);
   return parameters.filter(isGiven).map((parameter) => {
-    const name = textOf(parameter['name']);
-    const input = used.has(name) ? `${textOf(parameter['in'])}_${name}` : name;
+    const name = soundInput(textOf(parameter['name']));
+    const second = `${textOf(parameter['in'])}_${name.slice(0, 50)}`;
+    let input = used.has(name) ? second : name;
+    for (let count = 2; used.has(input); count += 1) input = `${second}_${count}`;
     used.add(input);
     return { input, parameter };
   });
 }
+
+/** `page[size]` is `page_size` to the model. */
+const soundInput = (name: string): string => (inputName.test(name) ? name : name.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').replaceAll(/^_|_$/g, '').slice(0, 64) || 'input');
 
 function isGiven(parameter: Fields): boolean {
   if (parameter['in'] === 'header') return !ownHeaders.has(textOf(parameter['name']).toLowerCase());

@@ -7,6 +7,10 @@ const maxDescriptionCharacters = 1_000;
 const maxToolCharacters = 16_384;
 /** What Converse takes. */
 const toolName = /^[A-Za-z0-9_-]{1,64}$/;
+/** What models of Anthropic take as a property at the top of an input schema: for any other name they refuse the whole request. */
+export const inputName = /^[A-Za-z0-9_.-]{1,64}$/;
+/** What they refuse there, too. */
+const combinators: ReadonlySet<string> = new Set(['oneOf', 'anyOf', 'allOf']);
 
 /** A tool before it has its full name. */
 export type FoundTool = Omit<ListedTool, 'name'> & { readonly name: string };
@@ -38,6 +42,8 @@ export class Listing {
     if (!toolName.test(tool.name)) return 'Its name is longer than 64 characters with that of the source.';
     if (this.tools.has(tool.name)) return 'Another tool has the same name.';
     if (this.tools.size >= maxToolsOfSource) return `A source has ${maxToolsOfSource} tools at most.`;
+    const oddInput = Object.keys(fieldsOf(fieldsOf(tool.inputSchema)['properties'])).find((input) => !inputName.test(input));
+    if (oddInput !== undefined) return `Models take no input that is called ${JSON.stringify(oddInput.slice(0, 64))}: names are 1-64 of A-Za-z0-9_.-`;
     return JSON.stringify([tool.inputSchema, tool.outputSchema]).length > maxToolCharacters ? `Its schemas are longer than ${maxToolCharacters} characters.` : undefined;
   }
 }
@@ -66,5 +72,16 @@ const originOf = (url: string): string => /^https?:\/\/[^/?#]+/i.exec(url)?.[0].
 export const mayShowSecret = ({ secretOrigins }: { readonly secretOrigins: readonly string[] }, url: string): boolean => secretOrigins.includes(originOf(url));
 
 /** An input schema is an object's: Converse takes no other. */
-export const asObjectSchema = (schema: JsonValue): JsonValue =>
-  typeof schema === 'object' && schema !== null && !Array.isArray(schema) && schema['type'] === 'object' ? schema : { type: 'object', properties: {} };
+export const asObjectSchema = (schema: JsonValue): JsonValue => (fieldsOf(schema)['type'] === 'object' ? schema : { type: 'object', properties: {} });
+
+/** An input schema as models are shown it: what they do not take at its top they are told in words. A call is checked against all of it. */
+export function shownSchema(schema: JsonValue): JsonValue {
+  const fields = Object.entries(fieldsOf(schema));
+  const told = fields.filter(([name]) => combinators.has(name));
+  if (told.length === 0) return schema;
+  const shown = Object.fromEntries(fields.filter(([name]) => !combinators.has(name)));
+  const rule = `The input must fit this JSON Schema, too: ${JSON.stringify(Object.fromEntries(told))}`;
+  return { ...shown, description: typeof shown['description'] === 'string' ? `${shown['description']}\n${rule}` : rule };
+}
+
+const fieldsOf = (value: JsonValue | undefined): { readonly [name: string]: JsonValue } => (typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {});

@@ -58,6 +58,16 @@ describe('a call', () => {
     });
   });
 
+  it('takes names that models take, each once, and asks under the real ones', async () => {
+    const names = ['page[size]', '$filter', 'page_size', 'page(size)', 'page{size}', 'sort.by', '€', 'x'.repeat(70)];
+    const parameters = names.map((name) => ({ name, in: 'query', schema: { type: 'string' } }));
+    const { tools: [list] } = await toolsOf(document({ '/orders': { get: { operationId: 'list', parameters } } }));
+    const inputs = ['page_size', 'filter', 'query_page_size', 'query_page_size_2', 'query_page_size_3', 'sort.by', 'input', 'x'.repeat(64)];
+    expect(list?.inputSchema).toHaveProperty('properties', Object.fromEntries(inputs.map((input) => [input, { type: 'string' }])));
+    const request = requestFor(list as ListedTool, Object.fromEntries(inputs.map((input, index) => [input, `v${index}`])));
+    expect([...new URL((request as { url: string }).url).searchParams]).toEqual(names.map((name, index) => [name, `v${index}`]));
+  });
+
   it.each(['..', '.', ''])('never leads to another place of the server: %p', async (id) => {
     const { tools: [order] } = await toolsOf(document(paths));
     expect(requestFor(order as ListedTool, { id })).toHaveProperty('problem');

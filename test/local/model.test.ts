@@ -326,6 +326,8 @@ describe('on the wire, as the SDK reads it', () => {
     ['a result was not asked for', [{ role: 'user', content: [{ toolResult: { toolUseId: '1', content: [{ text: 'y' }] } }] }], { toolConfig }],
     ['there are no messages', [], {}],
     ['a tool’s name is not legal', messages, { toolConfig: { tools: [{ toolSpec: { name: 'no spaces', inputSchema: { json: {} } } }] } }],
+    ['an input is a choice between schemas', messages, { toolConfig: { tools: [{ toolSpec: { name: 'click', inputSchema: { json: { type: 'object', oneOf: [{ required: ['x'] }] } } } }] } }],
+    ['an input has a name with brackets', messages, { toolConfig: { tools: [{ toolSpec: { name: 'list', inputSchema: { json: { type: 'object', properties: { 'page[size]': {} } } } } }] } }],
   ])('refuses when %s', async (_what, said, more) => {
     await expect(client().send(new ConverseCommand({ modelId: 'm', messages: said, ...more }))).rejects.toMatchObject({ name: 'ValidationException' });
   });

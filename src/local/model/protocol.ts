@@ -106,6 +106,8 @@ export const attachedIn = (messages: readonly Message[]): AttachedBytes[] =>
 /** Of keys and values. @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */
 const metadataPattern = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 const toolNamePattern = /^[a-zA-Z0-9_-]{1,64}$/;
+const inputNamePattern = /^[a-zA-Z0-9_.-]{1,64}$/;
+const TopOfSchema = z.object({ oneOf: z.json(), anyOf: z.json(), allOf: z.json(), properties: z.record(z.string(), z.json()) }).partial();
 
 /** What Bedrock would refuse, in its words; undefined when nothing. */
 export function problemWith(request: ConverseRequest): string | undefined {
@@ -127,8 +129,20 @@ export function problemWith(request: ConverseRequest): string | undefined {
   if (thinking !== undefined) return thinking;
   const metadata = Object.entries(requestMetadata);
   if (metadata.length > 16 || metadata.some(([name, value]) => name === '' || ![name, value].every((text) => metadataPattern.test(text)))) return "Value at 'requestMetadata' failed to satisfy constraint.";
-  const badName = toolSpecsOf({ toolConfig }).find(({ name }) => !toolNamePattern.test(name));
-  return badName && `Value '${badName.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+  return toolProblem(toolSpecsOf({ toolConfig }));
+}
+
+function toolProblem(tools: ReturnType<typeof toolSpecsOf>): string | undefined {
+  const badName = tools.find(({ name }) => !toolNamePattern.test(name));
+  if (badName) return `Value '${badName.name}' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy constraint: [a-zA-Z0-9_-]+`;
+  // Models of Anthropic look at the top of the schema alone.
+  for (const [index, { inputSchema }] of tools.entries()) {
+    const { oneOf, anyOf, allOf, properties } = TopOfSchema.catch({}).parse(inputSchema.json);
+    const at = `The model returned the following errors: tools.${index}.custom.input_schema`;
+    if (oneOf ?? anyOf ?? allOf) return `${at}: input_schema does not support oneOf, allOf, or anyOf at the top level`;
+    if (Object.keys(properties ?? {}).some((name) => !inputNamePattern.test(name))) return `${at}.properties: Property keys should match pattern '${inputNamePattern.source}'`;
+  }
+  return undefined;
 }
 
 /** What Converse takes of images and documents. @see https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html */

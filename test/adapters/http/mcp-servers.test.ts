@@ -4,12 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { ListToolsRequestSchema, type ListToolsResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { type SourceToolDeps, toolsOfSource } from '../../../src/activities/session/tools/source-tools';
 import { createPinnedSender } from '../../../src/adapters/http/http-caller';
 import { createMcpServers } from '../../../src/adapters/tool-sources/mcp-servers';
 import { createPinnedFetch } from '../../../src/adapters/tool-sources/pinned-fetch';
 import { codeOf } from '../../../src/contracts/errors';
-import type { McpSettings } from '../../../src/contracts/tool-source';
+import type { McpSettings, ToolSource } from '../../../src/contracts/tool-source';
+import { problemWith } from '../../../src/local/model/protocol';
 
 const send = createPinnedSender({ privateAddresses: ['127.0.0.1'] });
 const mcp = createMcpServers({ send });
@@ -55,11 +58,34 @@ async function honestServer(): Promise<{ url: string; calls: () => number }> {
   return { url: `${origin}/mcp`, calls: () => calls };
 }
 
+/** A server that says of its tools whatever it is told to. */
+const oddServer = (list: (cursor: string | undefined) => object): Promise<string> =>
+  serve((request, response) => {
+    const { server } = new McpServer({ name: 'odd', version: '1' }, { capabilities: { tools: {} } });
+    server.setRequestHandler(ListToolsRequestSchema, ({ params }) => list(params?.cursor) as ListToolsResult);
+    const transport = new StreamableHTTPServerTransport({});
+    void server.connect(transport as Transport).then(() => transport.handleRequest(request, response));
+  });
+
 it("lists tools, and believes the server's word on them only where the tenant does", async () => {
   const { url } = await honestServer();
   const effects = async (settings: Partial<McpSettings>) => (await mcp.list(accessTo(url, settings), never)).tools.map(({ name, effect }) => [name, effect]);
   expect(await effects({})).toEqual([['docs__look', 'write'], ['docs__grow', 'write']]);
   expect(await effects({ trustsAnnotations: true })).toEqual([['docs__look', 'read'], ['docs__grow', 'write']]);
+});
+
+it('makes tools that every model takes, and checks all that their schemas say', async () => {
+  const click = { description: 'Clicks', inputSchema: { type: 'object', properties: { index: { type: 'integer' }, x: { type: 'integer' } }, anyOf: [{ required: ['index'] }, { required: ['x'] }] } };
+  const ask = { inputSchema: { type: 'object', properties: { 'opt fields': { type: 'string' } } } };
+  const url = await oddServer(() => ({ tools: [{ name: 'click', ...click }, { name: 'ask', ...ask }] }));
+  const listing = await mcp.list(accessTo(url), never);
+  expect(listing.leftOut).toEqual([{ name: 'ask', reason: expect.stringContaining('"opt fields"') as string }]);
+
+  const [tool] = toolsOfSource({} as SourceToolDeps, { ...accessTo(url), listing } as unknown as ToolSource);
+  expect([tool?.problemWith({ x: 1 }), tool?.problemWith({})]).toEqual([undefined, expect.stringContaining("must have required property 'index'")]);
+  const { name = '', inputSchema = null } = tool?.spec ?? {};
+  expect(problemWith({ messages: [{ role: 'user', content: [{ text: 'hello' }] }], toolConfig: { tools: [{ toolSpec: { name, inputSchema: { json: inputSchema } } }] } })).toBeUndefined();
+  expect(inputSchema).toHaveProperty('description', expect.stringContaining('{"anyOf":[{"required":["index"]},{"required":["x"]}]}'));
 });
 
 it('hears during a call that the tools have changed', async () => {

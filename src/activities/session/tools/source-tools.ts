@@ -1,16 +1,17 @@
 import { DomainError } from '../../../contracts/errors';
+import { schemaCheck } from '../../../contracts/json-schema';
 import type { JsonValue } from '../../../contracts/model';
 import type { HttpOperation, ListedTool, ToolSource } from '../../../contracts/tool-source';
 import { isAllowedOrigin } from '../../../domain/egress';
 import { requestOf } from '../../../domain/openapi-request';
 import { withCredential, withoutSecret } from '../../../domain/source-credential';
-import { fullName } from '../../../domain/source-tools';
+import { fullName, shownSchema } from '../../../domain/source-tools';
 import { type DoneCall, inputOfUndo, toolNamed } from '../../../domain/source-undo';
 import { isForAdministrator, saysScopeInsufficient, scopeInsufficient, tokenRefused } from '../../../domain/source-tokens';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import type { Bearer, McpServers, SourceAccess, SourceCredentials } from '../../../ports/tool-sources';
 import { mustHaveAnswered } from './http-request';
-import { createTool, type Tool, type ToolContext, type Undoing } from './tool';
+import { createTool, type Tool, type ToolContext, type ToolParts, type Undoing } from './tool';
 
 const attemptMs = 30_000;
 /** Two tokens, each of which may take ten seconds. */
@@ -34,8 +35,8 @@ export const toolsOfSource = (deps: SourceToolDeps, source: ToolSource): Tool[] 
 function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): Tool {
   const { name, description, inputSchema, outputSchema, effect, operation } = listed;
   const { approval } = source.settings;
-  return createTool({
-    spec: { name, description, inputSchema },
+  const parts: ToolParts = {
+    spec: { name, description, inputSchema: shownSchema(inputSchema) },
     ...(outputSchema !== undefined && { outputSchema }),
     ...(approval && { approval }),
     timeoutMs: attemptMs + (source.settings.oauth ? tokensMs : 0) + 5_000,
@@ -61,7 +62,8 @@ function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): T
         throw new DomainError(error.code, textOf(hidden(error.message)));
       }
     },
-  });
+  };
+  return createTool(parts, schemaCheck(inputSchema));
 }
 
 /** As the source's settings say. What its server has refused was not done. */
