@@ -24,7 +24,7 @@ export const ofTools = [
     'an operation leads to no other place of its server',
     documents,
     { id: 'operation-path', file: request, search: String.raw`if (text === '' || /^\.{1,2}$/.test(text)) return`, replace: "if (text === 'nowhere') return", name: 'never leads to another place of the server' },
-    { id: 'operation-path-encoded', file: request, search: '() => encodeURIComponent(text)', replace: '() => text', name: 'never leads to another place of the server' },
+    { id: 'operation-path-encoded', file: request, search: 'simple(parameter, value, encodeURIComponent)', replace: 'simple(parameter, value, String)', name: 'never leads to another place of the server' },
     { id: 'operation-header', file: request, search: String.raw`if (!/^[\x20-\x7e]*$/.test(text)) return`, replace: "if (text === 'nothing') return", name: 'never leads to another place of the server' },
   ),
   ...of(

@@ -91,7 +91,16 @@ export const ToolSourceSettings = z
 export type ToolSourceSettings = z.infer<typeof ToolSourceSettings>;
 export type McpSettings = Extract<ToolSourceSettings, { kind: 'mcp' }>;
 
-const Parameter = z.object({ input: z.string(), name: z.string(), in: z.enum(['path', 'query', 'header']), explode: z.boolean() });
+const Parameter = z.object({
+  input: z.string(),
+  name: z.string(),
+  in: z.enum(['path', 'query', 'header']),
+  explode: z.boolean(),
+  /** Absent: `form` in a query, `simple` elsewhere. */
+  style: z.enum(['spaceDelimited', 'pipeDelimited', 'deepObject']).optional(),
+  /** Whether it is written as one JSON text, whatever it is. */
+  isJson: z.boolean().optional(),
+});
 
 /** One operation of an HTTP API, as it is called. */
 export const HttpOperation = z.object({

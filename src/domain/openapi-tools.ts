@@ -73,9 +73,9 @@ function addOperation(listing: Listing, found: Found, place: Place): void {
     return;
   }
   const parameters = parametersOf(found);
-  const cookie = parameters.find((parameter) => parameter['in'] === 'cookie' && parameter['required'] === true);
-  if (cookie) {
-    listing.leaveOut(name, 'It needs a cookie.');
+  const [lost] = parameters.filter((parameter) => parameter['required'] === true || parameter['in'] === 'path').flatMap((parameter) => whyUnsent(parameter) ?? []);
+  if (lost !== undefined) {
+    listing.leaveOut(name, lost);
     return;
   }
   const requestBody = fieldsOf(operation['requestBody']);
@@ -97,12 +97,7 @@ function addOperation(listing: Listing, found: Found, place: Place): void {
       kind: 'http',
       method: method.toUpperCase() as HttpOperation['method'],
       url: server.replace(/\/$/, '') + path,
-      parameters: inputs.map(({ input, parameter }) => ({
-        input,
-        name: textOf(parameter['name']),
-        in: parameter['in'] as 'path' | 'query' | 'header',
-        explode: typeof parameter['explode'] === 'boolean' ? parameter['explode'] : parameter['in'] === 'query',
-      })),
+      parameters: inputs.map(({ input, parameter }) => sentParameter(input, parameter)),
       hasBody: body !== undefined,
       takesKey: parameters.some((parameter) => parameter['in'] === 'header' && textOf(parameter['name']).toLowerCase() === 'idempotency-key'),
     },
@@ -132,8 +127,35 @@ function inputsOf(parameters: readonly Fields[], body: Fields | undefined): { in
 const soundInput = (name: string): string => (inputName.test(name) ? name : name.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').replaceAll(/^_|_$/g, '').slice(0, 64) || 'input');
 
 function isGiven(parameter: Fields): boolean {
-  if (parameter['in'] === 'header') return !ownHeaders.has(textOf(parameter['name']).toLowerCase());
-  return parameter['in'] === 'path' || parameter['in'] === 'query';
+  const isOurs = parameter['in'] === 'header' && ownHeaders.has(textOf(parameter['name']).toLowerCase());
+  return !isOurs && whyUnsent(parameter) === undefined;
+}
+
+/** How values can be written in each place. */
+const styles = { path: ['simple'], query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'], header: ['simple'] } as const;
+const isPlace = (place: string): place is keyof typeof styles => Object.hasOwn(styles, place);
+const styleOf = (parameter: Fields): string => textOf(parameter['style']) || (parameter['in'] === 'query' ? 'form' : 'simple');
+
+/** Why no request can bear a parameter, in words; undefined when one can. */
+function whyUnsent(parameter: Fields): string | undefined {
+  const [name, place, style] = [textOf(parameter['name']), textOf(parameter['in']), styleOf(parameter)];
+  if (!isPlace(place)) return `Its parameter ${name} belongs to the ${place}: only paths, queries and headers are sent.`;
+  if (!styles[place].some((one) => one === style)) return `Its parameter ${name} is to be written in the style ${style}.`;
+  const content = parameter['content'];
+  const isSent = content === undefined || jsonOf(content) !== undefined || Object.keys(fieldsOf(content)).some((type) => /^text\//i.test(type));
+  return isSent ? undefined : `Its parameter ${name} is neither text nor JSON.`;
+}
+
+function sentParameter(input: string, parameter: Fields): HttpOperation['parameters'][number] {
+  const [explode, style] = [parameter['explode'], styleOf(parameter)];
+  return {
+    input,
+    name: textOf(parameter['name']),
+    in: parameter['in'] as 'path' | 'query' | 'header',
+    explode: typeof explode === 'boolean' ? explode : style === 'form',
+    ...((style === 'spaceDelimited' || style === 'pipeDelimited' || style === 'deepObject') && { style }),
+    ...(jsonOf(parameter['content']) && { isJson: true }),
+  };
 }
 
 function describedSchema(parameter: Fields): JsonValue {

@@ -68,9 +68,54 @@ describe('a call', () => {
     expect([...new URL((request as { url: string }).url).searchParams]).toEqual(names.map((name, index) => [name, `v${index}`]));
   });
 
+  const list = { type: 'array', items: { type: 'string' } };
+  const range = { type: 'object', properties: { gte: { type: 'integer' }, lt: { type: 'integer' } } };
+  it.each<[object, JsonValue, string]>([
+    [{ schema: list }, ['a,b', 'c'], '?in=a%2Cb&in=c'],
+    [{ schema: list, explode: false }, ['a,b', 'c'], '?in=a%2Cb,c'],
+    [{ schema: range }, { gte: 1, lt: 9 }, '?gte=1&lt=9'],
+    [{ schema: range, explode: false }, { gte: 1, lt: 9 }, '?in=gte,1,lt,9'],
+    [{ schema: range, style: 'deepObject' }, { gte: 1, lt: 9 }, '?in%5Bgte%5D=1&in%5Blt%5D=9'],
+    [{ schema: range, style: 'deepObject', explode: true }, { gte: 1, lt: 9 }, '?in%5Bgte%5D=1&in%5Blt%5D=9'],
+    [{ schema: list, style: 'pipeDelimited' }, ['a', 'b'], '?in=a%7Cb'],
+    [{ schema: list, style: 'spaceDelimited' }, ['a', 'b'], '?in=a%20b'],
+    [{ schema: list, style: 'pipeDelimited', explode: true }, ['a', 'b'], '?in=a&in=b'],
+    [{ content: { 'application/json': { schema: range } } }, { gte: 1 }, '?in=%7B%22gte%22%3A1%7D'],
+    [{ content: { 'application/json': { schema: list } } }, ['a'], '?in=%5B%22a%22%5D'],
+    [{ in: 'path', schema: list }, ['a', 'b/c'], '/a,b%2Fc'],
+    [{ in: 'path', schema: range }, { gte: 1, lt: 9 }, '/gte,1,lt,9'],
+    [{ in: 'path', schema: range, explode: true }, { gte: 1, lt: 9 }, '/gte=1,lt=9'],
+  ])('writes a parameter as the document says: %j', async (parameter, value, written) => {
+    const path = 'in' in parameter ? '/orders/{in}' : '/orders';
+    const { tools: [tool] } = await toolsOf(document({ [path]: { get: { parameters: [{ name: 'in', in: 'query', ...parameter }] } } }));
+    expect(requestFor(tool as ListedTool, { in: value })).toHaveProperty('url', `https://shop.example.com/v1/orders${written}`);
+  });
+
+  it('writes objects into headers, and lists', async () => {
+    const parameters = [{ name: 'X-A', in: 'header', schema: range }, { name: 'X-B', in: 'header', schema: range, explode: true }, { name: 'X-C', in: 'header', content: { 'application/json': { schema: list } } }];
+    const { tools: [tool] } = await toolsOf(document({ '/orders': { get: { parameters } } }));
+    const headers = { 'x-a': 'gte,1,lt,9', 'x-b': 'gte=1,lt=9', 'x-c': '["a"]' };
+    expect(requestFor(tool as ListedTool, { 'X-A': { gte: 1, lt: 9 }, 'X-B': { gte: 1, lt: 9 }, 'X-C': ['a'] })).toHaveProperty('headers', headers);
+  });
+
+  it('is left out when it needs what cannot be written, and goes without what it does not need', async () => {
+    const get = (operationId: string, parameter: object) => ({ get: { operationId, parameters: [parameter] } });
+    const { tools, leftOut } = await toolsOf(document({
+      '/a/{id}': get('matrix', { name: 'id', in: 'path', style: 'matrix', schema: {} }),
+      '/b/{id}': get('label', { name: 'id', in: 'path', style: 'label', schema: {} }),
+      '/c': get('cookie', { name: 'session', in: 'cookie', required: true, schema: {} }),
+      '/d': get('xml', { name: 'filter', in: 'query', required: true, content: { 'application/xml': {} } }),
+      '/e': get('optional', { name: 'filter', in: 'query', content: { 'application/xml': {} } }),
+    }));
+    expect(leftOut.map(({ name }) => name)).toEqual(['matrix', 'label', 'cookie', 'xml']);
+    expect(leftOut[0]?.reason).toContain('matrix');
+    expect(tools.map(({ inputSchema }) => inputSchema)).toEqual([{ type: 'object', properties: {}, additionalProperties: false }]);
+  });
+
   it.each(['..', '.', ''])('never leads to another place of the server: %p', async (id) => {
     const { tools: [order] } = await toolsOf(document(paths));
     expect(requestFor(order as ListedTool, { id })).toHaveProperty('problem');
+    expect(requestFor(order as ListedTool, { id: [id] })).toHaveProperty('problem');
     expect(requestFor(order as ListedTool, { id: '../../admin?x=1#y' })).toMatchObject({ url: 'https://shop.example.com/v1/orders/..%2F..%2Fadmin%3Fx%3D1%23y' });
     expect(requestFor(order as ListedTool, { id: 'x', 'X-Shop': 'a\r\nhost: evil' })).toHaveProperty('problem');
   });
