@@ -71,8 +71,12 @@ const originOf = (url: string): string => /^https?:\/\/[^/?#]+/i.exec(url)?.[0].
 /** The secret goes only where it was meant to go when it was set: a document that changes cannot send it elsewhere. */
 export const mayShowSecret = ({ secretOrigins }: { readonly secretOrigins: readonly string[] }, url: string): boolean => secretOrigins.includes(originOf(url));
 
-/** An input schema is an object's: Converse takes no other. */
-export const asObjectSchema = (schema: JsonValue): JsonValue => (fieldsOf(schema)['type'] === 'object' ? schema : { type: 'object', properties: {} });
+/** An input schema is an object's, and says so: Converse takes no other. @returns undefined when it is something else's. */
+export function asObjectSchema(schema: JsonValue): JsonValue | undefined {
+  const fields = fieldsOf(schema);
+  const { type = 'object' } = fields;
+  return type === 'object' || (Array.isArray(type) && type.includes('object')) ? { ...fields, type: 'object' } : undefined;
+}
 
 /** An input schema as models are shown it: what they do not take at its top they are told in words. A call is checked against all of it. */
 export function shownSchema(schema: JsonValue): JsonValue {

@@ -1,7 +1,8 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type CallToolResult, ErrorCode, McpError, type Tool, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { type CallToolResult, ErrorCode, McpError, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
 import { version } from '../../../package.json';
 import { DomainError } from '../../contracts/errors';
 import type { JsonValue } from '../../contracts/model';
@@ -12,7 +13,7 @@ import { asObjectSchema, Listing } from '../../domain/source-tools';
 import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
 import { withBearer } from './bearer-fetch';
-import { resolved } from './documents';
+import { invalid, resolved } from './documents';
 import { createPinnedFetch } from './pinned-fetch';
 
 type McpAccess = SourceAccess & { readonly settings: McpSettings };
@@ -20,8 +21,23 @@ type McpAccess = SourceAccess & { readonly settings: McpSettings };
 const maxResponseBytes = 1_048_576;
 const maxPages = 20;
 const listWithinMs = 15_000;
+/** A server is told that a session has ended; nobody waits for long for its answer. */
+const endWithinMs = 1_000;
 /** Of a result, as the model is shown it. */
 const maxOutputCharacters = 65_536;
+
+/** The client's own check would refuse all tools for one that is odd. */
+const ToolsPage = z.object({ tools: z.array(z.unknown()), nextCursor: z.string().nullish() });
+
+const Named = z.object({ name: z.string() });
+const Schema = z.record(z.string(), z.unknown());
+const RemoteTool = Named.extend({
+  title: z.string().optional().catch(undefined),
+  description: z.string().optional().catch(undefined),
+  inputSchema: Schema,
+  outputSchema: Schema.nullish(),
+  annotations: z.object({ readOnlyHint: z.unknown(), idempotentHint: z.unknown() }).partial().optional().catch(undefined),
+});
 
 /**
  * Servers of the Model Context Protocol, over streamable HTTP with the official client. Each use opens a session and ends it: nothing stays open for a tenant
@@ -45,7 +61,9 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
       });
       return await use(client);
     } finally {
+      const overdue = setTimeout(() => closing.abort(), endWithinMs);
       await transport.terminateSession().catch(() => undefined);
+      clearTimeout(overdue);
       await client.close().catch(() => undefined);
       closing.abort();
     }
@@ -83,23 +101,34 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
 async function listingOf(client: Client, { name: source, settings }: McpAccess, signal: AbortSignal): Promise<ToolListing> {
   const listing = new Listing(source);
   let count = 0;
-  for (let page = 0, cursor: string | undefined; page < maxPages && count <= maxToolsOfSource; page += 1) {
-    const { tools, nextCursor } = await client.listTools(cursor === undefined ? {} : { cursor }, { signal, timeout: listWithinMs });
+  let cursor: string | undefined;
+  for (let page = 0; page < maxPages && count <= maxToolsOfSource; page += 1) {
+    const params = cursor === undefined ? {} : { cursor };
+    const { tools, nextCursor } = await client.request({ method: 'tools/list', params }, ToolsPage, { signal, timeout: listWithinMs });
     for (const tool of tools) await addTool(listing, tool, settings);
     count += tools.length;
-    if (nextCursor === undefined) break;
-    cursor = nextCursor;
+    cursor = nextCursor ?? undefined;
+    if (cursor === undefined) return listing.listing;
   }
+  listing.leaveOut('*', `There are more tools: of a server's list ${maxPages} pages are read, and no further one behind ${maxToolsOfSource} tools.`);
   return listing.listing;
 }
 
-async function addTool(listing: Listing, { name, description = '', title, inputSchema, outputSchema, annotations }: Tool, { trustsAnnotations }: McpSettings): Promise<void> {
+async function addTool(listing: Listing, found: unknown, { trustsAnnotations }: McpSettings): Promise<void> {
+  const tool = RemoteTool.safeParse(found);
+  if (!tool.success) {
+    listing.leaveOut(Named.safeParse(found).data?.name ?? '?', 'It has no name, or no schema of its input.');
+    return;
+  }
+  const { name, title, description, outputSchema, annotations } = tool.data;
   try {
+    const inputSchema = asObjectSchema(plainSchema(await resolved(tool.data.inputSchema)));
+    if (inputSchema === undefined) throw invalid('Its input is no object.');
     const hints = trustsAnnotations ? annotations : undefined;
     listing.add({
       name,
       description: description || title || name,
-      inputSchema: asObjectSchema(plainSchema(await resolved(inputSchema))),
+      inputSchema,
       ...(outputSchema && { outputSchema: plainSchema(await resolved(outputSchema)) }),
       effect: hints?.readOnlyHint === true ? 'read' : hints?.idempotentHint === true ? 'idempotent' : 'write',
       operation: { kind: 'mcp', remoteName: name },

@@ -37,11 +37,12 @@ const codeFrom = (promise: Promise<unknown>) => promise.then(() => 'nothing thro
 const call = (url: string, tool: string, onChange: () => void = () => undefined, timeoutMs = 5_000) =>
   mcp.call(accessTo(url), { tool, input: {}, idempotencyKey: 'turn/1/call', timeoutMs, signal: never, onChange });
 
-/** A server of the SDK's, one for each session; `grow` gives itself another tool while it is called. */
-async function honestServer(): Promise<{ url: string; calls: () => number }> {
+/** A server of the SDK's, one for each session; `grow` gives itself another tool while it is called. With `onEnd` it answers nothing to the end of a session. */
+async function honestServer({ onEnd }: { onEnd?: () => number } = {}): Promise<{ url: string; calls: () => number }> {
   let calls = 0;
   const sessions = new Map<string, StreamableHTTPServerTransport>();
   const origin = await serve((request, response) => {
+    if (onEnd && request.method === 'DELETE') return void onEnd();
     const known = sessions.get(String(request.headers['mcp-session-id']));
     if (known) return void known.handleRequest(request, response);
     const server = new McpServer({ name: 'honest', version: '1' });
@@ -86,6 +87,44 @@ it('makes tools that every model takes, and checks all that their schemas say', 
   const { name = '', inputSchema = null } = tool?.spec ?? {};
   expect(problemWith({ messages: [{ role: 'user', content: [{ text: 'hello' }] }], toolConfig: { tools: [{ toolSpec: { name, inputSchema: { json: inputSchema } } }] } })).toBeUndefined();
   expect(inputSchema).toHaveProperty('description', expect.stringContaining('{"anyOf":[{"required":["index"]},{"required":["x"]}]}'));
+});
+
+it('leaves out a tool that is odd, not its server with all others', async () => {
+  const inputSchema = { type: 'object', properties: { a: { type: 'string' } } };
+  const sound = [
+    { name: 'plain', inputSchema },
+    { name: 'typeless', inputSchema: { properties: inputSchema.properties } },
+    { name: 'alternatives', inputSchema, outputSchema: { anyOf: [{ type: 'object' }] } },
+    { name: 'another-dialect', inputSchema, outputSchema: { type: 'object', properties: { a: { type: 'string', pattern: '(?i)^x' } } } },
+    { name: 'untitled', title: 5, description: null, annotations: 'none', inputSchema },
+  ];
+  const odd = [
+    { name: 'nowhere', inputSchema, outputSchema: { type: 'object', properties: { a: { $ref: '#/$defs/Gone' } } } },
+    { name: 'a-list', inputSchema: { type: 'array' } },
+    { name: 'no-schema' },
+    { inputSchema },
+    null,
+  ];
+  const { tools, leftOut } = await mcp.list(accessTo(await oddServer(() => ({ tools: [...odd, ...sound], nextCursor: null }))), never);
+  expect(tools.map(({ name }) => name)).toEqual(sound.map(({ name }) => `docs__${name}`));
+  expect(leftOut.map(({ name }) => name)).toEqual(['nowhere', 'a-list', 'no-schema', '?', '?']);
+  expect(tools[1]?.inputSchema).toEqual(inputSchema);
+});
+
+it('says that there are more tools than it reads', async () => {
+  const pages = (count: number) => oddServer((cursor = '1') => ({ tools: [1, 2, 3].map((one) => ({ name: `t${cursor}-${one}`, inputSchema: { type: 'object' } })), ...(Number(cursor) < count && { nextCursor: String(Number(cursor) + 1) }) }));
+  const few = await mcp.list(accessTo(await pages(20)), never);
+  expect([few.tools.length, few.leftOut]).toEqual([60, []]);
+  const many = await mcp.list(accessTo(await pages(21)), never);
+  expect([many.tools.length, many.leftOut]).toEqual([60, [{ name: '*', reason: expect.stringContaining('more tools') as string }]]);
+});
+
+it('waits a second at most for a server to hear that a session has ended', async () => {
+  let ended = 0;
+  const { url } = await honestServer({ onEnd: () => (ended += 1) });
+  const begunMs = performance.now();
+  expect(await call(url, 'look', undefined, 60_000)).toMatchObject({ output: 'seen' });
+  expect([ended, performance.now() - begunMs < 30_000]).toEqual([1, true]);
 });
 
 it('hears during a call that the tools have changed', async () => {
