@@ -3,7 +3,7 @@ import { schemaProblem } from '../contracts/json-schema';
 import type { AgentConfig } from '../contracts/tenant';
 import { sourceToolPattern } from '../contracts/tool-source';
 import { mustHaveNamesOfTheirOwn } from '../domain/called-agents';
-import { plainSchema } from '../domain/plain-schema';
+import { isPlain } from '../domain/plain-schema';
 import { canReason } from '../domain/reasoning';
 
 /** What is wrong with an agent whoever has it. @throws DomainError `config/invalid` when it names a tool that does not exist; `agent/invalid` */
@@ -29,7 +29,7 @@ function checkTools({ tools }: AgentConfig, toolNames: readonly string[]): void 
 /** Answers are checked where other tenants' turns run, too: only what can be checked quickly is taken. */
 function checkResponseSchema({ responseSchema: schema }: AgentConfig): void {
   if (schema === undefined) return;
-  if (JSON.stringify(plainSchema(schema)) !== JSON.stringify(schema))
+  if (!isPlain(schema))
     throw new DomainError('agent/invalid', 'responseSchema: it holds what cannot be checked, such as $ref, pattern, $schema, a description of more than 500 characters, or a value a keyword does not take.');
   const problem = schemaProblem(schema);
   if (problem) throw new DomainError('agent/invalid', `responseSchema: ${problem.message}.`, { cause: problem.cause });

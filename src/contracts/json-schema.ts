@@ -3,8 +3,8 @@ import type { JsonValue } from './model';
 
 const maxProblemCharacters = 1_000;
 
-/** Formats are notes for the model here: whoever is called checks them itself. Nothing is fetched, and nothing is logged. */
-const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false, addUsedSchema: false });
+/** Formats are notes for the model here: whoever is called checks them itself. Nothing is fetched, and nothing is logged. 19.99 is a multiple of 0.01, whatever binary fractions say. */
+const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false, addUsedSchema: false, multipleOfPrecision: 8 });
 
 /**
  * Checks values against a JSON Schema (2020-12), which is compiled when the first value comes.

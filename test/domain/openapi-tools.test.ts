@@ -6,7 +6,7 @@ import type { JsonValue } from '../../src/contracts/model';
 import type { HttpOperation, ListedTool } from '../../src/contracts/tool-source';
 import { requestOf } from '../../src/domain/openapi-request';
 import { problemWithDocument, toolsOfDocument } from '../../src/domain/openapi-tools';
-import { plainSchema } from '../../src/domain/plain-schema';
+import { isPlain, plainSchema } from '../../src/domain/plain-schema';
 import { withCredential, withoutSecret } from '../../src/domain/source-credential';
 import { expanded } from '../../src/domain/source-tools';
 
@@ -125,6 +125,30 @@ describe('a call', () => {
     expect(withCredential(shown, 'https://a.example/', {}).headers).toEqual({ 'x-key': 'canary-"1"' });
     expect(withCredential({ ...shown, settings: { credential: { in: 'query', name: 'key', prefix: '' } } }, 'https://a.example/?a=1', {}).url).toBe('https://a.example/?a=1&key=canary-%221%22');
     expect(JSON.stringify(withoutSecret({ sent: ['x-key: canary-"1"', 'canary-%221%22', '{"k":"canary-\\"1\\""}'] }, shown.secret))).not.toContain('canary');
+  });
+});
+
+describe('a schema of which something is left out', () => {
+  it.each<[object, JsonValue]>([
+    [{ oneOf: [{ type: 'string', pattern: '^cus_' }, { type: 'string', pattern: '^acc_' }] }, 'cus_1'],
+    [{ oneOf: [{ type: 'string', format: 'uuid' }, { type: 'string', format: 'email' }] }, 'a@b.example'],
+    [{ oneOf: [{ minLength: 1, pattern: 'a' }, { pattern: 'b' }], anyOf: [{ type: 'string' }, { type: 'null' }] }, 'a'],
+    [{ type: 'string', not: { pattern: '^/' } }, 'a'],
+    [{ type: 'object', properties: { a: {} }, patternProperties: { '^x-': {} }, additionalProperties: false }, { 'x-a': 1 }],
+    [{ type: 'object', required: ['id', 'name'], properties: { id: { type: 'string', readOnly: true }, name: {} } }, { name: 'n' }],
+    [{ type: 'number', multipleOf: 0.01 }, 19.99],
+  ])('allows what it allowed: %j', (schema, value) => {
+    expect(schemaCheck(plainSchema(schema))(value)).toBeUndefined();
+  });
+
+  it('still asks for what it can ask for', () => {
+    const schema = plainSchema({ type: 'object', required: ['name'], properties: { name: {}, by: { oneOf: [{ const: 'a' }, { const: 'b' }] } }, additionalProperties: false });
+    const check = schemaCheck(schema);
+    expect([{}, { name: 1, by: 'c' }, { name: 1, more: 1 }, { name: 1, by: 'a' }].map((value) => check(value) === undefined)).toEqual([false, false, false, true]);
+  });
+
+  it('is not taken where it is to be relied on', () => {
+    expect([{ oneOf: [{ const: 'a' }, { const: 'b' }], not: { const: 'c' } }, { not: { pattern: '^/' } }].map(isPlain)).toEqual([true, false]);
   });
 });
 
