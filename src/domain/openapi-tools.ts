@@ -174,8 +174,9 @@ function serverOf({ root, item, operation }: Found, { server, from }: Place): st
   if (server !== undefined) return server;
   const [nearest] = [operation, item, root].map((level) => listOf(level['servers'])[0]).filter((one) => one !== undefined);
   const variables = fieldsOf(nearest?.['variables']);
-  const url = textOf(nearest?.['url']).replaceAll(/\{([^}]+)\}/g, (_whole, name: string) => textOf(fieldsOf(variables[name])['default']));
-  return addressOf(url === '' ? '/' : url, from);
+  // A variable without a default stays as it is written, and is in no address.
+  const url = textOf(nearest?.['url']).replaceAll(/\{([^}]+)\}/g, (whole, name: string) => textOf(fieldsOf(variables[name])['default']) || whole);
+  return /[{}]/.test(url) ? undefined : addressOf(url === '' ? '/' : url, from);
 }
 
 function addressOf(url: string, from: string | undefined): string | undefined {

@@ -180,6 +180,8 @@ describe('a document that means harm', () => {
     expect(tools[0]?.inputSchema).toMatchObject({ properties: { body: {} } });
     expect(problemWithDocument({ swagger: '2.0', paths: {} })).toContain('OpenAPI 3');
     expect((await toolsOf({ ...document({ '/a': { get: {} } }), servers: [] })).leftOut).toHaveLength(1);
+    const nameless = { ...document({ '/a': { get: {} } }), servers: [{ url: 'https://{region}/v1', variables: { region: { enum: ['eu', 'us'] } } }] };
+    expect((await toolsOf(nameless)).leftOut).toMatchObject([{ reason: expect.stringContaining('no server') as string }]);
   });
 
   it('cannot make a property a prototype, nor a checker stop', () => {
