@@ -28,6 +28,7 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', namedExportsOnly],
       'max-lines-per-function': ['error', { max: 80, skipBlankLines: true, skipComments: true }],
       'no-console': 'error',
+      'no-restricted-properties': ['error', { object: 'AbortSignal', property: 'any', message: 'Node.js 20 forgets a timeout inside it: endingWith.' }],
     },
   },
   {

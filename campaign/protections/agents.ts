@@ -58,6 +58,6 @@ export const ofAgents = [
     egress,
     { id: 'nothing-unpacked', file: caller, search: '      mustNotBePacked(response, target);\n', replace: '', name: 'unpacks nothing' },
     { id: 'size-of-an-answer', file: caller, search: 'if (bytes > maxBytes) break;', replace: 'if (bytes > 100_000 * maxBytes) break;', name: 'takes the first bytes of an answer without end' },
-    { id: 'time-of-a-call', file: caller, search: 'AbortSignal.timeout(request.timeoutMs)', replace: 'AbortSignal.timeout(100 * request.timeoutMs)', name: 'gives up in time on a target that never answers', says: /expect\(|Exceeded timeout/ },
+    { id: 'time-of-a-call', file: caller, search: 'endingWith([request.signal], request.timeoutMs)', replace: 'endingWith([request.signal], 100 * request.timeoutMs)', name: 'gives up in time on a target that never answers', says: /expect\(|Exceeded timeout/ },
   ),
 ];

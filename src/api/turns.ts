@@ -2,6 +2,7 @@ import { DomainError, errors, isErrorCode } from '../contracts/errors';
 import type { LiveEntry, SessionEvent, Usage } from '../contracts/events';
 import type { JsonValue } from '../contracts/model';
 import type { SessionRef, TurnOutcome } from '../contracts/session';
+import { endingWith } from '../ending';
 import type { LiveEvents } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
 import type { Said } from './conversations';
@@ -39,10 +40,10 @@ export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<S
  * @throws DomainError with the code the turn failed with.
  */
 export async function answerOf(deps: TurnsDeps, session: Pick<SessionRef, 'tenantId'>, said: Said, waiting: { signal: AbortSignal; timeoutMs: number }): Promise<TurnAnswer | undefined> {
-  const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(waiting.timeoutMs)]);
+  using ending = endingWith([waiting.signal], waiting.timeoutMs);
   const used: Usage[] = [];
   let answer = '';
-  for await (const entry of followTurn(deps, session, said, signal)) {
+  for await (const entry of followTurn(deps, session, said, ending.signal)) {
     if (entry === 'idle') continue;
     if (entry.type === 'message.completed' && entry.text !== '') answer = entry.text;
     if (entry.type === 'usage.recorded') used.push(entry.usage);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { endingWith } from '../ending';
 
 /** A problem (RFC 9457) as the API answers it, or what stood in for it. */
 export class ApiProblem extends Error {
@@ -65,13 +66,15 @@ export class ApiClient {
 
   /** @returns undefined (whatever T says) when the answer has no body. @throws ApiProblem, ApiUnreachable */
   async call<T>(path: string, request: ApiRequest = {}): Promise<T> {
-    const response = await this.fetch(path, { withinMs: answerWithinMs, ...request }, 'application/json');
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    return this.inTime(request, async (bounded) => {
+      const response = await this.fetch(path, bounded, 'application/json');
+      return (response.status === 204 ? undefined : await response.json()) as T;
+    });
   }
 
   /** The answer as it is written, in a media type of choice. @throws ApiProblem, ApiUnreachable */
   async text(path: string, accept: string, request: ApiRequest = {}): Promise<string> {
-    return (await this.fetch(path, { withinMs: answerWithinMs, ...request }, accept)).text();
+    return this.inTime(request, async (bounded) => (await this.fetch(path, bounded, accept)).text());
   }
 
   /** The answer as it comes, however long it is. @throws ApiProblem, ApiUnreachable */
@@ -81,29 +84,33 @@ export class ApiClient {
 
   /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, ApiUnreachable */
   async *stream(path: string, request: ApiRequest = {}): AsyncGenerator<EventSourceMessage> {
-    const silence = new AbortController();
-    const watch = setTimeout(() => silence.abort(), silentForMs);
-    const signal = request.signal ? AbortSignal.any([request.signal, silence.signal]) : silence.signal;
+    using silence = endingWith([request.signal], silentForMs);
     try {
-      const response = await this.fetch(path, { ...request, signal }, 'text/event-stream');
+      const response = await this.fetch(path, { ...request, signal: silence.signal }, 'text/event-stream');
       const ready: EventSourceMessage[] = [];
       const parser = createParser({ onEvent: (event) => void ready.push(event) });
       const decoder = new TextDecoder();
       for await (const chunk of response.body ?? []) {
-        watch.refresh();
+        silence.refresh();
         parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
         yield* ready.splice(0);
       }
     } catch (error) {
-      throw silence.signal.aborted ? new ApiUnreachable(this.baseUrl, new Error('a stream fell silent')) : error;
-    } finally {
-      clearTimeout(watch);
+      throw silence.isTimeUp ? new ApiUnreachable(this.baseUrl, new Error('a stream fell silent')) : error;
     }
   }
 
-  private async fetch(path: string, { method = 'GET', body, file, token, idempotencyKey, headers, signal, withinMs }: ApiRequest, accept: string): Promise<Response> {
-    const limit = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs);
-    const ends = [signal, limit].filter((one) => one !== undefined);
+  /** The time is for the whole answer: one that stops in the middle is none. */
+  private async inTime<T>({ withinMs = answerWithinMs, ...request }: ApiRequest, ask: (bounded: ApiRequest) => Promise<T>): Promise<T> {
+    using ending = endingWith([request.signal], withinMs);
+    try {
+      return await ask({ ...request, signal: ending.signal });
+    } catch (error) {
+      throw ending.isTimeUp ? new ApiUnreachable(this.baseUrl, new Error(`nothing within ${withinMs / 1_000} s`)) : error;
+    }
+  }
+
+  private async fetch(path: string, { method = 'GET', body, file, token, idempotencyKey, headers, signal }: ApiRequest, accept: string): Promise<Response> {
     const response = await fetch(new URL(path, this.baseUrl), {
       method,
       headers: {
@@ -116,10 +123,10 @@ export class ApiClient {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(file && { body: Buffer.from(file.content) }),
-      ...(ends.length > 0 && { signal: AbortSignal.any(ends) }),
+      ...(signal && { signal }),
     }).catch((error: unknown) => {
       if (signal?.aborted === true) throw error;
-      throw new ApiUnreachable(this.baseUrl, limit?.aborted === true ? new Error(`nothing within ${(withinMs ?? 0) / 1_000} s`) : error);
+      throw new ApiUnreachable(this.baseUrl, error);
     });
     if (!response.ok) throw await problemOf(response);
     return response;

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type FeedInput, sessionFeed } from '../../src/api/session-feed';
+import { answerOf } from '../../src/api/turns';
 import { createValkey, type Valkey } from '../../src/adapters/valkey/connection';
 import { createLiveEvents } from '../../src/adapters/valkey/live-events';
 import { type Cursor, cursorOf, type EventBody, type LiveEntry, maxBatchEvents, parseCursor, type SessionEvent, type TextDelta } from '../../src/contracts/events';
@@ -9,6 +10,7 @@ import { valkeyKeys } from '../../src/contracts/names';
 import type { SessionRef } from '../../src/contracts/session';
 import { createLogger } from '../../src/logging';
 import type { LiveEvents } from '../../src/ports/live-events';
+import { collectGarbage } from '../support/collect-garbage';
 import { cipher, config, log, newSession, standingTenant } from '../adapters/aws/tenants';
 import { type CuttableLine, openLine } from './cuttable-line';
 
@@ -265,6 +267,13 @@ describe('ends', () => {
     const events = await writer.append(queued);
     expect(await all(feedOf(writer, { signal: AbortSignal.timeout(200) }))).toEqual(events);
   });
+
+  it('when the time for an answer is up, whatever is collected meanwhile', async () => {
+    const { session, head } = new Writer();
+    const collecting: LiveEvents = { ...live, follow: (...from) => live.follow(...from).finally(collectGarbage) };
+    const waiting = { signal: new AbortController().signal, timeoutMs: 300 };
+    expect(await answerOf({ log, live: collecting }, session, { sessionId: session.sessionId, turnId, after: head }, waiting)).toBeUndefined();
+  }, 20_000);
 
   it('when the reader has gone, in the midst of the log', async () => {
     const writer = new Writer();

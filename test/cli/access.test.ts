@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Access } from '../../src/cli/access';
-import { ApiClient, ApiProblem } from '../../src/cli/api-client';
+import { ApiClient, ApiProblem, ApiUnreachable } from '../../src/cli/api-client';
+import { collectGarbage } from '../support/collect-garbage';
 
 let server: Server;
 afterEach(async () => {
@@ -34,3 +35,13 @@ it('throws what a stream is refused with before there is a first event', async (
   const access = await listening((response) => response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"code":"operation/not-found"}'));
   await expect(access.stream('/').next()).rejects.toThrow(ApiProblem);
 });
+
+it('waits for a whole answer no longer than it may, whatever is collected meanwhile', async () => {
+  const access = await listening((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).write('{"id":');
+    setImmediate(collectGarbage);
+  });
+  const asked = access.call('/', { withinMs: 300 });
+  await expect(asked).rejects.toThrow(ApiUnreachable);
+  await expect(asked).rejects.toThrow('nothing within 0.3 s');
+}, 20_000);

@@ -4,6 +4,7 @@ import type { EventBody, SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import { maxQueryCharacters, shownFacts } from '../../domain/recalled-facts';
+import { endingWith } from '../../ending';
 import type { MemoryOwner } from '../../ports/memory';
 import { record, type SessionStepDeps } from './deps';
 
@@ -46,9 +47,9 @@ export async function recalledFacts(deps: SessionStepDeps, turn: RecallingTurn, 
 const factsIn = (events: readonly SessionEvent[]): RecalledFacts | undefined => events.find((event) => event.type === 'facts.recalled');
 
 async function search({ memory }: SessionStepDeps, { tenantId, userId }: MemoryOwner, { text, most }: { text: string; most: number }): Promise<Pick<RecalledFacts, 'facts' | 'failure'>> {
-  const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(mostMs)]);
+  using ending = endingWith([cancellationSignal()], mostMs);
   try {
-    const found = await Promise.race([memory.recall({ tenantId, userId }, { text: text.slice(0, maxQueryCharacters), limit: most }), aborted(signal)]);
+    const found = await Promise.race([memory.recall({ tenantId, userId }, { text: text.slice(0, maxQueryCharacters), limit: most }), aborted(ending.signal)]);
     return { facts: shownFacts(found, most) };
   } catch (error) {
     cancellationSignal().throwIfAborted();

@@ -3,6 +3,7 @@ import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { DomainError } from '../../contracts/errors';
+import { endingWith } from '../../ending';
 import type { HttpAnswer, HttpCall, HttpCaller } from '../../ports/http-caller';
 import { createEgressRules } from './egress-rules';
 
@@ -21,12 +22,12 @@ export function createHttpCaller(send: PinnedSender): HttpCaller {
   return {
     async call(request) {
       const target = new URL(request.url);
-      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
+      using ending = endingWith([request.signal], request.timeoutMs);
       try {
-        const response = await send(target, request, signal);
+        const response = await send(target, request, ending.signal);
         const read = await readUpTo(response, request.maxResponseBytes);
         // A response that is given up ends as if it were whole.
-        signal.throwIfAborted();
+        ending.signal.throwIfAborted();
         const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
         const challenge = response.headers['www-authenticate']?.slice(0, maxChallengeCharacters);
         return { status: response.statusCode ?? 0, contentType, ...read, ...(challenge !== undefined && { challenge }) };

@@ -10,6 +10,7 @@ import { maxToolsOfSource, type McpSettings, type ToolListing } from '../../cont
 import { plainSchema } from '../../domain/plain-schema';
 import { withCredential } from '../../domain/source-credential';
 import { asObjectSchema, Listing } from '../../domain/source-tools';
+import { endingWith } from '../../ending';
 import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
 import { withBearer } from './bearer-fetch';
@@ -46,9 +47,9 @@ const RemoteTool = Named.extend({
 export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
   async function within<T>(access: McpAccess, signal: AbortSignal, use: (client: Client) => Promise<T>, onChange: () => void): Promise<T> {
     const { settings } = access;
-    const closing = new AbortController();
+    using ending = endingWith([signal]);
     const { url, headers } = withCredential(access, settings.url, {});
-    const limits = { origin: new URL(settings.url).origin, maxResponseBytes, signal: AbortSignal.any([signal, closing.signal]) };
+    const limits = { origin: new URL(settings.url).origin, maxResponseBytes, signal: ending.signal };
     // Broken streams are not taken up again: what was called is not called twice.
     const reconnectionOptions = { maxRetries: 0, initialReconnectionDelay: 1_000, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1 };
     const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: withBearer(createPinnedFetch(send, limits), access.bearer), requestInit: { headers }, reconnectionOptions });
@@ -65,24 +66,25 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
       await transport.terminateSession().catch(() => undefined);
       clearTimeout(overdue);
       await client.close().catch(() => undefined);
-      closing.abort();
     }
   }
 
   return {
-    list(access, callerSignal) {
-      const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(listWithinMs)]);
+    async list(access, callerSignal) {
+      using ending = endingWith([callerSignal], listWithinMs);
+      const { signal } = ending;
       const list = (client: Client) =>
         listingOf(client, access, signal).catch((error: unknown) => {
           throw failed(error, access.name);
         });
-      return within(access, signal, list, () => undefined);
+      return await within(access, signal, list, () => undefined);
     },
 
-    call(access, { tool, input, idempotencyKey, timeoutMs, signal: callerSignal, onChange }) {
-      const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(timeoutMs)]);
+    async call(access, { tool, input, idempotencyKey, timeoutMs, signal: callerSignal, onChange }) {
+      using ending = endingWith([callerSignal], timeoutMs);
+      const { signal } = ending;
       const args = typeof input === 'object' && input !== null && !Array.isArray(input) ? input : {};
-      return within(
+      return await within(
         access,
         signal,
         async (client) => {

@@ -1,6 +1,7 @@
 import { Readable, Transform } from 'node:stream';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { DomainError } from '../../contracts/errors';
+import { endingWith } from '../../ending';
 import type { PinnedSender } from '../http/http-caller';
 
 interface Limits {
@@ -20,9 +21,10 @@ export function createPinnedFetch(send: PinnedSender, { origin, maxResponseBytes
     const url = new URL(String(input));
     if (url.origin !== origin) throw new DomainError('tool/egress-refused', `${url.origin} is another server than ${origin}.`);
     if (init.body !== undefined && init.body !== null && typeof init.body !== 'string') throw new TypeError('The MCP client sends text');
-    const ended = init.signal ? AbortSignal.any([init.signal, signal]) : signal;
+    // Left by nobody: both signals end with the client's session.
+    const ending = endingWith([init.signal ?? undefined, signal]);
     const headers = Object.fromEntries(new Headers(init.headers).entries());
-    const response = await send(url, { method: init.method ?? 'GET', headers, ...(typeof init.body === 'string' && { body: init.body }) }, ended);
+    const response = await send(url, { method: init.method ?? 'GET', headers, ...(typeof init.body === 'string' && { body: init.body }) }, ending.signal);
     const status = response.statusCode ?? 0;
     const answered = new Headers(Object.entries(response.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]])));
     if (withoutBody.has(status)) {

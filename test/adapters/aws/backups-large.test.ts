@@ -1,11 +1,10 @@
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { randomBytes } from 'node:crypto';
 import { ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources } from '../../../src/contracts/names';
 import type { Waiting } from '../../../src/ports/provisioning';
+import { collectGarbage } from '../../support/collect-garbage';
 import { aws, backups, log, newSession, restores, standingPlatform, standingTenant, waiting } from './tenants';
 
 /** `TENURE_BACKUP_MB=256 npx jest test/adapters/aws/backups-large.test.ts` measures more than the suite has time for. */
@@ -39,9 +38,7 @@ const tell = (line: string) => megabytesAsked !== undefined && process.stderr.wr
 async function growthOf<T>(run: () => Promise<T>): Promise<{ result: T; grownMb: number }> {
   const heldMb = () => (process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers) / 1_000_000;
   // What is garbage does not count.
-  v8.setFlagsFromString('--expose-gc');
-  const gc = vm.runInNewContext('gc') as () => void;
-  gc();
+  collectGarbage();
   const before = heldMb();
   let most = before;
   let timer: NodeJS.Timeout;
@@ -49,7 +46,7 @@ async function growthOf<T>(run: () => Promise<T>): Promise<{ result: T; grownMb:
   const look = (waitMs: number) =>
     void (timer = setTimeout(() => {
       const startedAtMs = performance.now();
-      gc();
+      collectGarbage();
       most = Math.max(most, heldMb());
       look(Math.max(300, 5 * (performance.now() - startedAtMs)));
     }, waitMs));

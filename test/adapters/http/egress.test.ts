@@ -6,6 +6,7 @@ import { createEgressRules, isAddressRange } from '../../../src/adapters/http/eg
 import { createHttpCaller, createPinnedSender, type EgressSettings } from '../../../src/adapters/http/http-caller';
 import { codeOf } from '../../../src/contracts/errors';
 import type { HttpCall } from '../../../src/ports/http-caller';
+import { collectGarbage } from '../../support/collect-garbage';
 
 /** Reached by nobody who keeps to the rules. */
 let canary: Server;
@@ -158,6 +159,11 @@ describe('calls', () => {
     expect(await codeFrom(call(shopUrl(), shopOnly, { timeoutMs: 300 }))).toBe('tool/failed');
     expect(performance.now() - startedAtMs).toBeLessThan(10_000);
   });
+
+  it('gives up in time, whatever is collected meanwhile', async () => {
+    answer = () => collectGarbage();
+    expect(await codeFrom(call(shopUrl(), shopOnly, { timeoutMs: 300 }))).toBe('tool/failed');
+  }, 20_000);
 
   it('gives up in time on a name server that never answers', async () => {
     const resolve = () => new Promise<string[]>(() => undefined);

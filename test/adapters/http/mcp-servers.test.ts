@@ -13,6 +13,7 @@ import { createPinnedFetch } from '../../../src/adapters/tool-sources/pinned-fet
 import { codeOf } from '../../../src/contracts/errors';
 import type { McpSettings, ToolSource } from '../../../src/contracts/tool-source';
 import { problemWith } from '../../../src/local/model/protocol';
+import { collectGarbage } from '../../support/collect-garbage';
 
 const send = createPinnedSender({ privateAddresses: ['127.0.0.1'] });
 const mcp = createMcpServers({ send });
@@ -174,3 +175,8 @@ it('gives up on answers without end, and on none at all', async () => {
   const silent = await serve(() => undefined);
   expect(await codeFrom(call(silent, 'x', undefined, 300))).toBe('tool/unreachable');
 });
+
+it('gives up in time, whatever is collected meanwhile', async () => {
+  const silent = await serve(() => collectGarbage());
+  expect(await codeFrom(call(silent, 'x', undefined, 300))).toBe('tool/unreachable');
+}, 20_000);

@@ -1,0 +1,39 @@
+/** A signal for what is done until here. Left at the end of its block (`using`), it ends what is still open under it. */
+export interface Ending extends Disposable {
+  readonly signal: AbortSignal;
+  /** Whether it was its time that ended it. */
+  readonly isTimeUp: boolean;
+  /** Counts its time from now on. */
+  refresh(): void;
+}
+
+/**
+ * A signal that is aborted with the first of its callers', or when its time is up.
+ *
+ * By hand: Node.js 20 forgets a timeout inside `AbortSignal.any` at the next garbage collection, and leaks there when one of the signals
+ * lives as long as the process.
+ *
+ * @param afterMs - default: it has all the time its callers give it.
+ */
+export function endingWith(callers: readonly (AbortSignal | undefined)[], afterMs?: number): Ending {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const signals = callers.filter((caller) => caller !== undefined);
+  const timeUp = new DOMException('The time for it is up', 'TimeoutError');
+  const timer = afterMs === undefined ? undefined : setTimeout(() => controller.abort(timeUp), afterMs).unref();
+  const follow = () => controller.abort(signals.find(({ aborted }) => aborted)?.reason);
+  for (const caller of signals) caller.addEventListener('abort', follow, { once: true });
+  if (signals.some(({ aborted }) => aborted)) follow();
+  return {
+    signal,
+    get isTimeUp() {
+      return signal.reason === timeUp;
+    },
+    refresh: () => void timer?.refresh(),
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      for (const caller of signals) caller.removeEventListener('abort', follow);
+      controller.abort();
+    },
+  };
+}
