@@ -4,7 +4,7 @@ export interface HttpCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs: number;
-  /** Longer answers are cut. */
+  /** Longer answers are cut. One of which nothing is read (0) may be packed. */
   readonly maxResponseBytes: number;
   readonly signal: AbortSignal;
 }
@@ -21,8 +21,8 @@ export interface HttpAnswer {
 /** Calls out to the web on behalf of a tool. Redirects are answers, not followed: they could lead anywhere. */
 export interface HttpCaller {
   /**
-   * @throws DomainError `tool/egress-refused` when the address is none a tool may call, or its answer is packed; `tool/failed` when there
-   * was no answer (refused, broken, too slow).
+   * @throws DomainError `tool/egress-refused` when the address is none a tool may call, `tool/unreachable` when nobody is there: nothing was sent
+   * then; `tool/failed` when there was no answer that can be read (broken, too slow, packed): what was asked for may have been done.
    */
   call(request: HttpCall): Promise<HttpAnswer>;
 }

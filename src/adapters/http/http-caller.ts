@@ -39,14 +39,16 @@ export function createHttpCaller(send: PinnedSender): HttpCaller {
   };
 }
 
-/** Sends one request on a connection of its own, and hands over the answer as it comes. Not packed, not followed, not bounded yet. */
-export type PinnedSender = (target: URL, request: Pick<HttpCall, 'method' | 'headers' | 'body'>, signal: AbortSignal) => Promise<IncomingMessage>;
+type SentRequest = Pick<HttpCall, 'method' | 'headers' | 'body'>;
+
+/** Sends one request on a connection of its own, and hands over the answer as it comes. Not packed if it is to be read, not followed, not bounded yet. */
+export type PinnedSender = (target: URL, request: SentRequest & Pick<HttpCall, 'maxResponseBytes'>, signal: AbortSignal) => Promise<IncomingMessage>;
 
 /**
  * Calls out with Node's own client, to public addresses only. A name is resolved once, all its addresses are checked, and the
  * connection goes to one of exactly these: a name that means something else a moment later changes nothing.
  *
- * @throws DomainError `tool/egress-refused`, `tool/unreachable`: nothing was sent then.
+ * @throws DomainError `tool/egress-refused`, `tool/unreachable`: nothing was sent then; `tool/failed`: it was, and the answer is packed.
  * @see docs/decisions/0064-agents-are-not-trusted.md
  */
 export function createPinnedSender({ privateAddresses, resolve = resolveAll }: EgressSettings): PinnedSender {
@@ -64,6 +66,7 @@ export function createPinnedSender({ privateAddresses, resolve = resolveAll }: E
     mustBePlain(target);
     try {
       const response = await send(target, await addressesOf(target, signal), request, signal);
+      if (request.maxResponseBytes === 0) return response;
       mustNotBePacked(response, target);
       return response;
     } catch (error) {
@@ -100,7 +103,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-function send(target: URL, addresses: readonly string[], { method, headers, body }: Pick<HttpCall, 'method' | 'headers' | 'body'>, signal: AbortSignal): Promise<IncomingMessage> {
+function send(target: URL, addresses: readonly string[], { method, headers, body }: SentRequest, signal: AbortSignal): Promise<IncomingMessage> {
   const checked = addresses.map((address) => ({ address, family: isIP(address) }));
   const pinned: LookupFunction = (_hostname, { all }, done) => {
     const [first] = checked;
@@ -128,7 +131,7 @@ function mustNotBePacked(response: IncomingMessage, { origin }: URL): void {
   const encoding = response.headers['content-encoding'] ?? 'identity';
   if (encoding.trim().toLowerCase() === 'identity') return;
   response.destroy();
-  throw refused(`${origin} sent a packed answer, which nobody had asked for.`);
+  throw new DomainError('tool/failed', `${origin} sent a packed answer, which nobody had asked for.`);
 }
 
 async function readUpTo(response: IncomingMessage, maxBytes: number): Promise<Pick<HttpAnswer, 'body' | 'isCut'>> {

@@ -3,8 +3,8 @@ import type { HttpCaller } from '../../ports/http-caller';
 import type { Webhooks } from '../../ports/webhooks';
 
 const timeoutMs = 15_000;
-/** What a receiver answers is of no interest. */
-const maxResponseBytes = 1_024;
+/** What a receiver answers beside its status is of no interest. */
+const maxResponseBytes = 0;
 
 /** Goes out as the tools do, with the same checks. */
 export const createWebhooks = (http: HttpCaller): Webhooks => ({

@@ -24,7 +24,7 @@ export function createPinnedFetch(send: PinnedSender, { origin, maxResponseBytes
     // Left by nobody: both signals end with the client's session.
     const ending = endingWith([init.signal ?? undefined, signal]);
     const headers = Object.fromEntries(new Headers(init.headers).entries());
-    const response = await send(url, { method: init.method ?? 'GET', headers, ...(typeof init.body === 'string' && { body: init.body }) }, ending.signal);
+    const response = await send(url, { method: init.method ?? 'GET', headers, ...(typeof init.body === 'string' && { body: init.body }), maxResponseBytes }, ending.signal);
     const status = response.statusCode ?? 0;
     const answered = new Headers(Object.entries(response.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]])));
     if (withoutBody.has(status)) {
