@@ -25,6 +25,8 @@ export interface AwsSettings {
   readonly connectTimeoutMs?: number;
   /** Time from request to answer. Default 5 s. */
   readonly requestTimeoutMs?: number;
+  /** Time without a byte inside an answer. Default 30 s: who reads a long one may write away what came before it asks for more. */
+  readonly silenceTimeoutMs?: number;
   /** What the endpoint has. Default: all, as AWS itself. */
   readonly services?: OptionalServices;
 }
@@ -55,6 +57,7 @@ export const clientDefaults = (settings: AwsSettings, credentials?: Credentials)
     connectionTimeout: settings.connectTimeoutMs ?? 1_000,
     requestTimeout: settings.requestTimeoutMs ?? 5_000,
     throwOnRequestTimeout: true,
+    socketTimeout: settings.silenceTimeoutMs ?? 30_000,
   },
   ...(settings.endpoint !== undefined && { endpoint: settings.endpoint }),
   ...(credentials !== undefined && { credentials }),

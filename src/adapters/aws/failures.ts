@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { DomainError } from '../../contracts/errors';
 
 const unreachableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT']);
@@ -46,14 +47,19 @@ const refusalNames = new Set([
   'UnrecognizedClientException',
 ]);
 
+interface Handled {
+  readonly output: { readonly Body?: unknown };
+}
+
 interface Stack {
-  add(middleware: (next: (args: never) => Promise<unknown>, context: { commandName?: string }) => (args: never) => Promise<unknown>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
+  add(middleware: (next: (args: never) => Promise<Handled>, context: { commandName?: string }) => (args: never) => Promise<Handled>, options: { step: 'initialize'; name: string; priority: 'high' }): void;
 }
 
 /**
  * Makes a client throw DomainError `dependency/unavailable` once its own retries are used up on a service that can't be
  * reached, throttles or fails; `dependency/denied` when it refuses the credentials or what they ask for, and
- * `infrastructure/quota-exceeded` when the account may have no more. All other errors (a condition that did not hold) pass as they are.
+ * `infrastructure/quota-exceeded` when the account may have no more. All other errors (a condition that did not hold) pass as they are. The same
+ * holds of the bodies of its answers, which are read when the client's own work is over.
  *
  * @param onRefused - told of requests that were refused for their credentials.
  */
@@ -65,17 +71,26 @@ export function translatingFailures<Client extends { readonly middlewareStack: u
   // The outermost step: what it sees has been retried already.
   (client.middlewareStack as Stack).add(
     (next, { commandName = 'request' }) => async (args) => {
+      const action = commandName.replace(/Command$/, '');
       try {
-        return await next(args);
+        const handled = await next(args);
+        if (handled.output.Body instanceof Readable) translateEnd(handled.output.Body, (error) => translated(error, service, action));
+        return handled;
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         if (refusalNames.has(error.name)) onRefused?.();
-        throw translated(error, service, commandName.replace(/Command$/, ''));
+        throw translated(error, service, action);
       }
     },
     { step: 'initialize', name: 'translatingFailures', priority: 'high' },
   );
   return client;
+}
+
+/** Whatever breaks a stream off destroys it, with what its reader is thrown. */
+function translateEnd(body: Readable, translate: (error: Error) => Error): void {
+  const destroy = body.destroy.bind(body);
+  body.destroy = (error) => destroy(error && translate(error));
 }
 
 function translated(error: Error, service: string, action: string): Error {

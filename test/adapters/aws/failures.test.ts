@@ -1,8 +1,9 @@
 /** @jest-environment ./test/support/outer-errors.ts */
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
@@ -49,6 +50,25 @@ it.each<[string, RequestListener]>([
     await expect(registryAt(endpoint).get('acme')).rejects.toMatchObject(unavailable);
   });
 });
+
+/** The beginning of an answer, of a record as of an object with its sum. */
+const begin = ({ headers }: IncomingMessage, response: ServerResponse): void => {
+  const ofTable = headers['x-amz-target'] !== undefined;
+  response.writeHead(200, { 'content-length': 1_000, ...(ofTable ? { 'content-type': 'application/x-amz-json-1.0' } : { 'x-amz-checksum-crc32': 'AAAAAA==' }) });
+  response.write('{"Item":');
+};
+
+it.each<[string, RequestListener]>([
+  ['falls silent', begin],
+  ['breaks off', (request, response) => (begin(request, response), void setImmediate(() => response.destroy()))],
+])('a service that %s within its answer is not available', async (_, answer) => {
+  await againstServer(answer, async (endpoint) => {
+    const { s3, table } = createPlatformClients({ ...settings, endpoint, silenceTimeoutMs: 300 });
+    await expect(table.send(new GetCommand({ TableName: 'x', Key: { a: 'a' } }))).rejects.toMatchObject(unavailable);
+    const read = async () => (await s3.send(new GetObjectCommand({ Bucket: 'x', Key: 'a' }))).Body?.transformToByteArray();
+    await expect(read()).rejects.toMatchObject(unavailable);
+  });
+}, 20_000);
 
 it('a service that is not there is not available, be it for a tenant', async () => {
   let gone = '';
