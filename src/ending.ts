@@ -3,8 +3,8 @@ export interface Ending extends Disposable {
   readonly signal: AbortSignal;
   /** Whether it was its time that ended it. */
   readonly isTimeUp: boolean;
-  /** Counts its time from now on. */
-  refresh(): void;
+  /** Counts its time from now on. @param afterMs - default: as much as before. */
+  refresh(afterMs?: number): void;
 }
 
 /**
@@ -20,7 +20,12 @@ export function endingWith(callers: readonly (AbortSignal | undefined)[], afterM
   const { signal } = controller;
   const signals = callers.filter((caller) => caller !== undefined);
   const timeUp = new DOMException('The time for it is up', 'TimeoutError');
-  const timer = afterMs === undefined ? undefined : setTimeout(() => controller.abort(timeUp), afterMs).unref();
+  let timer: NodeJS.Timeout | undefined;
+  const count = (ms: number | undefined) => {
+    clearTimeout(timer);
+    timer = ms === undefined ? undefined : setTimeout(() => controller.abort(timeUp), ms).unref();
+  };
+  count(afterMs);
   const follow = () => controller.abort(signals.find(({ aborted }) => aborted)?.reason);
   for (const caller of signals) caller.addEventListener('abort', follow, { once: true });
   if (signals.some(({ aborted }) => aborted)) follow();
@@ -29,7 +34,7 @@ export function endingWith(callers: readonly (AbortSignal | undefined)[], afterM
     get isTimeUp() {
       return signal.reason === timeUp;
     },
-    refresh: () => void timer?.refresh(),
+    refresh: (ms = afterMs) => count(ms),
     [Symbol.dispose]() {
       clearTimeout(timer);
       for (const caller of signals) caller.removeEventListener('abort', follow);

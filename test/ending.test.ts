@@ -45,6 +45,9 @@ it('counts its time anew when it is told to', () => {
   ending.refresh();
   jest.advanceTimersByTime(200);
   expect(ending.isTimeUp).toBe(false);
+  ending.refresh(1_000);
+  jest.advanceTimersByTime(900);
+  expect(ending.isTimeUp).toBe(false);
   jest.advanceTimersByTime(200);
   expect(ending.isTimeUp).toBe(true);
   jest.useRealTimers();

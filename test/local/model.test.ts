@@ -35,9 +35,9 @@ const tool = (name: string) => ({ name, description: name, inputSchema: { type: 
 const user = (text: string): ModelMessage => ({ role: 'user', content: [{ text }] });
 
 /** Through the platform's own adapter, as an activity calls it. */
-async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal; heard?: ModelChunk[]; at?: string; more?: Partial<ModelRequest> } = {}): Promise<ModelChunk[]> {
+async function ask(messages: readonly ModelMessage[], options: { tools?: string[]; signal?: AbortSignal; heard?: ModelChunk[]; at?: string; within?: { firstEventTimeoutMs: number; silenceTimeoutMs: number }; more?: Partial<ModelRequest> } = {}): Promise<ModelChunk[]> {
   const chunks = options.heard ?? [];
-  const model = createBedrockModel({ region: 'us-east-1', endpoint: options.at ?? url });
+  const model = createBedrockModel({ region: 'us-east-1', endpoint: options.at ?? url, ...options.within });
   const request = {
     tenantId: 'acme',
     sessionId: 'ses-1',
@@ -233,6 +233,16 @@ it('follows a script step by step, then its rules, or begins again', async () =>
   expect([await say('once'), await say('once'), await say('always'), await say('always')]).toEqual(['first', 'second', 'again', 'again']);
   expect(await say('once')).toContain('local model');
 });
+
+it('may think longer before its first word than it may be silent after it', async () => {
+  const within = { firstEventTimeoutMs: 20_000, silenceTimeoutMs: 300 };
+  await control.script({ match: 'think', steps: [{ say: 'so', firstTokenMs: 900 }, { say: 'one two', holdAfter: 1 }] });
+  expect(await ask([user('think')], { within })).toMatchObject([{ kind: 'text', text: 'so' }, { kind: 'end' }]);
+  expect(await ask([user('think')], { within }).then(() => 'none', codeOf)).toBe('model/stream-broken');
+  while ((await control.served()).abandoned === 0);
+  await control.script({ match: 'think', steps: [{ say: 'late', firstTokenMs: 900 }] });
+  expect(await ask([user('think')], { within: { firstEventTimeoutMs: 300, silenceTimeoutMs: 20_000 } }).then(() => 'none', codeOf)).toBe('model/unavailable');
+}, 20_000);
 
 it('notices a caller who leaves', async () => {
   await control.script({ match: 'leave', steps: [{ say: 'one two three', msPerToken: 30 }] });

@@ -15,6 +15,7 @@ import { tokensOfBlock } from '../../domain/attachments';
 import { maxInputCharacters } from '../../domain/requested-calls';
 import { tooLong } from '../../domain/stop-reasons';
 import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../../contracts/model';
+import { endingWith } from '../../ending';
 import type { Model, ModelChunk, ModelQuestion } from '../../ports/model';
 import { unlogged } from './clients';
 
@@ -22,14 +23,14 @@ export interface BedrockSettings {
   readonly region: string;
   /** Of a model server; Bedrock itself when undefined. */
   readonly endpoint: string | undefined;
+  /** Time from the question to the first event of its answer. Default 120 s: a model may think for a minute before its first word. */
+  readonly firstEventTimeoutMs?: number;
+  /** Time between two events of an answer. Default 60 s. */
+  readonly silenceTimeoutMs?: number;
 }
 
-/** A model may think for a minute before its first word. */
-const firstByteTimeoutMs = 120_000;
-const silenceTimeoutMs = 60_000;
-
 /** Converse on Bedrock. Never retries by itself: the workflow does, and shows it. */
-export function createBedrockModel({ region, endpoint }: BedrockSettings): Model {
+export function createBedrockModel({ region, endpoint, firstEventTimeoutMs = 120_000, silenceTimeoutMs = 60_000 }: BedrockSettings): Model {
   const client = unlogged(
     new BedrockRuntimeClient({
       region,
@@ -37,9 +38,8 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
       maxAttempts: 1,
       requestHandler: new NodeHttpHandler({
         connectionTimeout: 1_000,
-        requestTimeout: firstByteTimeoutMs,
-        throwOnRequestTimeout: true,
-        socketTimeout: silenceTimeoutMs,
+        // In place of the SDK's own: the socket cannot tell a first event from a later one.
+        socketTimeout: firstEventTimeoutMs,
         httpAgent: { keepAlive: true, maxSockets: 512 },
         httpsAgent: { keepAlive: true, maxSockets: 512 },
       }),
@@ -56,9 +56,13 @@ export function createBedrockModel({ region, endpoint }: BedrockSettings): Model
 
     async *converse(request) {
       const blocks = new BlockReader();
+      using ending = endingWith([request.signal], firstEventTimeoutMs);
       try {
-        const { stream } = await client.send(commandFor(request), { abortSignal: request.signal });
-        for await (const event of stream ?? []) yield* blocks.read(event);
+        const { stream } = await client.send(commandFor(request), { abortSignal: ending.signal });
+        for await (const event of stream ?? []) {
+          ending.refresh(silenceTimeoutMs);
+          yield* blocks.read(event);
+        }
       } catch (error) {
         if (request.signal.aborted) throw error;
         throw modelFailure(error, blocks.hasBegun);
