@@ -62,9 +62,8 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
       });
       return await use(client);
     } finally {
-      const overdue = setTimeout(() => closing.abort(), endWithinMs);
+      ending.refresh(endWithinMs);
       await transport.terminateSession().catch(() => undefined);
-      clearTimeout(overdue);
       await client.close().catch(() => undefined);
     }
   }
