@@ -37,7 +37,7 @@ export interface RouteInput<Params, Query, Body> {
 
 export type Reply<Body> =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: Body }
-  /** Server-sent events; `idle` when nothing has come for about a second. */
+  /** Server-sent events; `idle` when there was nothing to tell for about a second. */
   | { readonly events: AsyncIterable<StreamEntry | 'idle'>; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly page: WebPage }
   /** Bytes as they were uploaded: to be saved, never to be shown as a page. */

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
-import { cursorOf, type LiveEntry } from '../contracts/events';
+import { textOfCursor } from '../contracts/events';
 import type { Operation } from '../contracts/operation';
 import { logFailure, problemOf } from './problem';
 import type { RequestContext } from './request-context';
+import type { Told } from './session-feed';
 
 /** Entries of a session's log, or an operation each time it has changed. */
-export type StreamEntry = LiveEntry | Operation;
+export type StreamEntry = Told | Operation;
 
 /** Proxies close what is silent for longer. */
 const heartbeatMs = 15_000;
@@ -63,7 +64,7 @@ function begin(response: Response): void {
   response.write(`retry: ${reconnectMs}\n\n`);
 }
 
-function eventOf(entry: StreamEntry): string {
-  const [id, name] = 'revision' in entry ? [entry.revision, 'operation'] : [cursorOf(entry), entry.type];
-  return `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(entry)}\n\n`;
+function eventOf(told: StreamEntry): string {
+  const [id, name, data] = 'revision' in told ? [told.revision, 'operation', told] : [textOfCursor(told.cursor), told.entry.type, told.entry];
+  return `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,12 +1,12 @@
 import { DomainError, errors, isErrorCode } from '../contracts/errors';
-import type { LiveEntry, SessionEvent, Usage } from '../contracts/events';
+import type { SessionEvent, Usage } from '../contracts/events';
 import type { JsonValue } from '../contracts/model';
 import type { SessionRef, TurnOutcome } from '../contracts/session';
 import { endingWith } from '../ending';
 import type { LiveEvents } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
 import type { Said } from './conversations';
-import { sessionFeed } from './session-feed';
+import { sessionFeed, type Told } from './session-feed';
 
 export interface TurnAnswer {
   readonly answer: string;
@@ -23,14 +23,15 @@ export interface TurnsDeps {
   readonly live: LiveEvents;
 }
 
-/** The entries of one turn as they come, its `turn.completed` the last; of a message that joined the running turn, those of that turn from there on. */
-export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<SessionRef, 'tenantId'>, { sessionId, turnId, after }: Said, signal: AbortSignal): AsyncGenerator<LiveEntry | 'idle'> {
+/** The entries of one turn as they come, its `turn.completed` the last; of a message that joined the running turn, those of that turn from there on. `idle` also in place of what is another's. */
+export async function* followTurn({ log, live }: TurnsDeps, { tenantId }: Pick<SessionRef, 'tenantId'>, { sessionId, turnId, after }: Said, signal: AbortSignal): AsyncGenerator<Told | 'idle'> {
   let followed = turnId;
-  for await (const entry of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, isAtHead: true, log, live, signal })) {
-    if (entry !== 'idle' && entry.type === 'turn.steered' && entry.messageId === turnId) followed = entry.turnId;
-    if (entry !== 'idle' && 'turnId' in entry && entry.turnId !== followed) continue;
-    yield entry;
-    if (entry !== 'idle' && entry.type === 'turn.completed') return;
+  for await (const told of sessionFeed({ session: { tenantId, sessionId }, cursor: { seq: after, n: 0 }, isAtHead: true, log, live, signal })) {
+    const entry = told === 'idle' ? undefined : told.entry;
+    if (entry?.type === 'turn.steered' && entry.messageId === turnId) followed = entry.turnId;
+    const isAnothers = entry && 'turnId' in entry && entry.turnId !== followed;
+    yield isAnothers ? 'idle' : told;
+    if (!isAnothers && entry?.type === 'turn.completed') return;
   }
 }
 
@@ -43,8 +44,9 @@ export async function answerOf(deps: TurnsDeps, session: Pick<SessionRef, 'tenan
   using ending = endingWith([waiting.signal], waiting.timeoutMs);
   const used: Usage[] = [];
   let answer = '';
-  for await (const entry of followTurn(deps, session, said, ending.signal)) {
-    if (entry === 'idle') continue;
+  for await (const told of followTurn(deps, session, said, ending.signal)) {
+    if (told === 'idle') continue;
+    const { entry } = told;
     if (entry.type === 'message.completed' && entry.text !== '') answer = entry.text;
     if (entry.type === 'usage.recorded') used.push(entry.usage);
     if (entry.type === 'turn.completed') return { answer: answerOrThrow(entry, answer), outcome: entry.outcome, ...(entry.code !== undefined && { code: entry.code }), ...(entry.value !== undefined && { value: entry.value }), usage: sumOf(used) };

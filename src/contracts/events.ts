@@ -125,7 +125,7 @@ export const TextDelta = z.object({
   ...inStep,
   /** The last durable event before it. */
   afterSeq: z.number().int(),
-  /** Counts the deltas after `afterSeq`, from 1. */
+  /** Counts the deltas of the step, from 1; anew behind its `step.reset`. */
   n: z.number().int().min(1),
   text: z.string(),
 });
@@ -144,14 +144,14 @@ export const isDelta = (entry: LiveEntry): entry is Delta => entry.type === 'tex
 /** Events in one atomic write. Bounds how far back a reader must look for the batch that holds its cursor. */
 export const maxBatchEvents = 64;
 
-/** After event `seq`, and after delta `n` of what follows it. */
+/** After event `seq`, and after delta `n` of the step that is under way there. */
 export interface Cursor {
   readonly seq: number;
   readonly n: number;
 }
 
-/** Place in the stream: `{seq}` of a durable event, `{seq}.{n}` of a delta after it. */
-export const cursorOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+/** Place in the stream as readers are told it: `{seq}`, or `{seq}.{n}` in the middle of a step. */
+export const textOfCursor = ({ seq, n }: Cursor): string => (n > 0 ? `${seq}.${n}` : String(seq));
 
 /** Of a cursor in text. */
 export const cursorPattern = /^([0-9]{1,12})(?:\.([0-9]{1,9}))?$/;

@@ -6,11 +6,14 @@ import type { SessionRef } from '../contracts/session';
  * `seq` and read the log.
  */
 export interface LiveEvents {
-  /** Never throws and never delays the caller's work: a reader that misses an entry finds it in the log. */
+  /**
+   * Words come behind the beginning of their step (`afterSeq`), whatever is written in its middle.
+   * Never throws and never delays the caller's work: a reader that misses an entry finds it in the log.
+   */
   publish(session: SessionRef, entries: readonly LiveEntry[]): void;
   /**
    * Starts to listen, at once and without a gap between `retained` and `next`.
-   * @param cursor - `retained` begins after it.
+   * @param cursor - `retained` begins after it, and holds all words of the step that is under way there behind the cursor's.
    * @throws DomainError `dependency/unavailable`
    */
   follow(session: SessionRef, cursor: Cursor): Promise<LiveSubscription>;

@@ -3,12 +3,12 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { type ClosedSessions, createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
 import { modelControl } from '../../src/local/model/control';
 import type { AgentVersion } from '../../src/contracts/agent';
-import { isDelta, type SessionEvent } from '../../src/contracts/events';
+import { isDelta, parseCursor, type SessionEvent } from '../../src/contracts/events';
 import { groups } from '../../src/contracts/names';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { type Account, newTenant, signUp } from './accounts';
-import { isTurnEnd, readEvents, readUntil } from './events';
+import { isTurnEnd, openEvents, readEvents, type Received, readUntil } from './events';
 import { type ApiRequest, type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
@@ -293,6 +293,64 @@ describe('the events of a session', () => {
   it('are refused from a cursor that is none', async () => {
     const session = await openSession();
     expect((await api.send(`${session}/events?after=yesterday`, { token: alice.accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
+  });
+});
+
+describe('the words of an answer in whose middle another message is queued', () => {
+  const wordsOf = (received: readonly Received[]) => received.flatMap(({ entry }) => (entry.type === 'text.delta' ? [entry.text] : []));
+  const eventsOf = (received: readonly Received[]) => received.flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]));
+
+  /** Each place is behind the one before. */
+  function expectToGrow(received: readonly Received[]): void {
+    const places = received.map(({ id = '' }) => parseCursor(id) ?? { seq: 0, n: 0 });
+    expect(places).toEqual(places.toSorted((one, other) => one.seq - other.seq || one.n - other.n));
+    expect(new Set(received.map(({ id }) => id)).size).toBe(received.length);
+  }
+
+  it('go on behind it, in order and once, for who was there, who comes late, and who comes back', async () => {
+    const session = await openSession();
+    const { text, release } = await heldPrompt();
+    const { eventsUrl, turnId } = await say(session, text);
+    const isItsEnd = (entry: Received['entry']) => isTurnEnd(entry) && 'turnId' in entry && entry.turnId === turnId;
+    const openFrom = (cursor: string | number) => openEvents(`${api.url}${session}/events?after=${cursor}`, { token: alice.accessToken });
+    const [there, leaving] = await Promise.all([openFrom(0), openFrom(0)]);
+    await readUntil(follow(eventsUrl), (entry) => entry.type === 'text.delta' && entry.n === 2);
+    await say(session, 'What is 6*7?');
+    const left = await readUntil(leaving, (entry) => entry.type === 'turn.queued' && entry.turnId !== turnId);
+    // The last is of who has read the log alone.
+    const cursors = ['0', ...left.map(({ id = '' }) => id), String(left.length - 2)];
+    const others = await Promise.all(cursors.map(openFrom));
+    await release();
+
+    const whole = await readUntil(there, isItsEnd);
+    expect(wordsOf(whole)).toEqual(['one ', 'two ', 'three ', 'four']);
+    expect(whole.map(({ entry }) => entry.type)).toEqual(['session.started', 'turn.queued', 'turn.started', 'step.started', 'text.delta', 'text.delta', 'turn.queued', 'text.delta', 'text.delta', 'message.completed', 'usage.recorded', 'turn.completed']);
+    expectToGrow(whole);
+    for (const [index, cursor] of cursors.entries()) {
+      const received = await readUntil(others[index] as AsyncGenerator<Received>, isItsEnd);
+      const { seq, n } = parseCursor(cursor) ?? { seq: 0, n: 0 };
+      expect([cursor, wordsOf(received)]).toEqual([cursor, wordsOf(whole).slice(n)]);
+      expect(eventsOf(received)).toEqual(eventsOf(whole).slice(seq));
+      expectToGrow(received);
+    }
+  });
+
+  it('keep no stream open whose reader waits for the other answer, and was signed out', async () => {
+    const watchful = await startApi({ streamCheckMs: 100 });
+    const leaving = await signUp(tenant, [groups.members]);
+    const sessionId = randomUUID();
+    const prompt = `go on ${randomUUID()}`;
+    await model.script({ match: prompt, steps: [{ say: 'and '.repeat(2_000), msPerToken: 20 }] });
+    const asked = (text: string): ApiRequest => ({ method: 'POST', token: leaving.accessToken, body: { prompt: text, session_id: sessionId } });
+    await readUntil(readEvents(watchful.url + agentPath(), asked(prompt)), ({ type }) => type === 'text.delta');
+    const waiting = await openEvents(watchful.url + agentPath(), asked('What is 6*7?'));
+    await api.send(`/api/v1/tenants/${tenant.tenantId}/users/${leaving.userId}/sign-out`, { method: 'POST', token: administrator.accessToken, body: {} });
+    const seen: unknown[] = [];
+    for await (const { entry } of waiting) seen.push('code' in entry ? entry.code : entry.type);
+    const log = await api.adapters.log.read({ tenantId: tenant.tenantId, sessionId }, { after: 0 });
+    expect([seen.at(-1), log.some(({ type }) => type === 'message.completed')]).toEqual(['auth/unauthenticated', false]);
+    await api.send(`${sessionsPath()}/${sessionId}/cancel`, { method: 'POST', token: administrator.accessToken, body: {} });
+    await watchful.stop();
   });
 });
 

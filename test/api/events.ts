@@ -8,17 +8,26 @@ export interface Received {
 }
 
 /** A stream of server-sent events as a client reads it; leaving the loop closes the connection. */
-export async function* readEvents(url: string, { method = 'GET', token = '', body, headers }: ApiRequest = {}): AsyncGenerator<Received> {
+export async function* readEvents(url: string, request?: ApiRequest): AsyncGenerator<Received> {
+  yield* await openEvents(url, request);
+}
+
+/** The same, once the stream is open: with its first entry, or after a quiet second. */
+export async function openEvents(url: string, { method = 'GET', token = '', body, headers }: ApiRequest = {}): Promise<AsyncGenerator<Received>> {
   const response = await fetch(url, {
     method,
     headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   if (response.status !== 200 || !response.body) throw new Error(`No stream: ${response.status} ${await response.text()}`);
+  return received(response.body);
+}
+
+async function* received(body: AsyncIterable<unknown>): AsyncGenerator<Received> {
   const ready: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => void ready.push(event) });
   const decoder = new TextDecoder();
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
     for (const { id, data } of ready.splice(0)) yield { id, entry: JSON.parse(data) as LiveEntry };
   }

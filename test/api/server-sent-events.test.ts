@@ -7,14 +7,16 @@ import { mount, type MountDeps } from '../../src/api/mount';
 import { problemHandler } from '../../src/api/problem';
 import { contextOf, requestContext } from '../../src/api/request-context';
 import { publicRoute } from '../../src/api/route';
+import type { Told } from '../../src/api/session-feed';
 import { DomainError } from '../../src/contracts/errors';
-import type { LiveEntry, SessionEvent } from '../../src/contracts/events';
+import type { SessionEvent } from '../../src/contracts/events';
 import type { AnsweredRequest } from '../../src/domain/traffic';
 import { createLogger } from '../../src/logging';
 
-type Entries = AsyncGenerator<LiveEntry | 'idle'>;
+type Entries = AsyncGenerator<Told | 'idle'>;
 
 const event = (seq: number, text = ''): SessionEvent => ({ type: 'turn.started', turnId: 'turn-1', seq, at: '2030-01-01T00:00:00.000Z', text });
+const told = (seq: number, text?: string): Told => ({ entry: event(seq, text), cursor: { seq, n: 0 } });
 
 let server: Server | undefined;
 let noted: AnsweredRequest[];
@@ -43,7 +45,7 @@ async function streaming(entries: () => Entries): Promise<string> {
 
 it('keeps proxies from storing and holding back', async () => {
   const url = await streaming(async function* () {
-    yield event(1);
+    yield told(1);
     await Promise.resolve();
   });
   const response = await fetch(url);
@@ -80,7 +82,7 @@ it('answers a failure before the first entry like any other', async () => {
 
 it('ends with the problem when it fails later, and says nothing of a bug', async () => {
   const url = await streaming(async function* () {
-    yield event(1);
+    yield told(1);
     await Promise.reject(new Error('secret of the house'));
   });
   const text = await (await fetch(url)).text();
@@ -93,7 +95,7 @@ it('takes no more than a slow reader reads', async () => {
   const url = await streaming(async function* () {
     for (;;) {
       await Promise.resolve();
-      yield event((taken += 1), 'x'.repeat(100_000));
+      yield told((taken += 1), 'x'.repeat(100_000));
     }
   });
   const response = await new Promise<IncomingMessage>((resolve) => void get(url, resolve));
@@ -110,7 +112,7 @@ it('lets go of its source when the reader leaves', async () => {
   const url = await streaming(async function* () {
     try {
       for (let seq = 1; ; seq += 1) {
-        yield event(seq, 'x'.repeat(100_000));
+        yield told(seq, 'x'.repeat(100_000));
         await Promise.resolve();
       }
     } finally {
@@ -134,7 +136,7 @@ it('counts as a request that took until its first byte, and as one that failed w
   let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => (release = resolve));
   const url = await streaming(async function* () {
-    yield event(1);
+    yield told(1);
     await held;
     throw new DomainError('dependency/unavailable', 'Valkey does not answer.');
   });

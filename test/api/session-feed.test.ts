@@ -1,11 +1,11 @@
 /** @jest-environment ./test/support/outer-errors.ts */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
-import { type FeedInput, sessionFeed } from '../../src/api/session-feed';
-import { answerOf } from '../../src/api/turns';
+import { type FeedInput, sessionFeed, type Told } from '../../src/api/session-feed';
+import { answerOf, followTurn } from '../../src/api/turns';
 import { createValkey, type Valkey } from '../../src/adapters/valkey/connection';
 import { createLiveEvents } from '../../src/adapters/valkey/live-events';
-import { type Cursor, cursorOf, type EventBody, type LiveEntry, maxBatchEvents, parseCursor, type SessionEvent, type TextDelta } from '../../src/contracts/events';
+import { type EventBody, isDelta, type LiveEntry, maxBatchEvents, type SessionEvent, type TextDelta } from '../../src/contracts/events';
 import { valkeyKeys } from '../../src/contracts/names';
 import type { SessionRef } from '../../src/contracts/session';
 import { createLogger } from '../../src/logging';
@@ -17,7 +17,9 @@ import { type CuttableLine, openLine } from './cuttable-line';
 const logger = createLogger('api', 'silent');
 const turnId = 'turn-1';
 const closing: EventBody = { type: 'session.closed' };
-const queued: EventBody = { type: 'turn.queued', turnId };
+/** Comes whatever the session is at. */
+const queued: EventBody = { type: 'turn.queued', turnId: 'turn-2' };
+const begun: EventBody = { type: 'step.started', turnId, step: 1 };
 const reset: EventBody = { type: 'step.reset', turnId, step: 1, attempt: 2 };
 const delta = (afterSeq: number, n: number): TextDelta => ({ type: 'text.delta', turnId, step: 1, afterSeq, n, text: `${afterSeq}.${n} ` });
 
@@ -60,7 +62,7 @@ async function takeRaw(feed: Feed, count: number): Promise<(LiveEntry | 'idle' |
   const taken: (LiveEntry | 'idle' | 'end')[] = [];
   while (taken.length < count) {
     const next = await feed.next();
-    taken.push(next.done === true ? 'end' : next.value);
+    taken.push(next.done === true ? 'end' : next.value === 'idle' ? 'idle' : next.value.entry);
   }
   return taken;
 }
@@ -74,7 +76,7 @@ async function take(feed: Feed, count: number): Promise<(LiveEntry | 'end')[]> {
 
 async function all(feed: Feed): Promise<LiveEntry[]> {
   const entries: LiveEntry[] = [];
-  for await (const entry of feed) if (entry !== 'idle') entries.push(entry);
+  for await (const told of feed) if (told !== 'idle') entries.push(told.entry);
   return entries;
 }
 
@@ -115,7 +117,7 @@ describe('live', () => {
   it('passes everything as it comes, and reads the log for none of it', async () => {
     const { writer, feed } = await listening();
     const reads = jest.spyOn(log, 'read');
-    for (const event of await writer.append(queued, reset, queued)) {
+    for (const event of await writer.append(begun, reset, begun)) {
       for (const entry of [event, delta(event.seq, 1), delta(event.seq, 2)]) {
         writer.publish(entry);
         expect(await take(feed, 1)).toEqual([entry]);
@@ -193,7 +195,7 @@ describe('live', () => {
 
   it('reads the log before a delta of an event it has not told', async () => {
     const { writer, feed } = await listening();
-    const lost = await writer.append(queued, queued);
+    const lost = await writer.append(queued, begun);
     writer.publish(delta(3, 1));
     expect(await takeRaw(feed, 3)).toEqual([...lost, delta(3, 1)]);
     await feed.return(undefined);
@@ -212,6 +214,113 @@ describe('live', () => {
     const events = await writer.append(reset, closing);
     writer.publish(events[0] as SessionEvent, delta(1, 2), delta(2, 1), delta(2, 2), events[1] as SessionEvent);
     expect(await all(feed)).toEqual([delta(1, 1), events[0], delta(2, 1), delta(2, 2), events[1]]);
+  });
+});
+
+describe('a step in whose middle something else is written', () => {
+  const words = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => delta(2, from + index));
+  /** As readers get them that are behind event `seq`. */
+  const behind = (seq: number, deltas: readonly TextDelta[]) => deltas.map((word) => ({ ...word, afterSeq: seq }));
+
+  /** Words 1 and 2 have come, then another message; words 3 and 4 are yet to come. */
+  async function interrupted() {
+    const { writer, feed } = await listening();
+    const [opening] = (await writer.append(begun)) as [SessionEvent];
+    writer.publish(opening, ...words(1, 2));
+    expect(await take(feed, 3)).toEqual([opening, ...words(1, 2)]);
+    const [other] = (await writer.append(queued)) as [SessionEvent];
+    return { writer, feed, opening, other };
+  }
+
+  it('goes on behind it, and reads the log for none of that', async () => {
+    const { writer, feed, other } = await interrupted();
+    const reads = jest.spyOn(log, 'read');
+    writer.publish(other, ...words(3, 4));
+    expect(await take(feed, 3)).toEqual([other, ...behind(3, words(3, 4))]);
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+    await feed.return(undefined);
+  });
+
+  it('is told whole to who comes from the start, and what is left of it to who comes back', async () => {
+    const { writer, feed, opening, other } = await interrupted();
+    writer.publish(other, ...words(3, 3));
+    expect(await take(feed, 2)).toEqual([other, ...behind(3, words(3, 3))]);
+    const late = feedOf(writer);
+    expect((await take(late, 6)).slice(1)).toEqual([opening, other, ...behind(3, words(1, 3))]);
+    const cursors = [{ seq: 2, n: 0 }, { seq: 2, n: 1 }, { seq: 2, n: 2 }, { seq: 3, n: 2 }, { seq: 3, n: 3 }, { seq: 3, n: 0 }];
+    const returning = cursors.map((cursor) => feedOf(writer, { cursor }));
+    writer.publish(...words(4, 4));
+    const rest = [[...words(1, 2), other, ...behind(3, words(3, 4))], [...words(2, 2), other, ...behind(3, words(3, 4))], [other, ...behind(3, words(3, 4))], behind(3, words(3, 4)), behind(3, words(4, 4)), behind(3, words(1, 4))];
+    expect(await Promise.all(returning.map((reader, index) => take(reader, rest[index]?.length ?? 0)))).toEqual(rest);
+    await Promise.all([feed, late, ...returning].map((reader) => reader.return(undefined)));
+  });
+
+  it('tells the cursor of who has those words, with that event, too', async () => {
+    const { writer, feed, other } = await interrupted();
+    writer.publish(other, ...words(3, 3));
+    expect([await feed.next(), await feed.next()].map(({ value }) => (value as Told).cursor)).toEqual([{ seq: 3, n: 2 }, { seq: 3, n: 3 }]);
+    const [again] = (await writer.append(reset)) as [SessionEvent];
+    writer.publish(again);
+    expect((await feed.next()).value).toEqual({ entry: again, cursor: { seq: 4, n: 0 } });
+    await feed.return(undefined);
+  });
+
+  it('tells no words of an attempt that was taken back, whoever asks', async () => {
+    const { writer, feed, other } = await interrupted();
+    const [again] = (await writer.append(reset)) as [SessionEvent];
+    const [another] = (await writer.append(queued)) as [SessionEvent];
+    // The attempt before does not know yet.
+    writer.publish(other, again, ...words(3, 3), another, ...words(4, 4), delta(4, 1));
+    expect(await take(feed, 4)).toEqual([other, again, another, { ...delta(4, 1), afterSeq: 5 }]);
+    const returning = feedOf(writer, { cursor: { seq: 5, n: 0 } });
+    expect(await take(returning, 1)).toEqual([{ ...delta(4, 1), afterSeq: 5 }]);
+    await Promise.all([feed, returning].map((reader) => reader.return(undefined)));
+  });
+});
+
+describe('while what comes is not for its reader', () => {
+  /** Words of a step from `n` on, until it is told to stop. */
+  function talking(writer: Writer, from: number): { stop(): Promise<void> } {
+    const leaving = new AbortController();
+    const talk = (async () => {
+      for (let n = from; !leaving.signal.aborted; n += 1) {
+        writer.publish(delta(1, n));
+        await pause(50);
+      }
+    })();
+    return {
+      async stop() {
+        leaving.abort();
+        await talk;
+      },
+    };
+  }
+
+  it('says once a second that there is nothing to tell, and looks at the log', async () => {
+    const { writer, feed } = await listening();
+    const behindALostOne = talking(writer, 2);
+    expect(await takeRaw(feed, 2)).toEqual(['idle', 'idle']);
+    const lost = await writer.append(queued);
+    expect(await take(feed, 1)).toEqual(lost);
+    await behindALostOne.stop();
+    await feed.return(undefined);
+  });
+
+  it('says so of another turn’s words, too, and tells the turn that was asked for', async () => {
+    const { writer, feed } = await listening();
+    await feed.return(undefined);
+    const asked = { sessionId: writer.session.sessionId, turnId: 'turn-2', after: 1 };
+    const turn = followTurn({ log, live }, writer.session, asked, AbortSignal.timeout(30_000));
+    const another = talking(writer, 1);
+    for (let count = 0; count < 10; count += 1) expect(await turn.next()).toEqual({ done: false, value: 'idle' });
+    await another.stop();
+    const completed: EventBody = { type: 'turn.completed', turnId: 'turn-2', outcome: 'completed' };
+    const [own, foreign, end] = (await writer.append(queued, reset, completed)) as [SessionEvent, SessionEvent, SessionEvent];
+    writer.publish(own, foreign, end);
+    const rest: SessionEvent[] = [];
+    for await (const told of turn) if (told !== 'idle') rest.push(told.entry as SessionEvent);
+    expect(rest).toEqual([own, end]);
   });
 });
 
@@ -237,7 +346,7 @@ describe('while Valkey is away', () => {
     await untilLive(writer, feed, 1);
 
     await line.cut();
-    const missed = await writer.append(queued);
+    const missed = await writer.append(begun);
     expect(await take(feed, 1)).toEqual(missed);
     await line.mend();
     await untilLive(writer, feed, 2);
@@ -295,7 +404,7 @@ describe('ends', () => {
     const listeners = async () => Number((await valkey.commands.pubsub('NUMSUB', channel))[1]);
     expect(await listeners()).toBe(1);
     await feed.return(undefined);
-    while ((await listeners()) > 0) await delay(10);
+    while ((await listeners()) > 0) await pause(10);
   });
 });
 
@@ -339,36 +448,41 @@ class Disorder {
 
 async function writeAll(writer: Writer, writes: readonly Write[]): Promise<void> {
   const disorder = new Disorder(writer);
+  let [after, n] = [0, 0];
   for (const { events, eventFates, deltaFates } of writes) {
     const written = await writer.append(...events);
-    for (const [index, event] of written.entries()) disorder.publish(event, eventFates[index] as Fate);
-    for (const [index, deltaFate] of deltaFates.entries()) disorder.publish(delta(writer.head, index + 1), deltaFate);
+    for (const [index, event] of written.entries()) {
+      if (event.type === 'step.reset') [after, n] = [event.seq, 0];
+      disorder.publish(event, eventFates[index] as Fate);
+    }
+    for (const deltaFate of deltaFates) disorder.publish(delta(after, (n += 1)), deltaFate);
   }
   disorder.publishTheLate();
 }
 
 /** All that a client sees that comes back with its last cursor whenever its connection breaks. */
-async function readAll(writer: Writer, stays: readonly number[]): Promise<LiveEntry[]> {
-  const view: LiveEntry[] = [];
+async function readAll(writer: Writer, stays: readonly number[]): Promise<Told[]> {
+  const view: Told[] = [];
   const signal = AbortSignal.timeout(10_000);
   for (const stay of [...stays, Infinity]) {
     const last = view.at(-1);
-    if (last?.type === 'session.closed') break;
+    if (last?.entry.type === 'session.closed') break;
     const endsAt = view.length + stay;
-    for await (const entry of feedOf(writer, { cursor: placeOf(last), signal })) {
-      if (entry !== 'idle') view.push(entry);
+    for await (const told of feedOf(writer, { cursor: last?.cursor ?? start, signal })) {
+      if (told !== 'idle') view.push(told);
       if (view.length === endsAt) break;
     }
   }
   return view;
 }
 
-const placeOf = (entry: LiveEntry | undefined): Cursor => (entry && parseCursor(cursorOf(entry))) ?? { seq: 0, n: 0 };
+const start = { seq: 0, n: 0 };
 
-function expectEachBehindTheOther(view: readonly LiveEntry[]): void {
-  for (const [index, entry] of view.entries()) {
-    const { seq, n } = placeOf(view[index - 1]);
-    expect(placeOf(entry)).toEqual(entry.type === 'text.delta' ? { seq, n: n + 1 } : { seq: seq + 1, n: 0 });
+function expectEachBehindTheOther(view: readonly Told[]): void {
+  for (const [index, { entry, cursor }] of view.entries()) {
+    const { seq, n } = view[index - 1]?.cursor ?? start;
+    if (isDelta(entry)) expect([entry.afterSeq, cursor]).toEqual([seq, { seq, n: n + 1 }]);
+    else expect([entry.seq, cursor]).toEqual([seq + 1, { seq: seq + 1, n: entry.type === 'turn.queued' ? n : 0 }]);
   }
 }
 
@@ -383,7 +497,7 @@ it('tells every client the whole log once and in order, and deltas without repea
       const events = await log.read(writer.session, { after: 0 });
       for (const view of views) {
         expectEachBehindTheOther(view);
-        expect(view.filter(({ type }) => type !== 'text.delta')).toEqual(events);
+        expect(view.flatMap(({ entry }) => (isDelta(entry) ? [] : [entry]))).toEqual(events);
       }
     }),
     { numRuns: 30, interruptAfterTimeLimit: 45_000 },

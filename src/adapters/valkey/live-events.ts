@@ -1,11 +1,13 @@
 import { EventEmitter, once } from 'node:events';
-import { type Cursor, cursorOf, isDelta, type LiveEntry } from '../../contracts/events';
+import { type Cursor, isDelta, type LiveEntry } from '../../contracts/events';
 import { valkeyKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { type StepWords, wordsWith } from '../../domain/step-words';
 import type { Logger } from '../../logging';
 import type { TenantCipher } from '../../ports/cipher';
 import type { LiveEvents, LiveSubscription } from '../../ports/live-events';
 import { calling, type Valkey } from './connection';
+import { defineScript } from './scripts';
 
 /** About a long answer's worth of deltas, when each leaves by itself. */
 const maxRetainedBatches = 2_000;
@@ -18,21 +20,54 @@ const subscribeWithinMs = 1_000;
 /** What the entries of a stream are sealed as. */
 export const liveCipherContext = { purpose: 'live' };
 
-/** Where a reader stands that has the entry. */
-const placeOf = (entry: LiveEntry): Cursor => (isDelta(entry) ? { seq: entry.afterSeq, n: entry.n } : { seq: entry.seq, n: 0 });
+/**
+ * KEYS[1] stream and channel. ARGV[1] batch · ARGV[2] the last event in it or before it · ARGV[3], [4] of how many words it is the end, and behind which event these come
+ * (empty: of as many as before) · ARGV[5] batches kept · ARGV[6] seconds. What was written beside the step meanwhile stands before its words; words of a step that is over
+ * are refused, as is whatever comes late or twice: ids only grow.
+ */
+const tell = `
+local lastSeq, lastN, lastAfter = 0, 0, 0
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if last then
+  local seq, n = string.match(last[1], '(%d+)-(%d+)')
+  lastSeq, lastN, lastAfter = tonumber(seq), tonumber(n), tonumber(last[2][4] or 0)
+end
+local seq, n, after = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]) or lastAfter
+if n > 0 and after >= lastAfter then seq = math.max(seq, lastSeq) end
+if seq > lastSeq or (seq == lastSeq and n > lastN) then
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], seq .. '-' .. n, 'batch', ARGV[1], 'after', after)
+end
+redis.call('PUBLISH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+`;
 
-const isBehind = (place: Cursor, cursor: Cursor): boolean => place.seq > cursor.seq || (place.seq === cursor.seq && place.n > cursor.n);
+/** KEYS[1] stream. ARGV[1], [2] a cursor. Returns behind which event the words come that are under way there, and all batches that end behind what its reader has of them. */
+const read = `
+local before = redis.call('XREVRANGE', KEYS[1], ARGV[1] .. '-' .. ARGV[2], '-', 'COUNT', 1)[1]
+local after = before and before[2][4] or ARGV[1]
+return { after, redis.call('XRANGE', KEYS[1], after .. '-' .. ARGV[2], '+') }
+`;
 
-/** What follows the cursor, each entry once: a worker that tries again sends some of them twice. */
-function following(cursor: Cursor, entries: readonly LiveEntry[]): LiveEntry[] {
-  let reached = cursor;
+type Kept = [after: Buffer, batches: (readonly [id: Buffer, fields: readonly Buffer[]])[]];
+
+/** The last event in an entry or before it. */
+const seqOf = (entry: LiveEntry): number => (isDelta(entry) ? entry.afterSeq : entry.seq);
+
+/** Tells it from all others of its session. */
+const nameOf = (entry: LiveEntry): string => (isDelta(entry) ? `${entry.afterSeq}.${entry.n}` : String(entry.seq));
+
+/** What a reader lacks, each entry once: a worker that tries again sends some of them twice. @param words - those it has of the step that is under way. */
+function following({ seq }: Cursor, words: StepWords, entries: readonly LiveEntry[]): LiveEntry[] {
+  let reached = { seq, words };
   return entries.filter((entry) => {
-    const place = placeOf(entry);
-    const isNew = isBehind(place, reached);
-    if (isNew) reached = place;
-    return isNew;
+    const before = reached;
+    reached = { seq: isDelta(entry) ? before.seq : Math.max(before.seq, entry.seq), words: wordsWith(before.words, entry) };
+    return isDelta(entry) ? reached.words !== before.words : entry.seq > before.seq;
   });
 }
+
+/** Whether a reader who stands there was told the entry last, or before that in the same step. */
+const isReached = (entry: LiveEntry, { seq, n }: Cursor): boolean => seqOf(entry) === seq && (!isDelta(entry) || entry.n <= n);
 
 interface Dependencies {
   readonly valkey: Valkey;
@@ -46,6 +81,8 @@ interface Dependencies {
 export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetainedBatches }: Dependencies): LiveEvents {
   const outgoing = new Map<string, LiveEntry[]>();
   const channels = new Channels(valkey);
+  const tellAll = defineScript(valkey, 'tellLiveEntries', tell);
+  const readKept = defineScript<Kept>(valkey, 'readLiveEntries', read, 'bytes');
 
   const seal = async ({ tenantId }: SessionRef, batch: readonly LiveEntry[]) =>
     Buffer.from(await cipher.seal(tenantId, liveCipherContext, Buffer.from(JSON.stringify(batch))));
@@ -53,10 +90,10 @@ export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetai
     JSON.parse(Buffer.from(await cipher.open(tenantId, liveCipherContext, sealed)).toString('utf8')) as LiveEntry[];
 
   async function send(session: SessionRef, key: string, batch: readonly LiveEntry[]): Promise<void> {
-    const { seq, n } = placeOf(batch.at(-1) as LiveEntry);
+    const words = batch.reduce(wordsWith, { after: undefined, n: 0 });
     const sealed = await seal(session, batch);
     // The id is the cursor of who has it all: a reader fetches what it lacks. One that does not follow is refused, and read in the log.
-    await valkey.commands.pipeline().xadd(key, 'MAXLEN', '~', maxBatches, `${seq}-${n}`, 'batch', sealed).publish(key, sealed).expire(key, retainSeconds).exec();
+    await tellAll([key], sealed, Math.max(...batch.map(seqOf)), words.n, words.after ?? '', maxBatches, retainSeconds);
   }
 
   /** One batch after the other: what comes while one is on its way leaves with the next. */
@@ -85,10 +122,10 @@ export function createLiveEvents({ valkey, cipher, logger, maxBatches = maxRetai
       const subscription = new Subscription((sealed) => open(session, sealed), () => channels.leave(key, subscription));
       try {
         await calling(() => channels.join(key, subscription));
-        const kept = await calling(() => valkey.commands.xrangeBuffer(key, `${cursor.seq}-${cursor.n}`, '+'));
+        const [after, kept] = await calling(() => readKept([key], cursor.seq, cursor.n));
         const entries = (await Promise.all(kept.map(([, fields]) => open(session, fields[1] ?? Buffer.alloc(0))))).flat();
-        const reachesBack = entries.some((entry) => !isBehind(placeOf(entry), cursor));
-        subscription.begin(following(cursor, entries), reachesBack);
+        const reachesBack = entries.some((entry) => isReached(entry, cursor));
+        subscription.begin(following(cursor, { after: Number(after.toString()), n: cursor.n }, entries), reachesBack);
         return subscription;
       } catch (error) {
         subscription.close();
@@ -161,7 +198,7 @@ class Subscription implements LiveSubscription {
   begin(retained: readonly LiveEntry[], reachesBack: boolean): void {
     this.retained = retained;
     this.reachesBack = reachesBack;
-    this.told = new Set(retained.map(cursorOf));
+    this.told = new Set(retained.map(nameOf));
     this.buffer = this.buffer.filter((entry) => this.isNew(entry));
   }
 
@@ -200,6 +237,6 @@ class Subscription implements LiveSubscription {
   }
 
   private isNew(entry: LiveEntry): boolean {
-    return !this.told.has(cursorOf(entry));
+    return !this.told.has(nameOf(entry));
   }
 }

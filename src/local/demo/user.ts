@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiClient } from '../../cli/api-client';
 import { patiently } from '../../cli/patience';
-import { cursorOf, type LiveEntry, type SessionEvent } from '../../contracts/events';
+import type { LiveEntry, SessionEvent } from '../../contracts/events';
 
 export interface Turn {
   readonly sessionId: string;
@@ -55,14 +55,14 @@ export class User {
     const request = { method: 'POST', token: this.token, body: { text, ...(attachments.length > 0 && { attachments }) }, idempotencyKey: randomUUID() } as const;
     const { turnId, after } = await patiently(() => this.api.call<{ turnId: string; after: number }>(`${path}/messages`, request));
     const entries: LiveEntry[] = [];
+    let cursor = String(after);
     const readOn = async (): Promise<Turn | undefined> => {
-      const last = entries.at(-1);
-      const cursor = last ? cursorOf(last) : String(after);
-      for await (const { event, data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
+      for await (const { id = cursor, event, data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
         // The stream could not go on: read on from the cursor.
         if (event === 'problem') return undefined;
         const entry = JSON.parse(data) as LiveEntry;
         entries.push(entry);
+        cursor = id;
         if (entry.type === 'text.delta') onText(entry.text);
         if (entry.type === 'turn.completed' && entry.turnId === turnId)
           return { sessionId, turnId, entries, answer: answerOf(entries, turnId), outcome: entry.outcome };

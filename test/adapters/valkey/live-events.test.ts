@@ -12,7 +12,9 @@ import { connected, ownValkey, quiet, untilAnswers } from './own-valkey';
 const fromStart = { seq: 0, n: 0 };
 const patienceMs = 5_000;
 
-const event = (seq: number): SessionEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', type: 'turn.queued', turnId: `turn-${seq}` });
+const event = (seq: number): SessionEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', type: 'step.started', turnId: 'turn-1', step: seq });
+/** Comes whatever the session is at. */
+const queued = (seq: number): SessionEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', type: 'turn.queued', turnId: `turn-${seq}` });
 const delta = (afterSeq: number, n: number): TextDelta => ({ type: 'text.delta', turnId: 'turn-1', step: 1, afterSeq, n, text: `word ${n} ` });
 const deltas = (afterSeq: number, count: number): TextDelta[] => Array.from({ length: count }, (_, index) => delta(afterSeq, index + 1));
 
@@ -54,7 +56,7 @@ it('retains what was published, from the cursor on, in order', async () => {
   await published(liveOver(worker), session, entries);
   const reading = liveOver(api);
   const readers = await Promise.all([fromStart, { seq: 1, n: 2 }, { seq: 2, n: 0 }, { seq: 2, n: 2 }, { seq: 9, n: 0 }].map((cursor) => reading.follow(session, cursor)));
-  expect(readers.map(({ retained }) => retained)).toEqual([entries, entries.slice(3), entries.slice(5), [], []]);
+  expect(readers.map(({ retained }) => retained)).toEqual([entries, entries.slice(3), entries.slice(5), [], entries.slice(5)]);
   expect(readers.map(({ reachesBack }) => reachesBack)).toEqual([false, true, true, true, false]);
   for (const reader of readers) reader.close();
 });
@@ -146,6 +148,67 @@ it('retains nothing twice, whatever a retried worker sends', async () => {
   const reader = await liveOver(api).follow(session, fromStart);
   expect(reader.retained).toEqual([event(1), event(2), event(3)]);
   reader.close();
+});
+
+describe('a step in whose middle another worker writes', () => {
+  const words = (from: number, to: number) => deltas(2, to).slice(from - 1);
+  let thinking: LiveEvents;
+  let announcing: LiveEvents;
+  beforeAll(() => ([thinking, announcing] = [liveOver(worker), liveOver(api)]));
+
+  it('retains its words behind that, and gives each reader those it lacks', async () => {
+    const session = newSession(tenantId);
+    await published(thinking, session, [event(1), delta(1, 1), event(2), ...words(1, 2)]);
+    await published(announcing, session, [queued(3)]);
+    await published(thinking, session, words(3, 4));
+    await published(announcing, session, [queued(4), queued(5)]);
+    await published(thinking, session, words(5, 6));
+    const cursors = [{ seq: 2, n: 0 }, { seq: 2, n: 1 }, { seq: 3, n: 0 }, { seq: 3, n: 2 }, { seq: 3, n: 4 }, { seq: 4, n: 4 }, { seq: 5, n: 5 }, { seq: 5, n: 6 }];
+    const readers = await Promise.all(cursors.map((cursor) => announcing.follow(session, cursor)));
+    const [then, later] = [[queued(3), ...words(3, 4)], [queued(4), queued(5), ...words(5, 6)]];
+    expect(readers.map(({ retained }) => retained)).toEqual([
+      [...words(1, 2), ...then, ...later],
+      [...words(2, 2), ...then, ...later],
+      [...words(1, 2), ...words(3, 4), ...later],
+      [...words(3, 4), ...later],
+      later,
+      [queued(5), ...words(5, 6)],
+      words(6, 6),
+      [],
+    ]);
+    expect(readers.every(({ reachesBack }) => reachesBack)).toBe(true);
+    for (const reader of readers) reader.close();
+  });
+
+  it('retains them also for who has read in the log what is announced later than that', async () => {
+    const session = newSession(tenantId);
+    await published(thinking, session, [event(2), ...words(1, 2)]);
+    const reader = await announcing.follow(session, { seq: 3, n: 0 });
+    expect([reader.retained, reader.reachesBack]).toEqual([words(1, 2), false]);
+    reader.close();
+  });
+
+  it('retains them when that was told before the step was', async () => {
+    const session = newSession(tenantId);
+    await published(thinking, session, [event(1)]);
+    await published(announcing, session, [queued(3)]);
+    await published(thinking, session, [event(2), ...words(1, 1)]);
+    await published(thinking, session, words(2, 2));
+    const reader = await announcing.follow(session, { seq: 3, n: 0 });
+    expect(reader.retained).toEqual(words(1, 2));
+    reader.close();
+  });
+
+  it('refuses the words of an attempt that another has taken the place of, and keeps those of that', async () => {
+    const session = newSession(tenantId);
+    await published(thinking, session, [event(2), ...words(1, 2), event(3)]);
+    await published(announcing, session, [queued(4)]);
+    await published(thinking, session, words(3, 9));
+    await published(thinking, session, deltas(3, 2));
+    const reader = await announcing.follow(session, fromStart);
+    expect(reader.retained).toEqual([event(2), ...words(1, 2), event(3), queued(4), ...deltas(3, 2)]);
+    reader.close();
+  });
 });
 
 describe('while Valkey is away', () => {
