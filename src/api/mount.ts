@@ -15,7 +15,7 @@ import { holdPlace, type PlaceDeps } from './place-limits';
 import { limitRate, tenantLimit } from './rate-limit';
 import { contextOf, type RequestContext } from './request-context';
 import { createRequestParser } from './request-parser';
-import type { Caller, Route } from './route';
+import type { Caller, Reply, Route } from './route';
 import { sendReply } from './send-reply';
 import { createUploads, type Upload } from './uploads';
 
@@ -61,7 +61,7 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
           });
           return { reply, again };
         });
-        await sendReply(route, 'events' in reply ? { ...reply, events: whileAdmitted(reply.events, again, deps.streamCheckMs) } : reply, response, context);
+        await sendReply(route, heldTo(reply, (entries) => whileAdmitted(entries, again, deps.streamCheckMs)), response, context);
       } catch (error) {
         if (mustTellNothing(error)) await nextBeat(context.receivedAtMs);
         throw error;
@@ -146,7 +146,13 @@ async function streamPlace(deps: MountDeps, { caller, tenant }: Admitted, { requ
   return tenant && holdPlace(deps, 'streams', { tenant, userId: caller.userId, id: requestId });
 }
 
-/** A stream outlives what was true when it began: it ends as the next request would. */
+/** What is sent piece by piece. */
+function heldTo(reply: Reply<unknown>, hold: <Piece>(pieces: AsyncIterable<Piece>) => AsyncIterable<Piece>): Reply<unknown> {
+  if ('events' in reply) return { ...reply, events: hold(reply.events) };
+  return 'lines' in reply ? { ...reply, lines: hold(reply.lines) } : reply;
+}
+
+/** What is sent outlives what was true when it began: it ends as the next request would. */
 async function* whileAdmitted<T>(entries: AsyncIterable<T>, again: () => Promise<void>, everyMs: number): AsyncGenerator<T> {
   let askedAtMs = performance.now();
   for await (const entry of entries) {

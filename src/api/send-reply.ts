@@ -5,7 +5,7 @@ import type { Response } from 'express';
 import type { WebPage } from './pages/html';
 import type { RequestContext } from './request-context';
 import type { Reply, Route } from './route';
-import { sendEvents } from './server-sent-events';
+import { sendEvents, stalledMs } from './server-sent-events';
 
 /** Sends what a route's handler came to, after a look at whether its body is what the API's description says. */
 export async function sendReply(route: Route, reply: Reply<unknown>, response: Response, context: RequestContext): Promise<void> {
@@ -22,11 +22,15 @@ export async function sendReply(route: Route, reply: Reply<unknown>, response: R
 /** As fast as the reader takes them. Broken off when something goes wrong on the way: the last line is not there then. */
 async function sendLines(response: Response, lines: AsyncIterable<object>): Promise<void> {
   response.status(200).type('application/jsonl');
-  await pipeline(Readable.from(textOf(lines)), response);
+  const cutOff = setTimeout(() => response.destroy(), stalledMs).unref();
+  await pipeline(Readable.from(textOf(lines, cutOff)), response).finally(() => clearTimeout(cutOff));
 }
 
-async function* textOf(lines: AsyncIterable<object>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+async function* textOf(lines: AsyncIterable<object>, cutOff: NodeJS.Timeout): AsyncGenerator<string> {
+  for await (const line of lines) {
+    cutOff.refresh();
+    yield `${JSON.stringify(line)}\n`;
+  }
 }
 
 /** What somebody uploaded may hold anything: a browser saves it, and runs nothing of it. */

@@ -12,7 +12,7 @@ export type StreamEntry = Told | Operation;
 /** Proxies close what is silent for longer. */
 const heartbeatMs = 15_000;
 /** A reader that takes nothing for so long has gone, whatever its connection says. */
-const stalledMs = 60_000;
+export const stalledMs = 60_000;
 /** How long a client waits before it reconnects by itself. */
 const reconnectMs = 1_000;
 

@@ -1,4 +1,5 @@
 /** @jest-environment ./test/support/outer-errors.ts */
+import { randomBytes } from 'node:crypto';
 import { createAccessCache } from '../../src/adapters/access-cache';
 import { createAccessStore } from '../../src/adapters/aws/access-store';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
@@ -220,6 +221,24 @@ describe('an open stream', () => {
     expect(second).toMatch(/event: problem\ndata: .*auth\/forbidden/);
     expect(third).toMatch(/event: problem\ndata: .*auth\/unauthenticated/);
   });
+});
+
+it('breaks an export off whose reader was signed out, before its last line', async () => {
+  const user = await signUp(tenant, [groups.members]);
+  const { sessionId } = (await post<{ sessionId: string }>(`${base()}/sessions`, user.accessToken)).body;
+  const session = { tenantId: tenant.tenantId, sessionId };
+  // More than the buffers on the way to its reader hold.
+  for (let after = 0; after < 100; after += 1)
+    await api.adapters.log.append(session, { after, key: `batch-${after}`, events: [{ type: 'turn.started', turnId: 'turn-1', text: randomBytes(150_000).toString('base64') }] });
+  const response = await fetch(`${replica.url}${base()}/sessions/${sessionId}/events?format=jsonl`, { headers: { authorization: `Bearer ${user.accessToken}` } });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  expect((await reader.read()).done).toBe(false);
+  await post(`${base()}/users/${user.userId}/sign-out`, administrator.accessToken);
+  await untilRefused(() => list(replica, user.accessToken));
+  const readOn = async () => {
+    while (!(await reader.read()).done);
+  };
+  await expect(readOn()).rejects.toThrow('terminated');
 });
 
 it('lets nobody in while nobody can say who was signed out', async () => {

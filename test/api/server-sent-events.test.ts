@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { mount, type MountDeps } from '../../src/api/mount';
 import { problemHandler } from '../../src/api/problem';
 import { contextOf, requestContext } from '../../src/api/request-context';
-import { publicRoute } from '../../src/api/route';
+import { publicRoute, type Reply } from '../../src/api/route';
 import type { Told } from '../../src/api/session-feed';
 import { DomainError } from '../../src/contracts/errors';
 import type { SessionEvent } from '../../src/contracts/events';
@@ -27,10 +27,12 @@ afterEach(async () => {
 });
 
 /** A route that streams these entries, mounted as any other. @returns its address. */
-async function streaming(entries: () => Entries): Promise<string> {
+const streaming = (entries: () => Entries) => answering(() => ({ events: entries() }));
+
+async function answering(reply: () => Reply<Record<string, never>>): Promise<string> {
   const app = express();
   app.use(requestContext({ logger: createLogger('api', 'silent'), stopping: new AbortController().signal, traffic: { note: (request) => void noted.push(request) } }));
-  const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, isProbe: true, handle: () => Promise.resolve({ events: entries() }) });
+  const route = publicRoute({ method: 'get', path: '/stream', summary: '', response: z.object({}), status: 200, streams: true, isProbe: true, handle: () => Promise.resolve(reply()) });
   // A public route is let in by nobody, and so is nobody's traffic: here it is a tenant's.
   app.use((_request, response, next) => {
     contextOf(response).tenantId = 'acme';
@@ -104,6 +106,29 @@ it('takes no more than a slow reader reads', async () => {
   // What the sockets' buffers hold: megabytes, not all there is.
   expect(taken).toBeLessThan(200);
   response.destroy();
+});
+
+it('cuts off a reader of lines, too, that takes nothing for a minute', async () => {
+  let taken = 0;
+  const url = await answering(() => ({
+    lines: (async function* () {
+      for (;;) {
+        await Promise.resolve();
+        yield event((taken += 1), 'x'.repeat(100_000));
+      }
+    })(),
+  }));
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate', 'setInterval', 'clearInterval', 'Date', 'performance', 'hrtime'] });
+  const response = await new Promise<IncomingMessage>((resolve) => void get(url, resolve));
+  response.pause();
+  for (let before = -1; before !== taken; ) {
+    before = taken;
+    for (let turn = 0; turn < 1_000; turn += 1) await new Promise(setImmediate);
+  }
+  jest.advanceTimersByTime(60_000);
+  jest.useRealTimers();
+  response.resume();
+  await expect(once(response, 'end')).rejects.toThrow('aborted');
 });
 
 it('lets go of its source when the reader leaves', async () => {
