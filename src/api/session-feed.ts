@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { DomainError } from '../contracts/errors';
 import { type Cursor, type Delta, isDelta, type LiveEntry, type SessionEvent } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 import { isBesideSteps, type StepWords, wordsWith } from '../domain/step-words';
@@ -34,6 +35,7 @@ export interface Told {
  * A session from a cursor on: every durable event once and in order, and the deltas of the running step in between. The
  * live path may lose, repeat and swap entries; the log may not, so whatever does not follow makes us read the log. Ends
  * after `session.closed`, or when the signal aborts. Yields `idle` when there was nothing to tell for a second.
+ * @throws DomainError `cursor/unknown`
  */
 export async function* sessionFeed(input: FeedInput): AsyncGenerator<Told | 'idle'> {
   const feed = new Feed(input);
@@ -44,6 +46,16 @@ export async function* sessionFeed(input: FeedInput): AsyncGenerator<Told | 'idl
   }
 }
 
+/**
+ * @returns where the log ends.
+ * @throws DomainError `cursor/unknown` when that is before the cursor: it is of another log, such as that before a restore.
+ */
+export async function mustReach(log: Pick<SessionLog, 'last'>, session: SessionRef, { seq }: Cursor): Promise<number> {
+  const { seq: last } = (await log.last(session)) ?? { seq: 0 };
+  if (seq > last) throw new DomainError('cursor/unknown', `There are ${last} events, and none behind ${seq}.`);
+  return last;
+}
+
 class Feed {
   private seq: number;
   private words: StepWords;
@@ -51,11 +63,14 @@ class Feed {
   private subscription: LiveSubscription | undefined;
   private lookedAtMs = -Infinity;
   private lookAgainAfterMs = 0;
+  /** Whether the log is known to have its reader's place. */
+  private isInLog: boolean;
 
   constructor(private readonly input: FeedInput) {
     const { seq, n } = input.cursor;
     this.seq = seq;
     this.words = { after: undefined, n };
+    this.isInLog = seq === 0;
   }
 
   async *entries(): AsyncGenerator<Told | 'idle'> {
@@ -112,6 +127,8 @@ class Feed {
       }
       if (events.length < pageEvents) break;
     }
+    if (!this.isInLog) await mustReach(log, session, this.place);
+    this.isInLog = true;
     // After 1, 3, 7, 15 quiet seconds: half a second less than these, so that the look comes with the pause and not after the next one.
     this.lookAgainAfterMs = this.seq > before ? 0 : Math.min(longestUnseenMs, this.lookAgainAfterMs * 2 + quietMs / 2);
   }
@@ -170,6 +187,7 @@ class Feed {
 
   private durable(event: SessionEvent): Told {
     this.seq = event.seq;
+    this.isInLog = true;
     this.words = wordsWith(this.words, event);
     this.isOver ||= event.type === 'session.closed';
     return { entry: event, cursor: this.place };

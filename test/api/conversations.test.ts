@@ -294,6 +294,14 @@ describe('the events of a session', () => {
     const session = await openSession();
     expect((await api.send(`${session}/events?after=yesterday`, { token: alice.accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
   });
+
+  it.each(['application/json', 'application/jsonl', 'text/event-stream'])('are refused from a cursor behind their end, as %s', async (accept) => {
+    const session = await openSession();
+    const from = (after: number) => api.send(`${session}/events?after=${after}`, { token: alice.accessToken, headers: { accept } });
+    expect((await from(1)).body).toMatchObject({ status: 422, code: 'cursor/unknown' });
+    await readUntil(follow((await say(session, 'What is 6*7?')).eventsUrl), isTurnEnd);
+    expect((await from(5_000)).body).toMatchObject({ status: 422, code: 'cursor/unknown' });
+  });
 });
 
 describe('the words of an answer in whose middle another message is queued', () => {
