@@ -44,7 +44,8 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
         const { reply, again } = await act.recorded(async () => {
           const { again, ...admitted } = await admit(route, request, response, deps);
           const parsed = await parse(route, request, response, admitted.tenant);
-          const wantsEvents = route.streams === true && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+          // HEAD is answered by the route of GET, and nothing would be sent that could end it.
+          const wantsEvents = route.streams === true && request.method !== 'HEAD' && request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
           held.place = wantsEvents ? await streamPlace(deps, admitted, context) : undefined;
           await act.begin(parsed);
           const upload = (held.upload = uploadOf(request, admitted.tenant?.tenantId ?? ''));

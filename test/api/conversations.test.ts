@@ -302,6 +302,11 @@ describe('the events of a session', () => {
     await readUntil(follow((await say(session, 'What is 6*7?')).eventsUrl), isTurnEnd);
     expect((await from(5_000)).body).toMatchObject({ status: 422, code: 'cursor/unknown' });
   });
+
+  it('are no stream for who asks with HEAD, and get an answer', async () => {
+    const { status, headers } = await api.send(`${await openSession()}/events`, { method: 'HEAD', token: alice.accessToken, headers: { accept: 'text/event-stream' } });
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+  });
 });
 
 describe('the words of an answer in whose middle another message is queued', () => {
