@@ -15,6 +15,19 @@ const payloadsFactor = 16;
 export const bodyLimitOf = ({ takesPayloads }: Pick<Route, 'takesPayloads'>, maxBodyBytes: number, tierBytes = Infinity): number =>
   takesPayloads ? maxBodyBytes * payloadsFactor : Math.min(maxBodyBytes, tierBytes);
 
+/** More than any document or schema needs, and less than would end the stack of who looks through it. */
+const maxDepth = 200;
+
+const objectsAmong = (values: readonly unknown[]): object[] => values.filter((value) => typeof value === 'object' && value !== null);
+
+function mustBeShallow(body: unknown): void {
+  let level = objectsAmong([body]);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > maxDepth) throw new InvalidRequest([{ path: 'body', message: `nothing may be nested deeper than ${maxDepth} levels` }]);
+    level = objectsAmong(level.flatMap((value) => Object.values(value) as unknown[]));
+  }
+}
+
 const IdempotencyKey = z.string().min(1).max(255).optional();
 
 export type ParsedRequest = Pick<RouteInput<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'idempotencyKey'>;
@@ -45,6 +58,7 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
     const hasBody = request.get('Content-Length') !== '0';
     if (hasBody && request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
     await parserOf('json', limit)(request, response);
+    mustBeShallow(request.body);
     return request.body ?? {};
   }
 

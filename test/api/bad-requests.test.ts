@@ -83,6 +83,21 @@ it.each([
   expect((await api.send(path(), { token: account().accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
 });
 
+it('refuses a body of more than 200 levels, and says of no other that it is too deep', async () => {
+  const roomy = await startApi();
+  const put = async (levels: number) => {
+    const body = `{"responseSchema":${'{"items":'.repeat(levels - 2)}{}${'}'.repeat(levels - 1)}`;
+    return (await roomy.send(`/api/v1/tenants/${tenant.tenantId}/config`, { method: 'PUT', token: user.accessToken, body })).body;
+  };
+  expect(await put(200)).toMatchObject({ status: 422, code: 'agent/invalid' });
+  for (const levels of [201, 1_000]) expect(await put(levels)).toMatchObject({ status: 400, code: 'request/malformed', errors: [{ path: 'body' }] });
+  await roomy.stop();
+});
+
+it('refuses a time before which there is none', async () => {
+  expect((await api.send(`/api/v1/tenants/${tenant.tenantId}/usage?to=0000-01-01`, { token: user.accessToken })).body).toMatchObject({ status: 422, code: 'request/inconsistent' });
+});
+
 it.each(['/', '/api', '/api/v2/tenants', '/api/v1/tenants/acme/nothing'])('answers 404 at %s', async (path) => {
   expect((await api.send(path)).body).toMatchObject({ status: 404, code: 'request/not-found' });
 });

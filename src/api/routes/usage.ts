@@ -27,6 +27,8 @@ const Query = z.object({
 });
 
 const dayMs = 86_400_000;
+/** Times before that year are written in another way. */
+const firstMs = Date.parse('0000-01-01');
 const longestDays: Readonly<Record<UsagePeriod, number>> = { hour: 35, day: 750 };
 
 export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] => [
@@ -54,7 +56,7 @@ export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] 
 function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }, by: z.output<typeof Query>['by']) {
   // To the end of today, so that whole days answer.
   const end = to ?? new Date(Math.ceil(Date.now() / dayMs) * dayMs).toISOString();
-  const start = from ?? new Date(Date.parse(end) - 30 * dayMs).toISOString();
+  const start = from ?? new Date(Math.max(firstMs, Date.parse(end) - 30 * dayMs)).toISOString();
   const period = periodFor(by, start, end);
   const days = (Date.parse(end) - Date.parse(start)) / dayMs;
   if (days <= 0) throw new InvalidRequest([{ path: 'query.from', message: 'it must be before `to`' }], 'request/inconsistent');
