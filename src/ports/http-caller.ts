@@ -16,6 +16,8 @@ export interface HttpAnswer {
   readonly isCut: boolean;
   /** The header `www-authenticate`: what the server wants to be shown. */
   readonly challenge?: string;
+  /** The header `retry-after`: how long the server asks to be left alone. */
+  readonly retryAfter?: string;
 }
 
 /** Calls out to the web on behalf of a tool. Redirects are answers, not followed: they could lead anywhere. */

@@ -113,6 +113,8 @@ describe('http_request', () => {
   it('asks to be tried again when the target is overloaded or gone', async () => {
     answer = (_request, response) => response.writeHead(503).end();
     expect(await codeFrom(tool.run({ url: origin }, context([origin])))).toBe('tool/busy');
+    answer = (_request, response) => response.writeHead(429, { 'retry-after': '30' }).end();
+    await expect(tool.run({ url: origin }, context([origin]))).rejects.toMatchObject({ code: 'tool/busy', retryAfterSeconds: 30 });
     answer = (_request, response) => response.writeHead(504).end();
     expect(await codeFrom(tool.run({ url: origin }, context([origin])))).toBe('tool/failed');
     expect(await codeFrom(tool.run({ url: 'http://127.0.0.1:1/' }, context(['http://127.0.0.1:1'])))).toBe('tool/unreachable');

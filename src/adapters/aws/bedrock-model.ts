@@ -13,6 +13,7 @@ import { DomainError } from '../../contracts/errors';
 import type { Usage } from '../../contracts/events';
 import { tokensOfBlock } from '../../domain/attachments';
 import { maxInputCharacters } from '../../domain/requested-calls';
+import { retryAfter } from '../../domain/retry-after';
 import { tooLong } from '../../domain/stop-reasons';
 import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, Reasoning, RequestSize, ToolSpec } from '../../contracts/model';
 import { endingWith } from '../../ending';
@@ -193,21 +194,12 @@ const tellsOfLength = /(input|prompt)\b.*\b(too long|exceeds?)\b|context (length
 
 function modelFailure(error: unknown, hasBegun: boolean): unknown {
   if (error instanceof DomainError || error instanceof TypeError || !(error instanceof Error)) return error;
-  if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error, ...retryAfter(error) });
+  if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error, ...askedToWait(error) });
   if (error.name === 'ValidationException' && tellsOfLength.test(error.message))
     return new DomainError('model/context-overflow', tooLong, { cause: error });
   if (refusalNames.includes(error.name))
     return new DomainError('model/refused', `The model refused the request: ${error.message}`, { cause: error });
-  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...retryAfter(error) });
+  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...askedToWait(error) });
 }
 
-/** A server that is not well may ask for any time: a turn has better use for it. */
-const longestRetryAfterSeconds = 60;
-
-/** How long the server asks to be left alone; the usual back-off when it does not say. */
-function retryAfter(error: Error & { readonly $response?: { readonly headers?: Readonly<Record<string, string>> } }): { retryAfterSeconds?: number } {
-  const asked = error.$response?.headers?.['retry-after'];
-  if (asked === undefined) return {};
-  const seconds = Number.isFinite(Number(asked)) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1_000;
-  return seconds > 0 ? { retryAfterSeconds: Math.min(seconds, longestRetryAfterSeconds) } : {};
-}
+const askedToWait = (error: Error & { readonly $response?: { readonly headers?: Readonly<Record<string, string>> } }) => retryAfter(error.$response?.headers?.['retry-after'], Date.now());

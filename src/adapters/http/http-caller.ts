@@ -30,7 +30,8 @@ export function createHttpCaller(send: PinnedSender): HttpCaller {
         ending.signal.throwIfAborted();
         const contentType = (response.headers['content-type'] ?? '').slice(0, maxContentTypeCharacters);
         const challenge = response.headers['www-authenticate']?.slice(0, maxChallengeCharacters);
-        return { status: response.statusCode ?? 0, contentType, ...read, ...(challenge !== undefined && { challenge }) };
+        const retryAfter = response.headers['retry-after'];
+        return { status: response.statusCode ?? 0, contentType, ...read, ...(challenge !== undefined && { challenge }), ...(retryAfter !== undefined && { retryAfter }) };
       } catch (error) {
         if (request.signal.aborted || error instanceof DomainError) throw error;
         throw new DomainError('tool/failed', `${target.origin} gave no answer.`, { cause: error });

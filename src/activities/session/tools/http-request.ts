@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DomainError } from '../../../contracts/errors';
 import { isAllowedOrigin } from '../../../domain/egress';
+import { retryAfter } from '../../../domain/retry-after';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import { defineTool } from './tool';
 
@@ -46,7 +47,7 @@ const contentType = (body: unknown) => (typeof body === 'string' ? 'text/plain' 
  *
  * @throws DomainError `tool/busy`, `tool/failed`
  */
-export function mustHaveAnswered({ status }: Pick<HttpAnswer, 'status'>, origin: string): void {
-  if (status === 429 || status === 503) throw new DomainError('tool/busy', `${origin} answered ${status}.`);
+export function mustHaveAnswered({ status, retryAfter: asked }: Pick<HttpAnswer, 'status' | 'retryAfter'>, origin: string): void {
+  if (status === 429 || status === 503) throw new DomainError('tool/busy', `${origin} answered ${status}.`, retryAfter(asked, Date.now()));
   if (status === 502 || status === 504) throw new DomainError('tool/failed', `${origin} answered ${status}.`);
 }

@@ -59,7 +59,8 @@ function toolOf(deps: SourceToolDeps, source: ToolSource, listed: ListedTool): T
         if (!(error instanceof DomainError)) throw error;
         if (isForAdministrator(error.code)) deps.onRefusal(tenantId, source, error);
         // Without what it came of: that may repeat what the server was sent.
-        throw new DomainError(error.code, textOf(hidden(error.message)));
+        const { retryAfterSeconds } = error;
+        throw new DomainError(error.code, textOf(hidden(error.message)), { ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
       }
     },
   };
