@@ -7,6 +7,7 @@ import type { Tiers } from '../contracts/tiers';
 import { definitionOf } from '../domain/tiers';
 import { InvalidRequest } from './problem';
 import type { Route, RouteInput } from './route';
+import { mustBeSound } from './sound-body';
 
 /** Temporal takes 2 MB a payload, and Base64 adds a third: 4 MB where other bodies have 256 KB. */
 const payloadsFactor = 16;
@@ -14,19 +15,6 @@ const payloadsFactor = 16;
 /** Bytes a body of this route may have. @param tierBytes - what the tenant's tier allows, if a tenant's user asks. */
 export const bodyLimitOf = ({ takesPayloads }: Pick<Route, 'takesPayloads'>, maxBodyBytes: number, tierBytes = Infinity): number =>
   takesPayloads ? maxBodyBytes * payloadsFactor : Math.min(maxBodyBytes, tierBytes);
-
-/** More than any document or schema needs, and less than would end the stack of who looks through it. */
-const maxDepth = 200;
-
-const objectsAmong = (values: readonly unknown[]): object[] => values.filter((value) => typeof value === 'object' && value !== null);
-
-function mustBeShallow(body: unknown): void {
-  let level = objectsAmong([body]);
-  for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > maxDepth) throw new InvalidRequest([{ path: 'body', message: `nothing may be nested deeper than ${maxDepth} levels` }]);
-    level = objectsAmong(level.flatMap((value) => Object.values(value) as unknown[]));
-  }
-}
 
 const IdempotencyKey = z.string().min(1).max(255).optional();
 
@@ -58,7 +46,7 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
     const hasBody = request.get('Content-Length') !== '0';
     if (hasBody && request.is(['json', '+json']) === false) throw new DomainError('request/unsupported-media-type', 'Send the body as application/json.');
     await parserOf('json', limit)(request, response);
-    mustBeShallow(request.body);
+    mustBeSound(request.body);
     return request.body ?? {};
   }
 

@@ -83,6 +83,14 @@ it.each([
   expect((await api.send(path(), { token: account().accessToken })).body).toMatchObject({ status: 400, code: 'request/malformed' });
 });
 
+it.each([
+  ['in a text', '{"displayName":"x\\ud800"}', 'body.displayName'],
+  ['deep inside', '{"agent":{"tools":["\\udc00"]}}', 'body.agent.tools.0'],
+  ['in a name', '{"\\ud83d":1}', 'body.\ufffd'],
+])('refuses half of a character %s, and says where it is', async (_, body, place) => {
+  expect((await api.send('/api/v1/tenants', { method: 'POST', token: operator.accessToken, headers: { 'idempotency-key': 'halves' }, body })).body).toMatchObject({ status: 400, code: 'request/malformed', errors: [{ path: place }] });
+});
+
 it('refuses a body of more than 200 levels, and says of no other that it is too deep', async () => {
   const roomy = await startApi();
   const put = async (levels: number) => {
