@@ -3,7 +3,7 @@ import { errors } from '../contracts/errors';
 import { Operation } from '../contracts/operation';
 import { SessionEvent } from '../contracts/events';
 import { SessionRecord } from '../contracts/session';
-import { AgentConfig, TenantRecord } from '../contracts/tenant';
+import { AgentConfig, AgentSettings, TenantRecord } from '../contracts/tenant';
 import { Problem } from './problem';
 import type { Route } from './route';
 
@@ -17,6 +17,7 @@ named.add(TenantRecord, { id: 'Tenant' });
 named.add(SessionRecord, { id: 'Session' });
 named.add(SessionEvent, { id: 'SessionEvent' });
 named.add(AgentConfig, { id: 'AgentConfig' });
+named.add(AgentSettings, { id: 'AgentSettings' });
 
 /** OpenAPI 3.1, made from the routes themselves. @see https://spec.openapis.org/oas/v3.1.1.html */
 export function openApiDocument(routes: readonly Route[], version: string): Json {

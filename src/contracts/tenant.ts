@@ -174,5 +174,8 @@ export const AgentConfig = z.object({
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 
+/** As requests say it: a mistyped setting, left out in silence, would be an agent without it. What is kept may have been written by a newer version. */
+export const AgentSettings = AgentConfig.strict();
+
 export const Administrator = z.object({ email: z.email().max(254) });
 export type Administrator = z.infer<typeof Administrator>;

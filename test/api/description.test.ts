@@ -25,6 +25,30 @@ it('requires a body exactly where an empty one is refused', () => {
   for (const { path, method, body, takesFile } of declaredRoutes) expect([path, described[path]?.[method]?.requestBody?.required]).toEqual([path, takesFile ? true : body && !body.safeParse({}).success]);
 });
 
+/** What AgentCore and Temporal send is theirs: they may add to it. */
+const bodiesOfOthers = ['/invocations', '/codec/decode', '/codec/encode', '/codec/sign-in'];
+
+it('takes nothing in a body that it does not know: a typing error would be left out, and the request done without it', () => {
+  const { schemas } = document['components'] as { schemas: Record<string, unknown> };
+  const open: string[] = [];
+  const seen = new Set<string>();
+  const walk = (schema: unknown, at: string): void => {
+    if (typeof schema !== 'object' || schema === null) return;
+    const { $ref, properties, additionalProperties } = schema as { $ref?: string; properties?: object; additionalProperties?: unknown };
+    const name = $ref?.split('/').at(-1);
+    if (name !== undefined && !seen.has(name)) {
+      seen.add(name);
+      walk(schemas[name], name);
+    }
+    if (properties && additionalProperties !== false) open.push(at);
+    for (const [key, part] of Object.entries(schema)) walk(part, `${at}/${key}`);
+  };
+  const described = document['paths'] as Record<string, Record<string, { requestBody?: object }>>;
+  for (const [path, methods] of Object.entries(described)) if (!bodiesOfOthers.includes(path)) for (const [method, { requestBody }] of Object.entries(methods)) walk(requestBody, `${method} ${path}`);
+  expect(seen).toContain('AgentSettingsInput');
+  expect(open).toEqual([]);
+});
+
 it('describes a body of every answer but the empty one', () => {
   const described = Object.values(document['paths'] as Record<string, Record<string, { responses: Record<string, { content?: object }> }>>).flatMap((methods) => Object.values(methods).flatMap(({ responses }) => Object.entries(responses)));
   const answers = described.filter(([status]) => status !== 'default');

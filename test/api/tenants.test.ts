@@ -128,6 +128,18 @@ describe("a tenant's agent", () => {
     expect((await api.send(path, { token })).body).toEqual(agent);
   });
 
+  it('is refused with a setting that is mistyped, in words that name it, and stays as it was', async () => {
+    const tenant = await newTenant();
+    const { accessToken: token } = await signUp(tenant, [groups.administrators]);
+    const path = `/api/v1/tenants/${tenant.tenantId}/config`;
+    const approvals = { otherwise: { write: 'ask' } };
+    const refused = { status: 400, code: 'request/malformed' };
+    const issue = (at: string) => ({ path: at, message: expect.stringContaining('"aprovals"') as unknown });
+    expect((await api.send(path, { method: 'PUT', token, body: { aprovals: approvals } })).body).toMatchObject({ ...refused, errors: [issue('body')] });
+    expect((await api.send(`/api/v1/tenants/${tenant.tenantId}/agents`, { method: 'POST', token, body: { name: 'support', settings: { aprovals: approvals } } })).body).toMatchObject({ ...refused, errors: [issue('body.settings')] });
+    expect((await api.send(path, { token })).body).toEqual(AgentConfig.parse({}));
+  });
+
   it('is refused with tools there are not, and stays as it was', async () => {
     const tenant = await newTenant();
     const { accessToken: token } = await signUp(tenant, [groups.administrators]);

@@ -3,7 +3,7 @@ import { Agent, AgentVersion, AgentVersionWithSettings, maxVersions } from '../.
 import { AgentName, AliasName } from '../../contracts/agent-reference';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
-import { AgentConfig, type ServedTenant, TenantId } from '../../contracts/tenant';
+import { type AgentConfig, AgentSettings, type ServedTenant, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
@@ -40,7 +40,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     summary: 'Make an agent, with its first version',
     permission: 'write:config',
     params: TenantPath,
-    body: z.strictObject({ name: AgentName, description: Description, note: Note, settings: AgentConfig }),
+    body: z.strictObject({ name: AgentName, description: Description, note: Note, settings: AgentSettings }),
     response: Agent,
     status: 201,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
@@ -92,7 +92,7 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     summary: 'Publish the next version; `alias` moves to it, no other does',
     permission: 'write:config',
     params: AgentPath,
-    body: z.strictObject({ settings: AgentConfig, note: Note, alias: AliasName.optional() }),
+    body: z.strictObject({ settings: AgentSettings, note: Note, alias: AliasName.optional() }),
     response: AgentVersion,
     status: 201,
     async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {

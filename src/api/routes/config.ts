@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
-import { AgentConfig, TenantId } from '../../contracts/tenant';
+import { AgentConfig, AgentSettings, TenantId } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
@@ -38,7 +38,7 @@ export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: Co
     summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
     permission: 'write:config',
     params: TenantPath,
-    body: AgentConfig,
+    body: AgentSettings,
     response: AgentConfig,
     status: 200,
     async handle({ params: { tenantId }, body }) {

@@ -15,7 +15,7 @@ import { pageOf, pageOfList } from './paging';
 
 const JobPath = z.object({ name: z.enum(Object.keys(maintenanceJobs) as [MaintenanceJobName, ...MaintenanceJobName[]]) });
 const Owner = z.object({ tenantId: TenantId.optional().describe("a tenant's jobs; the platform's without it") });
-const Steer = Owner.extend({ reason: writtenText({ max: 500 }) });
+const Steer = Owner.extend({ reason: writtenText({ max: 500 }) }).strict();
 
 export interface MaintenanceRoutesDeps {
   readonly schedules: Schedules;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { OperationKind } from '../../contracts/names';
 import { Operation, type OperationRequests, SuspendTurns } from '../../contracts/operation';
-import { AgentConfig, TenantId, Tier } from '../../contracts/tenant';
+import { AgentSettings, TenantId, Tier } from '../../contracts/tenant';
 import type { Agents } from '../../ports/agents';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
@@ -71,7 +71,7 @@ export const tenantChangeRoutes = ({ agents, operations, toolNames }: TenantChan
       kind: 'configurationChange',
       path: 'configuration',
       summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
-      body: z.strictObject({ agent: AgentConfig }),
+      body: z.strictObject({ agent: AgentSettings }),
       async request(tenantId, { agent }) {
         checkAgent(agent, toolNames);
         await checkCalledAgents(agents, tenantId, agent);

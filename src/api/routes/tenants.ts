@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { OwnedResource } from '../../contracts/inventory';
 import { DrainPolicy, type OffboardingRequest, Operation } from '../../contracts/operation';
-import { Administrator, AgentConfig, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
+import { Administrator, AgentSettings, RequestRate, TenantId, TenantRecord, tenantStatuses, Tier } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
@@ -19,9 +19,9 @@ const CreateTenant = z.strictObject({
   tenantId: TenantId,
   displayName: z.string().min(1).max(200).optional(),
   tier: Tier.default('standard'),
-  rate: RequestRate.optional(),
-  administrator: Administrator,
-  agent: AgentConfig.prefault({}),
+  rate: RequestRate.strict().optional(),
+  administrator: Administrator.strict(),
+  agent: AgentSettings.prefault({}),
 });
 
 const secondsPerDay = 86_400;

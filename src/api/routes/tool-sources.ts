@@ -14,7 +14,7 @@ const SourcePath = TenantPath.extend({ source: ToolSourceName });
 /** What an MCP server, or a server of an API, is shown. SSM takes so much. */
 const Secret = z.string().min(1).max(4_000).regex(/^[\x20-\x7e]*$/, 'plain ASCII without line breaks');
 
-const SourceBody = z.object({
+const SourceBody = z.strictObject({
   settings: ToolSourceSettings,
   /** Of kind `openapi`: the document itself, JSON or YAML as text, or as an object. */
   document: z.union([z.string().max(maxDocumentCharacters), z.record(z.string(), z.json())]).optional(),

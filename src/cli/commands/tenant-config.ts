@@ -48,7 +48,7 @@ export const configCommand = command<Config>({
   },
 });
 
-/** The API leaves out what it does not know: a typing error would change nothing, and say that it was done. */
+/** The API says which it does not know, but not which there are. */
 function refuseUnknown(names: readonly string[]): void {
   const known = Object.keys(AgentConfig.shape);
   const unknown = names.filter((name) => !known.includes(name));
