@@ -18,6 +18,8 @@ export interface TenantSight {
   readonly isOperationRunning: boolean;
   /** Whether the operation runs that has claimed the tenant. */
   readonly isClaimHeld: boolean;
+  /** Why the tenant's configuration cannot be read; absent when it can. */
+  readonly configProblem?: string;
   /** Names of all scheduled agents, and of those that are to run; absent when the tenant's table did not say. */
   readonly knownAgentSchedules?: readonly string[];
   readonly agentSchedules?: readonly string[];
@@ -61,7 +63,7 @@ const unowned = ({ status, operationId }: TenantRecord): Drift => ({
 });
 
 /** `service:type` and name of what a working tenant owns: what every onboarding makes, and what its entry says it was given besides. */
-const expectedOf = ({ tenant: { tenantId, memoryId, infrastructure, runtime, gateway, identity }, agentSchedules = [] }: TenantSight): { service: string; type: string; name: string; healthy?: RegExp }[] => {
+const expectedOf = ({ tenant: { tenantId, memoryId, infrastructure, runtime, gateway, identity }, configProblem, agentSchedules = [] }: TenantSight): { service: string; type: string; name: string; healthy?: RegExp; problem?: string }[] => {
   const names = tenantResources(tenantId);
   return [
     { service: 'cloudformation', type: 'stack', name: names.stack, healthy: /^(CREATE|UPDATE|UPDATE_ROLLBACK|IMPORT)_COMPLETE$/ },
@@ -74,7 +76,7 @@ const expectedOf = ({ tenant: { tenantId, memoryId, infrastructure, runtime, gat
     { service: 'dynamodb', type: 'table', name: names.table, healthy: /^(ACTIVE|UPDATING)$/ },
     { service: 'logs', type: 'log-group', name: names.logGroup },
     ...[names.alarm, names.throttleAlarm, names.backlogAlarm, names.stuckAlarm, names.tableAlarm].map((name) => ({ service: 'cloudwatch', type: 'alarm', name })),
-    { service: 'ssm', type: 'parameter', name: names.agentParameter },
+    { service: 'ssm', type: 'parameter', name: names.agentParameter, ...(configProblem !== undefined && { problem: configProblem }) },
     ...(memoryId === undefined ? [] : [{ service: 'agentcore', type: 'memory', name: memoryId, healthy: /^(ACTIVE|UPDATING)$/ }]),
     ...(runtime ? [{ service: 'agentcore', type: 'runtime', name: runtime.runtimeId, healthy: /^(READY|UPDATING)$/ }] : []),
     ...(gateway ? [{ service: 'agentcore', type: 'gateway', name: gateway.gatewayId, healthy: /^(READY|UPDATING)$/ }] : []),
@@ -85,15 +87,16 @@ const expectedOf = ({ tenant: { tenantId, memoryId, infrastructure, runtime, gat
 
 function resourceDrift(sight: TenantSight): Drift[] {
   const { owned } = sight;
-  return expectedOf(sight).flatMap(({ healthy, ...expected }): Drift[] => {
+  return expectedOf(sight).flatMap(({ healthy, problem, ...expected }): Drift[] => {
     const found = owned.find(({ service, type, name }) => service === expected.service && type === expected.type && name === expected.name);
     const subject = describeResource(found ?? expected);
     if (!found) {
       const message = 'The tenant should own it, and it is not there.';
       return [{ finding: { kind: 'resource/missing', subject, message }, ...(expected.type === 'schedule' && { remedy: 'create_schedules' }) }];
     }
-    const isHealthy = !healthy || found.state === undefined || healthy.test(found.state);
-    return isHealthy ? [] : [{ finding: { kind: 'resource/unhealthy', subject, message: 'It is not in a state in which it works.' } }];
+    const isInState = !healthy || found.state === undefined || healthy.test(found.state);
+    const message = isInState ? problem : 'It is not in a state in which it works.';
+    return message === undefined ? [] : [{ finding: { kind: 'resource/unhealthy', subject, message } }];
   });
 }
 

@@ -6,7 +6,7 @@ export interface AgentConfigs {
   readonly heardAfterMs: number;
   /** What is in force. @throws DomainError as `current` does. */
   get(tenantId: string): Promise<AgentConfig>;
-  /** The version in force. @throws DomainError `config/unreadable` — never an empty configuration instead. */
+  /** The version in force. @throws DomainError `config/unreadable`, which names what is wrong — never an empty configuration instead. */
   current(tenantId: string): Promise<{ version: number; agent: AgentConfig }>;
   /** An earlier version; the one in force when that is no longer kept. @throws DomainError `config/unreadable` */
   version(tenantId: string, version: number): Promise<AgentConfig>;

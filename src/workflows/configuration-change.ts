@@ -9,7 +9,7 @@ export async function configurationChange(input: OperationInput<'configurationCh
   const { operationId, request } = input;
   const { tenantId, agent } = request;
   const run = new OperationRun('configurationChange', input);
-  let known: { before: number; heardAfterMs: number } | undefined;
+  let known: { before?: number; heardAfterMs: number } | undefined;
   const check = async () => {
     known ??= await checkConfig({ tenantId, agent });
   };
@@ -20,7 +20,8 @@ export async function configurationChange(input: OperationInput<'configurationCh
         'change_config',
         () => putConfig({ tenantId, agent }),
         async () => {
-          if (known) await putConfigBack({ tenantId, version: known.before });
+          // Nobody wants back what could not be read.
+          if (known?.before !== undefined) await putConfigBack({ tenantId, version: known.before });
         },
       );
       await run.step('take_effect', () => sleep(known?.heardAfterMs ?? 0));

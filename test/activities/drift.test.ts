@@ -1,7 +1,7 @@
 import { DeleteAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { DeleteUserPoolClientCommand, UpdateResourceServerCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
-import { DeleteParameterCommand } from '@aws-sdk/client-ssm';
+import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createMaintenanceActivities } from '../../src/activities/maintenance';
@@ -26,7 +26,7 @@ let served: string[];
 /** Workers of a tenant are started before it is looked at: each test takes one that is served. */
 beforeAll(async () => {
   await standingPlatform();
-  served = await Promise.all(Array.from({ length: 15 }, async () => (await standingTenant()).tenantId));
+  served = await Promise.all(Array.from({ length: 16 }, async () => (await standingTenant()).tenantId));
   await Promise.all(served.map(async (id) => Promise.all([configs.put(id, AgentConfig.parse({})), schedules.ensure(id)])));
   stopWorkers = await startWorkers(adapters, served);
   for (const id of served) while ((await adapters.queues.serviceOf(taskQueues.tenant(id), 'activities')).pollers === 0);
@@ -165,6 +165,12 @@ it('finds a registry entry that leads elsewhere, and corrects it by the stack', 
   expect(await inspect(true)).toMatchObject([{ ...differs, repair: 'done' }]);
   expect((await registry.get(tenantId))?.infrastructure).toEqual(infrastructure);
   expect(await inspect()).toEqual([]);
+});
+
+it('finds a configuration that cannot be read, with what is wrong', async () => {
+  const { agentParameter: Name } = tenantResources(tenantId);
+  await aws.ssm.send(new PutParameterCommand({ Name, Value: '{"modelId":7}', Type: 'SecureString', Overwrite: true }));
+  expect(await inspect(true)).toMatchObject([{ kind: 'resource/unhealthy', subject: `ssm:parameter ${Name}`, message: expect.stringContaining('modelId: ') as unknown, repair: 'none' }]);
 });
 
 it('finds a memory the registry does not lead to', async () => {

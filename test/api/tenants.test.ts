@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { groups } from '../../src/contracts/names';
+import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
+import { groups, tenantResources } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type TenantRecord } from '../../src/contracts/tenant';
-import { newTenantId } from '../adapters/aws/tenants';
+import { aws, newTenantId } from '../adapters/aws/tenants';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type ApiRequest, type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
@@ -138,6 +139,37 @@ describe("a tenant's agent", () => {
     expect((await api.send(path, { method: 'PUT', token, body: { aprovals: approvals } })).body).toMatchObject({ ...refused, errors: [issue('body')] });
     expect((await api.send(`/api/v1/tenants/${tenant.tenantId}/agents`, { method: 'POST', token, body: { name: 'support', settings: { aprovals: approvals } } })).body).toMatchObject({ ...refused, errors: [issue('body.settings')] });
     expect((await api.send(path, { token })).body).toEqual(AgentConfig.parse({}));
+  });
+
+  describe.each([
+    ['is damaged', (Name: string) => aws.ssm.send(new PutParameterCommand({ Name, Value: '{"modelId":7}', Type: 'SecureString', Overwrite: true }))],
+    ['is gone', (Name: string) => aws.ssm.send(new DeleteParameterCommand({ Name }))],
+  ])('that %s', (_what, harm) => {
+    const agent = { ...AgentConfig.parse({}), systemPrompt: 'You are whole again.' };
+
+    it('is mended by an administrator who replaces it; a secret it cannot be asked for must be said', async () => {
+      const tenant = await newTenant();
+      const { accessToken: token } = await signUp(tenant, [groups.administrators]);
+      const { agentParameter } = tenantResources(tenant.tenantId);
+      await harm(agentParameter);
+      const path = `/api/v1/tenants/${tenant.tenantId}/config`;
+      expect((await api.send(path, { token })).body).toMatchObject({ status: 503, code: 'config/unreadable', detail: expect.stringContaining(agentParameter) as unknown });
+      const webhook = { allowedOrigins: ['https://example.com'], approvalWebhook: { url: 'https://example.com/approvals' } };
+      expect((await api.send(path, { method: 'PUT', token, body: { ...agent, ...webhook } })).body).toMatchObject({ status: 422, code: 'config/invalid', detail: expect.stringContaining('a secret is needed') as unknown });
+      expect((await api.send(path, { method: 'PUT', token, body: agent })).body).toEqual(agent);
+      expect((await api.send(path, { token })).body).toEqual(agent);
+    });
+
+    it('is mended by an operation of an operator', async () => {
+      const { tenantId } = await newTenant();
+      await harm(tenantResources(tenantId).agentParameter);
+      const { status, body } = await api.send<Operation>(`/api/v1/tenants/${tenantId}/configuration`, asOperator({ method: 'POST', body: { agent } }));
+      expect({ status, body }).toMatchObject({ status: 202, body: { kind: 'configurationChange' } });
+      const state = async () => (await api.send<Operation>(`/api/v1/operations/${body.operationId}`, asOperator())).body.state;
+      while ((await state()) === 'running');
+      expect(await state()).toBe('completed');
+      expect((await api.send(`/api/v1/tenants/${tenantId}/config`, asOperator())).body).toEqual(agent);
+    });
   });
 
   it('is refused with tools there are not, and stays as it was', async () => {

@@ -147,6 +147,17 @@ describe('a check that refuses', () => {
   });
 });
 
+it('a change of a configuration that could not be read puts nothing back', async () => {
+  const each = change({ kind: 'configurationChange', request: { tenantId, agent: AgentConfig.parse({}) }, forward: [], undo: {} });
+  const script = new LifecycleScript().fail('putConfig', failure('infrastructure/failed', 'no'));
+  script.configVersion = undefined;
+  await scenario(each, script, async (parts) => {
+    await begin(each, parts);
+    expect(await parts.ended()).toMatchObject({ state: 'undone' });
+    expect(script.calls).toEqual(['claimTenant', 'checkConfig', 'putConfig', 'releaseClaim']);
+  });
+});
+
 describe('the rotation of a client', () => {
   const rotation = change({ kind: 'clientRotation', request: { tenantId, overlapSeconds: 86_400 }, forward: [], undo: {} });
 

@@ -1,4 +1,4 @@
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import type { AgentConfig, TenantRecord, Tier } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { definitionOf, mustAllow, mustKnowTier } from '../../domain/tiers';
@@ -42,12 +42,13 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
   },
 
   /**
-   * Whether the tenant's tier allows the agent, and which version is in force.
+   * Whether the tenant's tier allows the agent, and which version is in force: none, when what there is cannot be read, which this change mends.
    * @throws DomainError `tier/not-allowed` with all that does not fit.
    */
-  async checkConfig({ tenantId, agent }: OfTenant & { agent: AgentConfig }): Promise<{ before: number; heardAfterMs: number }> {
+  async checkConfig({ tenantId, agent }: OfTenant & { agent: AgentConfig }): Promise<{ before?: number; heardAfterMs: number }> {
     mustAllow(tiers, (await mustGet(registry, tenantId)).tier, agent);
-    return { before: (await configs.current(tenantId)).version, heardAfterMs: configs.heardAfterMs };
+    const before = await versionInForce(configs, tenantId);
+    return { ...(before !== undefined && { before }), heardAfterMs: configs.heardAfterMs };
   },
 
   /** Puts an earlier version in force again, as a new one. */
@@ -55,6 +56,15 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
     await configs.put(tenantId, await configs.version(tenantId, version));
   },
 });
+
+async function versionInForce(configs: AgentConfigs, tenantId: string): Promise<number | undefined> {
+  try {
+    return (await configs.current(tenantId)).version;
+  } catch (error) {
+    if (codeOf(error) !== 'config/unreadable') throw error;
+    return undefined;
+  }
+}
 
 async function mustGet(registry: TenantRegistry, tenantId: string): Promise<TenantRecord> {
   const tenant = await registry.get(tenantId);

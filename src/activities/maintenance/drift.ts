@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { log } from '@temporalio/activity';
+import { codeOf, publicFailure } from '../../contracts/errors';
 import type { Finding } from '../../contracts/maintenance';
 import { platformOwner, scheduleIds, taskQueues } from '../../contracts/names';
 import type { TenantRecord } from '../../contracts/tenant';
@@ -11,6 +12,7 @@ import type { AccessStore } from '../../ports/access';
 import type { MachineClients } from '../../ports/identity';
 import type { Operations } from '../../ports/operations';
 import type { TenantStacks } from '../../ports/provisioning';
+import type { AgentConfigs } from '../../ports/agent-configs';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
 import type { Schedules } from '../../ports/schedules';
 import type { TaskQueues } from '../../ports/task-queues';
@@ -23,6 +25,7 @@ export interface DriftDeps {
   readonly inventory: TenantInventory;
   readonly stacks: TenantStacks;
   readonly schedules: Schedules;
+  readonly configs: AgentConfigs;
   readonly agentSchedules: AgentSchedules;
   readonly agentClock: AgentClock;
   readonly operations: Operations;
@@ -56,22 +59,37 @@ async function lookAt(deps: DriftDeps, tenantId: string): Promise<TenantSight | 
   const { registry, inventory, stacks, operations, queues } = deps;
   const tenant = await registry.get(tenantId);
   if (!tenant) return undefined;
-  const [owned, infrastructure, service, isOperationRunning, isClaimHeld, scheduled, machineClients] = await Promise.all([
+  const [owned, infrastructure, service, isOperationRunning, isClaimHeld, configProblem, scheduled, machineClients] = await Promise.all([
     inventory.list(tenantId),
     stacks.outputs(tenantId),
     queues.serviceOf(taskQueues.tenant(tenantId), 'activities'),
     operations.isRunning(tenant.operationId),
     tenant.claimedBy === undefined ? false : operations.isRunning(tenant.claimedBy),
+    configProblemOf(deps, tenant),
     scheduledAgents(deps, tenant),
     machineClientsOf(deps, tenant),
   ]);
   if (isChanged(tenant, await registry.get(tenantId))) return undefined;
-  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...scheduled, ...(infrastructure && { infrastructure }), ...(machineClients && { machineClients }) };
+  return { tenant, owned, isOperationRunning, isClaimHeld, isServed: service.pollers > 0, ...scheduled, ...(infrastructure && { infrastructure }), ...(configProblem !== undefined && { configProblem }), ...(machineClients && { machineClients }) };
 }
+
+/** Only what it says is judged here: whatever keeps it from being read is found as what it is. */
+async function configProblemOf({ configs }: DriftDeps, { tenantId, status }: TenantRecord): Promise<string | undefined> {
+  if (!isWorking(status)) return undefined;
+  try {
+    await configs.get(tenantId);
+  } catch (error) {
+    if (codeOf(error) === 'config/unreadable') return publicFailure(error, 'config/unreadable').message;
+    log.warn('the configuration was not looked at', { tenantId, error });
+  }
+  return undefined;
+}
+
+const isWorking = (status: TenantRecord['status']): boolean => status === 'active' || status === 'suspended';
 
 /** A table that cannot be read is found to be missing, or ill, as what it is. */
 async function scheduledAgents({ agentSchedules }: DriftDeps, { tenantId, status }: TenantRecord): Promise<Pick<TenantSight, 'knownAgentSchedules' | 'agentSchedules'>> {
-  if (status !== 'active' && status !== 'suspended') return {};
+  if (!isWorking(status)) return {};
   try {
     const known = await agentSchedules.list(tenantId);
     return { knownAgentSchedules: known.map(({ name }) => name), agentSchedules: known.filter((schedule) => !hasEnded(schedule, Date.now())).map(({ name }) => name) };

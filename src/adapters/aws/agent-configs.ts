@@ -25,18 +25,38 @@ interface VersionedConfig {
   readonly agent: AgentConfig;
 }
 
+/** What the parameter says, if it is there. @throws DomainError `config/unreadable`, without a word of what is in it: that may be a secret. */
+export function agentConfigOf(tenantId: string, text: string | undefined): AgentConfig {
+  if (text === undefined) throw unreadable(tenantId, 'it is not there');
+  const said = jsonOf(text);
+  const { data, error } = AgentConfig.safeParse(said);
+  if (data) return data;
+  throw unreadable(tenantId, said === undefined ? 'it is no JSON' : error.issues.map(({ path, message }) => [path.join('.'), message].filter((part) => part !== '').join(': ')).join('; '), error);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const unreadable = (tenantId: string, what: string, cause?: unknown): DomainError =>
+  new DomainError('config/unreadable', `The parameter ${tenantResources(tenantId).agentParameter}, which is the configuration of tenant ${tenantId}, cannot be read: ${what}. Write the configuration again.`, { cause });
+
 /** The tenant's agent as one SecureString under the tenant's key. */
 export function createAgentConfigs({ access, ssm }: Dependencies): AgentConfigs {
   async function read(tenantId: string, selector = ''): Promise<VersionedConfig> {
     try {
       const Name = `${tenantResources(tenantId).agentParameter}${selector}`;
-      const { Parameter } = await access.clients(tenantId, 'config-read').ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
-      return { version: Parameter?.Version ?? 0, agent: AgentConfig.parse(JSON.parse(Parameter?.Value ?? '')) };
+      const { Parameter } = (await ifThere(access.clients(tenantId, 'config-read').ssm.send(new GetParameterCommand({ Name, WithDecryption: true })))) ?? {};
+      return { version: Parameter?.Version ?? 0, agent: agentConfigOf(tenantId, Parameter?.Value) };
     } catch (error) {
       if (codeOf(error)) throw error;
       // SSM keeps the last hundred.
       if (isAwsError(error, 'ParameterVersionNotFound')) return read(tenantId);
-      throw new DomainError('config/unreadable', `The configuration of tenant ${tenantId} cannot be read.`, { cause: error });
+      throw unreadable(tenantId, `AWS says ${error instanceof Error ? error.name : 'nothing'}`, error);
     }
   }
 

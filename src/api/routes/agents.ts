@@ -185,7 +185,7 @@ async function checked({ agents, toolNames, tiers }: AgentsRoutesDeps, { tenantI
   await checkCalledAgents(agents, tenantId, settings, name);
   mustAllow(tiers, tier, settings);
   mustAgree(settings);
-  return withSecretOf(before, settings);
+  return withSecretOf(settings, () => Promise.resolve(before));
 }
 
 const requestIdOf = ({ tenantId, name }: { tenantId: string; name: string }, { caller, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>): string =>

@@ -48,7 +48,7 @@ export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: Co
       const { tier = '', claimedBy } = (await registry.get(tenantId)) ?? {};
       if (claimedBy !== undefined) throw new DomainError('tenant/busy', `Operation ${claimedBy} works on tenant ${tenantId}. Try again when it has ended.`);
       mustAllow(tiers, tier, body);
-      const agent = withSecretOf(await configs.get(tenantId), body);
+      const agent = await withSecretOf(body, () => configs.get(tenantId));
       await configs.put(tenantId, agent);
       return { body: withoutSecret(agent) };
     },

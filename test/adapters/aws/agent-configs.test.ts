@@ -31,14 +31,23 @@ it('is refused when it is larger than a parameter may be', async () => {
 });
 
 describe('is never taken for an empty one, but unreadable, when', () => {
-  it.each(['garbage', '[]', '{"tools":"all"}', '{"maxStepsPerTurn":0}'])('it says %s', async (Value) => {
+  it.each([
+    ['garbage', 'it is no JSON'],
+    ['[]', 'expected object'],
+    ['{"tools":"all"}', 'tools: '],
+    ['{"maxStepsPerTurn":0}', 'maxStepsPerTurn: '],
+    ['{"approvalWebhook":{"url":"https://example.com","secret":"garbage"}}', 'approvalWebhook.secret: '],
+  ])('it says %s: it is named, with what is wrong and not with what it says', async (Value, what) => {
     const { agentParameter: Name } = tenantResources(tenantId);
     await aws.ssm.send(new PutParameterCommand({ Name, Value, Type: 'SecureString', Overwrite: true }));
-    await expect(stranger().get(tenantId)).rejects.toMatchObject({ code: 'config/unreadable' });
+    const refused = (await stranger().get(tenantId).catch((error: unknown) => error)) as Error;
+    expect(refused).toMatchObject({ code: 'config/unreadable', message: expect.stringContaining(`The parameter ${Name}, `) as unknown });
+    expect(refused.message).toContain(what);
+    expect(refused.message).not.toContain('garbage');
   });
 
   it('it is gone', async () => {
     for (let again = 0; again < 2; again++) await configs.delete(tenantId);
-    await expect(configs.get(tenantId)).rejects.toMatchObject({ code: 'config/unreadable' });
+    await expect(configs.get(tenantId)).rejects.toMatchObject({ code: 'config/unreadable', message: expect.stringContaining('it is not there') as unknown });
   });
 });
