@@ -4,8 +4,9 @@ import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources } from '../../../src/contracts/names';
 import type { Waiting } from '../../../src/ports/provisioning';
+import { AgentConfig } from '../../../src/contracts/tenant';
 import { collectGarbage } from '../../support/collect-garbage';
-import { aws, backups, log, newSession, restores, standingPlatform, standingTenant, waiting } from './tenants';
+import { aws, backups, configs, log, newSession, restores, standingPlatform, standingTenant, waiting } from './tenants';
 
 /** `TENURE_BACKUP_MB=256 npx jest test/adapters/aws/backups-large.test.ts` measures more than the suite has time for. */
 const megabytesAsked = process.env['TENURE_BACKUP_MB'];
@@ -22,6 +23,7 @@ beforeAll(async () => {
 
 async function largeTenant(): Promise<string> {
   const { tenantId, infrastructure } = await standingTenant();
+  await configs.put(tenantId, AgentConfig.parse({}));
   for (let number = 0; number < (megabytes * 1_000_000) / objectBytes; number++)
     await aws.s3.send(new PutObjectCommand({ Bucket: infrastructure.bucketName, Key: `exports/${number}.bin`, Body: randomBytes(objectBytes) }));
   const session = newSession(tenantId);

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { openFrames, sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { BackupManifest } from '../../../src/contracts/backup';
 import type { EventBody } from '../../../src/contracts/events';
-import { objectKeys, platformResources } from '../../../src/contracts/names';
+import { objectKeys, platformResources, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
 import { aws, backups, configs, data, log, memory, messages, newSession, sessions, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
 
@@ -150,6 +151,24 @@ it.each([
   expect(Math.abs(Date.parse(kept.startedAt ?? '') - Date.now())).toBeLessThan(60_000);
   expect(await backups.prune(tenantId)).toEqual([]);
   expect(await backups.prune(tenantId, { hasLeft: true })).toEqual([]);
+});
+
+describe('is not complete without what the tenant needs to come back:', () => {
+  it.each([
+    ['a configuration', 'it is not there', (Name: string) => aws.ssm.send(new DeleteParameterCommand({ Name }))],
+    ['one that can be read', 'modelId: ', (Name: string) => aws.ssm.send(new PutParameterCommand({ Name, Value: '{"modelId":7}', Type: 'SecureString', Overwrite: true }))],
+  ])('%s', async (_what, why, harm) => {
+    const { tenantId } = await livedInTenant();
+    const { agentParameter } = tenantResources(tenantId);
+    await harm(agentParameter);
+    const refused = (await backups.take(tenantId, 'bak-1', 'on-demand', waiting).catch((error: unknown) => error)) as Error;
+    expect(refused).toMatchObject({ code: 'backup/incomplete', message: expect.stringContaining(agentParameter) as unknown });
+    expect(refused.message).toContain(why);
+    expect((await backups.kept(tenantId)).map(({ state }) => state)).not.toContain('complete');
+    await configs.put(tenantId, AgentConfig.parse({}));
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    await backups.verify(tenantId, 'bak-1', { operationId: 'op', againstTenant: true }, waiting);
+  });
 });
 
 it('stops when it is told to', async () => {

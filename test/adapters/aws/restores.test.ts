@@ -236,6 +236,7 @@ describe('of a backup that was damaged', () => {
 
   it("refuses a manifest of another tenant's", async () => {
     const [{ tenantId }, other] = [await livedInTenant(), await standingTenant()];
+    await configs.put(other.tenantId, AgentConfig.parse({}));
     await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
     await backups.take(other.tenantId, 'bak-1', 'on-demand', waiting);
     const Bucket = platformResources.backupBucket((await callerAccount(aws.sts)).accountId);

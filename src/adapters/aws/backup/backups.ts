@@ -10,7 +10,7 @@ import type { Waiting } from '../../../ports/provisioning';
 import type { TenantDirectory } from '../../../ports/tenant-registry';
 import { ContentTally } from './content-tally';
 import { emailIn, peopleOf, recordsOfPart } from './reader';
-import { type BackupSourceDeps, backupSources } from './sources';
+import { type BackupSourceDeps, backupSources, withAgent } from './sources';
 import { type BackupRef, type BackupStore, incomplete } from './store';
 import { BackupWriter } from './writer';
 
@@ -77,7 +77,7 @@ export function createBackups(deps: BackupDeps): Backups {
       const writer = await BackupWriter.resume(store, ref, waiting);
       let map: MapUser = (userId) => userId;
       for (const source of backupSources(deps, tenant)) {
-        await writer.write(source, map);
+        await writer.write(source.content === 'config' ? withAgent(source, tenantId) : source, map);
         // The tenant works on: who joins or leaves meanwhile goes by the same name in all of the backup, also after a kill.
         if (source.content === 'users') map = emailIn(await peopleOf(store, { ...ref, ...writer.written }, waiting));
       }

@@ -3,18 +3,21 @@ import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from 
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import { AgentPin } from '../../../contracts/agent';
 import type { BackupContentName } from '../../../contracts/backup';
+import { DomainError, publicFailure } from '../../../contracts/errors';
 import { attachmentOfObject, objectKeys, tableKeys, tenantResources } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import type { BackupRecord } from '../../../domain/backup-content';
 import type { TenantCipher } from '../../../ports/cipher';
 import type { Memory } from '../../../ports/memory';
 import type { TenantUsers } from '../../../ports/provisioning';
+import { agentConfigOf } from '../agent-configs';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
 import { createAttachmentBodies } from '../attachments';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import { parametersUnder } from '../inventory/data';
+import { ifThere } from '../inventory/finding';
 import type { TenantAccess } from '../tenant-access';
 
 export interface BackupSourceDeps {
@@ -60,13 +63,37 @@ async function* plainly(records: AsyncIterable<object>): AsyncGenerator<SourceRe
   for await (const record of records) yield { record: { ...record } };
 }
 
-/** What there is, the platform may see; what it says, the tenant's role alone. */
+/** What there is, the platform may see; what it says, the tenant's role alone. The list lags behind: the agent's own is asked for whatever it says. */
 async function* configRecords({ access, ssm }: BackupSourceDeps, tenantId: string): AsyncGenerator<BackupRecord> {
-  for await (const { Parameters } of paginateDescribeParameters({ client: ssm }, parametersUnder(tenantResources(tenantId).parameterPrefix)))
-    for (const { Name, Type } of Parameters ?? []) {
-      const { Parameter } = await access.clients(tenantId, 'backup').ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
-      yield { name: Name, type: Type, value: Parameter?.Value };
+  const { agentParameter, parameterPrefix } = tenantResources(tenantId);
+  const names = new Set<string>([agentParameter]);
+  for await (const { Parameters } of paginateDescribeParameters({ client: ssm }, parametersUnder(parameterPrefix))) for (const { Name } of Parameters ?? []) if (Name !== undefined) names.add(Name);
+  for (const Name of names) {
+    const { Parameter } = (await ifThere(access.clients(tenantId, 'backup').ssm.send(new GetParameterCommand({ Name, WithDecryption: true })))) ?? {};
+    if (Parameter) yield { name: Name, type: Parameter.Type, value: Parameter.Value };
+  }
+}
+
+/** The same source, which must have the configuration of the tenant's agent: without it, nothing brings the tenant back. @throws DomainError `backup/incomplete` */
+export const withAgent = (source: BackupSource, tenantId: string): BackupSource => ({
+  ...source,
+  async *records(behind) {
+    let agent: string | undefined;
+    for await (const read of source.records(behind)) {
+      const { name, value } = read.record;
+      if (name === tenantResources(tenantId).agentParameter && typeof value === 'string') agent = value;
+      yield read;
     }
+    mustBeReadable(tenantId, agent);
+  },
+});
+
+function mustBeReadable(tenantId: string, agent: string | undefined): void {
+  try {
+    agentConfigOf(tenantId, agent);
+  } catch (error) {
+    throw new DomainError('backup/incomplete', `The backup would not bring the tenant back. ${publicFailure(error, 'config/unreadable').message}`, { cause: error });
+  }
 }
 
 /** A log's batches come in order, and without a gap although the log may grow meanwhile. */
