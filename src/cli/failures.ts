@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { DomainError, errors, type ErrorCode, isErrorCode } from '../contracts/errors';
 import { ApiProblem, ApiUnreachable } from './api-client';
 
@@ -59,6 +59,8 @@ export function describeFailure(error: unknown): ToldFailure {
     const { status } = errors[error.code];
     return { code: error.code, message: error.message, status, ...hintOf(error.code), exitCode: exitCodeOfStatus(status) };
   }
+  // Found by a command itself: commander tells only those that it finds while it reads the command line.
+  if (error instanceof InvalidArgumentError) return { code: 'cli', message: error.message, exitCode: exitCodes.usage };
   // Commander has said what is wrong with the command line by itself.
   if (error instanceof CommanderError) return { code: 'cli', message: '', exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.usage };
   return { code: 'cli', message: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };

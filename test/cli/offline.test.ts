@@ -29,6 +29,13 @@ describe('a command line that is not right', () => {
     ['an address that is none', ['tenant', 'list', '--api', 'nonsense'], /--api must be an address/],
     ['a certificate that is not there', ['certificate', 'verify', 'nothing.json', '--key', 'nothing.json'], /nothing\.json cannot be read/],
     ['a drain policy that is none', ['tenant', 'offboard', 'acme', '--drain-policy', 'hurry'], /Allowed choices are wait, stop/],
+    ['a version that is none', ['agent', 'alias', 'acme', 'support', 'default', 'latest'], /It is a number from 1 on/],
+    ['a budget that is none', ['tenant', 'budgets', 'acme', '--set', 'session.tokens=-1'], /It is level\.unit=number/],
+    ['no time', ['schedule', 'create', 'acme', 'morning', 'What is new?'], /one of --cron, --every and --at/],
+    ['two times', ['schedule', 'create', 'acme', 'morning', 'What is new?', '--every', '1h', '--cron', '0 8 * * *'], /one of --cron, --every and --at/],
+    ['two other times', ['schedule', 'update', 'acme', 'morning', '--cron', '0 8 * * *', '--at', '2030-12-24T18:00:00'], /one of --cron, --every and --at/],
+    ['a time zone for an interval', ['schedule', 'create', 'acme', 'morning', 'What is new?', '--every', '1h', '--time-zone', 'Mars/X'], /--time-zone goes with/],
+    ['two sources of tools', ['tool-source', 'add', 'acme', 'shop', '--openapi', 'shop.json', '--mcp', 'https://mcp.example.com/mcp'], /one of --openapi and --mcp/],
     ['a shell there is no completion for', ['completion', 'csh'], /only for bash, zsh, fish/],
   ])('%s: is a usage error', async (_what, args, words) => {
     const { code, stdout, stderr } = await desk.run(args);

@@ -3,6 +3,7 @@ import { wordsOf } from '../../domain/schedules';
 import { apiPath } from '../access';
 import type { Cli } from '../cli';
 import { command, type CommandSpec, type GroupSpec, parseCount, parseSeconds, shared } from '../command';
+import { CliFailure, exitCodes } from '../failures';
 import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
 import { access, type AsUser } from './as-user';
 
@@ -65,6 +66,12 @@ const saying = [
   shared.user,
 ] as const;
 
+/** One of the three says when; what does not go with it would be left out in silence. */
+function mustSayWhen({ cron, every, at, timeZone }: Saying): void {
+  if ([cron, every, at].filter((one) => one !== undefined).length !== 1) throw new CliFailure(exitCodes.usage, 'Say when it runs: one of --cron, --every and --at.');
+  if (every !== undefined && timeZone !== undefined) throw new CliFailure(exitCodes.usage, 'A --time-zone goes with --cron or --at: --every is as long everywhere.');
+}
+
 const bodyOf = ({ cron, every, at, timeZone, agent, session, overlap, catchUp, jitter }: Saying): object => ({
   times: every !== undefined ? { everySeconds: every } : { ...(at !== undefined ? { at } : { cron: cron ?? '' }), ...(timeZone !== undefined && { timeZone }) },
   ...(agent !== undefined && { agent }),
@@ -80,6 +87,7 @@ const create = command<AsUser & Saying>({
   options: saying,
   examples: ['tenure schedule create acme morning "What is new?" --cron "30 7 * * 1-5" --time-zone Europe/Berlin --agent support'],
   async run(cli, { user, ...said }, tenantId: string, name: string, prompt: string) {
+    mustSayWhen(said);
     const body = { name, prompt, ...bodyOf(said) };
     show(cli, await (await access(cli, tenantId, { user })).call<Schedule>(apiPath`/tenants/${tenantId}/schedules`, { method: 'POST', body }));
   },
@@ -91,6 +99,7 @@ const update = command<AsUser & Saying & { prompt?: string }>({
   options: [{ flags: '--prompt <text>', description: 'another prompt' }, ...saying],
   examples: ['tenure schedule update acme morning --cron "0 8 * * 1-5" --time-zone Europe/Berlin --agent support'],
   async run(cli, { user, prompt, ...said }, tenantId: string, name: string) {
+    mustSayWhen(said);
     const body = { ...bodyOf(said), ...(prompt !== undefined && { prompt }) };
     show(cli, await (await access(cli, tenantId, { user })).call<Schedule>(pathOf(tenantId, name), { method: 'PUT', body }));
   },

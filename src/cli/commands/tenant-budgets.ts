@@ -48,11 +48,17 @@ export function withSetting(budgets: Budgets, text: string): Budgets {
   return parsed.data;
 }
 
+/** What is no budget is said before anything is asked. */
+function collectSetting(text: string, before: unknown): string[] {
+  withSetting({}, text);
+  return collect(text, before);
+}
+
 export const budgetsCommand = command<BudgetOptions>({
   usage: 'budgets <tenantId>',
   summary: 'show what a tenant may spend and has spent, or change it: turns that wait go on',
   options: [
-    { flags: '--set <level.unit=number>', description: 'set this limit, keep the others; may be repeated; none takes it away', parse: collect },
+    { flags: '--set <level.unit=number>', description: 'set this limit, keep the others; may be repeated; none takes it away', parse: collectSetting },
     { flags: '--none', description: 'take away all that operators have set: the tier decides' },
     { flags: '--user <userId>', description: "show this user's day, too" },
     { flags: '--session <sessionId>', description: 'show this session, too' },

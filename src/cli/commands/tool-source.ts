@@ -86,6 +86,7 @@ const add = command<Add>({
   examples: ['tenure tool-source add acme petstore --openapi petstore.json --server https://petstore.example.com/v1', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --secret-file token.txt', 'tenure tool-source add acme docs --mcp https://mcp.example.com/mcp --oauth-client tenure --oauth-scope docs.read --secret-file secret.txt'],
   async run(cli, options, tenantId: string, name: string) {
     const { user, openapi, mcp, server, undo, secretFile } = options;
+    if ((openapi === undefined) === (mcp === undefined)) throw new CliFailure(exitCodes.usage, 'Say where the tools come from: one of --openapi and --mcp.');
     const isAddress = openapi !== undefined && /^https?:\/\//.test(openapi);
     const withSecret = credentialOf(options);
     const settings = mcp === undefined ? { kind: 'openapi', ...(isAddress && { url: openapi }), ...(server !== undefined && { server }), ...(undo && { undo }), ...withSecret } : { kind: 'mcp', url: mcp, ...withSecret };
