@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
 import { createProgram } from '../../src/cli/program';
 import { commandReference } from '../../src/cli/reference';
 import { Desk } from './tenure';
@@ -16,6 +17,15 @@ it('is documented, every command and option of it', async () => {
   expect(await readFile('docs/cli.md', 'utf8')).toContain(commandReference(createProgram()));
 });
 
+it('has no option of a command by the name of one that all have: the program would take it for its own', () => {
+  const program = createProgram();
+  const namesOf = (options: Command['options']) => options.flatMap(({ short, long }) => [short, long]).filter((name) => name !== undefined);
+  const below = (command: Command): Command[] => command.commands.flatMap((one) => [one, ...below(one)]);
+  const global = namesOf(program.options);
+  expect(global).toContain('--version');
+  expect(below(program).flatMap((command) => namesOf(command.options).filter((name) => global.includes(name)).map((name) => `${command.name()} ${name}`))).toEqual([]);
+});
+
 describe('a command line that is not right', () => {
   it.each([
     ['no command', [], /Usage: tenure/],
@@ -30,6 +40,7 @@ describe('a command line that is not right', () => {
     ['a certificate that is not there', ['certificate', 'verify', 'nothing.json', '--key', 'nothing.json'], /nothing\.json cannot be read/],
     ['a drain policy that is none', ['tenant', 'offboard', 'acme', '--drain-policy', 'hurry'], /Allowed choices are wait, stop/],
     ['a version that is none', ['agent', 'alias', 'acme', 'support', 'default', 'latest'], /It is a number from 1 on/],
+    ['another one', ['agent', 'show', 'acme', 'support', '0'], /It is a number from 1 on/],
     ['a budget that is none', ['tenant', 'budgets', 'acme', '--set', 'session.tokens=-1'], /It is level\.unit=number/],
     ['no time', ['schedule', 'create', 'acme', 'morning', 'What is new?'], /one of --cron, --every and --at/],
     ['two times', ['schedule', 'create', 'acme', 'morning', 'What is new?', '--every', '1h', '--cron', '0 8 * * *'], /one of --cron, --every and --at/],

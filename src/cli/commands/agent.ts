@@ -76,12 +76,13 @@ const versions = command<AsAdministrator & { limit?: number }>({
   },
 });
 
-const showCommand = command<AsAdministrator & { version?: number }>({
-  usage: 'show <tenantId> <name>',
-  summary: 'show an agent, or the settings of one of its versions',
-  options: [{ flags: '--version <number>', description: 'its settings, as a file for `publish`', parse: parseCount }, shared.administrator],
-  examples: ['tenure agent show acme support', 'tenure agent show acme support --version 3 > support.json'],
-  async run(cli, { version, user }, tenantId: string, name: string) {
+const showCommand = command<AsAdministrator>({
+  usage: 'show <tenantId> <name> [version]',
+  summary: 'show an agent, or the settings of one of its versions, as a file for `publish`',
+  options: [shared.administrator],
+  examples: ['tenure agent show acme support', 'tenure agent show acme support 3 > support.json'],
+  async run(cli, { user }, tenantId: string, name: string, text?: string) {
+    const version = text === undefined ? undefined : parseCount(text);
     const caller = await cli.administrator(tenantId, user);
     if (version === undefined) {
       show(cli, await caller.call<Agent>(apiPath`/tenants/${tenantId}/agents/${name}`));
