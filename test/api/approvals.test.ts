@@ -200,6 +200,9 @@ describe('a call that the policy asks about', () => {
     expect((await decide(session, approvalId, ann, { decision: 'edit', arguments: { ...cheaper, body: { amount: 2_000 } } })).body.code).toBe('tool/denied');
     const edited = await decide(session, approvalId, ann, { decision: 'edit', arguments: cheaper });
     expect(edited.body).toMatchObject({ state: 'edited', replacedBy: expect.any(String) as string });
+    // The same decision, its keys in another order.
+    const { url, ...rest } = cheaper;
+    expect((await decide(session, approvalId, ann, { arguments: { ...rest, url }, decision: 'edit' })).body).toEqual(edited.body);
     expect((await decide(session, approvalId, bob, { decision: 'approve' })).body.code).toBe('approval/closed');
     const next = await waitingFor(session, '"amount":1}');
     expect(next).toMatchObject({ approvalId: edited.body.replacedBy, replaces: approvalId, argumentsHash: argumentsHash(cheaper), arguments: cheaper });

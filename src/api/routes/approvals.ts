@@ -113,7 +113,7 @@ async function decide(deps: ApprovalRoutesDeps, ref: ApprovalRef, { by, body }: 
   await checkEdit(deps, record, body);
   const { decision, ...said } = body;
   const decisionId = derivedId('decision', tenantId, sessionId, approvalId, by, canonicalize(body) ?? '');
-  await deps.messages.put({ tenantId, sessionId }, { turnId: decisionId, userId: by, text: JSON.stringify(said) });
+  await deps.messages.put({ tenantId, sessionId }, { turnId: decisionId, userId: by, text: canonicalize(said) ?? '' });
   try {
     await deps.sessionWorkflows.decideApproval({ tenantId, sessionId }, { approvalId, decisionId, by, decision, turnId: record.turnId, step: record.step });
   } catch (error) {
