@@ -12,35 +12,88 @@ export interface PointProgress {
 
 export const beforeAnyRecord: PointProgress = { lastSeq: 0, cut: false };
 
-const logPrefix = tableKeys.events('');
-const messagePrefix = tableKeys.messages('');
-
-/**
- * Whether a record of the table belongs to the tenant as it was at `until` (ISO; absent: as it was backed up), and what of
- * it. A log is kept up to its first batch that is younger, or that does not follow the one before: so it stays without a
- * gap, whatever clocks said. Records of a log must come in order, as a table is read.
- */
-export function recordAtPoint(progress: PointProgress, record: BackupRecord, until: string | undefined): { progress: PointProgress; kept: BackupRecord | undefined } {
-  const pk = String(record['pk']);
-  if (pk.startsWith(logPrefix)) return batchAtPoint(progress.log === pk ? progress : { ...beforeAnyRecord, log: pk }, record, until);
-  if (until === undefined) return { progress, kept: record };
-  if (pk.startsWith(messagePrefix)) return { progress, kept: isBy(record['at'], until) ? record : undefined };
-  return { progress, kept: sessionAtPoint(record, until) };
+/** The time a restore goes back to (ISO), with what a record does not tell by itself. */
+export interface RestorePoint {
+  readonly until: string;
+  /** Session → the last sequence number that is kept of its log. */
+  readonly heads: ReadonlyMap<string, number>;
+  /** Sessions whose use was followed when they were backed up. */
+  readonly followed: ReadonlySet<string>;
 }
 
-function batchAtPoint(progress: PointProgress, record: BackupRecord, until: string | undefined) {
+const logPrefix = tableKeys.events('');
+const messagePrefix = tableKeys.messages('');
+const sessionPrefix = tableKeys.session('');
+
+/** @param records - all of the table: a log may come before or behind what was counted of it. Those of one log in order. */
+export async function restorePoint(until: string, records: AsyncIterable<BackupRecord>): Promise<RestorePoint> {
+  const heads = new Map<string, number>();
+  const followed = new Set<string>();
+  let progress = beforeAnyRecord;
+  for await (const record of records) {
+    const pk = String(record['pk']);
+    if (pk === tableKeys.openSessions()) followed.add(String(record['sk']));
+    if (!pk.startsWith(logPrefix)) continue;
+    ({ progress } = batchAtPoint(progress, record, until));
+    heads.set(pk.slice(logPrefix.length), progress.lastSeq);
+  }
+  return { until, heads, followed };
+}
+
+/**
+ * Whether a record of the table belongs to the tenant as it was at the point (absent: as it was backed up), and what of it;
+ * a session's comes with its place among those whose use is followed. A log is kept up to its first batch that is younger,
+ * or that does not follow the one before: so it stays without a gap, whatever clocks said. Records of a log must come in
+ * order, as a table is read.
+ */
+export function recordAtPoint(progress: PointProgress, record: BackupRecord, point: RestorePoint | undefined): { progress: PointProgress; kept: readonly BackupRecord[] } {
+  if (String(record['pk']).startsWith(logPrefix)) return batchAtPoint(progress, record, point?.until);
+  return { progress, kept: point ? itemsAtPoint(record, point) : [record] };
+}
+
+function batchAtPoint(before: PointProgress, record: BackupRecord, until: string | undefined): { progress: PointProgress; kept: readonly BackupRecord[] } {
+  const log = String(record['pk']);
+  const progress = before.log === log ? before : { ...beforeAnyRecord, log };
   const first = Number(record['sk']);
   const keeps = !progress.cut && first === progress.lastSeq + 1 && (until === undefined || isBy(record['at'], until));
   return keeps
-    ? { progress: { ...progress, lastSeq: progress.lastSeq + Number(record['count']) }, kept: record }
-    : { progress: { ...progress, cut: true }, kept: undefined };
+    ? { progress: { ...progress, lastSeq: progress.lastSeq + Number(record['count']) }, kept: [record] }
+    : { progress: { ...progress, cut: true }, kept: [] };
 }
 
+function itemsAtPoint(record: BackupRecord, point: RestorePoint): readonly BackupRecord[] {
+  const pk = String(record['pk']);
+  // Each session brings its own place in this list.
+  if (pk === tableKeys.openSessions()) return [];
+  if (pk.startsWith(messagePrefix)) return isBy(record['at'], point.until) ? [record] : [];
+  if (pk.startsWith(sessionPrefix)) return record['sk'] === tableKeys.counted() ? countedAtPoint(record, point) : followedAtPoint(record, point);
+  return sessionAtPoint(record, point.until);
+}
+
+/** What is used from the point on has the sequence numbers of what was left out, and must be counted all the same. */
+function countedAtPoint(record: BackupRecord, { heads }: RestorePoint): readonly BackupRecord[] {
+  const head = heads.get(sessionIn(record)) ?? 0;
+  return head === 0 ? [] : [{ ...record, seq: Math.min(Number(record['seq']), head) }];
+}
+
+/** A session that is open at the point is followed, whether or not it was counted to its end since. */
+function followedAtPoint(record: BackupRecord, { until, followed }: RestorePoint): readonly BackupRecord[] {
+  return sessionAtPoint(record, until).flatMap((session) => {
+    const sessionId = sessionIn(session);
+    const { userId, closedAt } = session;
+    // What stands in place of a session that was erased is nobody's.
+    const isFollowed = userId !== undefined && (closedAt === undefined || followed.has(sessionId));
+    return isFollowed ? [session, { pk: tableKeys.openSessions(), sk: sessionId, userId }] : [session];
+  });
+}
+
+const sessionIn = ({ pk }: BackupRecord): string => String(pk).slice(sessionPrefix.length);
+
 /** A session that was opened later is not there yet; one that was closed later is open. */
-function sessionAtPoint(record: BackupRecord, until: string): BackupRecord | undefined {
-  if (!isBy(record['createdAt'], until)) return undefined;
+function sessionAtPoint(record: BackupRecord, until: string): readonly BackupRecord[] {
+  if (!isBy(record['createdAt'], until)) return [];
   const { closedAt, ...open } = record;
-  return closedAt === undefined || isBy(closedAt, until) ? record : open;
+  return [closedAt === undefined || isBy(closedAt, until) ? record : open];
 }
 
 /** Whether it was there at that time, or knows no time. */

@@ -1,6 +1,5 @@
 import { pastOf, stateOf } from '../../src/domain/log-past';
 import { beginTurn, newSession, pickUp, receive } from '../../src/domain/session';
-import { recordAtPoint, beforeAnyRecord } from '../../src/domain/restore-point';
 
 async function* batches(...rows: [key: string, count: number][]) {
   let firstSeq = 1;
@@ -47,19 +46,4 @@ it('closes a session again that was closed, where its log says so', async () => 
     current: { turnId: 't2', end: { outcome: 'cancelled', code: 'session/closed' } },
   });
   expect(pickUp(beginTurn(receive(newSession, 't1'), 0), stateOf(past, past.head)).current).toBeUndefined();
-});
-
-it('cuts a log at its first younger batch and at a gap, and never goes on behind', () => {
-  const batch = (sk: number, at: string) => ({ pk: 'EVENTS#s', sk: String(sk).padStart(12, '0'), count: 1, at });
-  const kept = (rows: ReturnType<typeof batch>[], until?: string) => {
-    let progress = beforeAnyRecord;
-    return rows.filter((row) => {
-      const step = recordAtPoint(progress, row, until);
-      progress = step.progress;
-      return step.kept !== undefined;
-    }).length;
-  };
-  const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
-  expect(kept([batch(1, early), batch(2, late), batch(3, early)], early)).toBe(1);
-  expect(kept([batch(1, early), batch(3, early)])).toBe(1);
 });

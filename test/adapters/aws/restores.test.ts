@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createUsageActivities } from '../../../src/activities/maintenance/usage';
 import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
+import { createMetrics } from '../../../src/adapters/aws/metrics';
+import { createSessionLog } from '../../../src/adapters/aws/session-log';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
+import { createUsageStore } from '../../../src/adapters/aws/usage-store';
 import { addressDigest } from '../../../src/contracts/address-digest';
 import type { EventBody } from '../../../src/contracts/events';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { agents, agentSchedules, attachments, aws, backupDeps, backups, configs, erasures, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { access, agents, agentSchedules, attachments, aws, backupDeps, backups, cipher, configs, erasures, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -179,6 +184,44 @@ describe.each<[string, (tenant: Awaited<ReturnType<typeof livedInTenant>>) => Pr
     expect(comparison.filter(({ leftOut = 0 }) => leftOut > 0).map(({ content }) => content)).toEqual(['memory', 'table', 'objects']);
     expect(await held(await idOf())).toEqual([0, 0, 0]);
     expect(await sessions.get({ ...session, tenantId })).toBeUndefined();
+  });
+});
+
+describe('to a point', () => {
+  const usage = createUsageStore({ access });
+  const called = (times: number): EventBody[] =>
+    Array.from({ length: times }, () => ({ type: 'usage.recorded', turnId: 'turn-1', step: 1, modelId: 'large', usage: { inputTokens: 10, outputTokens: 1 }, costMicroUsd: 5 }));
+  const rollUp = (tenantId: string, of: typeof log) => {
+    const activities = createUsageActivities({ sessions, log: of, usage, metrics: createMetrics(aws) });
+    return new MockActivityEnvironment().run(() => activities.rollUpUsage({ tenantId }));
+  };
+
+  it.each<[string, (tenantId: string) => Promise<string>]>([
+    ['in place', (tenantId) => Promise.resolve(tenantId)],
+    ['into another tenant', async () => (await standingTenant()).tenantId],
+  ])('%s, what is used from there on is counted', async (_where, place) => {
+    const { tenantId } = await standingTenant();
+    const dayBefore = new Date(Date.now() - 86_400_000).toISOString();
+    const [cut, reopened] = [newSession(tenantId), newSession(tenantId)];
+    for (const session of [cut, reopened]) await sessions.create({ ...session, userId: 'ann', createdAt: dayBefore });
+    await log.append(reopened, { after: 0, key: 'kept', events: called(1) });
+    await log.append(cut, { after: 0, key: 'kept', events: called(1) });
+    const until = (await log.read(cut, { after: 0 })).at(-1)?.at ?? '';
+    await log.append(cut, { after: 1, key: 'left out', events: called(3) });
+    await log.append(reopened, { after: 1, key: 'left out', events: [{ type: 'session.closed' }] });
+    await sessions.close(reopened, new Date().toISOString());
+    // Newer by more than clocks differ: a roll-up looks no further back for new sessions.
+    await sessions.create({ ...newSession(tenantId), userId: 'ann', createdAt: new Date(Date.now() - 3_600_000).toISOString() });
+    expect(await rollUp(tenantId, log)).toMatchObject({ modelCalls: 5 });
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+
+    const there = await place(tenantId);
+    await restored(there, { sourceTenantId: tenantId, backupId: 'bak-1', until });
+    // As processes do once a tenant was restored: no tail of the log of before.
+    const afterwards = createSessionLog({ access, cipher });
+    expect(await rollUp(there, afterwards)).toMatchObject({ modelCalls: 0 });
+    for (const { sessionId } of [cut, reopened]) await afterwards.append({ tenantId: there, sessionId }, { after: 1, key: 'from there on', events: called(2) });
+    expect(await rollUp(there, afterwards)).toMatchObject({ modelCalls: 4 });
   });
 });
 

@@ -7,7 +7,7 @@ import { attachmentOfObject, objectKeys, tableKeys } from '../../../contracts/na
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
 import { type Erased, erasedSince, isErased } from '../../../domain/erasure';
-import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint } from '../../../domain/restore-point';
+import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint, type RestorePoint, restorePoint } from '../../../domain/restore-point';
 import type { Erasures } from '../../../ports/erasures';
 import type { TenantData, Waiting } from '../../../ports/provisioning';
 import type { Restores, RestoreSource } from '../../../ports/restores';
@@ -44,6 +44,13 @@ export function createRestores(deps: Dependencies): Restores {
     return manifest;
   }
 
+  async function sourceOf(tenantId: string, source: RestoreSource, waiting: Waiting): Promise<Source> {
+    const manifest = await mustHave(source);
+    const people = await peopleOf(deps.store, manifest, waiting);
+    const point = source.until === undefined ? undefined : await restorePoint(source.until, recordsOf(deps.store, manifest, 'table', waiting));
+    return { manifest, people, point, erased: await erasedFrom(deps, { tenantId, manifest, people }, waiting) };
+  }
+
   return {
     async users(tenantId, source, waiting) {
       const manifest = await mustHave(source);
@@ -67,19 +74,15 @@ export function createRestores(deps: Dependencies): Restores {
     },
 
     async data(tenantId, operationId, source, waiting) {
-      const manifest = await mustHave(source);
-      const people = await peopleOf(deps.store, manifest, waiting);
-      const erased = await erasedFrom(deps, { tenantId, manifest, people }, waiting);
-      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, { manifest, people, until: source.until, erased }, waiting).run();
+      await new DataRestore(deps, await deps.directory.built(tenantId), operationId, await sourceOf(tenantId, source, waiting), waiting).run();
     },
 
     async compare(tenantId, source, waiting) {
-      const manifest = await mustHave(source);
       const tenant = await deps.directory.built(tenantId);
-      const people = await peopleOf(deps.store, manifest, waiting);
-      const erased = await erasedFrom(deps, { tenantId, manifest, people }, waiting);
-      const isWhole = source.until === undefined && erased.sessions.size + erased.users.size === 0;
-      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, { manifest, people, until: source.until, erased }, waiting);
+      const taken = await sourceOf(tenantId, source, waiting);
+      const { manifest, people, point, erased } = taken;
+      const isWhole = point === undefined && erased.sessions.size + erased.users.size === 0;
+      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, taken, waiting);
       const known = new Set(people.values());
       const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known), counts: isKnownTo(known) }, waiting);
       const comparison = compareContents(contents, found).map((one) => ({ ...one, ...(leftOut.has(one.content) && { leftOut: leftOut.get(one.content) }) }));
@@ -95,7 +98,7 @@ interface Source {
   readonly manifest: BackupManifest;
   /** Its users: user id → e-mail address. */
   readonly people: ReadonlyMap<string, string>;
-  readonly until: string | undefined;
+  readonly point: RestorePoint | undefined;
   readonly erased: Erased;
 }
 
@@ -160,19 +163,19 @@ class DataRestore {
   }
 
   private async table(): Promise<void> {
-    const { deps, tenant: { tenantId }, source: { manifest, until, erased }, waiting } = this;
+    const { deps, tenant: { tenantId }, source: { manifest, point, erased }, waiting } = this;
     for (const part of manifest.parts) {
       if (part.content !== 'table' || this.progress.tableParts.includes(part.name)) continue;
       const sink = new TableSink(deps, tenantId, waiting);
-      let { point } = this.progress;
+      let reached = this.progress.point;
       for await (const record of recordsOfPart(deps.store, manifest, part, waiting)) {
         if (isErased('table', record, erased)) continue;
-        const step = recordAtPoint(point, record, until);
-        point = step.progress;
-        if (step.kept) await sink.add(mapTableUsers(step.kept, this.map));
+        const { progress, kept } = recordAtPoint(reached, record, point);
+        reached = progress;
+        for (const one of kept) await sink.add(mapTableUsers(one, this.map));
       }
       await sink.flush();
-      await this.note({ ...this.progress, tableParts: [...this.progress.tableParts, part.name], point });
+      await this.note({ ...this.progress, tableParts: [...this.progress.tableParts, part.name], point: reached });
       waiting.beat(`${part.name} restored`);
     }
   }
@@ -183,10 +186,10 @@ class DataRestore {
   }
 
   private async memory(): Promise<void> {
-    const { deps, tenant: { tenantId }, source: { until } } = this;
+    const { deps, tenant: { tenantId }, source: { point } } = this;
     await deps.memory.forgetAll(tenantId);
     const sink = new MemorySink(deps, tenantId, this.map);
-    for await (const record of this.records('memory')) if (isBy(record['createdAt'], until)) await sink.add(record);
+    for await (const record of this.records('memory')) if (isBy(record['createdAt'], point?.until)) await sink.add(record);
     await sink.flush();
   }
 
@@ -242,20 +245,22 @@ async function* readableUsersOf(deps: BackupDeps, manifest: BackupManifest, wait
 const noneLeftOut: ReadonlyMap<BackupContentName, number> = new Map();
 
 /** What a restore takes of a backup: up to a point, without what was erased since; and what one of the first format holds at all. */
-async function contentsOfBackup(deps: BackupDeps, { manifest, people, until, erased }: Source, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
+async function contentsOfBackup(deps: BackupDeps, { manifest, people, point, erased }: Source, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
   const contents: ContentSummary[] = [];
   const leftOut = new Map<BackupContentName, number>();
   for (const content of backupContents) {
     const tally = new ContentTally(content, { tenantId: manifest.tenantId, map: emailIn(people) });
-    let point: PointProgress = beforeAnyRecord;
+    let reached: PointProgress = beforeAnyRecord;
     for await (const record of recordsOf(deps.store, manifest, content, waiting)) {
       if (isErased(content, record, erased)) {
         leftOut.set(content, (leftOut.get(content) ?? 0) + 1);
         continue;
       }
-      const step = content === 'table' ? recordAtPoint(point, record, until) : { progress: point, kept: isBy(record['createdAt'], until) ? record : undefined };
-      point = step.progress;
-      if (step.kept && !(content === 'objects' && holdsBatch(record))) tally.add(step.kept);
+      if (content === 'table') {
+        const { progress, kept } = recordAtPoint(reached, record, point);
+        reached = progress;
+        for (const one of kept) tally.add(one);
+      } else if (isBy(record['createdAt'], point?.until) && !(content === 'objects' && holdsBatch(record))) tally.add(record);
     }
     contents.push(tally.summary());
   }

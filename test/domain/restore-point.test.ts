@@ -1,0 +1,61 @@
+import { tableKeys } from '../../src/contracts/names';
+import type { BackupRecord } from '../../src/domain/backup-content';
+import { beforeAnyRecord, recordAtPoint, restorePoint } from '../../src/domain/restore-point';
+
+const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
+const batch = (sessionId: string, firstSeq: number, at: string, count = 1) => ({ pk: tableKeys.events(sessionId), sk: tableKeys.batch(firstSeq), count, at });
+
+async function* inTurn(records: readonly BackupRecord[]) {
+  for (const record of records) yield await Promise.resolve(record);
+}
+
+/** What is kept of a table that was backed up in this order. */
+async function kept(records: readonly BackupRecord[], until?: string): Promise<BackupRecord[]> {
+  const point = until === undefined ? undefined : await restorePoint(until, inTurn(records));
+  let reached = beforeAnyRecord;
+  return records.flatMap((record) => {
+    const step = recordAtPoint(reached, record, point);
+    reached = step.progress;
+    return step.kept;
+  });
+}
+
+it('cuts a log at its first younger batch and at a gap, and never goes on behind', async () => {
+  expect(await kept([batch('s', 1, early), batch('s', 2, late), batch('s', 3, early)], early)).toHaveLength(1);
+  expect(await kept([batch('s', 1, early), batch('s', 3, early)])).toHaveLength(1);
+});
+
+describe('what was counted of a session', () => {
+  const counted = (sessionId: string, seq: number) => ({ pk: tableKeys.session(sessionId), sk: tableKeys.counted(), seq });
+  const log = (sessionId: string) => [batch(sessionId, 1, early, 3), batch(sessionId, 4, late, 2)];
+  const isCounted = ({ sk }: BackupRecord) => sk === tableKeys.counted();
+
+  it.each<[string, BackupRecord[]]>([
+    ['before its log', [counted('a', 5), counted('b', 2), ...log('a'), ...log('b')]],
+    ['behind its log', [...log('a'), ...log('b'), counted('a', 5), counted('b', 2)]],
+  ])('goes no further than the log does, %s', async (_where, records) => {
+    expect((await kept(records, early)).filter(isCounted)).toEqual([counted('a', 3), counted('b', 2)]);
+    expect((await kept(records)).filter(isCounted)).toEqual([counted('a', 5), counted('b', 2)]);
+  });
+
+  it('is nothing when nothing is left of the log', async () => {
+    expect(await kept([counted('a', 1), batch('a', 1, late)], early)).toEqual([]);
+  });
+});
+
+describe('a session whose use is followed', () => {
+  const session = (closedAt?: string, createdAt = early) => ({ pk: tableKeys.session('a'), sk: tableKeys.record(), userId: 'ann', createdAt, ...(closedAt !== undefined && { closedAt }) });
+  const followed = { pk: tableKeys.openSessions(), sk: 'a', userId: 'ann' };
+
+  it.each<[string, BackupRecord[], BackupRecord[]]>([
+    ['is open again, and was counted to its end', [session(late)], [session(), followed]],
+    ['is open again, and was not', [followed, session(late)], [session(), followed]],
+    ['is open', [session(), followed], [session(), followed]],
+    ['is closed, and not counted to its end', [session(early), followed], [session(early), followed]],
+    ['is closed and counted', [session(early)], [session(early)]],
+    ['is not there yet', [session(undefined, late), followed], []],
+    ['was erased', [{ pk: tableKeys.session('a'), sk: tableKeys.record(), erased: true }], [{ pk: tableKeys.session('a'), sk: tableKeys.record(), erased: true }]],
+  ])('at the point %s', async (_what, records, expected) => {
+    expect(await kept(records, early)).toEqual(expected);
+  });
+});
