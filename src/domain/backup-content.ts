@@ -55,7 +55,7 @@ export function invariantOf(content: BackupContentName, record: BackupRecord, { 
   }
 }
 
-const without = (record: BackupRecord, ...names: readonly string[]): BackupRecord =>
+export const without = (record: BackupRecord, ...names: readonly string[]): BackupRecord =>
   Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 
 /** AgentCore keeps whole seconds. */

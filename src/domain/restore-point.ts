@@ -1,5 +1,5 @@
 import { tableKeys } from '../contracts/names';
-import type { BackupRecord } from './backup-content';
+import { type BackupRecord, without } from './backup-content';
 
 /** Where a restore to a point stands in the table: the session whose log it goes through, and whether that has ended. */
 export interface PointProgress {
@@ -24,6 +24,9 @@ export interface RestorePoint {
 const logPrefix = tableKeys.events('');
 const messagePrefix = tableKeys.messages('');
 const sessionPrefix = tableKeys.session('');
+const approvalPrefix = tableKeys.approvals('');
+const callPrefix = tableKeys.calls('');
+const approvalLists: readonly string[] = [tableKeys.approvalList('waiting'), tableKeys.approvalList('decided')];
 
 /** @param records - all of the table: a log may come before or behind what was counted of it. Those of one log in order. */
 export async function restorePoint(until: string, records: AsyncIterable<BackupRecord>): Promise<RestorePoint> {
@@ -42,9 +45,9 @@ export async function restorePoint(until: string, records: AsyncIterable<BackupR
 
 /**
  * Whether a record of the table belongs to the tenant as it was at the point (absent: as it was backed up), and what of it;
- * a session's comes with its place among those whose use is followed. A log is kept up to its first batch that is younger,
- * or that does not follow the one before: so it stays without a gap, whatever clocks said. Records of a log must come in
- * order, as a table is read.
+ * a session's comes with its place among those whose use is followed, an approval's with its copy in a list. A log is kept
+ * up to its first batch that is younger, or that does not follow the one before: so it stays without a gap, whatever clocks
+ * said. Records of a log must come in order, as a table is read.
  */
 export function recordAtPoint(progress: PointProgress, record: BackupRecord, point: RestorePoint | undefined): { progress: PointProgress; kept: readonly BackupRecord[] } {
   if (String(record['pk']).startsWith(logPrefix)) return batchAtPoint(progress, record, point?.until);
@@ -62,12 +65,26 @@ function batchAtPoint(before: PointProgress, record: BackupRecord, until: string
 }
 
 function itemsAtPoint(record: BackupRecord, point: RestorePoint): readonly BackupRecord[] {
+  const { until } = point;
   const pk = String(record['pk']);
-  // Each session brings its own place in this list.
-  if (pk === tableKeys.openSessions()) return [];
-  if (pk.startsWith(messagePrefix)) return isBy(record['at'], point.until) ? [record] : [];
+  // Each session and each approval brings its own place in these lists.
+  if (pk === tableKeys.openSessions() || approvalLists.includes(pk)) return [];
+  if (pk.startsWith(messagePrefix)) return isBy(record['at'], until) ? [record] : [];
+  if (pk.startsWith(callPrefix)) return isBy(record['begunAt'], until) ? [record] : [];
+  if (pk.startsWith(approvalPrefix)) return isBy(record['requestedAt'], until) ? listedApproval(approvalAtPoint(record, until)) : [];
   if (pk.startsWith(sessionPrefix)) return record['sk'] === tableKeys.counted() ? countedAtPoint(record, point) : followedAtPoint(record, point);
-  return sessionAtPoint(record, point.until);
+  return sessionAtPoint(record, until);
+}
+
+/** One that was decided later waits. */
+function approvalAtPoint(record: BackupRecord, until: string): BackupRecord {
+  return isBy(record['decidedAt'], until) ? record : { ...without(record, 'by', 'expired', 'decidedAt'), state: 'waiting' };
+}
+
+/** With its copy: a backup that was taken while it was decided can have it in both lists. */
+function listedApproval(record: BackupRecord): readonly BackupRecord[] {
+  const { state, requestedAt, approvalId } = record;
+  return [record, { ...record, pk: tableKeys.approvalList(state === 'waiting' ? 'waiting' : 'decided'), sk: tableKeys.listed(String(requestedAt), String(approvalId)) }];
 }
 
 /** What is used from the point on has the sequence numbers of what was left out, and must be counted all the same. */

@@ -59,3 +59,26 @@ describe('a session whose use is followed', () => {
     expect(await kept(records, early)).toEqual(expected);
   });
 });
+
+describe('an approval', () => {
+  const asked = (requestedAt: string) => ({ approvalId: 'apr-1', tool: 'pay', userId: 'ann', requestedAt, state: 'waiting' });
+  const decided = (requestedAt: string, decidedAt: string) => ({ ...asked(requestedAt), state: 'approved', by: ['bob'], expired: true, decidedAt });
+  const byId = (record: BackupRecord) => ({ pk: tableKeys.approvals('s'), sk: 'apr-1', ...record });
+  const inList = (list: 'waiting' | 'decided', record: BackupRecord) => ({ pk: tableKeys.approvalList(list), sk: tableKeys.listed(String(record['requestedAt']), 'apr-1'), ...record });
+
+  it.each<[string, BackupRecord[], BackupRecord[]]>([
+    ['was not asked for yet', [byId(asked(late)), inList('waiting', asked(late))], []],
+    ['waits', [byId(asked(early)), inList('waiting', asked(early))], [byId(asked(early)), inList('waiting', asked(early))]],
+    ['is decided', [byId(decided(early, early)), inList('decided', decided(early, early))], [byId(decided(early, early)), inList('decided', decided(early, early))]],
+    ['waits that was decided since', [byId(decided(early, late)), inList('decided', decided(early, late))], [byId(asked(early)), inList('waiting', asked(early))]],
+    ['waits once, though the backup has it in both lists', [inList('waiting', asked(early)), byId(decided(early, late)), inList('decided', decided(early, late))], [byId(asked(early)), inList('waiting', asked(early))]],
+  ])('at the point %s', async (_what, records, expected) => {
+    expect(await kept(records, early)).toEqual(expected);
+    expect(await kept(records)).toEqual(records);
+  });
+});
+
+it('leaves out calls that began later', async () => {
+  const call = (callId: string, begunAt: string) => ({ pk: tableKeys.calls('s'), sk: tableKeys.call('turn-1', 1, callId), state: 'begun', begunAt });
+  expect(await kept([call('a', early), call('b', late)], early)).toEqual([call('a', early)]);
+});

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createUsageActivities } from '../../../src/activities/maintenance/usage';
+import { createApprovals } from '../../../src/adapters/aws/approvals';
 import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
@@ -223,6 +224,24 @@ describe('to a point', () => {
     for (const { sessionId } of [cut, reopened]) await afterwards.append({ tenantId: there, sessionId }, { after: 1, key: 'from there on', events: called(2) });
     expect(await rollUp(there, afterwards)).toMatchObject({ modelCalls: 4 });
   });
+});
+
+it('to a point, lists approvals as they were then', async () => {
+  const approvals = createApprovals({ access });
+  const { tenantId } = await standingTenant();
+  const session = newSession(tenantId);
+  const [requestedAt, until, later] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
+  const call = { turnId: 'turn-1', step: 1, callId: 'call-1', tool: 'pay', argumentsHash: 'hash', argumentsAt: 1, policyVersion: 1, userId: 'ann', notRequester: false, quorum: 1, onExpiry: 'deny' as const };
+  const asked = (approvalId: string, at: string) => ({ ...session, ...call, approvalId, requestedAt: at, expiresAt: later, state: 'waiting' as const });
+  await approvals.open([asked('apr-1', requestedAt), asked('apr-2', requestedAt), asked('apr-3', later)]);
+  await approvals.decide(session, 'apr-1', { decision: 'approved', by: ['bob'], at: until });
+  await approvals.decide(session, 'apr-2', { decision: 'denied', by: ['bob'], at: later });
+  await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+  await restored(tenantId, { sourceTenantId: tenantId, backupId: 'bak-1', until });
+  const listed = async (list: 'waiting' | 'decided') => (await approvals.list(tenantId, { list, limit: 10 })).approvals;
+  expect(await listed('waiting')).toEqual([asked('apr-2', requestedAt)]);
+  expect(await listed('decided')).toMatchObject([{ approvalId: 'apr-1', state: 'approved', by: ['bob'] }]);
+  expect((await approvals.ofSession(session)).map(({ approvalId, state }) => [approvalId, state])).toEqual([['apr-1', 'approved'], ['apr-2', 'waiting']]);
 });
 
 describe('of a backup that was damaged', () => {
