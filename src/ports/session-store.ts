@@ -13,12 +13,15 @@ export interface AppendInput {
   readonly onlyAtHead?: boolean;
   /** Refuses to write behind the batch of this key: what this one belongs to is over. */
   readonly notBehind?: string;
+  /** What of `events` is left to write behind a batch that stands after `after`: another attempt may have written some under another key. */
+  readonly unwritten?: (events: readonly EventBody[], earlier: readonly SessionEvent[]) => readonly EventBody[];
 }
 
 /** What an append came to. */
 export interface Appended {
+  /** Empty when nothing of them was left to write. */
   readonly events: SessionEvent[];
-  /** The sequence number of the last of them. */
+  /** The sequence number of the last of them; of the last that stood there already when nothing was left to write. */
   readonly head: number;
   /** Whether an earlier attempt wrote them. */
   readonly repeated: boolean;

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { createSessionActivities } from '../../src/activities/session';
 import type { CompactInput } from '../../src/activities/session/compact';
+import type { ThinkInput } from '../../src/activities/session/think';
 import type { Delta, SessionEvent, Usage } from '../../src/contracts/events';
 import type { JsonValue } from '../../src/contracts/model';
 import { groups } from '../../src/contracts/names';
 import type { AgentConfig, ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
-import type { CompactionResult } from '../../src/domain/session';
+import type { CompactionResult, Thought } from '../../src/domain/session';
 import { type Account, newTenant, signUp } from './accounts';
 import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
@@ -152,6 +155,104 @@ it('waits as long as a busy model asks for', async () => {
   const log = await logOf((await ask('later')).body.sessionId);
   const at = (type: SessionEvent['type']) => Date.parse(log.find((event) => event.type === type)?.at ?? '');
   expect(at('message.completed') - at('step.started')).toBeGreaterThan(1_800);
+});
+
+describe('a step whose attempts go different ways', () => {
+  const begins = ['session.started', 'turn.queued', 'turn.started'] as const;
+  const answers = ['message.completed', 'usage.recorded', 'turn.completed'] as const;
+
+  beforeAll(async () => {
+    await makeAgent('free', {});
+    await makeAgent('spent', { budgets: { session: { modelCalls: 0 } } });
+    await makeAgent('recalling', { memory: { retrieve: { most: 3 } } });
+    await makeAgent('recalling-spent', { memory: { retrieve: { most: 3 } }, budgets: { session: { modelCalls: 0 } } });
+  });
+
+  /** A session at its first turn, and how an attempt at a step of it is made, with the settings of the agent that it finds. */
+  async function newTurn(text: string) {
+    const { messages } = api.adapters;
+    const session = { tenantId: tenant.tenantId, sessionId: randomUUID() };
+    const turnId = randomUUID();
+    const { userId } = alice;
+    await messages.put(session, { turnId, userId, text });
+    const activities = createSessionActivities(api.adapters);
+    const attempt = (number: number, agent: string, place: Partial<ThinkInput> = {}) =>
+      new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
+        ...session, turnId, userId, step: 1, announced: false, after: 0, historyStart: 0, agent: { name: agent, version: 1 }, ...place,
+      });
+    const types = async () => (await api.adapters.log.read(session, { after: 0 })).map(({ type }) => type);
+    const steer = async (message: string) => {
+      const messageId = randomUUID();
+      await messages.put(session, { turnId: messageId, userId, text: message });
+      return messageId;
+    };
+    return { attempt, types, steer };
+  }
+
+  /** How often these words were in what the tenant's model was shown last. */
+  async function timesShown(words: string): Promise<number> {
+    const last = (await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId);
+    return JSON.stringify(last?.request.messages).split(words).length - 1;
+  }
+  const busyOnce = (match: string) => model.script({ match, steps: [{ fail: { kind: 'throttling' } }, { say: 'Here I am.' }] });
+
+  it('begins once when one breaks, the next is refused, and the turn goes on later', async () => {
+    const { attempt, types } = await newTurn('broken, then refused');
+    await busyOnce('broken, then refused');
+    await expect(attempt(1, 'free')).rejects.toMatchObject({ code: 'model/throttled' });
+    const { head, exhausted } = await attempt(2, 'spent');
+    expect(exhausted).toMatchObject({ level: 'session', unit: 'modelCalls' });
+    await attempt(1, 'free', { resumed: true, after: head });
+    expect(await types()).toEqual([...begins, 'step.started', 'budget.exhausted', 'step.reset', ...answers]);
+    expect(await timesShown('broken, then refused')).toBe(1);
+  });
+
+  it('begins once when one is refused and lost, and the next finds budget', async () => {
+    const { attempt, types } = await newTurn('refused, then served');
+    await attempt(1, 'spent');
+    await attempt(2, 'free');
+    expect(await types()).toEqual([...begins, 'budget.exhausted', 'step.started', ...answers]);
+    expect(await timesShown('refused, then served')).toBe(1);
+  });
+
+  it('begins once when recalling is switched on between two', async () => {
+    const { attempt, types } = await newTurn('recalls later');
+    await busyOnce('recalls later');
+    await expect(attempt(1, 'free')).rejects.toMatchObject({ code: 'model/throttled' });
+    await attempt(2, 'recalling');
+    expect(await types()).toEqual([...begins, 'step.started', 'facts.recalled', 'step.reset', ...answers]);
+    expect(await timesShown('recalls later')).toBe(1);
+  });
+
+  it('begins once when recalling is switched off between two', async () => {
+    const { attempt, types } = await newTurn('recalls no more');
+    await attempt(1, 'recalling-spent');
+    await attempt(2, 'free');
+    expect(await types()).toEqual([...begins, 'facts.recalled', 'budget.exhausted', 'step.started', ...answers]);
+    expect(await timesShown('recalls no more')).toBe(1);
+  });
+
+  it('hears a message that joined the turn once', async () => {
+    const { attempt, types, steer } = await newTurn('a first word');
+    await model.script({ match: 'a first word', steps: [{ calls: [{ name: 'calculator', rawInput: '{' }] }] });
+    const { head } = await attempt(1, 'free');
+    const before = await types();
+    const second = { step: 2, announced: true, after: head, steering: [await steer('a second word')] };
+    await busyOnce('a second word');
+    await expect(attempt(1, 'free', second)).rejects.toMatchObject({ code: 'model/throttled' });
+    const refused = await attempt(2, 'spent', second);
+    await attempt(1, 'free', { ...second, steering: [], resumed: true, after: refused.head });
+    expect((await types()).slice(before.length)).toEqual(['turn.steered', 'step.started', 'budget.exhausted', 'step.reset', ...answers]);
+    expect(await timesShown('a second word')).toBe(1);
+  });
+
+  it('says so once to who reads it, when the last one ends the turn', async () => {
+    await makeAgent('sparing', { budgets: { session: { modelCalls: 1 }, onExhausted: 'end' } });
+    await model.script({ match: 'no second call', steps: [{ say: 'one two three', fail: { kind: 'stream-error', after: 2 } }] });
+    const sessionId = randomUUID();
+    expect((await ask('no second call', sessionId, 'sparing')).body.code).toBe('budget/exhausted');
+    expect((await logOf(sessionId)).map(({ type }) => type)).toEqual([...begins, 'step.started', 'usage.wasted', 'budget.exhausted', 'turn.completed']);
+  });
 });
 
 describe('a conversation that becomes too long for the model', () => {

@@ -3,6 +3,7 @@ import { codeOf, errors } from '../../contracts/errors';
 import type { EventBody, SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
+import { yetToBegin } from '../../domain/beginnings';
 import { maxQueryCharacters, shownFacts } from '../../domain/recalled-facts';
 import { endingWith } from '../../ending';
 import type { MemoryOwner } from '../../ports/memory';
@@ -41,7 +42,8 @@ export async function recalledFacts(deps: SessionStepDeps, turn: RecallingTurn, 
   if (earlier) return factsIn(earlier);
   const { text, events } = await beginning();
   const recalled: EventBody = { type: 'facts.recalled', turnId, ...(await search(deps, turn, { text, most: memory.retrieve.most })) };
-  return factsIn((await record(deps, session, { after, key, events: [...events, recalled], notBehind: batchKeys.turnCompleted(turnId) })).events);
+  const batch = { after, key, events: [...events, recalled], notBehind: batchKeys.turnCompleted(turnId), unwritten: yetToBegin };
+  return factsIn((await record(deps, session, batch)).events);
 }
 
 const factsIn = (events: readonly SessionEvent[]): RecalledFacts | undefined => events.find((event) => event.type === 'facts.recalled');

@@ -3,6 +3,7 @@ import type { Attachment } from '../../contracts/attachment';
 import type { EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { yetToBegin } from '../../domain/beginnings';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
 
 /** Where a step stands in its turn, and what it finds there. */
@@ -37,16 +38,26 @@ export async function stepOpening(deps: Pick<SessionStepDeps, 'messages'>, input
     beginsTurn(input) ? messageOf(deps, input, turnId) : undefined,
     Promise.all(steering.map(async (messageId): Promise<EventBody> => ({ type: 'turn.steered', turnId, step, messageId, ...(await messageOf(deps, input, messageId)) }))),
   ]);
-  // It has begun already, and begins anew.
-  if (input.compacted) return [{ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 }, ...steered];
+  if (input.compacted) return [anew(input), ...steered];
   return [...beginningOf(input, message), ...steered, { type: 'step.started', turnId, step }];
 }
+
+/** What is left of an opening of a turn that has begun. A step that had begun before it was refused, or before facts were recalled, begins anew. */
+export function openingBehind(input: StepBeginning, opening: readonly EventBody[], history: readonly EventBody[]): readonly EventBody[] {
+  const left = yetToBegin(opening, history);
+  return isStarted(opening) && !isStarted(left) ? [anew(input), ...left] : left;
+}
+
+const isStarted = (opening: readonly EventBody[]): boolean => opening.some(({ type }) => type === 'step.started');
+
+/** It has begun already: this activity's attempts are not its first. */
+const anew = ({ turnId, step }: StepBeginning): EventBody => ({ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 });
 
 /** Writes how the step begins; what an earlier attempt has streamed of it is taken back. */
 export async function writeOpening(deps: Pick<SessionStepDeps, 'log' | 'live'>, input: StepBeginning, events: readonly EventBody[]): Promise<{ head: number }> {
   const { turnId, step, after } = input;
   const notBehind = batchKeys.turnCompleted(turnId);
-  const opened = await record(deps, input, { after, key: input.compacted ? batchKeys.stepRestarted(turnId, step) : batchKeys.stepStarted(turnId, step), events, notBehind });
+  const opened = await record(deps, input, { after, key: input.compacted ? batchKeys.stepRestarted(turnId, step) : batchKeys.stepStarted(turnId, step), events, notBehind, unwritten: yetToBegin });
   if (!opened.repeated) return opened;
   const { attempt } = activityInfo();
   return record(deps, input, {

@@ -1,5 +1,6 @@
 import type { EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
+import { yetToBegin } from '../../domain/beginnings';
 import type { BudgetsInForce } from '../../domain/budgets';
 import type { Exhausted, Thought } from '../../domain/session';
 import { record, type SessionStepDeps, type TurnInput } from './deps';
@@ -34,6 +35,6 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, equ
   const events = [...begun, ...(input.resumed ? [] : [told]), ...(ends ? [end] : [])];
   if (events.length === 0) return { ...thoughtFrom([], equipped), head: after, exhausted };
   const key = input.resumed ? batchKeys.stepPausedAgain(turnId, step, after) : batchKeys.stepPaused(turnId, step);
-  const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) });
-  return { ...thoughtFrom(written.events, equipped), ...(!ends && { exhausted }) };
+  const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId), unwritten: yetToBegin });
+  return { ...thoughtFrom(written.events, equipped), head: written.head, ...(!ends && { exhausted }) };
 }

@@ -3,6 +3,7 @@ import { codeOf, DomainError } from '../../contracts/errors';
 import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
+import { yetToBegin } from '../../domain/beginnings';
 import { modelOfAttempt } from '../../domain/models';
 import type { Thought } from '../../domain/session';
 import type { ModelQuestion } from '../../ports/model';
@@ -16,7 +17,7 @@ import { equip, type Equipped } from './policy';
 import { recalledFacts, type RecalledFacts } from './recall-facts';
 import { holdBudget, settleFromLog, type StepBudget } from './step-budget';
 import { eventsOf, thoughtFrom } from './step-events';
-import { beginsTurn, type StepBeginning, stepOpening, turnBeginning, writeOpening } from './step-opening';
+import { beginsTurn, openingBehind, type StepBeginning, stepOpening, turnBeginning, writeOpening } from './step-opening';
 import { stepRefused } from './step-refused';
 import { TokenStream } from './token-stream';
 import { type Shortening, shorteningOf } from './too-long';
@@ -60,7 +61,8 @@ async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Equ
   }
 
   const { agent } = equipped;
-  const [history, opening] = await Promise.all([readHistory(deps.log, input), stepOpening(deps, input)]);
+  const [history, beginning] = await Promise.all([readHistory(deps.log, input), stepOpening(deps, input)]);
+  const opening = beginsTurn(input) ? beginning : openingBehind(input, beginning, history.events);
   const contents = await readAttached(deps.attachments, { tenantId, sessionId }, history, opening);
   const request = requestOf({ tenantId, sessionId, turnId, ...equipped, history, opening, contents, recalled });
   const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
@@ -122,6 +124,7 @@ async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configu
     events: opened ? said : [...opening, ...said],
     // This attempt may be one that was given up for dead: a turn that ended meanwhile stays as it ended.
     notBehind: batchKeys.turnCompleted(turnId),
+    unwritten: yetToBegin,
   };
   const written = await record(deps, input, batch, (events) => stream.among(events)).catch(async (error: unknown) => {
     await budget.wasteAnswer(agent.modelId, answer.usage);

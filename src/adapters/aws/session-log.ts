@@ -61,17 +61,21 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
   }
 
   async function write(session: SessionRef, input: AppendInput): Promise<Appended> {
-    const { after, key, events } = input;
+    const { after, key, unwritten } = input;
+    let { events } = input;
     for (let last = after; ; ) {
       for (const batch of tails.following(await tailOf(session), last)) {
         last = batch.events.at(-1)?.seq ?? last;
         if (isOwn(input, batch.key)) return { events: [...batch.events], head: last, repeated: true };
+        if (unwritten) events = unwritten(events, batch.events);
       }
+      if (events.length === 0) return { events: [], head: last, repeated: true };
       const written = await writeAt(session, last + 1, key, events);
       if (written) return { events: written, head: last + written.length, repeated: false };
       for await (const item of table.chain(session, { after: last, aligned: true })) {
         last = lastSeqOf(item);
         if (isOwn(input, item.batchKey)) return { events: await open(session, item), head: last, repeated: true };
+        if (unwritten) events = unwritten(events, await open(session, item));
       }
     }
   }

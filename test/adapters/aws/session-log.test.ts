@@ -4,6 +4,7 @@ import { createSessionLog } from '../../../src/adapters/aws/session-log';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createToolLedger } from '../../../src/adapters/aws/tool-ledger';
 import { DomainError } from '../../../src/contracts/errors';
+import { yetToBegin } from '../../../src/domain/beginnings';
 import type { EventBody } from '../../../src/contracts/events';
 import type { JsonValue } from '../../../src/contracts/model';
 import { access, aws, cipher, log, newSession, settings, standingPlatform, standingTenant } from './tenants';
@@ -43,6 +44,23 @@ describe('append', () => {
     const again = await stranger().append(session, { after: 0, key: 'mine', events: [queued('said differently')] });
     expect(again).toEqual({ ...first, repeated: true });
     expect(await log.read(session, { after: 0 })).toHaveLength(3);
+  });
+
+  it('leaves out what another attempt has begun under another key, in whatever process', async () => {
+    const session = newSession(tenantId);
+    const begun = [{ type: 'session.started' }, queued('a'), { type: 'turn.started', turnId: 'a', text: 'hello' }] satisfies EventBody[];
+    const started: EventBody = { type: 'step.started', turnId: 'a', step: 1 };
+    const attempts = [
+      ['started', [...begun, started]],
+      ['paused', [...begun, { type: 'budget.exhausted', turnId: 'a', step: 1, level: 'session', unit: 'tokens' }]],
+      ['recalled', [...begun, { type: 'facts.recalled', turnId: 'a', facts: [] }]],
+    ] satisfies [string, EventBody[]][];
+    await Promise.all(attempts.map(([key, events]) => stranger().append(session, { after: 0, key, events, unwritten: yetToBegin })));
+    const types = (await stranger().read(session, { after: 0 })).map(({ type }) => type);
+    expect(types.toSorted()).toEqual(['budget.exhausted', 'facts.recalled', 'session.started', 'step.started', 'turn.queued', 'turn.started']);
+
+    expect(await log.append(session, { after: 0, key: 'later', events: [started], unwritten: yetToBegin })).toEqual({ events: [], head: 6, repeated: true });
+    expect(await log.append(session, { after: 0, key: 'later', events: [started, queued('b')], unwritten: yetToBegin })).toMatchObject({ events: [queued('b')], head: 7, repeated: false });
   });
 
   it('keeps batches larger than an item of the table takes', async () => {
