@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import express, { type Request, type Response } from 'express';
 import { z } from 'zod';
 import { DomainError } from '../contracts/errors';
+import { requestDigest } from '../contracts/request-digest';
 import type { TenantRecord } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
 import { definitionOf } from '../domain/tiers';
@@ -18,7 +19,7 @@ export const bodyLimitOf = ({ takesPayloads }: Pick<Route, 'takesPayloads'>, max
 
 const IdempotencyKey = z.string().min(1).max(255).optional();
 
-export type ParsedRequest = Pick<RouteInput<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'idempotencyKey'>;
+export type ParsedRequest = Pick<RouteInput<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'idempotencyKey' | 'requestDigest'>;
 
 /**
  * Reads and checks a request by its route's schemas, all parts of it before any is complained about.
@@ -69,6 +70,8 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
       body: route.body && check('body', route.body, await readBody(route, request, response, tenant)),
     };
     if (issues.length > 0) throw new InvalidRequest(issues, codes.size === 1 && codes.has('custom') ? 'request/inconsistent' : 'request/malformed');
-    return parsed;
+    const { idempotencyKey, body } = parsed;
+    // The key is kept nowhere else: without it, nobody learns by guessing what was asked.
+    return { ...parsed, requestDigest: route.idempotent && idempotencyKey !== undefined ? requestDigest({ idempotencyKey, body }) : undefined };
   };
 }

@@ -23,6 +23,8 @@ export interface RouteInput<Params, Query, Body> {
   /** Where the request comes from, as it is counted. */
   readonly address: string;
   readonly idempotencyKey: string | undefined;
+  /** Of key and body, where there is a key: what was made under the key is held against it. */
+  readonly requestDigest: string | undefined;
   readonly header: (name: string) => string | undefined;
   /** Whether the caller would rather have server-sent events. */
   readonly wantsEvents: boolean;

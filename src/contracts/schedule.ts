@@ -48,6 +48,8 @@ export const AgentSchedule = ScheduleSettings.extend({
   paused: z.object({ by: z.string(), at: z.iso.datetime(), reason: z.string() }).optional(),
   /** Of the request that made it: a repetition finds it. */
   requestId: z.string(),
+  /** Of that request, when it had a key: another one under it is refused. */
+  requestDigest: z.string().optional(),
   /** Goes up with each change. */
   revision: z.number().int().min(1),
   createdAt: z.iso.datetime(),

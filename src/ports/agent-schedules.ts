@@ -7,7 +7,7 @@ export interface AgentSchedules {
   get(tenantId: string, name: string): Promise<AgentSchedule | undefined>;
   /** @throws DomainError `schedule/not-found` */
   prompt(tenantId: string, name: string): Promise<string>;
-  /** The same request finds what it made. @throws DomainError `schedule/exists` */
+  /** The same request finds what it made. @throws DomainError `schedule/exists`, `idempotency/key-reused` */
   create(tenantId: string, schedule: AgentSchedule, prompt: string): Promise<AgentSchedule>;
   /**
    * @param next - the schedule as it was read, changed at will. @param prompt - absent: as it was.

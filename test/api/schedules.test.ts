@@ -80,6 +80,18 @@ it('is made once, shown with its next run to who made it, and with its prompt', 
   expect(data.find((one) => one.name === name)).not.toHaveProperty('prompt');
 });
 
+it('is made by one request alone under its key, and stays as it is when another one comes', async () => {
+  const [name, key] = [newName(), randomUUID()];
+  const asked = { name, agent: 'support@1' };
+  expect((await create(asked, { key })).status).toBe(201);
+  for (const other of [{ prompt: 'What is old?' }, { agent: 'support' }, { times: { everySeconds: 900 } }])
+    expect((await create({ ...asked, ...other }, { key })).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
+  await send('PUT', `/${name}`, { times: { everySeconds: 900 } });
+  expect((await create(asked, { key })).body).toMatchObject({ name, times: { everySeconds: 900 } });
+  expect((await create({ ...asked, prompt: 'What is old?' }, { key })).body.code).toBe('idempotency/key-reused');
+  expect((await send('GET', `/${name}`)).body).toMatchObject({ prompt: 'What is new?' });
+});
+
 it.each([
   ['a cron that is none', { times: { cron: '61 * * * *' } }, 422, 'schedule/invalid'],
   ['a time zone there is none of', { times: { ...daily, timeZone: 'Mars/Olympus' } }, 422, 'schedule/invalid'],

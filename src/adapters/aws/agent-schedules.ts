@@ -2,6 +2,7 @@ import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/li
 import { AgentSchedule, ScheduledRun } from '../../contracts/schedule';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys } from '../../contracts/names';
+import { mustBeSameRequest } from '../../domain/same-request';
 import type { AgentSchedules } from '../../ports/agent-schedules';
 import type { TenantCipher } from '../../ports/cipher';
 import { unlessRefused } from './failures';
@@ -77,8 +78,9 @@ export function createAgentSchedules({ access, cipher }: { access: TenantAccess;
         write.then(() => schedule),
         async () => {
           const there = await get(tenantId, schedule.name);
-          if (there?.requestId === schedule.requestId) return there;
-          throw new DomainError('schedule/exists', `There is a schedule ${schedule.name} already: change it, or choose another name.`);
+          if (there?.requestId !== schedule.requestId) throw new DomainError('schedule/exists', `There is a schedule ${schedule.name} already: change it, or choose another name.`);
+          mustBeSameRequest(there.requestDigest, schedule.requestDigest);
+          return there;
         },
       );
     },

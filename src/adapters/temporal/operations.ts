@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
 import { DomainError, errors, isErrorCode } from '../../contracts/errors';
 import { type OperationKind, taskQueues, workflowIds } from '../../contracts/names';
 import type { Operation, OperationRequests } from '../../contracts/operation';
+import { requestDigest } from '../../contracts/request-digest';
 import { awaitsRetry, estimatedFinish, refusalOf, summarize } from '../../domain/operation';
 import type { Operations } from '../../ports/operations';
 import { awaitAcceptance, cancelOperation, type OperationMemo, readOperation, retryOperation } from '../../workflows/operation-definitions';
@@ -33,7 +33,7 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
     translating(() =>
       calling(() =>
         client.workflow.executeUpdateWithStart(awaitAcceptance, {
-          args: [{ requestDigest: digestOf(start.request) }],
+          args: [{ requestDigest: requestDigest(start.request) }],
           startWorkflowOperation: startOf(start, reuse),
         }),
       ),
@@ -45,7 +45,7 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
   /** Says what was said the first time, or how it went since. What was refused for a time is tried anew: the refusal has said so. */
   const answerOfClosed = async ({ kind, operationId, request }: Start): Promise<Operation> => {
     const { memo } = await calling(() => handleOf(operationId).describe());
-    if (memo?.['requestDigest'] !== digestOf(request))
+    if (memo?.['requestDigest'] !== requestDigest(request))
       throw new DomainError('idempotency/key-reused', 'This operation was started with another request: use a new Idempotency-Key.');
     const operation = await read(operationId);
     const refusal = refusalOf(operation);
@@ -114,7 +114,7 @@ interface Start<Kind extends OperationKind = OperationKind> {
 type IdReuse = 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY';
 
 function startOf({ kind, operationId, request }: Start, workflowIdReusePolicy: IdReuse) {
-  const memo: OperationMemo = { requestDigest: digestOf(request) };
+  const memo: OperationMemo = { requestDigest: requestDigest(request) };
   return new WithStartWorkflowOperation(kind, {
     workflowId: workflowIds.operation(operationId),
     taskQueue: taskQueues.lifecycle,
@@ -131,6 +131,3 @@ function startOf({ kind, operationId, request }: Start, workflowIdReusePolicy: I
     priority: { fairnessKey: request.tenantId },
   });
 }
-
-/** Requests come out of a schema, which orders their properties: the same request has the same digest. */
-const digestOf = (request: Start['request']): string => createHash('sha256').update(JSON.stringify(request)).digest('hex');

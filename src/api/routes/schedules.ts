@@ -9,6 +9,7 @@ import { partsOf, pinOf } from '../../domain/agents';
 import { inParallel } from '../../domain/in-parallel';
 import { isPausedByOperation, resumeNote } from '../../domain/maintenance';
 import { omit } from '../../domain/omit';
+import { mustBeSameRequest } from '../../domain/same-request';
 import { checkedSettings, hasEnded, mustHaveRoomFor, pausedNote } from '../../domain/schedules';
 import { definitionOf } from '../../domain/tiers';
 import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
@@ -21,7 +22,7 @@ import { pageOf, pageOfList } from './paging';
 const TenantPath = z.object({ tenantId: TenantId });
 const SchedulePath = TenantPath.extend({ schedule: ScheduleName });
 
-const ShownSchedule = AgentSchedule.omit({ requestId: true, revision: true }).extend({
+const ShownSchedule = AgentSchedule.omit({ requestId: true, requestDigest: true, revision: true }).extend({
   /** `ended`: it was to run once, and has. */
   state: z.enum(['active', 'paused', 'ended']),
   /** Who paused or resumed it last, and why. */
@@ -56,10 +57,13 @@ const savingRoutes = (deps: ScheduleRoutesDeps): Route[] => [
     body: ScheduleSettings.extend({ name: ScheduleName, prompt: Prompt }),
     response: ShownSchedule,
     status: 201,
-    async handle({ params: { tenantId }, body: { name, prompt, ...settings }, caller, tenant, idempotencyKey }) {
+    async handle({ params: { tenantId }, body: { name, prompt, ...settings }, caller, tenant, idempotencyKey, requestDigest }) {
       const requestId = idFor('request', idempotencyKey, tenantId, 'schedule', name, caller.userId);
       const there = await deps.agentSchedules.get(tenantId, name);
-      const schedule = there?.requestId === requestId ? there : await made(deps, tenant, { ...(await checked(deps, tenant, caller, { settings, prompt })), name, userId: caller.userId, requestId }, prompt);
+      const isRepeated = there?.requestId === requestId;
+      if (isRepeated) mustBeSameRequest(there.requestDigest, requestDigest);
+      const origin = { name, userId: caller.userId, requestId, requestDigest };
+      const schedule = isRepeated ? there : await made(deps, tenant, { ...(await checked(deps, tenant, caller, { settings, prompt })), ...origin }, prompt);
       await setOrForget(deps, tenantId, schedule);
       return { headers: { location: `/api/v1/tenants/${tenantId}/schedules/${name}` }, body: await shown(deps, tenantId, schedule) };
     },
@@ -230,7 +234,7 @@ async function checked(deps: ScheduleRoutesDeps, tenant: ServedTenant, { userId 
   return checkedSettings(settings, definitionOf(deps.tiers, tier), Date.now());
 }
 
-type NewSchedule = Pick<AgentSchedule, 'name' | 'userId' | 'requestId'> & ScheduleSettings;
+type NewSchedule = Pick<AgentSchedule, 'name' | 'userId' | 'requestId' | 'requestDigest'> & ScheduleSettings;
 
 /** @throws DomainError `schedule/exists`, `schedule/too-many` */
 async function made({ agentSchedules, tiers }: ScheduleRoutesDeps, { tenantId, tier }: ServedTenant, schedule: NewSchedule, prompt: string): Promise<AgentSchedule> {
@@ -254,7 +258,7 @@ async function shown({ agentClock }: ScheduleRoutesDeps, tenantId: string, sched
   const state = await agentClock.state(tenantId, schedule.name);
   const isPaused = schedule.paused !== undefined || state?.paused === true;
   return {
-    ...omit(schedule, 'requestId', 'revision'),
+    ...omit(schedule, 'requestId', 'requestDigest', 'revision'),
     state: hasEnded(schedule, Date.now()) ? 'ended' : isPaused ? 'paused' : 'active',
     ...(state && { note: state.note }),
     ...(state?.nextRunAt !== undefined && { nextRunAt: state.nextRunAt }),
