@@ -190,6 +190,20 @@ describe('an agent with a name', () => {
     expect([first.status, again.body]).toEqual([201, first.body]);
   });
 
+  it('is made and published by one request alone under its Idempotency-Key', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const settings = { systemPrompt: 'Once.' };
+    const make = (prompt: string) => change<{ code?: string }>('POST', '', { name: 'keyed', settings: { systemPrompt: prompt } }, key);
+    expect([(await make('Once.')).status, (await make('Once.')).status, (await make('Twice.')).body.code]).toEqual([201, 201, 'idempotency/key-reused']);
+    // What makes an agent publishes its first version, and is another request than one that publishes the same.
+    expect((await publish('keyed', 'model.keyed', { settings }, key)).body.code).toBe('idempotency/key-reused');
+
+    const other = { 'idempotency-key': randomUUID() };
+    expect((await publish('keyed', 'model.keyed', {}, other)).status).toBe(201);
+    for (const change of [{ alias: 'canary' }, { note: 'Once more.' }, { settings }]) expect(await publish('keyed', 'model.keyed', change, other)).toMatchObject({ status: 422, body: { code: 'idempotency/key-reused' } });
+    expect((await read<{ data: AgentVersion[] }>('/keyed/versions')).body.data.map(({ version }) => version)).toEqual([2, 1]);
+  });
+
   it('changes only as it was seen, where that is asked', async () => {
     const etag = (await read('/support')).headers.get('etag') ?? '';
     expect((await publish('support', 'model.seen', { alias: 'canary' }, { 'if-match': etag })).status).toBe(201);

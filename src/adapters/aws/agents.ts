@@ -1,11 +1,13 @@
 import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { Agent, type AgentPin, AgentVersion, type AgentVersionWithSettings, maxAgents, maxVersions } from '../../contracts/agent';
 import { defaultAlias } from '../../contracts/agent-reference';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys } from '../../contracts/names';
 import { AgentConfig } from '../../contracts/tenant';
-import type { Agents, Publication } from '../../ports/agents';
+import { mustBeSameRequest } from '../../domain/same-request';
+import type { Agents, Publication, PublicationRequest } from '../../ports/agents';
 import type { TenantCipher } from '../../ports/cipher';
 import { isAwsError, unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
@@ -72,8 +74,9 @@ function createReader({ access, cipher }: Dependencies) {
       return item && Agent.parse(item);
     },
 
-    async published(tenantId: string, name: string, requestId: string): Promise<AgentVersion | undefined> {
+    async published(tenantId: string, name: string, { requestId, requestDigest }: PublicationRequest): Promise<AgentVersion | undefined> {
       const request = await read(tenantId, requestPlace(name, requestId));
+      mustBeSameRequest(z.string().optional().parse(request?.['requestDigest']), requestDigest);
       const version = request && (await read(tenantId, versionPlace({ name, version: Number(request['version']) })));
       return version && AgentVersion.parse(version);
     },
@@ -97,7 +100,7 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
   const table = (tenantId: string) => access.clients(tenantId, 'session-step').table;
 
   /** Writes the agent and its newest version. @returns undefined when the agent is not what the condition says, or the request was carried out before. */
-  async function write(tenantId: string, agent: Agent, { settings, note, by, requestId }: Publication, condition: object): Promise<AgentVersion | undefined> {
+  async function write(tenantId: string, agent: Agent, { settings, note, by, requestId, requestDigest }: Publication, condition: object): Promise<AgentVersion | undefined> {
     const { name, latestVersion: version, updatedAt: createdAt } = agent;
     const added: AgentVersion = { name, version, createdAt, createdBy: by, ...(note !== undefined && { note }) };
     const { TableName } = tableNameOf(tenantId);
@@ -105,7 +108,7 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
     const TransactItems = [
       { Put: { TableName, Item: { ...placeOf(name), ...agent }, ...condition } },
       { Put: { TableName, Item: { ...versionPlace(added), ...added, body }, ...isNew } },
-      { Put: { TableName, Item: { ...requestPlace(name, requestId), version }, ...isNew } },
+      { Put: { TableName, Item: { ...requestPlace(name, requestId), version, requestDigest }, ...isNew } },
     ];
     try {
       await table(tenantId).send(new TransactWriteCommand({ TransactItems }));
@@ -122,14 +125,14 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
       const createdAt = new Date().toISOString();
       const agent: Agent = { name, ...(description !== undefined && { description }), latestVersion: 1, aliases: { [defaultAlias]: 1 }, revision: 1, createdAt, updatedAt: createdAt };
       if (await write(tenantId, agent, publication, isNew)) return agent;
-      const first = (await reader.published(tenantId, name, publication.requestId)) && (await reader.get(tenantId, name));
+      const first = (await reader.published(tenantId, name, publication)) && (await reader.get(tenantId, name));
       if (first) return first;
       throw new DomainError('agent/exists', `There is an agent ${name} already: publish a new version of it, or choose another name.`);
     },
 
     async publish(tenantId, next, publication) {
       if (next.latestVersion > maxVersions) throw new DomainError('agent/too-many', `An agent has at most ${maxVersions} versions: begin another agent.`);
-      const added = (await write(tenantId, following(next), publication, isAt(next))) ?? (await reader.published(tenantId, next.name, publication.requestId));
+      const added = (await write(tenantId, following(next), publication, isAt(next))) ?? (await reader.published(tenantId, next.name, publication));
       if (!added) throw changed(next);
       return added;
     },

@@ -8,7 +8,7 @@ import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
 import { mustAllow } from '../../domain/tiers';
-import type { Agents } from '../../ports/agents';
+import type { Agents, PublicationRequest } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
@@ -44,7 +44,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     response: Agent,
     status: 201,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
-      const publication = { requestId: requestIdOf({ tenantId, name }, input), note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: settings, settings }) };
+      const publication = { ...requestOf({ tenantId, name }, input), note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: settings, settings }) };
       const agent = await deps.agents.create(tenantId, { name, description }, publication);
       return { headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}`, ...etagOf(agent) }, body: agent };
     },
@@ -97,14 +97,14 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     status: 201,
     async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {
       const reply = (version: AgentVersion) => ({ headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version });
-      const requestId = requestIdOf({ tenantId, name }, input);
+      const request = requestOf({ tenantId, name }, input);
       // Before it is asked what the agent is now: this very request may have made it that.
-      const earlier = await deps.agents.published(tenantId, name, requestId);
+      const earlier = await deps.agents.published(tenantId, name, request);
       if (earlier) return reply(earlier);
       const agent = await mustFind(deps, { tenantId, agentName: name }, input.header('if-match'));
       if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
       const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
-      const publication = { requestId, note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: before.settings, settings }) };
+      const publication = { ...request, note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: before.settings, settings }) };
       const next = { ...agent, latestVersion: agent.latestVersion + 1 };
       return reply(await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication));
     },
@@ -188,5 +188,7 @@ async function checked({ agents, toolNames, tiers }: AgentsRoutesDeps, { tenantI
   return withSecretOf(settings, () => Promise.resolve(before));
 }
 
-const requestIdOf = ({ tenantId, name }: { tenantId: string; name: string }, { caller, idempotencyKey }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>): string =>
-  idFor('publication', idempotencyKey, tenantId, name, caller.userId);
+const requestOf = ({ tenantId, name }: { tenantId: string; name: string }, { caller, idempotencyKey, requestDigest }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey' | 'requestDigest'>): PublicationRequest => ({
+  requestId: idFor('publication', idempotencyKey, tenantId, name, caller.userId),
+  requestDigest,
+});
