@@ -8,6 +8,7 @@ import { partsOf, pinOf } from '../domain/agents';
 import { mustFit } from '../domain/attachments';
 import { ownersRememberedMs } from '../domain/erasure';
 import { pastOf } from '../domain/log-past';
+import { keyReused } from '../domain/same-request';
 import type { Agents } from '../ports/agents';
 import type { Attachments } from '../ports/attachments';
 import type { SessionDirectory, SessionLog, SessionMessages, StoredMessage } from '../ports/session-store';
@@ -116,11 +117,17 @@ export function createConversations(deps: ConversationDeps) {
 
     open,
 
-    /** For a session that is to begin with the log of another: its id is free, or it is that very session. @throws DomainError `session/exists` */
-    async mustBeFree(session: SessionRef, caller: Caller, source: NonNullable<SessionRecord['forkedFrom']>): Promise<void> {
+    /**
+     * For a session that is to begin with the log of another: its id is free, or it is that very session.
+     * @param isChosen - whether the caller chose the id; otherwise it is made of an Idempotency-Key.
+     * @throws DomainError `session/exists`, `idempotency/key-reused`
+     */
+    async mustBeFree(session: SessionRef, caller: Caller, { source, isChosen }: { readonly source: NonNullable<SessionRecord['forkedFrom']>; readonly isChosen: boolean }): Promise<void> {
       const there = await sessions.get(session);
       const isThis = there?.userId === caller.userId && there.forkedFrom?.sessionId === source.sessionId && there.forkedFrom.turnId === source.turnId;
-      if (there && !isThis) throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
+      if (!there || isThis) return;
+      if (!isChosen) throw keyReused();
+      throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
     },
 
     /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */

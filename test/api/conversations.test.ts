@@ -417,13 +417,15 @@ describe('a session', () => {
       return taken.turnId;
     };
     const first = await ended(session, 'Store my preference: color=blue');
-    await ended(session, 'What is 6*7?');
+    const second = await ended(session, 'What is 6*7?');
     const eventsOf = async (path: string) => (await api.send<{ data: SessionEvent[] }>(`${path}/events?limit=500`, { token: alice.accessToken })).body.data;
     const before = await eventsOf(session);
     const key = { 'idempotency-key': randomUUID() };
-    const forking = () => api.send<{ sessionId: string }>(`${session}/fork`, post({ turnId: first }, key));
+    const forking = (body: object = { turnId: first }) => api.send<{ sessionId: string; code?: string }>(`${session}/fork`, post(body, key));
     const [one, again] = await Promise.all([forking(), forking()]);
     expect([one.status, again.body]).toEqual([201, one.body]);
+    expect((await forking({ turnId: second })).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
+    expect((await forking({ turnId: second, sessionId: one.body.sessionId })).body).toMatchObject({ status: 409, code: 'session/exists' });
 
     const fork = `${sessionsPath()}/${one.body.sessionId}`;
     const end = before.findIndex((event) => event.type === 'turn.completed' && event.turnId === first) + 1;

@@ -144,7 +144,7 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
       const { tenantId, sessionId: from } = params;
       const source = { sessionId: from, turnId, upTo: await forkPoint(log, params, turnId) };
       const sessionId = wanted ?? idFor('session', idempotencyKey, tenantId, from, caller.userId);
-      await conversations.mustBeFree({ tenantId, sessionId }, caller, source);
+      await conversations.mustBeFree({ tenantId, sessionId }, caller, { source, isChosen: wanted !== undefined });
       const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, owned, source);
       return { status: isThere ? 201 : 202, headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: { sessionId, turnId, from } };
     },
