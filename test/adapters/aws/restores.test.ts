@@ -37,7 +37,7 @@ async function livedInTenant() {
   await sessions.create({ ...session, userId: ann.userId, createdAt: new Date().toISOString() });
   // More than one chunk of a backup.
   const attached = await attachments.put(session, { name: 'colour.txt', mediaType: 'text/plain', content: Buffer.from('blue '.repeat(100_000)) });
-  await messages.put(session, { turnId: 'turn-1', userId: ann.userId, text: 'my colour is blue', attachments: [attached] });
+  await messages.put(session, { turnId: 'turn-1', userId: ann.userId, text: 'my colour is blue', attachments: [attached] }, 'digest-1');
   await log.append(session, { after: 0, key: 'small', events: [said('my colour is blue')] });
   await log.append(session, { after: 1, key: 'large', events: [said('x'.repeat(700_000))] });
   await log.append(session, { after: 2, key: 'tool', events: [requested] });
@@ -48,6 +48,13 @@ async function livedInTenant() {
   await agentSchedules.create(tenantId, AgentSchedule.parse({ name: 'hourly', times: { everySeconds: 3_600 }, userId: ann.userId, requestId: 'req-1', revision: 1, createdAt: at, updatedAt: at }), 'Look around.');
   await agentSchedules.putRun(tenantId, { runId: 'run-1', schedule: 'hourly', startedAt: at, outcome: 'completed' });
   return { tenantId, infrastructure, ann, session, attached };
+}
+
+/** Without a configuration it could not be backed up. */
+async function configuredTenant() {
+  const tenant = await standingTenant();
+  await configs.put(tenant.tenantId, AgentConfig.parse({}));
+  return tenant;
 }
 
 const restored = async (into: string, source: { sourceTenantId: string; backupId: string; until?: string }) => {
@@ -76,6 +83,7 @@ it('gives another tenant all that the first one had, under its own key and with 
   expect(await sessions.get(there)).toMatchObject({ tenantId: other.tenantId, userId });
   expect((await sessions.list(other.tenantId, { userId, limit: 10 })).sessions).toHaveLength(1);
   expect(await messages.get(there, 'turn-1')).toMatchObject({ userId, text: 'my colour is blue', attachments: [{ attachmentId: attached.attachmentId, name: 'colour.txt' }] });
+  await expect(messages.put(there, { turnId: 'turn-1', userId, text: 'my colour is blue', attachments: [attached] }, 'digest-2')).rejects.toMatchObject({ code: 'idempotency/key-reused' });
   expect(await attachments.get(there, attached.attachmentId)).toEqual(attached);
   expect(Buffer.from((await attachments.read(there, attached.attachmentId)) ?? []).toString()).toBe('blue '.repeat(100_000));
   expect(await log.read(there, { after: 0 })).toMatchObject([{ seq: 1 }, { seq: 2, text: 'x'.repeat(700_000) }, { seq: 3, input: lookingLikeOurs }]);
@@ -201,7 +209,7 @@ describe('to a point', () => {
     ['in place', (tenantId) => Promise.resolve(tenantId)],
     ['into another tenant', async () => (await standingTenant()).tenantId],
   ])('%s, what is used from there on is counted', async (_where, place) => {
-    const { tenantId } = await standingTenant();
+    const { tenantId } = await configuredTenant();
     const dayBefore = new Date(Date.now() - 86_400_000).toISOString();
     const [cut, reopened] = [newSession(tenantId), newSession(tenantId)];
     for (const session of [cut, reopened]) await sessions.create({ ...session, userId: 'ann', createdAt: dayBefore });
@@ -228,7 +236,7 @@ describe('to a point', () => {
 
 it('to a point, lists approvals as they were then', async () => {
   const approvals = createApprovals({ access });
-  const { tenantId } = await standingTenant();
+  const { tenantId } = await configuredTenant();
   const session = newSession(tenantId);
   const [requestedAt, until, later] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
   const call = { turnId: 'turn-1', step: 1, callId: 'call-1', tool: 'pay', argumentsHash: 'hash', argumentsAt: 1, policyVersion: 1, userId: 'ann', notRequester: false, quorum: 1, onExpiry: 'deny' as const };
