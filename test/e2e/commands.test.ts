@@ -82,6 +82,23 @@ describe('results', () => {
   });
 });
 
+it.each(['SIGTERM', 'SIGKILL'] as const)('goes on with an answer in whose middle the API ends by %s', async (signal) => {
+  const prompt = `Count on, ${signal}.`;
+  await platform.model.script({ match: prompt, steps: [{ say: 'one two three four', holdAfter: 2 }] });
+  const chat = desk.run(['session', 'chat', 'acme', prompt]);
+  while ((await platform.model.holding(prompt)) === 0) await delay(20);
+  const { api } = platform.services;
+  await api.stop(signal);
+  await api.start();
+  await platform.model.release(prompt);
+  expect(await chat).toMatchObject({ code: 0, stdout: 'one two three four\n' });
+});
+
+it('says why a turn failed', async () => {
+  await platform.model.script({ match: 'Fail for good.', steps: [{ fail: { kind: 'validation' } }] });
+  expect(await desk.run(['session', 'chat', 'acme', 'Fail for good.'])).toMatchObject({ code: 1, stderr: expect.stringContaining('The turn ended as failed: model/refused: ') as unknown });
+});
+
 it('takes back what a turn did, says what, and not twice', async () => {
   const { sessionId, turnId } = Chatted.parse(await desk.json(['session', 'chat', 'acme', 'Remember: my preference word is teal']));
   const undo = ['session', 'undo', 'acme', sessionId, turnId];

@@ -2,17 +2,17 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LiveEntry } from '../../contracts/events';
-import { newId } from '../../contracts/ids';
 import type { SessionRecord } from '../../contracts/session';
 import { apiPath, withQuery } from '../access';
-import { attach, typeOfFile } from '../attaching';
 import type { Cli } from '../cli';
-import { collect, command, type GroupSpec, parseCount, shared } from '../command';
+import { command, type GroupSpec, parseCount, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
-import { type Column, minuteOf, printable, printableText, timeOf } from '../terminal/table';
+import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
+import { behind, unbroken } from '../unbroken';
 import { access, type AsUser } from './as-user';
 import { eraseSession } from './erasure';
-import { answer, answering, questions, shownQuestion } from './session-questions';
+import { chat } from './session-chat';
+import { answer, questions } from './session-questions';
 
 const columns: readonly Column<SessionRecord>[] = [
   { title: 'session', of: ({ sessionId }) => sessionId },
@@ -22,85 +22,6 @@ const columns: readonly Column<SessionRecord>[] = [
 ];
 
 const parentColumn: Column<SessionRecord> = { title: 'works for', of: ({ parent }) => parent?.sessionId ?? '' };
-
-interface Answer {
-  readonly sessionId: string;
-  readonly answer?: string;
-  readonly outcome: string;
-}
-
-const chat = command<AsUser & { session?: string; agent?: string; attach?: string[] }>({
-  usage: 'chat <tenantId> <text>',
-  summary: 'say something to the agent of a tenant, and read its answer while it is written',
-  options: [{ flags: '--session <id>', description: 'go on with this session' }, { flags: '--agent <agent>', description: "with this agent, such as support or support@3; the tenant's own when absent" }, { flags: '--attach <file>', description: 'an image or a document to send along; may be repeated', parse: collectFiles }, shared.user],
-  examples: ['tenure session chat acme "Store my preference: color=blue"', 'tenure session chat acme "What is in this picture?" --attach photo.jpg'],
-  async run(cli, { session, agent, attach: files = [], user }, tenantId: string, text: string) {
-    const caller = await access(cli, tenantId, { user });
-    const path = apiPath`/tenant/${tenantId}/agent`;
-    // There must be one to attach something to.
-    const opened = session === undefined && files.length > 0 ? await caller.call<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, { method: 'POST', body: { ...(agent !== undefined && { agent }) } }) : undefined;
-    const sessionId = opened?.sessionId ?? session ?? newId('session');
-    const attachments = files.length > 0 ? await attach(caller, tenantId, sessionId, files) : undefined;
-    const request = { method: 'POST', body: { prompt: text, session_id: sessionId, ...(attachments && { attachments }), ...(agent !== undefined && { agent }) } } as const;
-    if (cli.out.json) {
-      const answer = await caller.call<Answer>(path, request);
-      cli.out.result(answer, () => '');
-      endedAs(answer.outcome);
-      return;
-    }
-    const tell = teller(cli);
-    const answerTo = answering(cli, caller, { tenantId, sessionId });
-    for await (const { data, event } of caller.stream(path, request)) {
-      if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session list ${tenantId}`);
-      const entry = JSON.parse(data) as LiveEntry;
-      const outcome = tell(entry);
-      if (entry.type === 'question.asked') await answerTo(entry);
-      if (outcome === undefined) continue;
-      cli.out.note(cli.out.paint('dim', `(${outcome}; go on with --session ${sessionId})`));
-      endedAs(outcome);
-    }
-  },
-});
-
-/** A file that cannot be attached is said before anything is asked. */
-function collectFiles(file: string, before: unknown): string[] {
-  typeOfFile(file);
-  return collect(file, before);
-}
-
-/** Writes an answer as it comes, each tool on a line of its own. @returns how the turn ended, once it has. */
-function teller({ out }: Cli): (entry: LiveEntry) => string | undefined {
-  let isLineBegun = false;
-  const say = (text: string) => {
-    out.write(text);
-    if (text !== '') isLineBegun = !text.endsWith('\n');
-  };
-  const endLine = () => {
-    if (isLineBegun) say('\n');
-  };
-  return (entry) => {
-    if (entry.type === 'text.delta') say(printableText(entry.text));
-    else if (entry.type === 'step.reset') endLine();
-    else if (entry.type === 'tool.started' && !out.quiet) {
-      endLine();
-      say(`${out.paint('dim', `  [${printable(entry.tool)}]`)}\n`);
-    } else if (entry.type === 'approval.requested' && !out.quiet) {
-      endLine();
-      say(`${out.paint('dim', `  [${printable(entry.tool)} waits for approval ${printable(entry.approvalId)}]`)}\n`);
-    } else if (entry.type === 'question.asked') {
-      endLine();
-      say(`${shownQuestion(entry, out.paint)}\n`);
-    } else if (entry.type === 'turn.completed') {
-      endLine();
-      return entry.outcome;
-    }
-    return undefined;
-  };
-}
-
-function endedAs(outcome: string): void {
-  if (outcome !== 'completed' && outcome !== 'running') throw new CliFailure(exitCodes.failed, `The turn ended as ${outcome}.`);
-}
 
 const list = command<AsUser & { limit?: number; children?: true }>({
   usage: 'list <tenantId>',
@@ -179,7 +100,7 @@ const undo = command<AsUser>({
   async run(cli, { user }, tenantId: string, sessionId: string, turnId: string) {
     const caller = await access(cli, tenantId, { user });
     const { undoId, eventsUrl } = await caller.call<{ undoId: string; eventsUrl: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', body: {} });
-    for await (const { data, event } of caller.stream(eventsUrl)) {
+    for await (const { data, event } of unbroken((lastEventId) => caller.stream(eventsUrl, { headers: behind(lastEventId) }))) {
       if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; it goes on.', `tenure session export ${tenantId} ${sessionId}`);
       const entry = JSON.parse(data) as LiveEntry;
       if (!('undoId' in entry) || entry.undoId !== undoId) continue;
