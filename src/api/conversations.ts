@@ -16,7 +16,7 @@ import type { Thing } from '../ports/places';
 import type { Sessions } from '../ports/sessions';
 import type { ServedTenant } from '../contracts/tenant';
 import { checkMessage, type PlaceDeps, takePlace } from './place-limits';
-import type { Caller } from './route';
+import type { Caller, RouteInput } from './route';
 
 export interface ConversationDeps extends PlaceDeps {
   readonly sessions: SessionDirectory;
@@ -34,8 +34,15 @@ export interface Said {
   readonly after: number;
 }
 
+interface NewMessage extends Pick<RouteInput<unknown, unknown, unknown>, 'idempotencyKey' | 'requestDigest'> {
+  readonly text: string;
+  readonly attachments?: readonly string[] | undefined;
+  readonly onBusy: OnBusy;
+}
+
 interface Submission {
   readonly message: StoredMessage;
+  readonly requestDigest: string | undefined;
   readonly onBusy: OnBusy;
   readonly agent: AgentPin | undefined;
 }
@@ -75,10 +82,11 @@ export function createConversations(deps: ConversationDeps) {
   /**
    * Opens a session, or finds the caller's own under this id.
    * @param reference - of the agent it is to keep to, such as `support@3`; absent: the tenant's own.
+   * @param requestDigest - of a request that does nothing else. @throws DomainError `idempotency/key-reused`
    */
-  async function open(session: SessionRef, caller: Caller, reference?: string): Promise<SessionRecord> {
+  async function open(session: SessionRef, caller: Caller, { agent: reference, requestDigest }: { readonly agent?: string | undefined; readonly requestDigest?: string | undefined }): Promise<SessionRecord> {
     const agent = reference === undefined ? undefined : await pinned(session.tenantId, reference);
-    const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString(), ...(agent && { agent }) });
+    const record = await sessions.create({ ...session, userId: caller.userId, createdAt: new Date().toISOString(), ...(agent && { agent }) }, requestDigest);
     mustHave(record, reference);
     known.set(keyOf(session), record);
     return record;
@@ -87,12 +95,12 @@ export function createConversations(deps: ConversationDeps) {
   const pinned = async (tenantId: string, reference: string) => pinOf(reference, await agents.get(tenantId, partsOf(reference).name));
 
   /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
-  async function submit(session: SessionRef, tenant: ServedTenant, { message, onBusy, agent }: Submission): Promise<{ after: number }> {
+  async function submit(session: SessionRef, tenant: ServedTenant, { message, requestDigest, onBusy, agent }: Submission): Promise<{ after: number }> {
     const { turnId, userId } = message;
     const take = (thing: Thing, id: string) => takePlace({ places, tiers }, thing, { tenant, userId, id });
     try {
       await Promise.all([take('sessions', session.sessionId), take('turns', turnId)]);
-      await messages.put(session, message);
+      await messages.put(session, message, requestDigest);
       return await sessionWorkflows.submit(session, { turnId, userId, onBusy, agent });
     } catch (error) {
       await places.leave({ tenantId: session.tenantId, thing: 'turns', userId, id: turnId });
@@ -133,7 +141,7 @@ export function createConversations(deps: ConversationDeps) {
     /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */
     async openUnlessThere(session: SessionRef, caller: Caller, reference?: string): Promise<void> {
       const found = await find(session);
-      if (!found) await open(session, caller, reference);
+      if (!found) await open(session, caller, { agent: reference });
       else if (found.userId === caller.userId) mustHave(found, reference);
     },
 
@@ -144,7 +152,7 @@ export function createConversations(deps: ConversationDeps) {
     async say(
       session: SessionRef,
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
-      { text, attachments: attachmentIds = [], onBusy, idempotencyKey }: { text: string; attachments?: readonly string[] | undefined; onBusy: OnBusy; idempotencyKey: string | undefined },
+      { text, attachments: attachmentIds = [], onBusy, idempotencyKey, requestDigest }: NewMessage,
     ): Promise<Said> {
       const { agent, parent, closedAt } = await mustOwn(session, caller);
       if (parent) throw new DomainError('session/of-agent', `An agent works in this session for session ${parent.sessionId}: speak there.`);
@@ -152,7 +160,7 @@ export function createConversations(deps: ConversationDeps) {
       const attached = await attachedTo(attachments, session, attachmentIds);
       const turnId = idFor('turn', idempotencyKey, session.tenantId, session.sessionId);
       const message = { turnId, userId: caller.userId, text, ...(attached.length > 0 && { attachments: attached }) };
-      const { after } = closedAt === undefined ? await submit(session, tenant, { message, onBusy, agent }) : await takenBefore(deps, session, message);
+      const { after } = closedAt === undefined ? await submit(session, tenant, { message, requestDigest, onBusy, agent }) : await takenBefore(deps, session, message, requestDigest);
       return { sessionId: session.sessionId, turnId, after };
     },
   };
@@ -163,12 +171,12 @@ export function createConversations(deps: ConversationDeps) {
  * Temporal has forgotten it.
  * @throws DomainError `session/closed`
  */
-async function takenBefore({ sessionWorkflows, log, messages }: ConversationDeps, session: SessionRef, message: StoredMessage): Promise<{ after: number }> {
+async function takenBefore({ sessionWorkflows, log, messages }: ConversationDeps, session: SessionRef, message: StoredMessage, requestDigest: string | undefined): Promise<{ after: number }> {
   const { turnId } = message;
   const after = (await sessionWorkflows.takenAt(session, turnId)) ?? (await pastOf(log.outline(session))).turns.find((turn) => turn.turnId === turnId)?.after;
   if (after === undefined) throw new DomainError('session/closed', 'The session is closed: open a new one.');
   // It is there: another one under its key is refused.
-  await messages.put(session, message);
+  await messages.put(session, message, requestDigest);
   return { after };
 }
 

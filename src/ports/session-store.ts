@@ -66,17 +66,22 @@ export interface StoredMessage {
 export interface SessionMessages {
   /**
    * Keeps the message; the same message again is fine.
-   * @throws DomainError `idempotency/key-reused` when the turn id holds another message.
+   * @param requestDigest - of the request that sent it, when it has a key.
+   * @throws DomainError `idempotency/key-reused` when the turn id holds another message, or another request's.
    */
-  put(session: SessionRef, message: StoredMessage): Promise<void>;
+  put(session: SessionRef, message: StoredMessage, requestDigest?: string): Promise<void>;
   /** @throws DomainError `turn/not-found` */
   get(session: SessionRef, turnId: string): Promise<StoredMessage>;
 }
 
 /** The sessions of a tenant. */
 export interface SessionDirectory {
-  /** Creates the record; the same user repeating it gets the first one back. @throws DomainError `session/not-found` when it is another user's. */
-  create(record: SessionRecord): Promise<SessionRecord>;
+  /**
+   * Creates the record; the same user repeating it gets the first one back.
+   * @param requestDigest - of the request that wants it, when it has a key.
+   * @throws DomainError `session/not-found` when it is another user's, `idempotency/key-reused` when it is another request's.
+   */
+  create(record: SessionRecord, requestDigest?: string): Promise<SessionRecord>;
   get(session: SessionRef): Promise<SessionRecord | undefined>;
   /** Newest first. @param page - `spokenIn`: only those that users speak in, none that an agent works in for another; such a page may be short. */
   list(tenantId: string, page: { userId?: string; limit: number; cursor?: string; spokenIn?: true }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;

@@ -174,6 +174,15 @@ describe('an agent with a name', () => {
     expect(await ask({ prompt: 'Hello', session_id: sessionId, agent: 'sales' })).toMatchObject({ status: 409, body: { code: 'session/other-agent' } });
   });
 
+  it('has a session opened for one request alone under its Idempotency-Key', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const open = (body: object) => api.send<SessionRecord & { code?: string }>(sessionsPath(), post(body, key));
+    const first = await open({ agent: 'support@1' });
+    expect([first.status, first.body]).toEqual([201, expect.not.objectContaining({ requestDigest: expect.anything() as unknown })]);
+    for (const body of [{}, { agent: 'support' }]) expect((await open(body)).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
+    expect((await open({ agent: 'support@1' })).body).toEqual(first.body);
+  });
+
   it('shows its versions as they were published, newest first, and no two under one number', async () => {
     await change('POST', '', { name: 'sales', settings: { modelId: 'model.one', systemPrompt: 'Sell.' } });
     const raced = await Promise.all(['a', 'b', 'c'].map((name) => publish('sales', `model.${name}`)));
@@ -347,14 +356,18 @@ describe('the words of an answer in whose middle another message is queued', () 
     // The last is of who has read the log alone.
     const cursors = ['0', ...left.map(({ id = '' }) => id), String(left.length - 2)];
     const others = await Promise.all(cursors.map(openFrom));
+    // Once each of them has heard of this, it is there: one that comes when the answer is over finds it in the log.
+    const { turnId: last } = await say(session, 'What is 6*8?');
+    const isHeard = (entry: Received['entry']) => entry.type === 'turn.queued' && entry.turnId === last;
+    const heard = await Promise.all(others.map((other) => readUntil(other, isHeard)));
     await release();
 
     const whole = await readUntil(there, isItsEnd);
     expect(wordsOf(whole)).toEqual(['one ', 'two ', 'three ', 'four']);
-    expect(whole.map(({ entry }) => entry.type)).toEqual(['session.started', 'turn.queued', 'turn.started', 'step.started', 'text.delta', 'text.delta', 'turn.queued', 'text.delta', 'text.delta', 'message.completed', 'usage.recorded', 'turn.completed']);
+    expect(whole.map(({ entry }) => entry.type)).toEqual(['session.started', 'turn.queued', 'turn.started', 'step.started', 'text.delta', 'text.delta', 'turn.queued', 'turn.queued', 'text.delta', 'text.delta', 'message.completed', 'usage.recorded', 'turn.completed']);
     expectToGrow(whole);
     for (const [index, cursor] of cursors.entries()) {
-      const received = await readUntil(others[index] as AsyncGenerator<Received>, isItsEnd);
+      const received = [...(heard[index] ?? []), ...(await readUntil(others[index] as AsyncGenerator<Received>, isItsEnd))];
       const { seq, n } = parseCursor(cursor) ?? { seq: 0, n: 0 };
       expect([cursor, wordsOf(received)]).toEqual([cursor, wordsOf(whole).slice(n)]);
       expect(eventsOf(received)).toEqual(eventsOf(whole).slice(seq));
@@ -392,10 +405,10 @@ describe('a session', () => {
   it('takes a message once under one Idempotency-Key, and no other under it', async () => {
     const session = await openSession();
     const key = { 'idempotency-key': randomUUID() };
-    const send = (text: string) => api.send<Taken & { code?: string }>(`${session}/messages`, post({ text }, key));
-    const [first, again, other] = [await send('What is 6*7?'), await send('What is 6*7?'), await send('What is 6*8?')];
-    expect(again.body).toEqual(first.body);
-    expect(other.body.code).toBe('idempotency/key-reused');
+    const send = (body: object) => api.send<Taken & { code?: string }>(`${session}/messages`, post(body, key));
+    const first = await send({ text: 'What is 6*7?' });
+    expect((await send({ text: 'What is 6*7?' })).body).toEqual(first.body);
+    for (const other of [{ text: 'What is 6*8?' }, { text: 'What is 6*7?', onBusy: 'interrupt' }]) expect((await send(other)).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
     await readUntil(follow(first.body.eventsUrl), isTurnEnd);
   });
 

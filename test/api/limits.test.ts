@@ -5,6 +5,7 @@ import { createRequestLimiter } from '../../src/adapters/valkey/request-limiter'
 import { createValkey } from '../../src/adapters/valkey/connection';
 import { groups } from '../../src/contracts/names';
 import type { Problem } from '../../src/api/problem';
+import { maxMessageCharacters } from '../../src/contracts/session';
 import { tiersWith } from '../../src/domain/tiers';
 import { createLogger } from '../../src/logging';
 import { readEvents, readUntil } from './events';
@@ -192,6 +193,15 @@ describe('of what is under way', () => {
     expect((await post(101)).body).toMatchObject({ status: 413, code: 'message/too-long', detail: 'A message may have 100 characters; this one has 101.' });
     expect((await post(2_049)).body).toMatchObject({ status: 413, code: 'request/too-large', detail: 'The body may have 2048 bytes.' });
     expect((await post(100)).status).toBe(202);
+  });
+
+  it.each(['standard', 'premium'])('a message that is too long for the tier %s is told so, not that it is malformed', async (tier) => {
+    const { tenant, path, ada } = await inTier(tier);
+    const text = 'x'.repeat(maxMessageCharacters + 1);
+    const post = (to: string, body: object) => api.send(to, { method: 'POST', token: ada.accessToken, body });
+    const tooLong = { status: 413, code: 'message/too-long' };
+    expect((await post(`${path}/${await openSession(path, ada)}/messages`, { text })).body).toMatchObject(tooLong);
+    expect((await post(`/api/v1/tenant/${tenant.tenantId}/agent`, { prompt: text })).body).toMatchObject(tooLong);
   });
 });
 

@@ -1,7 +1,9 @@
 import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import { SessionRecord, type SessionRef } from '../../contracts/session';
+import { mustBeSameRequest } from '../../domain/same-request';
 import type { SessionDirectory } from '../../ports/session-store';
 import { isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
@@ -21,7 +23,7 @@ const pageOf = (sessions: SessionRecord[], nextCursor: string | undefined) => ({
 
 /** The sessions of a tenant in its table: a record by id, and a copy in each list, written in one transaction. */
 export function createSessionDirectory({ access }: { access: TenantAccess }): SessionDirectory {
-  async function get({ tenantId, sessionId }: SessionRef): Promise<SessionRecord | undefined> {
+  async function read({ tenantId, sessionId }: SessionRef): Promise<Record<string, unknown> | undefined> {
     const { Item } = await access.clients(tenantId, 'session-read').table.send(
       new GetCommand({
         TableName: tenantResources(tenantId).table,
@@ -30,23 +32,29 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
       }),
     );
     // What stands in place of a session that was erased says nothing but that.
-    return Item && Item['erased'] !== true ? SessionRecord.parse(Item) : undefined;
+    return Item?.['erased'] === true ? undefined : Item;
+  }
+
+  async function get(session: SessionRef): Promise<SessionRecord | undefined> {
+    const item = await read(session);
+    return item && SessionRecord.parse(item);
   }
 
   return {
     get,
 
-    async create(record) {
+    async create(record, requestDigest) {
       const TableName = tenantResources(record.tenantId).table;
-      const puts = sessionPlaces(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record }, ConditionExpression: 'attribute_not_exists(pk)' } }));
+      const puts = sessionPlaces(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record, requestDigest }, ConditionExpression: 'attribute_not_exists(pk)' } }));
       try {
         await access.clients(record.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: puts }));
         return record;
       } catch (error) {
         if (!isAwsError(error, 'TransactionCanceledException')) throw error;
-        const first = await get(record);
-        if (first?.userId === record.userId) return first;
-        throw new DomainError('session/not-found', 'There is no such session.', { cause: error });
+        const first = await read(record);
+        if (first?.['userId'] !== record.userId) throw new DomainError('session/not-found', 'There is no such session.', { cause: error });
+        mustBeSameRequest(z.string().optional().parse(first['requestDigest']), requestDigest);
+        return SessionRecord.parse(first);
       }
     },
 

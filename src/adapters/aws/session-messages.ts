@@ -5,6 +5,7 @@ import { Attachment } from '../../contracts/attachment';
 import { DomainError } from '../../contracts/errors';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { keyReused, mustBeSameRequest } from '../../domain/same-request';
 import type { TenantCipher } from '../../ports/cipher';
 import type { SessionMessages, StoredMessage } from '../../ports/session-store';
 import type { MessagesUnderWay } from '../valkey/messages-under-way';
@@ -35,17 +36,19 @@ interface Dependencies {
   readonly underWay?: MessagesUnderWay;
 }
 
+const MessageItem = z.object({ body: z.instanceof(Uint8Array), requestDigest: z.string().optional() });
+
 /** Messages as they were sent, each one sealed item in the tenant's table, written once. */
 export function createSessionMessages({ access, cipher, underWay }: Dependencies): SessionMessages {
   const bodies = createMessageBodies({ cipher });
 
-  async function stored({ tenantId, sessionId }: SessionRef, turnId: string): Promise<StoredMessage> {
+  async function stored({ tenantId, sessionId }: SessionRef, turnId: string): Promise<{ message: StoredMessage; requestDigest: string | undefined }> {
     const { Item } = await access.clients(tenantId, 'session-read').table.send(
       new GetCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.messages(sessionId), sk: turnId }, ConsistentRead: true }),
     );
-    const sealed: unknown = Item?.['body'];
-    if (!(sealed instanceof Uint8Array)) throw new DomainError('turn/not-found', `There is no turn ${turnId} in this session.`);
-    return bodies.open({ tenantId, sessionId }, turnId, sealed);
+    const found = MessageItem.safeParse(Item).data;
+    if (!found) throw new DomainError('turn/not-found', `There is no turn ${turnId} in this session.`);
+    return { message: await bodies.open({ tenantId, sessionId }, turnId, found.body), requestDigest: found.requestDigest };
   }
 
   return {
@@ -53,10 +56,10 @@ export function createSessionMessages({ access, cipher, underWay }: Dependencies
       const sealed = await underWay?.take(session, turnId);
       // Bound to its place and authenticated: what does not open here is asked of the table.
       const message = sealed && (await bodies.open(session, turnId, sealed).catch(() => undefined));
-      return message ?? stored(session, turnId);
+      return message ?? (await stored(session, turnId)).message;
     },
 
-    async put(session, message) {
+    async put(session, message, requestDigest) {
       const { tenantId, sessionId } = session;
       const { turnId } = message;
       const body = await bodies.seal(session, message);
@@ -64,7 +67,7 @@ export function createSessionMessages({ access, cipher, underWay }: Dependencies
         await access.clients(tenantId, 'session-step').table.send(
           new PutCommand({
             TableName: tenantResources(tenantId).table,
-            Item: { pk: tableKeys.messages(sessionId), sk: turnId, at: new Date().toISOString(), body },
+            Item: { pk: tableKeys.messages(sessionId), sk: turnId, at: new Date().toISOString(), body, requestDigest },
             ConditionExpression: 'attribute_not_exists(pk)',
           }),
         );
@@ -73,8 +76,9 @@ export function createSessionMessages({ access, cipher, underWay }: Dependencies
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
         const first = await stored(session, turnId);
-        if (contentOf(first) !== contentOf(message))
-          throw new DomainError('idempotency/key-reused', 'This key was used for another message. Use a new one.', { cause: error });
+        mustBeSameRequest(first.requestDigest, requestDigest);
+        if (contentOf(first.message) !== contentOf(message))
+          throw keyReused();
       }
     },
   };

@@ -3,7 +3,7 @@ import { AgentReference } from '../../contracts/agent-reference';
 import { Usage } from '../../contracts/events';
 import { idFor } from '../../contracts/ids';
 import { sessionIdPattern, tenantIdPattern } from '../../contracts/names';
-import { maxMessageCharacters, OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
+import { OnBusy, SessionId, type SessionRef, turnOutcomes } from '../../contracts/session';
 import { type ServedTenant, TenantId } from '../../contracts/tenant';
 import { DomainError } from '../../contracts/errors';
 import { writtenText } from '../../contracts/written-text';
@@ -13,7 +13,8 @@ import { publicRoute, type Reply, type RouteInput, tenantRoute, type Route } fro
 import { answerOf, followTurn, type TurnsDeps } from '../turns';
 import { AttachmentIds, eventsUrl } from './sessions';
 
-const Prompt = writtenText({ max: maxMessageCharacters });
+/** How long it may be is the tier's to say. */
+const Prompt = writtenText({});
 const Ask = z.strictObject({ prompt: Prompt, session_id: SessionId.optional(), agent: AgentReference.optional(), attachments: AttachmentIds, on_busy: OnBusy.default('enqueue') });
 const Invocation = z.object({ tenant_id: TenantId, user_id: z.string().min(1).max(128).optional(), prompt: Prompt });
 
@@ -95,14 +96,14 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
 
 async function converse(
   deps: AgentRoutesDeps,
-  { tenant, caller, idempotencyKey, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: ServedTenant },
+  { tenant, caller, idempotencyKey, requestDigest, wantsEvents, signal }: RouteInput<unknown, unknown, unknown> & { tenant: ServedTenant },
   ask: { prompt: string; attachments?: readonly string[] | undefined; sessionId: string | undefined; agent?: string | undefined; onBusy: OnBusy },
 ): Promise<Reply<Answer>> {
   const { conversations, answerTimeoutMs } = deps;
   const { tenantId } = tenant;
   const sessionId = ask.sessionId ?? idFor('session', idempotencyKey, tenantId, caller.userId);
   await conversations.openUnlessThere({ tenantId, sessionId }, caller, ask.agent);
-  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey });
+  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey, requestDigest });
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
   if (wantsEvents) return { headers, events: followTurn(deps, { tenantId }, said, signal) };

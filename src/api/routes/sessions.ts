@@ -4,7 +4,7 @@ import { AttachmentId, maxAttachments } from '../../contracts/attachment';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
-import { maxMessageCharacters, OnBusy, SessionId, SessionRecord } from '../../contracts/session';
+import { OnBusy, SessionId, SessionRecord } from '../../contracts/session';
 import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
@@ -20,7 +20,8 @@ export const SessionPath = TenantPath.extend({ sessionId: SessionId });
 /** What was uploaded to the session before. */
 export const AttachmentIds = z.array(AttachmentId).max(maxAttachments).optional();
 
-const Message = z.strictObject({ text: writtenText({ max: maxMessageCharacters }), attachments: AttachmentIds, onBusy: OnBusy.default('enqueue') });
+/** How long it may be is the tier's to say. */
+const Message = z.strictObject({ text: writtenText({}), attachments: AttachmentIds, onBusy: OnBusy.default('enqueue') });
 
 const SessionWithStatus = SessionRecord.extend({
   status: z.object({
@@ -60,9 +61,9 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     body: z.strictObject({ agent: AgentReference.optional() }),
     response: SessionRecord,
     status: 201,
-    async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey }) {
+    async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey, requestDigest }) {
       const sessionId = idFor('session', idempotencyKey, tenantId, caller.userId);
-      const record = await conversations.open({ tenantId, sessionId }, caller, agent);
+      const record = await conversations.open({ tenantId, sessionId }, caller, { agent, requestDigest });
       return { headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: record };
     },
   }),
@@ -161,8 +162,8 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     body: Message,
     response: Accepted,
     status: 202,
-    async handle({ params, body, caller, tenant, idempotencyKey }) {
-      const { turnId, after } = await conversations.say(params, { caller, tenant }, { ...body, idempotencyKey });
+    async handle({ params, body, caller, tenant, idempotencyKey, requestDigest }) {
+      const { turnId, after } = await conversations.say(params, { caller, tenant }, { ...body, idempotencyKey, requestDigest });
       return { body: { turnId, after, eventsUrl: eventsUrl(params.tenantId, params.sessionId, after) } };
     },
   }),
