@@ -99,7 +99,7 @@ export const promptOf = (tenantId: string): string => `You are the agent of tena
 /** A request that makes an operation fail for good, at a moment when all that can be undone was done: [match, what is answered]. */
 export const triggers = {
   onboarding: { match: modelRequest, fault: { kind: 'refuse', code: 'ValidationException', message: 'this model is not for you', status: 400 }, code: 'turn/failed' },
-  offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/not-found' },
+  offboarding: { match: inBackups('GET'), fault: { kind: 'refuse', code: 'NoSuchKey', message: 'gone', status: 404 }, code: 'backup/incomplete' },
 } as const;
 
 /** A rehearsal notes in the backup how far it has come, and looks for its notes when everything is restored: from then on the trigger hits. */
