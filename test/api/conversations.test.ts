@@ -358,8 +358,16 @@ describe('the words of an answer in whose middle another message is queued', () 
     const others = await Promise.all(cursors.map(openFrom));
     // Once each of them has heard of this, it is there: one that comes when the answer is over finds it in the log.
     const { turnId: last } = await say(session, 'What is 6*8?');
-    const isHeard = (entry: Received['entry']) => entry.type === 'turn.queued' && entry.turnId === last;
-    const heard = await Promise.all(others.map((other) => readUntil(other, isHeard)));
+    const hearings = others.map((other) => {
+      let hear: () => void = () => undefined;
+      const isHeard = new Promise<void>((resolve) => (hear = resolve));
+      const all = readUntil(other, (entry) => {
+        if (entry.type === 'turn.queued' && entry.turnId === last) hear();
+        return isItsEnd(entry);
+      });
+      return { isHeard, all };
+    });
+    await Promise.all(hearings.map(({ isHeard }) => isHeard));
     await release();
 
     const whole = await readUntil(there, isItsEnd);
@@ -367,7 +375,7 @@ describe('the words of an answer in whose middle another message is queued', () 
     expect(whole.map(({ entry }) => entry.type)).toEqual(['session.started', 'turn.queued', 'turn.started', 'step.started', 'text.delta', 'text.delta', 'turn.queued', 'turn.queued', 'text.delta', 'text.delta', 'message.completed', 'usage.recorded', 'turn.completed']);
     expectToGrow(whole);
     for (const [index, cursor] of cursors.entries()) {
-      const received = [...(heard[index] ?? []), ...(await readUntil(others[index] as AsyncGenerator<Received>, isItsEnd))];
+      const received = (await hearings[index]?.all) ?? [];
       const { seq, n } = parseCursor(cursor) ?? { seq: 0, n: 0 };
       expect([cursor, wordsOf(received)]).toEqual([cursor, wordsOf(whole).slice(n)]);
       expect(eventsOf(received)).toEqual(eventsOf(whole).slice(seq));
