@@ -65,7 +65,8 @@ it('brings a tenant back in a scratch tenant, measures it, and leaves nothing of
   expect(figures?.recoverySeconds).toBeGreaterThan(0);
   expect(figures?.recoverySeconds).toBeCloseTo(figures?.steps.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0, 3);
   const { tenants } = await api.adapters.registry.list({ limit: 500 });
-  expect(tenants.filter(({ tenantId }) => tenantId.startsWith('scratch-'))).toEqual([]);
+  // Others rehearse theirs on the same stack.
+  expect(tenants.filter(({ displayName }) => displayName === `Rehearsal of ${tenant.tenantId}`)).toEqual([]);
 });
 
 it('says that a backup does not bring its tenant back, and drills the next one all the same', async () => {
