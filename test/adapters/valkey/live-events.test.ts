@@ -238,7 +238,8 @@ describe('while Valkey is away', () => {
     await Promise.all([untilAnswers(writing), untilAnswers(reading), resubscribed]);
     const again = await readers.follow(session, fromStart);
     writer.publish(session, [event(3)]);
-    expect(await Promise.all([reader.next(patienceMs), again.next(patienceMs)])).toEqual([[event(3)], [event(3)]]);
+    // The second may have been on its way when Valkey came back: it is heard, then, too.
+    for (const one of [reader, again]) expect((await readUntil(one, event(3))).at(-1)).toEqual(event(3));
 
     for (const one of [reader, again]) one.close();
     await Promise.all([writing.close(), reading.close()]);
