@@ -1,6 +1,6 @@
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
-import { DomainError, errors, isErrorCode } from '../../contracts/errors';
+import { DomainError, isErrorCode } from '../../contracts/errors';
 import { type OperationKind, taskQueues, workflowIds } from '../../contracts/names';
 import type { Operation, OperationRequests } from '../../contracts/operation';
 import { requestDigest } from '../../contracts/request-digest';
@@ -42,7 +42,7 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
       throw error;
     });
 
-  /** Says what was said the first time, or how it went since. What was refused for a time is tried anew: the refusal has said so. */
+  /** Says what was said the first time, or how it went since. What another operation was in the way of is tried anew: the refusal has said so. */
   const answerOfClosed = async ({ kind, operationId, request }: Start): Promise<Operation> => {
     const { memo } = await calling(() => handleOf(operationId).describe());
     if (memo?.['requestDigest'] !== requestDigest(request))
@@ -51,7 +51,7 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
     const refusal = refusalOf(operation);
     if (!refusal) return operation;
     const code = isErrorCode(refusal.code) ? refusal.code : 'internal/bug';
-    if (errors[code].retryable) return begin({ kind, operationId, request }, 'ALLOW_DUPLICATE_FAILED_ONLY');
+    if (code === 'tenant/busy') return begin({ kind, operationId, request }, 'ALLOW_DUPLICATE_FAILED_ONLY');
     throw new DomainError(code, refusal.message);
   };
 
