@@ -4,9 +4,11 @@ import { randomPassword, setPassword } from '../adapters/aws/passwords';
 import { createTenantRegistry } from '../adapters/aws/tenant-registry';
 import { createTenantUsers } from '../adapters/aws/tenant-users';
 import { createSignInPlaces } from '../adapters/aws/token-issuers';
+import { DomainError } from '../contracts/errors';
 import type { LocalSettings } from '../contracts/local-settings';
 import { groups } from '../contracts/names';
 import { CliFailure, exitCodes } from './failures';
+import { patiently } from './patience';
 
 /** Signs in at the local stack: as its operator, or as a user of a tenant made on the spot. */
 export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAccessKey }, operator }: Pick<LocalSettings, 'aws' | 'operator'>) {
@@ -32,10 +34,15 @@ export function localAccounts({ aws: { endpoint, region, accessKeyId, secretAcce
       const { status, infrastructure: pool } = (await registry.get(tenantId)) ?? {};
       if (status === 'deleted') throw new CliFailure(exitCodes.notFound, `${tenantId} has left, with its users and all it had.`, `See what was deleted: tenure tenant certificate ${tenantId}`);
       if (!pool) throw new CliFailure(exitCodes.notFound, `There is no tenant ${tenantId} yet, or no more.`, `Create it with: tenure tenant create ${tenantId}`);
-      const password = randomPassword();
       const { userId } = await users.create(pool.userPoolId, { email, groups: userGroups });
-      await setPassword(aws.cognito, pool.userPoolId, { email, password });
-      const { accessToken } = await createCognitoLogin(places.tenant(pool)).signIn({ email, password });
+      const login = createCognitoLogin(places.tenant(pool));
+      const signIn = async () => {
+        const password = randomPassword();
+        await setPassword(aws.cognito, pool.userPoolId, { email, password });
+        return login.signIn({ email, password });
+      };
+      // A command that signs in at the same time as the same user has given it another password in between.
+      const { accessToken } = await patiently(signIn, { giveUpAfterMs: 10_000, mayPass: (error) => error instanceof DomainError && error.code === 'auth/unauthenticated' });
       return { userId, accessToken };
     },
   };

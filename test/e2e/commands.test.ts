@@ -94,6 +94,20 @@ it.each(['SIGTERM', 'SIGKILL'] as const)('goes on with an answer in whose middle
   expect(await chat).toMatchObject({ code: 0, stdout: 'one two three four\n' });
 });
 
+it.each(['SIGTERM', 'SIGKILL'] as const)('says something once although the API ends by %s before anything of it was heard', async (signal) => {
+  const { api, worker } = platform.services;
+  const sessionIds = async () => z.array(SessionRecord.pick({ sessionId: true })).parse(await desk.json(['session', 'list', 'acme'])).map(({ sessionId }) => sessionId);
+  const before = new Set(await sessionIds());
+  await worker.stop();
+  const chat = desk.run(['session', 'chat', 'acme', `Say this once, ${signal}.`]);
+  let sessionId: string | undefined;
+  while (sessionId === undefined) sessionId = (await sessionIds()).find((id) => !before.has(id));
+  await api.stop(signal);
+  await Promise.all([api.start(), worker.start()]);
+  expect(await chat).toMatchObject({ code: 0 });
+  expect(await desk.json(['session', 'show', 'acme', sessionId])).toMatchObject({ status: { turnCount: 1 } });
+});
+
 it('says why a turn failed', async () => {
   await platform.model.script({ match: 'Fail for good.', steps: [{ fail: { kind: 'validation' } }] });
   expect(await desk.run(['session', 'chat', 'acme', 'Fail for good.'])).toMatchObject({ code: 1, stderr: expect.stringContaining('The turn ended as failed: model/refused: ') as unknown });

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { LiveEntry } from '../../contracts/events';
 import { newId } from '../../contracts/ids';
 import type { SessionRecord } from '../../contracts/session';
 import { type Access, apiPath } from '../access';
+import { ApiProblem, ApiUnreachable } from '../api-client';
 import { attach, typeOfFile } from '../attaching';
 import type { Cli } from '../cli';
 import { collect, command, shared } from '../command';
@@ -32,7 +34,8 @@ export const chat = command<AsUser & { session?: string; agent?: string; attach?
     const opened = session === undefined && files.length > 0 ? await caller.call<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, { method: 'POST', body: { ...(agent !== undefined && { agent }) } }) : undefined;
     const sessionId = opened?.sessionId ?? session ?? newId('session');
     const attachments = files.length > 0 ? await attach(caller, tenantId, sessionId, files) : undefined;
-    const request = { method: 'POST', body: { prompt: text, session_id: sessionId, ...(attachments && { attachments }), ...(agent !== undefined && { agent }) } } as const;
+    // One key, however often it is sent.
+    const request = { method: 'POST', idempotencyKey: randomUUID(), body: { prompt: text, session_id: sessionId, ...(attachments && { attachments }), ...(agent !== undefined && { agent }) } } as const;
     if (cli.out.json) {
       const answer = await caller.call<Answer>(path, request);
       cli.out.result(answer, () => '');
@@ -57,15 +60,28 @@ function collectFiles(file: string, before: unknown): string[] {
   return collect(file, before);
 }
 
-/** What a request has the agent do, to the end of its turn. Once that has begun it goes on whatever becomes of the stream: it is followed in the session's log then. */
+/**
+ * What a request has the agent do, to the end of its turn. That goes on whatever becomes of the stream: where nothing came of it yet the request is sent
+ * again, otherwise its turn is followed in the session's log.
+ */
 async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tenantId: string; sessionId: string }, ask: () => ReturnType<Access['stream']>): AsyncGenerator<LiveEntry> {
   const log = apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`;
   let turnId: string | undefined;
+  let mayHaveArrived = false;
+  const asked = async function* () {
+    try {
+      yield* ask();
+      mayHaveArrived = true;
+    } catch (error) {
+      mayHaveArrived ||= !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
+      throw error;
+    }
+  };
   const following: Following = {
-    mayPass: (error) => turnId !== undefined && seemsTemporary(error),
+    mayPass: (error) => mayHaveArrived && seemsTemporary(error),
     onTrouble: () => cli.out.note('The API does not answer; the turn goes on, and so does this once it does.'),
   };
-  for await (const { data, event } of unbroken((lastEventId) => (turnId === undefined ? ask() : caller.stream(log, { headers: behind(lastEventId) })), following)) {
+  for await (const { data, event } of unbroken((lastEventId) => (turnId === undefined ? asked() : caller.stream(log, { headers: behind(lastEventId) })), following)) {
     if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session show ${tenantId} ${sessionId}`);
     const entry = JSON.parse(data) as LiveEntry;
     if ('turnId' in entry) turnId ??= entry.turnId;
