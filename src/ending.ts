@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A signal for what is done until here. Left at the end of its block (`using`), it ends what is still open under it. */
 export interface Ending extends Disposable {
   readonly signal: AbortSignal;
@@ -18,6 +20,8 @@ export interface Ending extends Disposable {
 export function endingWith(callers: readonly (AbortSignal | undefined)[], afterMs?: number): Ending {
   const controller = new AbortController();
   const { signal } = controller;
+  // However much waits for it, none of that is a leak: it ends with its block.
+  setMaxListeners(0, signal);
   const signals = callers.filter((caller) => caller !== undefined);
   const timeUp = new DOMException('The time for it is up', 'TimeoutError');
   let timer: NodeJS.Timeout | undefined;

@@ -5,7 +5,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import petstore from '@readme/oas-examples/3.0/json/petstore.json';
+import { createRelisting } from '../../src/activities/session/tools/source-listing';
 import { createAdapters } from '../../src/composition';
 import { loadConfig } from '../../src/config';
 import { isDelta, type SessionEvent } from '../../src/contracts/events';
@@ -213,6 +215,26 @@ describe('an MCP server that nobody here wrote', () => {
     // Not among the agent's tools.
     expect(resultsOf(events)).toContainEqual(expect.objectContaining({ code: 'tool/unknown' }));
     expect(resultsOf(events)).toContainEqual(expect.objectContaining({ code: 'tool/invalid-input' }));
+  });
+
+  it('that says it has changed while it is being listed is listed once more, when it is needed next and was left alone for a while', async () => {
+    const { toolSources: sources, sourceCredentials: credentials, toolLister: lister } = api.adapters;
+    const clock = { nowMs: 1, now: () => clock.nowMs };
+    const relisting = createRelisting({ sources, credentials, lister, clock });
+    const listedAfter = async ({ listedAt }: ToolSource): Promise<ToolSource> => {
+      for (;;) {
+        const now = await sourceOf('every');
+        if (now.listedAt !== listedAt) return now;
+        await delay(20);
+      }
+    };
+    const first = await sourceOf('every');
+    relisting.changed(tenant.tenantId, first);
+    relisting.changed(tenant.tenantId, first);
+    const second = await listedAfter(first);
+    clock.nowMs += 31_000;
+    relisting.keepUp(tenant.tenantId, [second]);
+    await listedAfter(second);
   });
 
   it('is listed anew, and its tools go with it', async () => {

@@ -159,7 +159,7 @@ const statusOf = (error: unknown): number | undefined => (error instanceof Strea
 
 function isRefusal(error: unknown): boolean {
   const status = statusOf(error) ?? 0;
-  return (error instanceof Error && error.name === 'UnauthorizedError') || (status >= 300 && status < 500 && status !== 429 && status !== 408);
+  return (error instanceof Error && error.name === 'UnauthorizedError') || (status >= 300 && status < 500 && status !== 408);
 }
 
 /** The client's own codes for answers that did not come. */
@@ -171,7 +171,6 @@ function failed(error: unknown, source: string): unknown {
   if (error instanceof McpError && !brokenOff.has(error.code))
     return new DomainError('tool/refused', `${source} answered: ${error.message}`.slice(0, 1_000), { cause: error });
   const status = statusOf(error);
-  if (status === 429 || status === 503) return new DomainError('tool/busy', `${source} answered ${status}.`, { cause: error });
   if (isRefusal(error)) return new DomainError('tool/refused', `${source} answered ${status}.`, { cause: error });
   return new DomainError('tool/failed', `${source} gave no answer.`, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
@@ -38,13 +38,16 @@ const codeFrom = (promise: Promise<unknown>) => promise.then(() => 'nothing thro
 const call = (url: string, tool: string, onChange: () => void = () => undefined, timeoutMs = 5_000) =>
   mcp.call(accessTo(url), { tool, input: {}, idempotencyKey: 'turn/1/call', timeoutMs, signal: never, onChange });
 
-/** A server of the SDK's, one for each session; `grow` gives itself another tool while it is called. With `onEnd` it answers nothing to the end of a session. */
-async function honestServer({ onEnd }: { onEnd?: () => number } = {}): Promise<{ url: string; calls: () => number }> {
+/** A server of the SDK's, one for each session; `grow` gives itself another tool while it is called. With `onEnd` it answers nothing to the end of a session, with `onCall` that to what is asked in one. */
+async function honestServer({ onEnd, onCall }: { onEnd?: () => number; onCall?: (response: ServerResponse) => unknown } = {}): Promise<{ url: string; calls: () => number }> {
   let calls = 0;
+  const begun = new Set<unknown>();
   const sessions = new Map<string, StreamableHTTPServerTransport>();
   const origin = await serve((request, response) => {
     if (onEnd && request.method === 'DELETE') return void onEnd();
     const known = sessions.get(String(request.headers['mcp-session-id']));
+    // The first is told, not asked: that the client is ready.
+    if (known && onCall && request.method === 'POST' && begun.size === begun.add(known).size) return void onCall(response);
     if (known) return void known.handleRequest(request, response);
     const server = new McpServer({ name: 'honest', version: '1' });
     server.registerTool('look', { description: 'Looks', inputSchema: { at: z.string().optional() }, annotations: { readOnlyHint: true } }, () => ({ content: [{ type: 'text', text: 'seen' }] }));
@@ -151,6 +154,13 @@ it('asks no other server, whoever names it', async () => {
   const fetch = createPinnedFetch(send, { origin: await serve(() => undefined), maxResponseBytes: 1_000, signal: never });
   expect(await codeFrom(fetch(`${elsewhere}/mcp`))).toBe('tool/egress-refused');
   expect(asked).toBe(0);
+});
+
+it.each([429, 503])('leaves a server that answers %s alone for as long as it asks for', async (status) => {
+  const refuse = (response: ServerResponse) => response.writeHead(status, { 'retry-after': '7' }).end();
+  const busy = { code: 'tool/busy', retryAfterSeconds: 7 };
+  await expect(call((await honestServer({ onCall: refuse })).url, 'look')).rejects.toMatchObject(busy);
+  await expect(call(await serve((_request, response) => void refuse(response)), 'look')).rejects.toMatchObject(busy);
 });
 
 it('calls nobody at an address that is closed to tools', async () => {

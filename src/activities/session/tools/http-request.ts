@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DomainError } from '../../../contracts/errors';
 import { isAllowedOrigin } from '../../../domain/egress';
-import { retryAfter } from '../../../domain/retry-after';
-import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
+import { mustHaveAnswered } from '../../../domain/must-have-answered';
+import type { HttpCaller } from '../../../ports/http-caller';
 import { defineTool } from './tool';
 
 const attemptMs = 30_000;
@@ -40,14 +40,3 @@ export const httpRequest = (http: HttpCaller) =>
   });
 
 const contentType = (body: unknown) => (typeof body === 'string' ? 'text/plain' : 'application/json');
-
-/**
- * Overload and gateway trouble: the same call may well succeed a little later. Who is too busy has done nothing; what stands behind a
- * gateway may have.
- *
- * @throws DomainError `tool/busy`, `tool/failed`
- */
-export function mustHaveAnswered({ status, retryAfter: asked }: Pick<HttpAnswer, 'status' | 'retryAfter'>, origin: string): void {
-  if (status === 429 || status === 503) throw new DomainError('tool/busy', `${origin} answered ${status}.`, retryAfter(asked, Date.now()));
-  if (status === 502 || status === 504) throw new DomainError('tool/failed', `${origin} answered ${status}.`);
-}

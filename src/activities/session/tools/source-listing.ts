@@ -15,11 +15,15 @@ interface Dependencies {
   readonly sources: ToolSources;
   readonly credentials: SourceCredentials;
   readonly lister: ToolLister;
+  /** Default: the process's. */
+  readonly clock?: { readonly now: () => number };
 }
 
 /** Keeps the tools of MCP servers as they are: beside turns, which go on with those that are known. */
-export function createRelisting({ sources, credentials, lister }: Dependencies) {
-  const asked = new LRUCache<string, true>({ max: 10_000, ttl: retryAfterMs });
+export function createRelisting({ sources, credentials, lister, clock = performance }: Dependencies) {
+  const asked = new LRUCache<string, true>({ max: 10_000, ttl: retryAfterMs, perf: clock });
+  /** Sources that said they have changed when they had just been asked. */
+  const outdated = new LRUCache<string, true>({ max: 10_000 });
 
   async function relist(tenantId: string, source: ToolSource): Promise<void> {
     const { name, settings, secretOrigins } = source;
@@ -42,22 +46,35 @@ export function createRelisting({ sources, credentials, lister }: Dependencies) 
     change(tenantId, source, (now) => ({ ...now, problem: { code, message, at: new Date().toISOString() } })).catch(() => undefined);
   }
 
-  /** Asks a server anew, if nobody has a moment ago. What it has fails for nobody: the tools stay as they were. */
-  function changed(tenantId: string, source: ToolSource): void {
-    const key = `${tenantId}/${source.name}`;
-    if (source.settings.kind !== 'mcp' || asked.has(key)) return;
+  /** Asks a server anew. What it has fails for nobody: the tools stay as they were. */
+  function ask(tenantId: string, source: ToolSource): void {
+    const key = keyOf(tenantId, source);
     asked.set(key, true);
+    outdated.delete(key);
     relist(tenantId, source).catch((error: unknown) => {
       if (error instanceof DomainError && isForAdministrator(error.code)) refused(tenantId, source, error);
     });
   }
 
+  /** A server says that its tools have: it is asked at once, or when it is needed next after it was left alone for long enough. */
+  function changed(tenantId: string, source: ToolSource): void {
+    const key = keyOf(tenantId, source);
+    if (asked.has(key)) outdated.set(key, true);
+    else ask(tenantId, source);
+  }
+
   return {
     changed,
     refused,
-    /** Asks those anew that were listed long ago. */
+    /** Asks those anew that have changed since they were listed, or were listed long ago. */
     keepUp(tenantId: string, known: readonly ToolSource[]): void {
-      for (const source of known) if (Date.parse(source.listedAt) < Date.now() - relistAfterMs) changed(tenantId, source);
+      for (const source of known) {
+        const key = keyOf(tenantId, source);
+        const isDue = outdated.has(key) || Date.parse(source.listedAt) < Date.now() - relistAfterMs;
+        if (isDue && source.settings.kind === 'mcp' && !asked.has(key)) ask(tenantId, source);
+      }
     },
   };
 }
+
+const keyOf = (tenantId: string, { name }: ToolSource) => `${tenantId}/${name}`;

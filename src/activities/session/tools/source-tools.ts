@@ -3,6 +3,7 @@ import { schemaCheck } from '../../../contracts/json-schema';
 import type { JsonValue } from '../../../contracts/model';
 import type { HttpOperation, ListedTool, ToolSource } from '../../../contracts/tool-source';
 import { isAllowedOrigin } from '../../../domain/egress';
+import { mustHaveAnswered } from '../../../domain/must-have-answered';
 import { requestOf } from '../../../domain/openapi-request';
 import { withCredential, withoutSecret } from '../../../domain/source-credential';
 import { fullName, shownSchema } from '../../../domain/source-tools';
@@ -10,7 +11,6 @@ import { type DoneCall, inputOfUndo, toolNamed } from '../../../domain/source-un
 import { isForAdministrator, saysScopeInsufficient, scopeInsufficient, tokenRefused } from '../../../domain/source-tokens';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import type { Bearer, McpServers, SourceAccess, SourceCredentials } from '../../../ports/tool-sources';
-import { mustHaveAnswered } from './http-request';
 import { createTool, type Tool, type ToolContext, type ToolParts, type Undoing } from './tool';
 
 const attemptMs = 30_000;
