@@ -11,6 +11,7 @@ export function announcedRegistry(registry: TenantRegistry, changes: TenantChang
     transition: (input) => announced(registry.transition(input)),
     bury: (input) => announced(registry.bury(input)),
     purge: (tenantId, operationId) => announced(registry.purge(tenantId, operationId)),
+    setBudgets: (tenantId, input) => announced(registry.setBudgets(tenantId, input)),
     update: (tenantId, made) => announced(registry.update(tenantId, made)),
   };
 }

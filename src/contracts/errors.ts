@@ -97,6 +97,7 @@ export const errors = {
   'question/bad-answer': { status: 422, title: 'The question cannot be answered like this', retryable: false },
   'question/expired': { status: 409, title: 'Nobody answered in time', retryable: false },
   'question/nobody-there': { status: 409, title: 'There is nobody to ask', retryable: false },
+  'budget/changed': { status: 412, title: 'The budgets have changed meanwhile', retryable: false },
   'budget/exhausted': { status: 402, title: 'The budget is used up', retryable: false },
   'model/no-price': { status: 422, title: 'Nobody has said what the model costs', retryable: false },
   'model/throttled': { status: 503, title: 'The model is busy', retryable: true },

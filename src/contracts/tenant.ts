@@ -85,6 +85,8 @@ export const TenantRecord = z.object({
   operatorBudgets: Budgets.optional(),
   /** What the tenant's administrators allow, within that. */
   ownBudgets: Budgets.optional(),
+  /** Goes up with each change of either. Absent: neither was ever set. */
+  budgetsRevision: z.number().int().min(0).optional(),
   infrastructure: TenantInfrastructure.optional(),
   memoryId: z.string().optional(),
   runtime: TenantRuntime.optional(),

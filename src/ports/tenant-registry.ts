@@ -1,3 +1,4 @@
+import type { Budgets } from '../contracts/budget';
 import type { ServedTenant, TenantRecord, TenantStatus, Tombstone, WorkingStatus } from '../contracts/tenant';
 
 export interface TenantListing {
@@ -6,6 +7,9 @@ export interface TenantListing {
   readonly unreadable: readonly string[];
   readonly nextCursor?: string;
 }
+
+/** Who has set them: operators, or the tenant's administrators. */
+export type BudgetSide = 'operatorBudgets' | 'ownBudgets';
 
 /** The platform's list of tenants, table `tenant-registry`. */
 export interface TenantRegistry {
@@ -42,8 +46,14 @@ export interface TenantRegistry {
   bury(input: { tenantId: string; operationId: string; tombstone: Tombstone }): Promise<TenantRecord>;
   /** Gives the id of a deleted tenant back; does nothing when another operation has written there since. */
   purge(tenantId: string, operationId: string): Promise<void>;
+  /**
+   * Replaces what one side allows the tenant to spend.
+   * @param input.seenRevision - of the budgets as the caller saw them; absent: whatever they are now. Again is fine: what is set already may be set.
+   * @throws DomainError `tenant/not-found`, `budget/changed`
+   */
+  setBudgets(tenantId: string, input: { side: BudgetSide; budgets: Budgets; seenRevision?: number | undefined }): Promise<TenantRecord>;
   /** Notes what has been built. */
-  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'keyGeneration' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'operatorBudgets' | 'ownBudgets' | 'tier' | 'displayName' | 'keepUntil' | 'restoredAt'>>): Promise<TenantRecord>;
+  update(tenantId: string, changes: Partial<Pick<TenantRecord, 'infrastructure' | 'memoryId' | 'keyGeneration' | 'runtime' | 'identity' | 'gateway' | 'scaling' | 'rate' | 'tier' | 'displayName' | 'keepUntil' | 'restoredAt'>>): Promise<TenantRecord>;
 }
 
 /** Looks tenants up on the hot path. Answers are at most `tenantCacheMs` old. */

@@ -50,8 +50,9 @@ it.each(['from=2026-11-25&to=2026-11-24', 'from=2020-01-01&to=2026-01-01', 'from
 
 describe('budgets', () => {
   const path = () => `/api/v1/tenants/${tenant.tenantId}/budgets`;
-  const put = (body: unknown, { accessToken: token }: Account) => api.send<BudgetReport>(path(), { method: 'PUT', token, body });
+  const put = (body: unknown, { accessToken: token }: Account, headers: Record<string, string> = {}) => api.send<BudgetReport>(path(), { method: 'PUT', token, body, headers });
   interface BudgetReport {
+    readonly revision: number;
     readonly operator: Budgets;
     readonly administrator: Budgets;
     readonly inForce: Budgets;
@@ -71,6 +72,25 @@ describe('budgets', () => {
     expect(shown.body.spent['session']?.reserved).toEqual(amounts);
     expect(Object.keys(shown.body.spent).sort()).toEqual(['session', 'tenantDay', 'tenantMonth']);
     expect((await put({}, operator)).body.inForce).toEqual({ onExhausted: 'pause', longestPauseSeconds: 2_678_400 });
+  });
+
+  it('are changed on top of what was seen, by If-Match: of those who change them at once one is first, and may say it again', async () => {
+    const seen = await api.send<BudgetReport>(path(), { token: operator.accessToken });
+    const { revision } = seen.body;
+    const ifMatch = { 'if-match': seen.headers.get('etag') ?? '' };
+    expect(ifMatch).toEqual({ 'if-match': `"${revision}"` });
+    const limits = [1, 2, 3, 4, 5].map((tokens) => ({ session: { tokens } }));
+    const raced = await Promise.all(limits.map((limit) => put(limit, operator, ifMatch)));
+    expect(raced.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412, 412]);
+    const first = raced.findIndex(({ status }) => status === 200);
+    expect(raced.find(({ status }) => status === 412)?.body).toMatchObject({ code: 'budget/changed', detail: expect.stringContaining(`at revision ${revision + 1}, not ${revision}`) as unknown });
+    expect(raced[first]?.headers.get('etag')).toBe(`"${revision + 1}"`);
+    expect((await put(limits[first], operator, ifMatch)).body.operator).toEqual(limits[first]);
+    expect((await put({}, operator, { 'if-match': '*' })).status).toBe(200);
+  });
+
+  it.each(['3', 'W/"3"', '"one"'])('cannot be seen as %s', async (ifMatch) => {
+    expect((await put({}, operator, { 'if-match': ifMatch })).body).toMatchObject({ code: 'request/malformed', errors: [{ path: 'header.if-match' }] });
   });
 
   it('refuses who may not set them, and what is no budget', async () => {

@@ -113,6 +113,13 @@ it('says why a turn failed', async () => {
   expect(await desk.run(['session', 'chat', 'acme', 'Fail for good.'])).toMatchObject({ code: 1, stderr: expect.stringContaining('The turn ended as failed: model/refused: ') as unknown });
 });
 
+it('sets limits side by side, whoever sets another one at the same time', async () => {
+  const levels = ['session', 'userDay', 'tenantDay', 'tenantMonth'];
+  await Promise.all(levels.map((level) => desk.json(['tenant', 'budgets', 'acme', '--set', `${level}.modelCalls=1000`])));
+  expect(await desk.json(['tenant', 'budgets', 'acme'])).toMatchObject({ operator: Object.fromEntries(levels.map((level) => [level, { modelCalls: 1_000 }])) });
+  expect(await desk.json(['tenant', 'budgets', 'acme', '--none'])).toMatchObject({ operator: {} });
+});
+
 it('takes back what a turn did, says what, and not twice', async () => {
   const { sessionId, turnId } = Chatted.parse(await desk.json(['session', 'chat', 'acme', 'Remember: my preference word is teal']));
   const undo = ['session', 'undo', 'acme', sessionId, turnId];

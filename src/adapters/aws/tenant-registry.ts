@@ -102,21 +102,7 @@ export function createTenantRegistry({ table }: { table: DynamoDBDocumentClient 
 
     ...claims(table, get),
     ...burials(table, get),
-
-    async update(tenantId, changes) {
-      const write = table.send(
-        new UpdateCommand({
-          TableName,
-          Key: { tenantId },
-          ...assigning({ ...changes, updatedAt: new Date().toISOString() }),
-          ConditionExpression: 'attribute_exists(tenantId)',
-          ReturnValues: 'ALL_NEW',
-        }),
-      );
-      return unlessRefused(write.then(changed), () => {
-        throw notFound(tenantId);
-      });
-    },
+    ...changesOf(table, get),
   };
 }
 
@@ -158,6 +144,44 @@ const claims = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick
       }),
     );
     await unlessRefused<unknown, unknown>(write, () => undefined);
+  },
+});
+
+/** What is noted of a tenant, whatever its status. */
+const changesOf = (table: DynamoDBDocumentClient, get: TenantRegistry['get']): Pick<TenantRegistry, 'update' | 'setBudgets'> => ({
+  async update(tenantId, changes) {
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { tenantId },
+        ...assigning({ ...changes, updatedAt: new Date().toISOString() }),
+        ConditionExpression: 'attribute_exists(tenantId)',
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return unlessRefused(write.then(changed), () => {
+      throw notFound(tenantId);
+    });
+  },
+  async setBudgets(tenantId, { side, budgets, seenRevision }) {
+    const isAsSeen = seenRevision === 0 ? 'attribute_not_exists(budgetsRevision)' : 'budgetsRevision = :seen';
+    const write = table.send(
+      new UpdateCommand({
+        TableName,
+        Key: { tenantId },
+        UpdateExpression: 'SET #side = :budgets, budgetsRevision = if_not_exists(budgetsRevision, :none) + :one, updatedAt = :now',
+        // What is set already may be this very request's, whose answer was lost.
+        ConditionExpression: `attribute_exists(tenantId)${seenRevision === undefined ? '' : ` AND (${isAsSeen} OR #side = :budgets)`}`,
+        ExpressionAttributeNames: { '#side': side },
+        ExpressionAttributeValues: { ':budgets': budgets, ':none': 0, ':one': 1, ':now': new Date().toISOString(), ...(seenRevision && { ':seen': seenRevision }) },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return unlessRefused(write.then(changed), async (cause) => {
+      const record = await get(tenantId);
+      if (!record) throw notFound(tenantId);
+      throw new DomainError('budget/changed', `The budgets of tenant ${tenantId} are at revision ${record.budgetsRevision ?? 0}, not ${seenRevision}. Read them again, and repeat what still fits.`, { cause });
+    });
   },
 });
 

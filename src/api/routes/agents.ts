@@ -12,6 +12,7 @@ import type { Agents, PublicationRequest } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
+import { etagOf, seenRevision } from '../revisions';
 import { type Route, type RouteInput, tenantRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
 
@@ -168,14 +169,14 @@ const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
   }),
 ];
 
-const etagOf = ({ revision }: Agent) => ({ etag: `"${revision}"` });
 const replyWith = (agent: Agent) => ({ headers: etagOf(agent), body: agent });
 
-/** @param ifMatch - the ETag the caller has seen; absent: whatever there is. @throws DomainError `agent/not-found`, `agent/changed` */
+/** @param ifMatch - names what the caller has seen. @throws DomainError `agent/not-found`, `agent/changed`; InvalidRequest */
 async function mustFind({ agents }: AgentsRoutesDeps, { tenantId, agentName: name }: { tenantId: string; agentName: string }, ifMatch?: string): Promise<Agent> {
   const agent = await agents.get(tenantId, name);
   if (!agent) throw new DomainError('agent/not-found', 'There is no such agent.');
-  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etagOf(agent).etag) throw new DomainError('agent/changed', `The agent ${name} is at ${etagOf(agent).etag}, not ${ifMatch}. Read it again, and repeat what still fits.`);
+  const seen = seenRevision(ifMatch);
+  if (seen !== undefined && seen !== agent.revision) throw new DomainError('agent/changed', `The agent ${name} is at revision ${agent.revision}, not ${seen}. Read it again, and repeat what still fits.`);
   return agent;
 }
 

@@ -11,6 +11,7 @@ import type { AgentConfigs } from '../../ports/agent-configs';
 import type { BudgetLedger } from '../../ports/budget-ledger';
 import type { Sessions } from '../../ports/sessions';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import { etagOf, seenRevision } from '../revisions';
 import { type Route, type RouteInput, sharedRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
@@ -22,6 +23,8 @@ const Query = z.object({
 
 const BudgetReport = z.object({
   tenantId: z.string(),
+  /** Goes up with each change of what operators or administrators have set; the ETag. */
+  revision: z.number().int(),
   /** Of the tenant's tier, for tenants without an operator's. */
   tier: Budgets,
   operator: Budgets,
@@ -50,14 +53,14 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
   sharedRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/budgets',
-    summary: "Show the tenant's budgets, who has set what, and what was spent of them",
+    summary: "Show the tenant's budgets, who has set what, and what was spent of them; the ETag is for If-Match",
     permission: 'read:usage',
     params: TenantPath,
     query: Query,
     response: BudgetReport,
     status: 200,
     async handle({ params: { tenantId }, query }) {
-      return { body: await reportOf(deps, await recordOf(deps, tenantId), query) };
+      return replyWith(await reportOf(deps, await recordOf(deps, tenantId), query));
     },
   }),
   sharedRoute({
@@ -72,12 +75,14 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
     async handle(input) {
       const { tenantId } = input.params;
       await recordOf(deps, tenantId);
-      const record = await deps.registry.update(tenantId, isOperator(input) ? { operatorBudgets: input.body } : { ownBudgets: input.body });
+      const record = await deps.registry.setBudgets(tenantId, { side: isOperator(input) ? 'operatorBudgets' : 'ownBudgets', budgets: input.body, seenRevision: seenRevision(input.header('if-match')) });
       for await (const session of deps.budgetLedger.waiting(tenantId)) await deps.sessionWorkflows.budgetChanged(session, deps.tierHeardAfterMs);
-      return { body: await reportOf(deps, record, {}) };
+      return replyWith(await reportOf(deps, record, {}));
     },
   }),
 ];
+
+const replyWith = (report: z.input<typeof BudgetReport>) => ({ headers: etagOf(report), body: report });
 
 async function recordOf({ registry }: BudgetRoutesDeps, tenantId: string): Promise<TenantRecord> {
   const record = await registry.get(tenantId);
@@ -87,7 +92,7 @@ async function recordOf({ registry }: BudgetRoutesDeps, tenantId: string): Promi
 }
 
 async function reportOf({ configs, tiers, budgetLedger: ledger }: BudgetRoutesDeps, record: TenantRecord, { userId, sessionId }: z.output<typeof Query>): Promise<z.input<typeof BudgetReport>> {
-  const { tenantId, operatorBudgets: operator = {}, ownBudgets: own = {} } = record;
+  const { tenantId, operatorBudgets: operator = {}, ownBudgets: own = {}, budgetsRevision: revision = 0 } = record;
   const { budgets: agent = {} } = await configs.get(tenantId);
   const tier = definitionOf(tiers, record.tier).budgets ?? {};
   const { limits, onExhausted, longestPauseMs } = budgetsInForce({ tier, operator, own, agent });
@@ -100,5 +105,5 @@ async function reportOf({ configs, tiers, budgetLedger: ledger }: BudgetRoutesDe
   ];
   const counters = await ledger.counters(tenantId, asked.map(([, counter]) => counter));
   const spent = Object.fromEntries(asked.map(([level, counter]) => [level, counters[counter]]));
-  return { tenantId, tier, operator, administrator: own, agent, inForce: { ...limits, onExhausted, longestPauseSeconds: longestPauseMs / 1_000 }, spent };
+  return { tenantId, revision, tier, operator, administrator: own, agent, inForce: { ...limits, onExhausted, longestPauseSeconds: longestPauseMs / 1_000 }, spent };
 }

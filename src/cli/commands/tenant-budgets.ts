@@ -1,9 +1,11 @@
 import { InvalidArgumentError } from 'commander';
 import { type BudgetCounter, type BudgetLevel, budgetLevels, Budgets, type BudgetUnit, budgetUnits } from '../../contracts/budget';
 import { committed } from '../../domain/budgets';
-import { apiPath, withQuery } from '../access';
+import { type Access, apiPath, withQuery } from '../access';
+import { ApiProblem } from '../api-client';
 import { collect, command } from '../command';
 import { CliFailure, exitCodes } from '../failures';
+import { patiently } from '../patience';
 import type { Column } from '../terminal/table';
 
 interface BudgetOptions {
@@ -14,6 +16,7 @@ interface BudgetOptions {
 }
 
 interface Report {
+  readonly revision: number;
   readonly operator: Budgets;
   readonly inForce: Budgets;
   readonly spent: Partial<Record<BudgetLevel, BudgetCounter>>;
@@ -67,10 +70,8 @@ export const budgetsCommand = command<BudgetOptions>({
   async run(cli, { set = [], none, user, session }, tenantId: string) {
     const operator = await cli.operator();
     const path = apiPath`/tenants/${tenantId}/budgets`;
-    if (set.length > 0 || none) {
-      const before = none ? {} : (await operator.call<Report>(path)).operator;
-      await operator.call(path, { method: 'PUT', body: set.reduce(withSetting, before) });
-    }
+    if (none) await operator.call(path, { method: 'PUT', body: set.reduce(withSetting, {}) });
+    else if (set.length > 0) await patiently(() => change(operator, path, (budgets) => set.reduce(withSetting, budgets)), { mayPass: isChanged });
     const report = await operator.call<Report>(withQuery(path, { userId: user, sessionId: session }));
     cli.out.result(report, () => {
       const lines = linesOf(report);
@@ -78,6 +79,14 @@ export const budgetsCommand = command<BudgetOptions>({
     });
   },
 });
+
+/** On top of what is seen, so that nothing is lost of what another operator sets at the same time. @throws ApiProblem `budget/changed` when one did */
+async function change(operator: Access, path: string, changed: (budgets: Budgets) => Budgets): Promise<void> {
+  const { revision, operator: budgets } = await operator.call<Report>(path);
+  await operator.call(path, { method: 'PUT', body: changed(budgets), headers: { 'if-match': `"${revision}"` } });
+}
+
+const isChanged = (error: unknown): boolean => error instanceof ApiProblem && error.code === 'budget/changed';
 
 const linesOf = ({ inForce, spent }: Report): Line[] =>
   budgetLevels.flatMap((level) => budgetUnits.flatMap((unit) => (inForce[level]?.[unit] === undefined ? [] : [{ level, unit, limit: inForce[level][unit], counter: spent[level] }])));
