@@ -1,6 +1,7 @@
-import { codeOf, DomainError } from '../contracts/errors';
+import { DomainError } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
 import { isAllowedOrigin } from '../domain/egress';
+import { unreadableIsNone } from '../domain/unreadable-config';
 
 /** An agent as it is shown: nobody reads a secret back. */
 export function withoutSecret(agent: AgentConfig): AgentConfig {
@@ -17,11 +18,7 @@ export async function withSecretOf(agent: AgentConfig, before: () => Promise<Age
   if (!approvalWebhook) return agent;
   if (!isAllowedOrigin(allowedOrigins, approvalWebhook.url))
     throw new DomainError('config/invalid', `approvalWebhook: ${new URL(approvalWebhook.url).origin} is not among the allowedOrigins.`);
-  const secret = approvalWebhook.secret ?? (await before().catch(nothingToKeep))?.approvalWebhook?.secret;
+  const secret = approvalWebhook.secret ?? (await before().catch(unreadableIsNone))?.approvalWebhook?.secret;
   if (secret === undefined) throw new DomainError('config/invalid', 'approvalWebhook: a secret is needed, whsec_ and 24-64 bytes in Base64.');
   return { ...agent, approvalWebhook: { ...approvalWebhook, secret } };
-}
-
-function nothingToKeep(error: unknown): undefined {
-  if (codeOf(error) !== 'config/unreadable') throw error;
 }

@@ -1,7 +1,8 @@
-import { codeOf, DomainError } from '../../contracts/errors';
+import { DomainError } from '../../contracts/errors';
 import type { AgentConfig, TenantRecord, Tier } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { definitionOf, mustAllow, mustKnowTier } from '../../domain/tiers';
+import { unreadableIsNone } from '../../domain/unreadable-config';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantGateways } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -47,7 +48,7 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
    */
   async checkConfig({ tenantId, agent }: OfTenant & { agent: AgentConfig }): Promise<{ before?: number; heardAfterMs: number }> {
     mustAllow(tiers, (await mustGet(registry, tenantId)).tier, agent);
-    const before = await versionInForce(configs, tenantId);
+    const before = (await configs.current(tenantId).catch(unreadableIsNone))?.version;
     return { ...(before !== undefined && { before }), heardAfterMs: configs.heardAfterMs };
   },
 
@@ -56,15 +57,6 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
     await configs.put(tenantId, await configs.version(tenantId, version));
   },
 });
-
-async function versionInForce(configs: AgentConfigs, tenantId: string): Promise<number | undefined> {
-  try {
-    return (await configs.current(tenantId)).version;
-  } catch (error) {
-    if (codeOf(error) !== 'config/unreadable') throw error;
-    return undefined;
-  }
-}
 
 async function mustGet(registry: TenantRegistry, tenantId: string): Promise<TenantRecord> {
   const tenant = await registry.get(tenantId);
