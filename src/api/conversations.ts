@@ -59,7 +59,7 @@ export function createConversations(deps: ConversationDeps) {
   const known = new LRUCache<string, Known>({ max: 50_000, ttl: ownersRememberedMs });
   const keyOf = ({ tenantId, sessionId }: SessionRef) => `${tenantId}/${sessionId}`;
 
-  async function read(session: SessionRef): Promise<Known | undefined> {
+  async function read(session: SessionRef): Promise<SessionRecord | undefined> {
     const record = await sessions.get(session);
     if (record) known.set(keyOf(session), record);
     return record;
@@ -118,7 +118,7 @@ export function createConversations(deps: ConversationDeps) {
     },
 
     async record(session: SessionRef): Promise<SessionRecord> {
-      const record = await sessions.get(session);
+      const record = await read(session);
       if (!record) throw notFound();
       return record;
     },

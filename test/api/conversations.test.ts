@@ -649,6 +649,8 @@ describe('a session that closed long ago', () => {
     const log = await api.adapters.log.read(ref(sessionId), { after: 0 });
     // Whoever was told of the end may be faster than the record of it.
     while ((await api.adapters.sessions.get(ref(sessionId)))?.closedAt === undefined);
+    // What this API remembers of it may be older.
+    expect((await api.send<SessionRecord>(`${path}/${sessionId}`, { token })).body.closedAt).toBeDefined();
 
     for (const forget of [() => Promise.resolve(), () => forgetWorkflows(sessionId)]) {
       await forget();

@@ -227,9 +227,9 @@ it('breaks an export off whose reader was signed out, before its last line', asy
   const user = await signUp(tenant, [groups.members]);
   const { sessionId } = (await post<{ sessionId: string }>(`${base()}/sessions`, user.accessToken)).body;
   const session = { tenantId: tenant.tenantId, sessionId };
-  // More than the buffers on the way to its reader hold.
-  for (let after = 0; after < 100; after += 1)
-    await api.adapters.log.append(session, { after, key: `batch-${after}`, events: [{ type: 'turn.started', turnId: 'turn-1', text: randomBytes(150_000).toString('base64') }] });
+  // More than the buffers on the way to its reader hold: Linux lets them grow to 37 MB.
+  for (let after = 0; after < 130; after += 1)
+    await api.adapters.log.append(session, { after, key: `batch-${after}`, events: [{ type: 'turn.started', turnId: 'turn-1', text: randomBytes(225_000).toString('base64') }] });
   const response = await fetch(`${replica.url}${base()}/sessions/${sessionId}/events?format=jsonl`, { headers: { authorization: `Bearer ${user.accessToken}` } });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   expect((await reader.read()).done).toBe(false);

@@ -16,6 +16,7 @@ import type { ToolSource } from '../../src/contracts/tool-source';
 import type { SessionRecord } from '../../src/contracts/session';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
+import { freePorts } from '../../src/local/ports';
 import type { ScriptStep } from '../../src/local/model/scripts';
 import { createLogger } from '../../src/logging';
 import { type Account, newTenant, signUp } from './accounts';
@@ -47,10 +48,7 @@ let admin: Account;
 
 /** The reference server of the Model Context Protocol, as it is published. */
 async function startEverything(): Promise<{ server: ChildProcess; url: string }> {
-  const free = createServer().listen(0, '127.0.0.1');
-  await once(free, 'listening');
-  const { port } = free.address() as AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
+  const { port } = await freePorts(['port']);
   const main = path.resolve('node_modules/@modelcontextprotocol/server-everything/dist/index.js');
   const server = spawn(process.execPath, [main, 'streamableHttp'], { env: { PATH: process.env['PATH'], PORT: String(port) }, stdio: ['ignore', 'ignore', 'pipe'] });
   for await (const line of createInterface({ input: server.stderr })) if (line.includes('listening')) break;
