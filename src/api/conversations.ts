@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AgentPin } from '../contracts/agent';
 import type { Attachment } from '../contracts/attachment';
-import { DomainError } from '../contracts/errors';
+import { codeOf, DomainError } from '../contracts/errors';
 import { idFor } from '../contracts/ids';
 import type { OnBusy, SessionRecord, SessionRef } from '../contracts/session';
 import { partsOf, pinOf } from '../domain/agents';
@@ -21,7 +21,7 @@ import type { Caller, RouteInput } from './route';
 export interface ConversationDeps extends PlaceDeps {
   readonly sessions: SessionDirectory;
   readonly messages: SessionMessages;
-  readonly log: Pick<SessionLog, 'outline'>;
+  readonly log: Pick<SessionLog, 'outline' | 'read'>;
   readonly sessionWorkflows: Sessions;
   readonly agents: Pick<Agents, 'get'>;
   readonly attachments: Pick<Attachments, 'get'>;
@@ -34,10 +34,14 @@ export interface Said {
   readonly after: number;
 }
 
+const pageEvents = 200;
+
 interface NewMessage extends Pick<RouteInput<unknown, unknown, unknown>, 'idempotencyKey' | 'requestDigest'> {
   readonly text: string;
   readonly attachments?: readonly string[] | undefined;
   readonly onBusy: OnBusy;
+  /** The session too, under an id the caller chose, unless it is there. `agent`: as in `open`. */
+  readonly opens?: { readonly agent: string | undefined };
 }
 
 interface Submission {
@@ -92,6 +96,13 @@ export function createConversations(deps: ConversationDeps) {
     return record;
   }
 
+  /** Whose it is when it is there already, is asked by who speaks in it. */
+  async function openUnlessThere(session: SessionRef, caller: Caller, reference: string | undefined): Promise<void> {
+    const found = await find(session);
+    if (!found) await open(session, caller, { agent: reference });
+    else if (found.userId === caller.userId) mustHave(found, reference);
+  }
+
   const pinned = async (tenantId: string, reference: string) => pinOf(reference, await agents.get(tenantId, partsOf(reference).name));
 
   /** Whoever ends the turn gives its place back; of a turn that never was, nobody else would. */
@@ -138,13 +149,6 @@ export function createConversations(deps: ConversationDeps) {
       throw new DomainError('session/exists', `There is a session ${session.sessionId} already: choose another id.`);
     },
 
-    /** Opens a session under an id the caller chose. Whose it is when it is there already, {@link say} asks. */
-    async openUnlessThere(session: SessionRef, caller: Caller, reference?: string): Promise<void> {
-      const found = await find(session);
-      if (!found) await open(session, caller, { agent: reference });
-      else if (found.userId === caller.userId) mustHave(found, reference);
-    },
-
     /**
      * The same Idempotency-Key in the same session is the same turn.
      * @param tenant - whose tier says how much may be under way.
@@ -152,11 +156,12 @@ export function createConversations(deps: ConversationDeps) {
     async say(
       session: SessionRef,
       { caller, tenant }: { readonly caller: Caller; readonly tenant: ServedTenant },
-      { text, attachments: attachmentIds = [], onBusy, idempotencyKey, requestDigest }: NewMessage,
+      { text, attachments: attachmentIds = [], onBusy, idempotencyKey, requestDigest, opens }: NewMessage,
     ): Promise<Said> {
+      checkMessage(tiers, tenant, text);
+      if (opens) await openUnlessThere(session, caller, opens.agent);
       const { agent, parent, closedAt } = await mustOwn(session, caller);
       if (parent) throw new DomainError('session/of-agent', `An agent works in this session for session ${parent.sessionId}: speak there.`);
-      checkMessage(tiers, tenant, text);
       const attached = await attachedTo(attachments, session, attachmentIds);
       const turnId = idFor('turn', idempotencyKey, session.tenantId, session.sessionId);
       const message = { turnId, userId: caller.userId, text, ...(attached.length > 0 && { attachments: attached }) };
@@ -168,16 +173,33 @@ export function createConversations(deps: ConversationDeps) {
 
 /**
  * A session that has ended takes nothing more, and its workflow must not begin again. What it took before is answered as it was then, by its log once
- * Temporal has forgotten it.
+ * Temporal has forgotten it. Of what is new to it neither is asked.
  * @throws DomainError `session/closed`
  */
 async function takenBefore({ sessionWorkflows, log, messages }: ConversationDeps, session: SessionRef, message: StoredMessage, requestDigest: string | undefined): Promise<{ after: number }> {
   const { turnId } = message;
-  const after = (await sessionWorkflows.takenAt(session, turnId)) ?? (await pastOf(log.outline(session))).turns.find((turn) => turn.turnId === turnId)?.after;
-  if (after === undefined) throw new DomainError('session/closed', 'The session is closed: open a new one.');
+  await messages.get(session, turnId).catch((error: unknown) => {
+    throw codeOf(error) === 'turn/not-found' ? closed() : error;
+  });
   // It is there: another one under its key is refused.
   await messages.put(session, message, requestDigest);
+  const after = (await sessionWorkflows.takenAt(session, turnId)) ?? (await pastOf(log.outline(session))).turns.find((turn) => turn.turnId === turnId)?.after ?? (await joinedAt(log, session, turnId));
+  if (after === undefined) throw closed();
   return { after };
+}
+
+const closed = () => new DomainError('session/closed', 'The session is closed: open a new one.');
+
+/** @returns where the log was when a message joined a turn; undefined when none did under this id. */
+async function joinedAt(log: Pick<SessionLog, 'read'>, session: SessionRef, messageId: string): Promise<number | undefined> {
+  for (let after = 0; ; ) {
+    const events = await log.read(session, { after, limit: pageEvents });
+    const joined = events.find((event) => event.type === 'turn.steered' && event.messageId === messageId);
+    if (joined) return joined.seq - 1;
+    const last = events.at(-1);
+    if (!last) return undefined;
+    after = last.seq;
+  }
 }
 
 /** What a message refers to, as its event will. @throws DomainError `attachment/not-found`, `attachment/too-many` */

@@ -6,6 +6,7 @@ import { bodyLimitOf } from '../../src/api/request-parser';
 import { errors } from '../../src/contracts/errors';
 import { groups } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
+import { mustBeSound } from '../../src/api/sound-body';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { declaredRoutes, requestTo, titleOf } from './requests';
 import { type RunningApi, startApi } from './running-api';
@@ -100,6 +101,13 @@ it('refuses a body of more than 200 levels, and says of no other that it is too 
   expect(await put(200)).toMatchObject({ status: 422, code: 'agent/invalid' });
   for (const levels of [201, 1_000]) expect(await put(levels)).toMatchObject({ status: 400, code: 'request/malformed', errors: [{ path: 'body' }] });
   await roomy.stop();
+});
+
+it('looks through a body whose names are long without holding each of them many times', () => {
+  const body = { [`ы${'x'.repeat(12_000)}`]: Array.from({ length: 12_000 }, () => 0) };
+  const before = process.memoryUsage().heapUsed;
+  mustBeSound(body);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000);
 });
 
 it('refuses a time before which there is none', async () => {

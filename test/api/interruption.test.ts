@@ -192,6 +192,28 @@ describe('a message that steers', () => {
     expect((await asked).body).toMatchObject({ answer: 'forty-two', outcome: 'completed' });
   });
 
+  it('has its answer again when its session has closed, and Temporal has forgotten it', async () => {
+    const session = await openSession();
+    const ref = { tenantId: tenant.tenantId, sessionId: session.split('/').at(-1) ?? '' };
+    const text = `hold ${randomUUID()}`;
+    await model.script({ match: text, steps: [{ say: 'One moment.', holdAfter: 1, calls: [{ name: 'calculator', input: { expression: '6*7' } }] }] });
+    const running = await say(session, text);
+    await untilHeld(text);
+    const key = randomUUID();
+    const taken = await say(session, 'and in words', 'steer', key);
+    await model.release(text);
+    await logUntilEnd(session, running.turnId);
+    await api.send(`${session}/close`, { method: 'POST', token: alice.accessToken, body: {} });
+    while ((await api.send<SessionRecord>(session, { token: alice.accessToken })).body.closedAt === undefined) await delay(500);
+    const { sessionWorkflows } = api.adapters;
+    while ((await sessionWorkflows.status(ref)).state !== 'idle') await sessionWorkflows.forgetAll(ref.tenantId);
+    const again = await say(session, 'and in words', 'steer', key);
+    expect(again.turnId).toBe(taken.turnId);
+    const [next] = await api.adapters.log.read(ref, { after: again.after, limit: 1 });
+    expect(next).toMatchObject({ type: 'turn.steered', messageId: taken.turnId });
+    expect(await say(session, 'and in digits', 'steer')).toMatchObject({ status: 409, code: 'session/closed' });
+  });
+
   it('is a turn of its own when the running one ends without another step', async () => {
     const session = await openSession();
     const text = await heldPrompt();

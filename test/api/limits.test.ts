@@ -201,7 +201,11 @@ describe('of what is under way', () => {
     const post = (to: string, body: object) => api.send(to, { method: 'POST', token: ada.accessToken, body });
     const tooLong = { status: 413, code: 'message/too-long' };
     expect((await post(`${path}/${await openSession(path, ada)}/messages`, { text })).body).toMatchObject(tooLong);
+    const sessions = async () => (await api.send<{ data: unknown[] }>(path, { token: ada.accessToken })).body.data.length;
+    const before = await sessions();
     expect((await post(`/api/v1/tenant/${tenant.tenantId}/agent`, { prompt: text })).body).toMatchObject(tooLong);
+    // What is refused leaves no session behind.
+    expect(await sessions()).toBe(before);
   });
 });
 

@@ -210,8 +210,10 @@ describe('budgets', () => {
     const stopped = await alice.open();
     const asked = [...broken, busy].map(async ({ match }) => (await alice.ask(await alice.open(), match)).outcome);
     const products = [2, 3, 5].map(async (factor) => (await alice.ask(await alice.open(), `What is 17*${factor}?`)).outcome);
-    const left = alice.ask(stopped, 'slow one');
-    await until('the slow one is held', async () => (await platform.model.holding('slow one')) === 1);
+    let heard = '';
+    const left = alice.ask(stopped, 'slow one', (text) => (heard += text));
+    // What the worker has not read yet it cannot count.
+    await until('the slow one has said two words', () => Promise.resolve(heard.trim() === 'one two'));
     await platform.api.call(`/api/v1/tenants/acme/sessions/${stopped}/messages`, { method: 'POST', token: alice.token, body: { text: 'Never mind', onBusy: 'interrupt' } });
     expect((await left).outcome).toBe('interrupted');
     expect(new Set(await Promise.all([...asked, ...products]))).toEqual(new Set(['completed']));

@@ -102,8 +102,8 @@ async function converse(
   const { conversations, answerTimeoutMs } = deps;
   const { tenantId } = tenant;
   const sessionId = ask.sessionId ?? idFor('session', idempotencyKey, tenantId, caller.userId);
-  await conversations.openUnlessThere({ tenantId, sessionId }, caller, ask.agent);
-  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey, requestDigest });
+  const message = { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey, requestDigest, opens: { agent: ask.agent } };
+  const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, message);
   const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
   if (wantsEvents) return { headers, events: followTurn(deps, { tenantId }, said, signal) };
