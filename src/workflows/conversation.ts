@@ -39,10 +39,13 @@ export class Conversation implements OpenSession {
   private turnScope = { turnId: '', scope: new CancellationScope() };
   /** What is waited for whatever becomes of the turn. */
   private readonly shielded = new CancellationScope({ cancellable: false });
+  private readonly announcing = new CancellationScope({ cancellable: true, parent: this.shielded });
   /** Whether waiting messages are being written into the log. */
   isAnnouncing = false;
   /** Whether it has all it begins with: a fork gets that first. */
   isBegun: boolean;
+  /** Where its log has closed before, whatever was written behind: closing it again finds that. */
+  private closedBehind: number | undefined;
 
   constructor(private readonly input: SessionInput) {
     const { tenantId, sessionId, userId, agent, errand } = input;
@@ -120,8 +123,13 @@ export class Conversation implements OpenSession {
     this.state = domain.take(this.state, message);
     if (message.onBusy === 'interrupt') this.turnScope.scope.cancel();
     // Whatever becomes of the session: it closes once that is done.
-    void CancellationScope.nonCancellable(() => this.announce());
+    void this.announcing.run(() => this.announce());
     return { after };
+  }
+
+  /** Only of a run of before, whose cancellation reached that, too. */
+  stopAnnouncing(): void {
+    if (this.isAnnouncing && !patched('announces-to-the-end')) this.announcing.cancel();
   }
 
   takeBack(request: UndoRequest): { after: number } {
@@ -187,6 +195,7 @@ export class Conversation implements OpenSession {
     const known = [this.state.current?.turnId ?? [], this.state.inbox.map(({ turnId }) => turnId)].flat();
     const picked = await this.activities.pickUpSession({ ...this.ref, known });
     this.state = domain.pickUp(this.state, picked);
+    if (picked.isClosed) this.closedBehind = picked.head;
     if (picked.isClosed && !patched('end-turns-of-closed')) this.state = domain.withoutTurns(this.state);
   }
 
@@ -304,7 +313,7 @@ export class Conversation implements OpenSession {
 
   private async finish(): Promise<void> {
     await this.facts.finish();
-    await this.activities.closeSession({ ...this.ref, after: this.state.head });
+    await this.activities.closeSession({ ...this.ref, after: this.closedBehind ?? this.state.head });
   }
 
   /** Runs one action of the turn so that cancelling stops it; whatever it throws becomes the turn's end. */

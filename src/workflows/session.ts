@@ -7,6 +7,7 @@ import {
   patched,
   setCurrentDetails,
   setHandler,
+  upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorCode } from '../contracts/errors';
@@ -66,13 +67,14 @@ export async function session(input: SessionInput): Promise<void> {
   CancellationScope.current().cancelRequested.catch(() => {
     conversation.close();
     conversation.cancel(undefined);
+    conversation.stopAnnouncing();
     conversation.facts.stop();
   });
   await CancellationScope.nonCancellable(() => run(conversation, input));
 }
 
 async function run(conversation: Conversation, input: SessionInput): Promise<void> {
-  // A first task without a command is replayed together with the next, and then tells another story than the history.
+  // Runs of before left this mark of their first rest alone.
   if (input.state && !domain.canAct(input.state)) patched('begins-at-rest');
   if (!conversation.isBegun) await conversation.begin();
   const { errand } = input;
@@ -91,7 +93,7 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
     }
     if (errand && domain.isErrandDone(conversation.state)) conversation.close();
     const action = conversation.next();
-    if (action.do === 'wait') conversation.rest();
+    if (action.do === 'wait') rest(conversation);
     show(conversation);
     if (action.do === 'wait') await condition(() => domain.canAct(conversation.state) || mustRollOver() || isFull());
     else await conversation.carryOut(action);
@@ -100,6 +102,15 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
       return;
     }
   }
+}
+
+/**
+ * A worker that has nothing of the session in memory takes tasks that made no command together with the next one, where messages are heard before the answers that
+ * came with the tasks before: it would tell another story than the history, and the session stand still for good. So each rest leaves a word in the history.
+ */
+function rest(conversation: Conversation): void {
+  conversation.rest();
+  if (patched('rests-with-a-word')) upsertMemo({ turns: conversation.state.turnCount });
 }
 
 const show = (conversation: Conversation): void => setCurrentDetails(domain.describe(conversation.state));
