@@ -25,7 +25,7 @@ export interface AwsSettings {
   readonly connectTimeoutMs?: number;
   /** Time from request to answer. Default 5 s. */
   readonly requestTimeoutMs?: number;
-  /** Time without a byte inside an answer. Default 30 s: who reads a long one may write away what came before it asks for more. */
+  /** Time in which nothing is read of an answer. Default 30 s. It runs while the reader itself pauses: who does something slow with a long one reads it whole before. */
   readonly silenceTimeoutMs?: number;
   /** What the endpoint has. Default: all, as AWS itself. */
   readonly services?: OptionalServices;

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { openFrames, sealFrames } from '../../../src/adapters/aws/backup/frames';
+import { createBackupStore } from '../../../src/adapters/aws/backup/store';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
 import type { BackupManifest } from '../../../src/contracts/backup';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { aws, backups, configs, data, log, memory, messages, newSession, sessions, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { aws, backups, configs, data, log, memory, messages, newSession, newTenantId, sessions, settings, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
 
@@ -137,6 +140,21 @@ describe('is not verified when', () => {
     await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: await objectAt(Key.replace('table', 'users')) }));
     await expect(verification(tenantId)).rejects.toMatchObject(incomplete);
   });
+});
+
+it('gives a part to whoever pauses in it for longer than S3 may be silent', async () => {
+  const silenceTimeoutMs = 1_000;
+  const store = createBackupStore(createPlatformClients({ ...settings, silenceTimeoutMs }));
+  const [ref, name] = [{ tenantId: newTenantId(), backupId: 'bak-1' }, 'table-000001.jsonl.gz'];
+  // More than what waits on the way, in sockets and streams.
+  const plain = randomBytes(6_000_000);
+  await store.putPart(ref, name, plain);
+  const read: Uint8Array[] = [];
+  for await (const chunk of store.readPart(ref, { name })) {
+    if (read.length === 0) await delay(2 * silenceTimeoutMs);
+    read.push(chunk);
+  }
+  expect(plain.equals(Buffer.concat(read))).toBe(true);
 });
 
 it.each([

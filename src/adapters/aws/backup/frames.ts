@@ -31,7 +31,7 @@ export async function* sealFrames(envelope: Envelope, place: FramePlace, plain: 
 }
 
 /** @throws Error when a frame is missing, changed, out of place, or the last one is not there. */
-export async function* openFrames(envelope: Envelope, place: FramePlace, sealed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* openFrames(envelope: Envelope, place: FramePlace, sealed: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let pending: Buffer = Buffer.alloc(0);
   let index = 0;
   // A frame is opened only when it is known whether another follows.
