@@ -108,8 +108,8 @@ export interface TenantUsers {
   create(userPoolId: string, user: { email: string; groups: readonly string[] }): Promise<TenantUser>;
   /**
    * As {@link create}, of one who was there before: no invitation is mailed, and the password is one nobody knows, so that
-   * "forgot password" is the way in. One who is there keeps id and password, and is in these groups alone; a group that is not
-   * there is made.
+   * "forgot password" is the way in. One who is there keeps id and password, be it that of an invitation, and is in these groups
+   * alone; a group that is not there is made.
    */
   restore(userPoolId: string, user: { email: string; groups: readonly string[]; enabled: boolean }): Promise<TenantUser>;
   /** Fine when there is none. */

@@ -6,7 +6,7 @@ import {
   AdminEnableUserCommand,
   AdminGetUserCommand,
   AdminRemoveUserFromGroupCommand,
-  AdminSetUserPasswordCommand,
+  AdminUpdateUserAttributesCommand,
   AdminUserGlobalSignOutCommand,
   type AttributeType,
   type CognitoIdentityProviderClient,
@@ -18,7 +18,7 @@ import {
 import { DomainError } from '../../contracts/errors';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import { isAwsError } from './failures';
-import { randomPassword } from './passwords';
+import { randomPassword, setPassword } from './passwords';
 
 /** @returns whether it was done; `false` when AWS answered with that error. */
 async function unlessError(request: Promise<unknown>, name: string): Promise<boolean> {
@@ -38,6 +38,17 @@ interface CognitoUser {
 
 const valueOf = (attributes: readonly AttributeType[] | undefined, name: string): string =>
   attributes?.find(({ Name }) => Name === name)?.Value ?? '';
+
+/**
+ * Makes "forgot password" the way in: Cognito opens it to who has a password and a verified address. The address is verified last: where it is not, a
+ * restore made the user, be it an attempt that ended before; where it is, the password stays, be it that of an invitation.
+ */
+async function letForgetPassword(cognito: CognitoIdentityProviderClient, who: { UserPoolId: string; Username: string }): Promise<void> {
+  const { UserStatus, UserAttributes } = await cognito.send(new AdminGetUserCommand(who));
+  if (valueOf(UserAttributes, 'email_verified') === 'true') return;
+  if (UserStatus === 'FORCE_CHANGE_PASSWORD') await setPassword(cognito, who.UserPoolId, { email: who.Username, password: randomPassword() });
+  await cognito.send(new AdminUpdateUserAttributesCommand({ ...who, UserAttributes: [{ Name: 'email_verified', Value: 'true' }] }));
+}
 
 /** Users of Cognito pools whose user name is an e-mail address. */
 export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProviderClient }): TenantUsers {
@@ -91,12 +102,10 @@ export function createTenantUsers({ cognito }: { cognito: CognitoIdentityProvide
       const who = { UserPoolId, Username: email };
       const UserAttributes = [
         { Name: 'email', Value: email },
-        { Name: 'email_verified', Value: 'true' },
+        { Name: 'email_verified', Value: 'false' },
       ];
       await unlessError(cognito.send(new AdminCreateUserCommand({ ...who, UserAttributes, MessageAction: 'SUPPRESS' })), 'UsernameExistsException');
-      // Also of an attempt that ended before: "forgot password" is no way in for who has never had one.
-      const { UserStatus } = await cognito.send(new AdminGetUserCommand(who));
-      if (UserStatus === 'FORCE_CHANGE_PASSWORD') await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: randomPassword(), Permanent: true }));
+      await letForgetPassword(cognito, who);
       for (const GroupName of groups) await join({ ...who, GroupName });
       for (const GroupName of await groupsOf(UserPoolId, email)) if (!groups.includes(GroupName)) await cognito.send(new AdminRemoveUserFromGroupCommand({ ...who, GroupName }));
       await cognito.send(enabled ? new AdminEnableUserCommand(who) : new AdminDisableUserCommand(who));

@@ -1,6 +1,8 @@
-import { AdminCreateUserCommand, AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { AdminGetUserCommand, AdminSetUserPasswordCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { createCognitoLogin, createOperatorSignIn } from '../../../src/adapters/aws/cognito-login';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { setPassword } from '../../../src/adapters/aws/passwords';
+import { createTenantUsers } from '../../../src/adapters/aws/tenant-users';
 import { createSignInPlaces, createTokenIssuers } from '../../../src/adapters/aws/token-issuers';
 import { ensureOperator } from '../../../src/adapters/aws/platform';
 import type { ServedTenant } from '../../../src/contracts/tenant';
@@ -32,17 +34,50 @@ it('creates a user once, in the groups, who can then sign in to this pool', asyn
   expect(((await (await fetch(jwksUrl)).json()) as { keys: unknown[] }).keys).not.toHaveLength(0);
 });
 
-it('lets in whom a restore made before it was killed: a password nobody knows, in place of one nobody was sent', async () => {
-  const { userPoolId } = tenant.infrastructure;
-  const bob = { UserPoolId: userPoolId, Username: 'bob@example.com' };
-  const statusOfBob = async () => (await aws.cognito.send(new AdminGetUserCommand(bob))).UserStatus;
-  await aws.cognito.send(new AdminCreateUserCommand({ ...bob, UserAttributes: [{ Name: 'email', Value: bob.Username }], MessageAction: 'SUPPRESS' }));
-  expect(await statusOfBob()).toBe('FORCE_CHANGE_PASSWORD');
-  await users.restore(userPoolId, { email: bob.Username, groups: ['members'], enabled: true });
-  expect(await statusOfBob()).toBe('CONFIRMED');
-  await setPassword(aws.cognito, userPoolId, { email: bob.Username, password });
-  await users.restore(userPoolId, { email: bob.Username, groups: ['members'], enabled: true });
-  await createCognitoLogin(places.tenant(tenant.infrastructure)).signIn({ email: bob.Username, password });
+describe('restores a user', () => {
+  const restore = (email: string, by = users) => by.restore(tenant.infrastructure.userPoolId, { email, groups: ['members'], enabled: true });
+  const login = () => createCognitoLogin(places.tenant(tenant.infrastructure));
+  const who = (email: string) => ({ UserPoolId: tenant.infrastructure.userPoolId, Username: email });
+
+  /** Ends before it sends this command, as a kill does. */
+  function killedBefore(command: string) {
+    const { cognito } = createPlatformClients(settings);
+    cognito.middlewareStack.add((next, { commandName }) => (args) => (commandName === command ? Promise.reject(new Error('killed')) : next(args)), { step: 'initialize' });
+    return createTenantUsers({ cognito });
+  }
+
+  it.each([
+    ['before it has a password', 'AdminSetUserPasswordCommand', { status: 'FORCE_CHANGE_PASSWORD', verified: 'false' }],
+    ['before its address is verified', 'AdminUpdateUserAttributesCommand', { status: 'CONFIRMED', verified: 'false' }],
+  ])('so that "forgot password" is the way in, also when an attempt was killed %s', async (_when, command, left) => {
+    const email = `${command}@example.com`;
+    const standing = async () => {
+      const { UserStatus: status, UserAttributes } = await aws.cognito.send(new AdminGetUserCommand(who(email)));
+      return { status, verified: UserAttributes?.find(({ Name }) => Name === 'email_verified')?.Value };
+    };
+    await expect(restore(email, killedBefore(command))).rejects.toThrow('killed');
+    expect(await standing()).toEqual(left);
+    await restore(email);
+    // What Cognito wants before it sends a code to somebody who forgot the password.
+    expect(await standing()).toEqual({ status: 'CONFIRMED', verified: 'true' });
+  });
+
+  it('who is there with the password there is', async () => {
+    const email = 'bob@example.com';
+    await restore(email);
+    await setPassword(aws.cognito, tenant.infrastructure.userPoolId, { email, password });
+    await restore(email);
+    await login().signIn({ email, password });
+  });
+
+  it('who is invited with the password of the invitation', async () => {
+    const email = 'eve@example.com';
+    const { userId } = await users.create(tenant.infrastructure.userPoolId, { email, groups: ['administrators'] });
+    // In place of the one in the mail, which nobody here reads.
+    await aws.cognito.send(new AdminSetUserPasswordCommand({ ...who(email), Password: password, Permanent: false }));
+    expect(await restore(email)).toMatchObject({ userId, groups: ['members'] });
+    await login().signIn({ email, password }, ({ kind }) => (kind === 'new-password' ? Promise.resolve(`${password}-new`) : Promise.reject(new Error(kind))));
+  });
 });
 
 it('lists every user of a pool, page by page', async () => {
