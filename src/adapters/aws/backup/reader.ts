@@ -33,12 +33,15 @@ export async function* recordsOfPart(store: BackupStore, ref: BackupRef, part: B
     throw incomplete(`${part.name} holds ${records} records, ${part.records} were written; their hashes ${hashesAgree ? 'agree' : 'differ'}`);
 }
 
+/** A backup, be it one that is still being taken: it has the parts so far, and no manifest. */
+type Begun = BackupRef & Pick<BackupManifest, 'parts'> & { readonly format?: BackupManifest['format'] };
+
 /** The records of one content, in the form of today's format. */
-export async function* recordsOf(store: BackupStore, manifest: BackupManifest, content: BackupContentName, waiting: Waiting): AsyncGenerator<BackupRecord> {
-  const isInPieces = content !== 'objects' || manifest.format === 'tenure-backup/2';
-  for (const part of manifest.parts) {
+export async function* recordsOf(store: BackupStore, backup: Begun, content: BackupContentName, waiting: Waiting): AsyncGenerator<BackupRecord> {
+  const isInPieces = content !== 'objects' || backup.format !== 'tenure-backup/1';
+  for (const part of backup.parts) {
     if (part.content !== content) continue;
-    for await (const record of recordsOfPart(store, manifest, part, waiting)) yield* isInPieces ? [record] : piecesOf(record);
+    for await (const record of recordsOfPart(store, backup, part, waiting)) yield* isInPieces ? [record] : piecesOf(record);
   }
 }
 
@@ -54,9 +57,9 @@ function piecesOf(record: BackupRecord): BackupRecord[] {
 
 const User = z.object({ userId: z.string(), email: z.string(), groups: z.array(z.string()), enabled: z.boolean() });
 
-/** The users of a backup, also of one whose other contents are not written yet. */
-export async function* usersOf(store: BackupStore, backup: BackupRef & Pick<BackupManifest, 'parts'>, waiting: Waiting) {
-  for (const part of backup.parts) if (part.content === 'users') for await (const record of recordsOfPart(store, backup, part, waiting)) yield User.parse(record);
+/** The users of a backup. */
+export async function* usersOf(store: BackupStore, backup: Begun, waiting: Waiting) {
+  for await (const record of recordsOf(store, backup, 'users', waiting)) yield User.parse(record);
 }
 
 /** The backup's users: user id → e-mail address, which outlives the id. */
