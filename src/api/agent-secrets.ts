@@ -1,7 +1,6 @@
-import { DomainError } from '../contracts/errors';
+import { DomainError, noneIf } from '../contracts/errors';
 import type { AgentConfig } from '../contracts/tenant';
 import { isAllowedOrigin } from '../domain/egress';
-import { unreadableIsNone } from '../domain/unreadable-config';
 
 /** An agent as it is shown: nobody reads a secret back. */
 export function withoutSecret(agent: AgentConfig): AgentConfig {
@@ -18,7 +17,7 @@ export async function withSecretOf(agent: AgentConfig, before: () => Promise<Age
   if (!approvalWebhook) return agent;
   if (!isAllowedOrigin(allowedOrigins, approvalWebhook.url))
     throw new DomainError('config/invalid', `approvalWebhook: ${new URL(approvalWebhook.url).origin} is not among the allowedOrigins.`);
-  const secret = approvalWebhook.secret ?? (await before().catch(unreadableIsNone))?.approvalWebhook?.secret;
+  const secret = approvalWebhook.secret ?? (await before().catch(noneIf('config/unreadable')))?.approvalWebhook?.secret;
   if (secret === undefined) throw new DomainError('config/invalid', 'approvalWebhook: a secret is needed, whsec_ and 24-64 bytes in Base64.');
   return { ...agent, approvalWebhook: { ...approvalWebhook, secret } };
 }

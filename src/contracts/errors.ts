@@ -177,6 +177,12 @@ export class DomainError extends Error {
 /** Walks `cause` to the code an error carries: of a DomainError, or of a Temporal failure whose `type` is a code. */
 export const codeOf = (error: unknown): ErrorCode | undefined => expectedIn(error)?.code;
 
+/** For `catch`: what fails with this code is not there. All else is thrown on. */
+export const noneIf =
+  (code: ErrorCode) =>
+  (error: unknown): undefined => {
+    if (codeOf(error) !== code) throw error;
+  };
 
 /** What may be said of an error to users: its own words when it is an expected one, the fallback's title otherwise. */
 export const publicFailure = (error: unknown, fallback: ErrorCode): { code: ErrorCode; message: string } =>

@@ -1,8 +1,7 @@
-import { DomainError } from '../../contracts/errors';
+import { DomainError, noneIf } from '../../contracts/errors';
 import type { AgentConfig, TenantRecord, Tier } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { definitionOf, mustAllow, mustKnowTier } from '../../domain/tiers';
-import { unreadableIsNone } from '../../domain/unreadable-config';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantGateways } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
@@ -48,7 +47,7 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
    */
   async checkConfig({ tenantId, agent }: OfTenant & { agent: AgentConfig }): Promise<{ before?: number; heardAfterMs: number }> {
     mustAllow(tiers, (await mustGet(registry, tenantId)).tier, agent);
-    const before = (await configs.current(tenantId).catch(unreadableIsNone))?.version;
+    const before = (await configs.current(tenantId).catch(noneIf('config/unreadable')))?.version;
     return { ...(before !== undefined && { before }), heardAfterMs: configs.heardAfterMs };
   },
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BackupSummary } from '../../contracts/backup';
-import { codeOf, DomainError } from '../../contracts/errors';
+import { DomainError, noneIf } from '../../contracts/errors';
 import { backupIdPattern } from '../../contracts/names';
 import { Operation } from '../../contracts/operation';
 import { AnyTenantId, TenantId } from '../../contracts/tenant';
@@ -100,11 +100,6 @@ const startingRoutes = ({ operations }: BackupRoutesDeps): Route[] => [
   }),
 ];
 
-/** Nothing restores from what is damaged: it may be deleted at any time. */
-function undefinedIfDamaged(error: unknown): undefined {
-  if (codeOf(error) !== 'backup/incomplete') throw error;
-}
-
 /** @throws DomainError `backup/in-use` */
 function mustBeOver({ createdAt, reason }: BackupSummary): void {
   const expiresAt = farewellExpiresAt(createdAt);
@@ -121,7 +116,8 @@ const deletingRoute = ({ backups }: BackupRoutesDeps): Route =>
     response: z.object({}),
     status: 204,
     async handle({ params }) {
-      const backup = await mustGet(backups, params).catch(undefinedIfDamaged);
+      // Nothing restores from what is damaged: it may be deleted at any time.
+      const backup = await mustGet(backups, params).catch(noneIf('backup/incomplete'));
       if (backup) mustBeOver(backup);
       await backups.delete(params.tenantId, params.backupId);
       return { status: 204 };
