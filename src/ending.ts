@@ -7,6 +7,8 @@ export interface Ending extends Disposable {
   readonly isTimeUp: boolean;
   /** Counts its time from now on. @param afterMs - default: as much as before. */
   refresh(afterMs?: number): void;
+  /** Counts no time until it is told to again. */
+  rest(): void;
 }
 
 /**
@@ -39,6 +41,7 @@ export function endingWith(callers: readonly (AbortSignal | undefined)[], afterM
       return signal.reason === timeUp;
     },
     refresh: (ms = afterMs) => count(ms),
+    rest: () => count(undefined),
     [Symbol.dispose]() {
       clearTimeout(timer);
       for (const caller of signals) caller.removeEventListener('abort', follow);

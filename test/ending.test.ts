@@ -52,3 +52,15 @@ it('counts its time anew when it is told to', () => {
   expect(ending.isTimeUp).toBe(true);
   jest.useRealTimers();
 });
+
+it('counts no time while it rests', () => {
+  jest.useFakeTimers();
+  const ending = endingWith([], 300);
+  ending.rest();
+  jest.advanceTimersByTime(60_000);
+  expect(ending.isTimeUp).toBe(false);
+  ending.refresh();
+  jest.advanceTimersByTime(300);
+  expect(ending.isTimeUp).toBe(true);
+  jest.useRealTimers();
+});

@@ -51,6 +51,8 @@ export interface ApiRequest {
   /** A POST or DELETE without one gets a new one, so that a repetition by hand is a new request and one by a library is not. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
+  /** Hears that the other end of a stream is still there, although it has no event to tell. */
+  readonly onComment?: () => void;
   /** How long its answer may take; streams have no end. Default: longer than the API waits for an agent. */
   readonly withinMs?: number;
 }
@@ -88,12 +90,14 @@ export class ApiClient {
     try {
       const response = await this.fetch(path, { ...request, signal: silence.signal }, 'text/event-stream');
       const ready: EventSourceMessage[] = [];
-      const parser = createParser({ onEvent: (event) => void ready.push(event) });
+      const parser = createParser({ onEvent: (event) => void ready.push(event), onComment: () => request.onComment?.() });
       const decoder = new TextDecoder();
       for await (const chunk of response.body ?? []) {
-        silence.refresh();
+        // Nobody listens while the reader deals with an event.
+        silence.rest();
         parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
         yield* ready.splice(0);
+        silence.refresh();
       }
     } catch (error) {
       throw silence.isTimeUp ? new ApiUnreachable(this.baseUrl, new Error('a stream fell silent')) : error;

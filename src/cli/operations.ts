@@ -12,7 +12,7 @@ export async function watchOperation(
 ): Promise<Operation> {
   const news = new StepNews();
   let last: Operation | undefined;
-  for await (const operation of followOperation(operationId, (path, headers) => api.stream(path, { token, headers }))) {
+  for await (const operation of followOperation(operationId, (path, opening) => api.stream(path, { ...opening, token }))) {
     for (const step of news.of(operation)) if (step.state !== 'running' && step.state !== 'undoing') onStep(step);
     last = operation;
   }

@@ -7,6 +7,7 @@ import { collectGarbage } from '../support/collect-garbage';
 
 let server: Server;
 afterEach(async () => {
+  jest.useRealTimers();
   server.closeAllConnections();
   await once(server.close(), 'close');
 });
@@ -29,6 +30,24 @@ it('lets go of a stream that is left at its first event', async () => {
     break;
   }
   await left;
+});
+
+it('holds a stream to nothing while its reader deals with an event', async () => {
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  let tell: (text: string) => void = () => undefined;
+  const access = await listening((response) => {
+    tell = (text) => void response.write(text);
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: a question\n\n');
+  });
+  const events = access.stream('/');
+  expect((await events.next()).value).toMatchObject({ data: 'a question' });
+  jest.advanceTimersByTime(600_000);
+  tell('data: what follows\n\n');
+  expect((await events.next()).value).toMatchObject({ data: 'what follows' });
+  const next = events.next();
+  const silent = expect(next).rejects.toThrow('a stream fell silent');
+  await jest.advanceTimersByTimeAsync(45_000);
+  await silent;
 });
 
 it('throws what a stream is refused with before there is a first event', async () => {

@@ -10,7 +10,7 @@ import { collect, command, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { seemsTemporary } from '../patience';
 import { printable, printableText } from '../terminal/table';
-import { behind, type Following, unbroken } from '../unbroken';
+import { type Following, type Opening, unbroken } from '../unbroken';
 import { access, type AsUser } from './as-user';
 import { answering, shownQuestion } from './session-questions';
 
@@ -44,7 +44,7 @@ export const chat = command<AsUser & { session?: string; agent?: string; attach?
     }
     const tell = teller(cli);
     const answerTo = answering(cli, caller, { tenantId, sessionId });
-    for await (const entry of turnOf(cli, caller, { tenantId, sessionId }, () => caller.stream(path, request))) {
+    for await (const entry of turnOf(cli, caller, { tenantId, sessionId }, (opening) => caller.stream(path, { ...request, ...opening }))) {
       tell(entry);
       if (entry.type === 'question.asked') await answerTo(entry);
       if (entry.type !== 'turn.completed') continue;
@@ -64,13 +64,13 @@ function collectFiles(file: string, before: unknown): string[] {
  * What a request has the agent do, to the end of its turn. That goes on whatever becomes of the stream: where nothing came of it yet the request is sent
  * again, otherwise its turn is followed in the session's log.
  */
-async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tenantId: string; sessionId: string }, ask: () => ReturnType<Access['stream']>): AsyncGenerator<LiveEntry> {
+async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tenantId: string; sessionId: string }, ask: (opening: Opening) => ReturnType<Access['stream']>): AsyncGenerator<LiveEntry> {
   const log = apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`;
   let turnId: string | undefined;
   let mayHaveArrived = false;
-  const asked = async function* () {
+  const asked = async function* (opening: Opening) {
     try {
-      yield* ask();
+      yield* ask(opening);
       mayHaveArrived = true;
     } catch (error) {
       mayHaveArrived ||= !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
@@ -81,7 +81,7 @@ async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tena
     mayPass: (error) => mayHaveArrived && seemsTemporary(error),
     onTrouble: () => cli.out.note('The API does not answer; the turn goes on, and so does this once it does.'),
   };
-  for await (const { data, event } of unbroken((lastEventId) => (turnId === undefined ? asked() : caller.stream(log, { headers: behind(lastEventId) })), following)) {
+  for await (const { data, event } of unbroken((opening) => (turnId === undefined ? asked(opening) : caller.stream(log, opening)), following)) {
     if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session show ${tenantId} ${sessionId}`);
     const entry = JSON.parse(data) as LiveEntry;
     if ('turnId' in entry) turnId ??= entry.turnId;

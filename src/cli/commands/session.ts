@@ -8,7 +8,7 @@ import type { Cli } from '../cli';
 import { command, type GroupSpec, parseCount, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
 import { type Column, minuteOf, printable, timeOf } from '../terminal/table';
-import { behind, unbroken } from '../unbroken';
+import { unbroken } from '../unbroken';
 import { access, type AsUser } from './as-user';
 import { eraseSession } from './erasure';
 import { chat } from './session-chat';
@@ -100,7 +100,7 @@ const undo = command<AsUser>({
   async run(cli, { user }, tenantId: string, sessionId: string, turnId: string) {
     const caller = await access(cli, tenantId, { user });
     const { undoId, eventsUrl } = await caller.call<{ undoId: string; eventsUrl: string }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/turns/${turnId}/undo`, { method: 'POST', body: {} });
-    for await (const { data, event } of unbroken((lastEventId) => caller.stream(eventsUrl, { headers: behind(lastEventId) }))) {
+    for await (const { data, event } of unbroken((opening) => caller.stream(eventsUrl, opening))) {
       if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; it goes on.', `tenure session export ${tenantId} ${sessionId}`);
       const entry = JSON.parse(data) as LiveEntry;
       if (!('undoId' in entry) || entry.undoId !== undoId) continue;

@@ -1,10 +1,10 @@
 import type { EventSourceMessage } from 'eventsource-parser';
 import type { Operation } from '../../contracts/operation';
 import { apiPath } from '../access';
-import { behind, type Following, unbroken } from '../unbroken';
+import { type Following, type Opening, unbroken } from '../unbroken';
 
 /** Opens the stream at a path of the API. */
-export type OpenStream = (path: string, headers: Readonly<Record<string, string>>) => AsyncGenerator<EventSourceMessage>;
+export type OpenStream = (path: string, opening: Opening) => AsyncGenerator<EventSourceMessage>;
 
 /**
  * An operation each time it has changed, up to its end, from a stream that {@link unbroken} opens as often as it must.
@@ -12,7 +12,7 @@ export type OpenStream = (path: string, headers: Readonly<Record<string, string>
  */
 export async function* followOperation(operationId: string, open: OpenStream, following?: Following): AsyncGenerator<Operation> {
   const path = apiPath`/operations/${operationId}/events`;
-  for await (const { event, data } of unbroken((lastEventId) => open(path, behind(lastEventId)), following)) {
+  for await (const { event, data } of unbroken((opening) => open(path, opening), following)) {
     if (event !== 'operation') continue;
     const operation = JSON.parse(data) as Operation;
     yield operation;

@@ -38,9 +38,8 @@ async function show({ out }: Cli, access: Access, operationId: string, onEach?: 
   const display = createDisplay(out);
   let last: Operation | undefined;
   try {
-    const open = (path: string, headers: Readonly<Record<string, string>>) => access.stream(path, { headers });
     const onTrouble = () => display.trouble('The API does not answer; the operation goes on, and so does this display once it does.');
-    for await (const operation of followOperation(operationId, open, { onTrouble })) {
+    for await (const operation of followOperation(operationId, (path, opening) => access.stream(path, opening), { onTrouble })) {
       last = operation;
       onEach?.(operation);
       display.show(operation);
