@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { type ApiClient, ApiProblem, type ApiRequest, ApiUnreachable } from './api-client';
-import { patiently } from './patience';
+import { type ApiClient, ApiProblem, type ApiRequest } from './api-client';
+import { mayHaveArrived, patiently, seemsTemporary } from './patience';
 import type { TokenSource } from './sign-in/tokens';
 
 /** How long a request that changes something is repeated, with its key, when its answer did not come. */
@@ -20,9 +20,10 @@ export class Access {
     if (method === 'GET') return this.asCaller((token) => this.api.call<T>(path, { ...request, token }));
     // It may have arrived although the answer did not: the key makes it one request.
     const keyed = { idempotencyKey: randomUUID(), ...request };
+    let mayBeUnderWay = false;
     return patiently(() => this.asCaller((token) => this.api.call<T>(path, { ...keyed, token })), {
       giveUpAfterMs: repeatForMs,
-      mayPass: (error) => error instanceof ApiUnreachable && !error.neverSent,
+      mayPass: (error) => (mayBeUnderWay ||= mayHaveArrived(error)) && seemsTemporary(error),
     });
   }
 

@@ -22,6 +22,9 @@ export async function patiently<T>(call: () => Promise<T>, { giveUpAfterMs = 60_
   }
 }
 
+/** Whether a request that failed so may be under way all the same: then only its repetition, under the same key, tells. */
+export const mayHaveArrived = (error: unknown): boolean => !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
+
 /** By its name: fetch's own errors may come from another realm, where `instanceof` does not see them. */
 export const seemsTemporary = (error: unknown): boolean =>
   error instanceof ApiProblem ? error.status === 503 || error.status === 429 : error instanceof ApiUnreachable || (error as { name?: unknown }).name === 'TypeError';

@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Access } from '../../src/cli/access';
 import { ApiClient, ApiProblem, ApiUnreachable } from '../../src/cli/api-client';
+import { openLine } from '../api/cuttable-line';
 import { collectGarbage } from '../support/collect-garbage';
 
 let server: Server;
@@ -53,6 +54,37 @@ it('holds a stream to nothing while its reader deals with an event', async () =>
 it('throws what a stream is refused with before there is a first event', async () => {
   const access = await listening((response) => response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"code":"operation/not-found"}'));
   await expect(access.stream('/').next()).rejects.toThrow(ApiProblem);
+});
+
+it('repeats a request that may have arrived, under its key, although the API is away for a while then', async () => {
+  const keys: unknown[] = [];
+  const api = await listening((response) => {
+    keys.push(response.req.headers['idempotency-key']);
+    if (keys.length === 1) void line.cut();
+    else response.writeHead(200, { 'content-type': 'application/json' }).end('{"said":"once"}');
+  });
+  const line = await openLine(api.api.baseUrl);
+  let attempts = 0;
+  const token = async () => {
+    attempts += 1;
+    // The first one was cut off, the second one refused.
+    if (attempts === 3) await line.mend();
+    return 'any';
+  };
+  const access = new Access(new ApiClient(line.url), { from: 'TENURE_TOKEN', token });
+  expect(await access.call('/', { method: 'POST', body: {} })).toEqual({ said: 'once' });
+  expect([attempts, keys.length, new Set(keys).size]).toEqual([3, 2, 1]);
+  await line.cut();
+});
+
+it('does not repeat a request that never arrived', async () => {
+  const api = await listening(() => undefined);
+  const line = await openLine(api.api.baseUrl);
+  await line.cut();
+  let attempts = 0;
+  const token = () => Promise.resolve(`attempt ${(attempts += 1)}`);
+  await expect(new Access(new ApiClient(line.url), { from: 'TENURE_TOKEN', token }).call('/', { method: 'POST', body: {} })).rejects.toThrow(ApiUnreachable);
+  expect(attempts).toBe(1);
 });
 
 it('waits for a whole answer no longer than it may, whatever is collected meanwhile', async () => {

@@ -3,12 +3,11 @@ import type { LiveEntry } from '../../contracts/events';
 import { newId } from '../../contracts/ids';
 import type { SessionRecord } from '../../contracts/session';
 import { type Access, apiPath } from '../access';
-import { ApiProblem, ApiUnreachable } from '../api-client';
 import { attach, typeOfFile } from '../attaching';
 import type { Cli } from '../cli';
 import { collect, command, shared } from '../command';
 import { CliFailure, exitCodes } from '../failures';
-import { seemsTemporary } from '../patience';
+import { mayHaveArrived, seemsTemporary } from '../patience';
 import { printable, printableText } from '../terminal/table';
 import { type Following, type Opening, unbroken } from '../unbroken';
 import { access, type AsUser } from './as-user';
@@ -67,18 +66,13 @@ function collectFiles(file: string, before: unknown): string[] {
 async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tenantId: string; sessionId: string }, ask: (opening: Opening) => ReturnType<Access['stream']>): AsyncGenerator<LiveEntry> {
   const log = apiPath`/tenants/${tenantId}/sessions/${sessionId}/events`;
   let turnId: string | undefined;
-  let mayHaveArrived = false;
+  let mayBeUnderWay = false;
   const asked = async function* (opening: Opening) {
-    try {
-      yield* ask(opening);
-      mayHaveArrived = true;
-    } catch (error) {
-      mayHaveArrived ||= !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
-      throw error;
-    }
+    yield* ask(opening);
+    mayBeUnderWay = true;
   };
   const following: Following = {
-    mayPass: (error) => mayHaveArrived && seemsTemporary(error),
+    mayPass: (error) => (mayBeUnderWay ||= mayHaveArrived(error)) && seemsTemporary(error),
     onTrouble: () => cli.out.note('The API does not answer; the turn goes on, and so does this once it does.'),
   };
   for await (const { data, event } of unbroken((opening) => (turnId === undefined ? asked(opening) : caller.stream(log, opening)), following)) {
