@@ -18,6 +18,9 @@ export class ApiProblem extends Error {
   }
 }
 
+/** A problem that ended a stream: the request was taken. Whoever comes back with the cursor goes on, or is refused for what was wrong. */
+export class StreamProblem extends ApiProblem {}
+
 /** Nobody answers at the API's address, or the connection broke before the answer. */
 export class ApiUnreachable extends Error {
   override readonly name = 'ApiUnreachable';
@@ -84,7 +87,7 @@ export class ApiClient {
     return ((await this.fetch(path, request, accept)).body ?? []) as AsyncIterable<Uint8Array>;
   }
 
-  /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, ApiUnreachable */
+  /** Server-sent events until the server ends the stream; none when it answers 204. @throws ApiProblem, StreamProblem, ApiUnreachable */
   async *stream(path: string, request: ApiRequest = {}): AsyncGenerator<EventSourceMessage> {
     using silence = endingWith([request.signal], silentForMs);
     try {
@@ -96,7 +99,10 @@ export class ApiClient {
         // Nobody listens while the reader deals with an event.
         silence.rest();
         parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-        yield* ready.splice(0);
+        for (const event of ready.splice(0)) {
+          if (event.event === 'problem') throw streamProblemOf(event);
+          yield event;
+        }
         silence.refresh();
       }
     } catch (error) {
@@ -147,4 +153,10 @@ async function problemOf(response: Response): Promise<ApiProblem> {
     retryAfter === null ? undefined : Number(retryAfter),
     problem.requestId,
   );
+}
+
+/** Written by the API itself: nothing of it is missing. */
+function streamProblemOf({ data }: EventSourceMessage): StreamProblem {
+  const { status, code, detail, requestId } = JSON.parse(data) as { status: number; code: string; detail: string; requestId: string };
+  return new StreamProblem(status, code, detail, undefined, requestId);
 }

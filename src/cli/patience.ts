@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApiProblem, ApiUnreachable } from './api-client';
+import { ApiProblem, ApiUnreachable, StreamProblem } from './api-client';
 
 const pollMs = 250;
 
@@ -23,8 +23,12 @@ export async function patiently<T>(call: () => Promise<T>, { giveUpAfterMs = 60_
 }
 
 /** Whether a request that failed so may be under way all the same: then only its repetition, under the same key, tells. */
-export const mayHaveArrived = (error: unknown): boolean => !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
+export const mayHaveArrived = (error: unknown): boolean =>
+  error instanceof StreamProblem || !(error instanceof ApiProblem || (error instanceof ApiUnreachable && error.neverSent));
 
-/** By its name: fetch's own errors may come from another realm, where `instanceof` does not see them. */
-export const seemsTemporary = (error: unknown): boolean =>
-  error instanceof ApiProblem ? error.status === 503 || error.status === 429 : error instanceof ApiUnreachable || (error as { name?: unknown }).name === 'TypeError';
+export function seemsTemporary(error: unknown): boolean {
+  if (error instanceof StreamProblem) return true;
+  if (error instanceof ApiProblem) return error.status === 503 || error.status === 429;
+  // By its name: fetch's own errors may come from another realm, where `instanceof` does not see them.
+  return error instanceof ApiUnreachable || (error as { name?: unknown }).name === 'TypeError';
+}

@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Access } from '../../src/cli/access';
 import { ApiClient, ApiProblem, ApiUnreachable } from '../../src/cli/api-client';
+import { unbroken } from '../../src/cli/unbroken';
 import { openLine } from '../api/cuttable-line';
 import { collectGarbage } from '../support/collect-garbage';
 
@@ -49,6 +50,23 @@ it('holds a stream to nothing while its reader deals with an event', async () =>
   const silent = expect(next).rejects.toThrow('a stream fell silent');
   await jest.advanceTimersByTimeAsync(45_000);
   await silent;
+});
+
+it('goes on with a new token where the old one ends in the middle of a stream', async () => {
+  const asked: unknown[] = [];
+  const { api } = await listening((response) => {
+    const { authorization, 'last-event-id': cursor } = response.req.headers;
+    asked.push([authorization, cursor]);
+    const problem = '{"status":401,"code":"auth/unauthenticated","detail":"it has expired","requestId":"req-1"}';
+    if (asked.length === 2) return response.writeHead(401, { 'content-type': 'application/problem+json' }).end(problem);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    return response.end(cursor === undefined ? `id: 1\ndata: first\n\nevent: problem\ndata: ${problem}\n\n` : 'id: 2\ndata: second\n\n');
+  });
+  const access = new Access(api, { from: 'login', token: () => Promise.resolve('old'), renew: () => Promise.resolve('new') });
+  const events = unbroken((opening) => access.stream('/', opening));
+  expect([(await events.next()).value, (await events.next()).value]).toMatchObject([{ data: 'first' }, { data: 'second' }]);
+  expect(asked).toEqual([['Bearer old', undefined], ['Bearer old', '1'], ['Bearer new', '1']]);
+  await events.return(undefined);
 });
 
 it('throws what a stream is refused with before there is a first event', async () => {

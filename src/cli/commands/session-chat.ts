@@ -75,8 +75,7 @@ async function* turnOf(cli: Cli, caller: Access, { tenantId, sessionId }: { tena
     mayPass: (error) => (mayBeUnderWay ||= mayHaveArrived(error)) && seemsTemporary(error),
     onTrouble: () => cli.out.note('The API does not answer; the turn goes on, and so does this once it does.'),
   };
-  for await (const { data, event } of unbroken((opening) => (turnId === undefined ? asked(opening) : caller.stream(log, opening)), following)) {
-    if (event === 'problem') throw new CliFailure(exitCodes.unavailable, 'The stream broke; the turn goes on.', `tenure session show ${tenantId} ${sessionId}`);
+  for await (const { data } of unbroken((opening) => (turnId === undefined ? asked(opening) : caller.stream(log, opening)), following)) {
     const entry = JSON.parse(data) as LiveEntry;
     if ('turnId' in entry) turnId ??= entry.turnId;
     if ('turnId' in entry && entry.turnId !== turnId) continue;

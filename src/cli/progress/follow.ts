@@ -12,8 +12,7 @@ export type OpenStream = (path: string, opening: Opening) => AsyncGenerator<Even
  */
 export async function* followOperation(operationId: string, open: OpenStream, following?: Following): AsyncGenerator<Operation> {
   const path = apiPath`/operations/${operationId}/events`;
-  for await (const { event, data } of unbroken((opening) => open(path, opening), following)) {
-    if (event !== 'operation') continue;
+  for await (const { data } of unbroken((opening) => open(path, opening), following)) {
     const operation = JSON.parse(data) as Operation;
     yield operation;
     if (operation.finishedAt !== undefined) return;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiClient } from '../../cli/api-client';
 import { patiently } from '../../cli/patience';
+import { unbroken } from '../../cli/unbroken';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
 
 export interface Turn {
@@ -55,24 +56,13 @@ export class User {
     const request = { method: 'POST', token: this.token, body: { text, ...(attachments.length > 0 && { attachments }) }, idempotencyKey: randomUUID() } as const;
     const { turnId, after } = await patiently(() => this.api.call<{ turnId: string; after: number }>(`${path}/messages`, request));
     const entries: LiveEntry[] = [];
-    let cursor = String(after);
-    const readOn = async (): Promise<Turn | undefined> => {
-      for await (const { id = cursor, event, data } of this.api.stream(`${path}/events?after=${cursor}`, { token: this.token })) {
-        // The stream could not go on: read on from the cursor.
-        if (event === 'problem') return undefined;
-        const entry = JSON.parse(data) as LiveEntry;
-        entries.push(entry);
-        cursor = id;
-        if (entry.type === 'text.delta') onText(entry.text);
-        if (entry.type === 'turn.completed' && entry.turnId === turnId)
-          return { sessionId, turnId, entries, answer: answerOf(entries, turnId), outcome: entry.outcome };
-      }
-      return undefined;
-    };
-    for (;;) {
-      const turn = await patiently(readOn);
-      if (turn) return turn;
+    for await (const { data } of unbroken((opening) => this.api.stream(`${path}/events?after=${after}`, { ...opening, token: this.token }))) {
+      const entry = JSON.parse(data) as LiveEntry;
+      entries.push(entry);
+      if (entry.type === 'text.delta') onText(entry.text);
+      if (entry.type === 'turn.completed' && entry.turnId === turnId) return { sessionId, turnId, entries, answer: answerOf(entries, turnId), outcome: entry.outcome };
     }
+    throw new Error(`Nothing was heard of the end of ${turnId}.`);
   }
 }
 
