@@ -4,7 +4,7 @@ import type { ApiRequest } from './api-client';
 import { seemsTemporary } from './patience';
 
 export interface Following {
-  /** Hears why the stream broke, each time; it is opened again. */
+  /** Hears once in an outage that the API is away, and why: a stream that broke could not be opened again. */
   readonly onTrouble?: (error: unknown) => void;
   /** How long the API may be away: from the first failure after something was heard of it. Default: ten minutes. */
   readonly giveUpAfterMs?: number;
@@ -15,11 +15,12 @@ export interface Following {
 /** What the request that opens a stream has with it. */
 export type Opening = Required<Pick<ApiRequest, 'headers' | 'onComment'>>;
 
-const reconnectAfterMs = 300;
+const shortestPauseMs = 300;
+const longestPauseMs = 5_000;
 
 /**
  * Events of a stream for as long as somebody reads them. One that breaks, or that the server ends, is opened again behind the event seen last: an API that
- * restarts costs nothing but the moment.
+ * restarts costs nothing but the moment. The longer it brings nothing, the more seldom.
  * @throws ApiProblem when the API refuses, ApiUnreachable when it was away for too long.
  */
 export async function* unbroken(
@@ -27,21 +28,23 @@ export async function* unbroken(
   { onTrouble, giveUpAfterMs = 600_000, mayPass = seemsTemporary }: Following = {},
 ): AsyncGenerator<EventSourceMessage> {
   let lastEventId: string | undefined;
-  let awaySinceMs: number | undefined;
-  const onComment = () => void (awaySinceMs = undefined);
-  for (;;) {
+  let [failures, awaySinceMs] = [0, 0];
+  const onComment = () => void (failures = 0);
+  for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     try {
       for await (const message of open({ headers: behind(lastEventId), onComment })) {
         lastEventId = message.id ?? lastEventId;
-        awaySinceMs = undefined;
+        failures = 0;
+        pauseMs = shortestPauseMs;
         yield message;
       }
     } catch (error) {
-      awaySinceMs ??= performance.now();
+      failures += 1;
+      if (failures === 1) awaySinceMs = performance.now();
       if (!mayPass(error) || performance.now() - awaySinceMs > giveUpAfterMs) throw error;
-      onTrouble?.(error);
+      if (failures === 2) onTrouble?.(error);
     }
-    await delay(reconnectAfterMs);
+    await delay(pauseMs);
   }
 }
 

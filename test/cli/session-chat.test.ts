@@ -67,3 +67,10 @@ it('is refused for what was wrong, where that has not passed', async () => {
   expect(chatted).toMatchObject({ code: 5, stderr: expect.stringMatching(/auth\/forbidden: You may not\..*request req-2/s) as unknown });
   expect(asked).toHaveLength(2);
 });
+
+it('says once that the API is away', async () => {
+  const unavailable = (response: ServerResponse) => response.writeHead(503, { 'content-type': 'application/problem+json' }).end(away);
+  const { asked, ...chatted } = await chat((response) => events(response).end(begun + broken), unavailable, unavailable, (response) => events(response).end(ended));
+  expect(chatted).toMatchObject({ code: 0, stdout: 'one two three four\n', stderr: expect.stringMatching(/^The API does not answer; .*\n\(completed; .*\n$/) as unknown });
+  expect(asked).toHaveLength(4);
+});

@@ -60,3 +60,20 @@ it('gives up on an API that is away for ten minutes', async () => {
   await expect(idsOf(unbroken(open), 2)).rejects.toThrow(ApiUnreachable);
   expect(cursors).toHaveLength(5);
 });
+
+it('tells an outage once, and none that was over when the stream was opened again', async () => {
+  let told = 0;
+  const { open } = scripted([1, breaks], [2, breaks], [breaks], [breaks], [3, breaks], [breaks], [4]);
+  expect(await idsOf(unbroken(open, { onTrouble: () => (told += 1) }), 4)).toEqual(['1', '2', '3', '4']);
+  expect(told).toBe(2);
+});
+
+it('asks a server that ends the stream without an event more and more seldom', async () => {
+  jest.useRealTimers();
+  const askedAtMs: number[] = [];
+  const ask = () => void askedAtMs.push(performance.now());
+  expect(await idsOf(unbroken(scripted([ask], [ask], [ask], [ask], [1]).open), 1)).toEqual(['1']);
+  const [first = 0, , , last = 0] = askedAtMs;
+  // 0.3, 0.6 and 1.2 s; timers may be early by one.
+  expect(last - first).toBeGreaterThanOrEqual(2_090);
+});

@@ -66,10 +66,8 @@ class LiveDisplay implements Display {
 
 function plainDisplay(out: Output): Display {
   const news = new StepNews();
-  let isTroubled = false;
   return {
     show(operation) {
-      isTroubled = false;
       for (const { name, state, attempt = 1, durationMs, error } of news.of(operation)) {
         const facts = [...(durationMs === undefined || state === 'skipped' ? [] : [durationOf(durationMs)]), ...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(error === undefined ? [] : [printable(error)])];
         out.write(`  ${state.padEnd(11)} ${name}${facts.length === 0 ? '' : `  (${facts.join(', ')})`}\n`);
@@ -77,10 +75,7 @@ function plainDisplay(out: Output): Display {
       if (operation.finishedAt !== undefined)
         out.write(`${wordsOf(operation.kind)} of ${operation.tenantId}: ${operation.state}${operation.error ? ` — ${operation.error.code}: ${printable(operation.error.message)}` : ''}\n`);
     },
-    trouble(message) {
-      if (!isTroubled) out.note(message);
-      isTroubled = true;
-    },
+    trouble: (message) => out.note(message),
     end: () => undefined,
   };
 }
