@@ -38,6 +38,7 @@ export const createProcessUsers = (config: Config, template: string) => ensurePr
 async function main(): Promise<void> {
   const config = loadConfig();
   await bootstrapPlatform(config);
+  if (config.firstOperator) await createOperator(config, config.firstOperator);
   createLogger('bootstrap', config.logLevel).info('the platform is set up');
 }
 

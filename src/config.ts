@@ -79,6 +79,8 @@ const Settings = z.object({
   ISOLATION_PROBE_API_URL: z.url().optional().describe('where the isolation probe reaches the API; without it, the API is not tried'),
   ISOLATION_PROBE_SUSPENDS: z.stringbool().default(false).describe('whether a tenant that got at another is suspended at once'),
   WORKFLOW_BUNDLE: z.string().optional().describe('path of the prebuilt workflow bundle; found beside the worker when absent'),
+  OPERATOR_EMAIL: z.email().optional().describe('of the first operator: bootstrap makes the account, or gives it this password again'),
+  OPERATOR_PASSWORD: z.string().min(14).optional(),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_API_KEY: z.string().optional().describe('for Temporal Cloud; turns TLS on'),
@@ -114,6 +116,7 @@ const companions = [
   ['AGENT_RUNTIME_IMAGE', 'AGENT_RUNTIME_ROLE_ARN'],
   ['AGENT_GATEWAY_ROLE_ARN', 'AGENT_GATEWAY_API_URL'],
   ['AGENT_IDENTITY_DISCOVERY_URL', 'AGENT_IDENTITY_CLIENT_ID', 'AGENT_IDENTITY_SECRET_ID'],
+  ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD'],
 ] as const satisfies readonly (readonly (keyof z.infer<typeof Settings>)[])[];
 
 const Env = Settings.superRefine((value, context) => {
@@ -164,6 +167,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
     prices: { ...builtInPrices, ...value.MODEL_PRICES },
     contexts: { ...builtInContexts, ...value.MODEL_CONTEXTS },
     keyRotation: value.KEY_ROTATION,
+    firstOperator: value.OPERATOR_EMAIL !== undefined && value.OPERATOR_PASSWORD !== undefined ? { email: value.OPERATOR_EMAIL, password: value.OPERATOR_PASSWORD } : undefined,
     temporal: {
       address: value.TEMPORAL_ADDRESS,
       namespace: value.TEMPORAL_NAMESPACE,

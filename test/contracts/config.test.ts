@@ -35,6 +35,7 @@ describe('what tenants are given', () => {
     [{ AGENT_RUNTIME_ENVIRONMENT: '{"PORT":8080}' }, /AGENT_RUNTIME_ENVIRONMENT/],
     [{ AGENT_RUNTIME_ENVIRONMENT: 'PORT=8080' }, /must be a JSON object/],
     [{ SCALING_SERVICE: 'workers' }, /service\/\{cluster\}\/\{service\}/],
+    [{ OPERATOR_EMAIL: 'ops@example.com' }, /is needed with OPERATOR_EMAIL[\s\S]*OPERATOR_PASSWORD/],
     [{ SCALING_MIN_WORKERS: '11' }, /SCALING_MIN_WORKERS/],
     [{ SCALING_MIN_WORKERS: '0' }, /SCALING_MIN_WORKERS/],
   ])('refuses %j, and says what is wrong', (env, message) => {

@@ -41,6 +41,12 @@ it.each(['api', 'worker', 'bootstrap'])('gives %s settings it understands', (nam
   expect(config.valkey.url).toBe('redis://valkey:6379');
 });
 
+it('makes an operator, keeps what tenants store, and lets the Temporal UI read', () => {
+  expect(loadConfig(services['bootstrap']?.environment).firstOperator).toEqual({ email: 'operator@tenure.local', password: expect.any(String) as unknown });
+  expect(services['aws']?.environment).toMatchObject({ PERSIST_STATE: '1', STATE_DIR: '/state', S3_PERSIST: '1', S3_DATA_DIR: '/state/s3' });
+  expect(loadConfig(services['api']?.environment)).toMatchObject({ keyRotation: 'data-keys', temporal: { uiUrl: 'http://127.0.0.1:8233' } });
+});
+
 it('waits for services there are', () => {
   for (const { depends_on: others = {} } of Object.values(services)) for (const other of Object.keys(others)) expect(services).toHaveProperty(other);
 });
