@@ -132,9 +132,12 @@ const Env = Settings.superRefine((value, context) => {
 /** With what may be cached, and the second a quiet stream waits, a stream ends within 5 s of what ends it. */
 const streamCheckMs = 3_000;
 
+/** Without variables of nothing: compose files and shells hand on what is not set as an empty text, which as a number is 0. */
+export const settingsIn = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(env).filter(([, text]) => text?.trim() !== ''));
+
 /** Reads the environment once, at start-up; says everything that is wrong, then stops. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env) {
-  const parsed = Env.safeParse(env);
+  const parsed = Env.safeParse(settingsIn(env));
   if (!parsed.success) throw new Error(`Bad configuration\n${z.prettifyError(parsed.error)}`);
   const value = parsed.data;
   return {

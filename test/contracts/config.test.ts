@@ -49,3 +49,8 @@ describe('what tenants are given', () => {
     expect(loadConfig({ AWS_ENDPOINT_URL, SCALING_SERVICE: 'service/a/b' }).aws.services).toMatchObject({ scaling: true });
   });
 });
+
+it('takes a variable that is set to nothing as one that is not set', () => {
+  const names = ['SESSION_IDLE_DAYS', 'PORT', 'ACCESS_CACHE_MS', 'TIERS', 'TEMPORAL_API_KEY', 'AGENT_RUNTIME_IMAGE', 'AGENT_RUNTIME_ROLE_ARN', 'ALARM_TOPIC_ARN', 'AWS_ENDPOINT_URL'];
+  for (const nothing of ['', ' ']) expect(loadConfig(Object.fromEntries(names.map((name) => [name, nothing])))).toEqual(loadConfig({}));
+});

@@ -1,21 +1,19 @@
 import { z } from 'zod';
+import { settingsIn } from '../../config';
 import { ModelServer } from './server';
-
-/** Compose files and shells hand on what is not set as an empty text. */
-const given = <T extends z.ZodType>(schema: T) => z.preprocess((text) => (text === '' ? undefined : text), schema);
 
 const Env = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8089),
   MODEL_FIRST_TOKEN_MS: z.coerce.number().min(0).default(20),
   MODEL_MS_PER_TOKEN: z.coerce.number().min(0).default(2),
-  TENURE_OPENAI_BASE_URL: given(z.url().optional()),
-  TENURE_OPENAI_API_KEY: given(z.string().optional()),
-  TENURE_OPENAI_MODEL: given(z.string().default('gpt-4o-mini')),
+  TENURE_OPENAI_BASE_URL: z.url().optional(),
+  TENURE_OPENAI_API_KEY: z.string().optional(),
+  TENURE_OPENAI_MODEL: z.string().default('gpt-4o-mini'),
 });
 
 async function main(): Promise<void> {
-  const parsed = Env.safeParse(process.env);
+  const parsed = Env.safeParse(settingsIn(process.env));
   if (!parsed.success) throw new Error(`The model server cannot use its settings\n${z.prettifyError(parsed.error)}`);
   const env = parsed.data;
   const server = new ModelServer({
