@@ -1,32 +1,4 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { parse, type ScalarTag, type CollectionTag, YAMLMap, YAMLSeq } from 'yaml';
-
-interface Statement {
-  readonly Sid: string;
-  readonly Action: string | string[];
-  readonly Resource: string | string[];
-  readonly Condition?: Record<string, Record<string, string>>;
-}
-interface Resource {
-  readonly Type: string;
-  readonly Properties: { readonly PolicyDocument: { readonly Statement: Statement[] }; readonly PermissionsBoundary?: string };
-}
-
-/** As long as they become: the partition and region with the longest names, and ARNs of keys. */
-const values: Readonly<Record<string, string>> = { 'AWS::Partition': 'aws-us-gov', 'AWS::Region': 'ap-southeast-2', 'AWS::AccountId': '123456789012' };
-const filled = (text: string) => text.replaceAll(/\$\{([\w:]+)\}/g, (whole, name: string) => values[name] ?? whole).replaceAll('${!', '${');
-const arn = (name: string) => `arn:aws-us-gov:kms:ap-southeast-2:123456789012:key/${name}`.padEnd(96, 'x');
-const scalar = (tag: string, resolve: (text: string) => unknown): ScalarTag => ({ tag, resolve });
-const collection = (tag: string, nodeClass: typeof YAMLMap | typeof YAMLSeq): CollectionTag => ({ tag, collection: nodeClass === YAMLMap ? 'map' : 'seq', nodeClass });
-const customTags = [
-  scalar('!Sub', filled),
-  scalar('!Ref', arn),
-  scalar('!GetAtt', arn),
-  scalar('!Condition', String),
-  ...['!Sub', '!Join', '!Split', '!If', '!Not', '!Or', '!And', '!Equals'].map((tag) => collection(tag, YAMLSeq)),
-];
-const resourcesOf = (file: string) => (parse(readFileSync(path.resolve('cloudformation', file), 'utf8'), { customTags }) as { Resources: Record<string, Resource> }).Resources;
+import { referred, resourcesOf } from '../support/templates';
 
 const platform = resourcesOf('platform-identities.yaml');
 const policies = Object.entries(platform).filter(([, { Type }]) => Type === 'AWS::IAM::ManagedPolicy');
@@ -49,7 +21,7 @@ describe('the boundary of tenants', () => {
     expect(resourcesOf('tenant-infrastructure.yaml')['AccessRole']?.Properties.PermissionsBoundary).toBe('arn:aws-us-gov:iam::123456789012:policy/tenure-tenant-boundary');
     const giving = ['CreateRole', 'PutRolePolicy', 'AttachRolePolicy', 'PutRolePermissionsBoundary', 'DeleteRolePermissionsBoundary', 'CreatePolicy', 'CreatePolicyVersion', 'SetDefaultPolicyVersion'];
     const given = ['Common', 'ApiPolicy', 'WorkerPolicy'].flatMap(statementsOf).flatMap(({ Action, Condition }) => [Action].flat().map((action) => ({ action, boundary: Condition?.['StringEquals']?.['iam:PermissionsBoundary'] })));
-    const free = given.filter(({ action, boundary }) => boundary !== arn('TenantBoundary') && (action === '*' || action === 'iam:*' || giving.some((one) => action === `iam:${one}`)));
+    const free = given.filter(({ action, boundary }) => boundary !== referred('TenantBoundary') && (action === '*' || action === 'iam:*' || giving.some((one) => action === `iam:${one}`)));
     expect(free).toEqual([]);
     expect(given.filter(({ boundary }) => boundary !== undefined).map(({ action }) => action)).toEqual(['iam:CreateRole', 'iam:PutRolePermissionsBoundary', 'iam:PutRolePolicy']);
   });

@@ -26,7 +26,7 @@ interface Needs {
   readonly batchObjects?: readonly string[];
   readonly parameters?: readonly string[];
   readonly memory?: readonly string[];
-  /** The key by itself. What DynamoDB, S3 and SSM do with it for the caller, all may. */
+  /** The key by itself. What DynamoDB, S3, SSM and AgentCore do with it for the caller, all may. */
   readonly key?: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export function sessionPolicy(purpose: AccessPurpose, { partition, accountId, re
     actions ? [{ Effect: 'Allow', Action: actions.map((action) => `${service}:${action}`), Resource }] : [];
   // Which key it is the role says: its id is not known by name.
   const keys = [arn('kms', 'key/*')];
-  const through = ['dynamodb', 's3', 'ssm'].map((service) => `${service}.${region}.amazonaws.com`);
+  const through = ['dynamodb', 's3', 'ssm', 'bedrock-agentcore'].map((service) => `${service}.${region}.amazonaws.com`);
   const Statement = [
     ...allow('dynamodb', table, [arn('dynamodb', `table/${names.table}`)]),
     ...allow('s3', bucket, [bucketArn]),
