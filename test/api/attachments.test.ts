@@ -127,6 +127,15 @@ describe('an upload', () => {
     expect((await api.send(path.replace(session, await openSession()), { token: alice.accessToken })).body.code).toBe('attachment/not-found');
   });
 
+  it('that never was is not looked for in the bucket', async () => {
+    const { attachments } = api.deps;
+    const lookedFor: string[] = [];
+    const watched = await startApi({ attachments: { ...attachments, read: (session, id) => (lookedFor.push(id), attachments.read(session, id)) } });
+    const { body } = await watched.send(`${await openSession()}/attachments/att-${'0'.repeat(26)}`, { token: alice.accessToken });
+    await watched.stop();
+    expect([body.code, lookedFor]).toEqual(['attachment/not-found', []]);
+  });
+
   it('is refused when the session has as many as its tier says', async () => {
     const standard = api.deps.tiers['standard'];
     const narrow = await startApi({ tiers: { ...api.deps.tiers, standard: { ...standard, attachments: 1, attachmentBytes: 2_000 } as NonNullable<typeof standard> } });

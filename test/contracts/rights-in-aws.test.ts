@@ -73,3 +73,16 @@ describe("a tenant's key", () => {
     if (purpose !== 'encryption' && purpose !== 'isolation-probe') expect(decision(sessionFor(purpose), 'kms:Decrypt', keyOfTenant, ofTenant)).toBe('nothing');
   });
 });
+
+describe('an object that is not there', () => {
+  // S3 says AccessDenied of it to who may not list the bucket.
+  it.each(['session-read', 'backup'] as const)('is not there for %s, not forbidden', (purpose) => {
+    const bucket = 'arn:aws-us-gov:s3:::tenant-acme-data-bucket';
+    for (const [action, resource] of [['s3:GetObject', `${bucket}/sessions/a/b`], ['s3:ListBucket', bucket]] as const) expect(decision(sessionFor(purpose), action, resource)).toMatch(/^Allow/);
+  });
+
+  it.each(['Api', 'Worker'] as const)('is not there among the backups for %s, not forbidden', (process) => {
+    const bucket = 'arn:aws-us-gov:s3:::tenure-backups-123456789012';
+    for (const [action, resource] of [['s3:GetObject', `${bucket}/a`], ['s3:ListBucket', bucket]] as const) expect(decision(process, action, resource)).toMatch(/^Allow/);
+  });
+});

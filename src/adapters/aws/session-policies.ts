@@ -33,7 +33,8 @@ interface Needs {
 const reading = ['GetItem', 'Query'];
 
 const needs: Readonly<Record<Exclude<AccessPurpose, 'isolation-probe'>, Needs>> = {
-  'session-read': { table: reading, batchObjects: ['GetObject'] },
+  // Of an object that is not there S3 says so to who may list the bucket; to others, that they may not read it.
+  'session-read': { table: reading, bucket: ['ListBucket'], batchObjects: ['GetObject'] },
   'session-step': { table: [...reading, 'PutItem', 'UpdateItem', 'ConditionCheckItem'], batchObjects: ['GetObject', 'PutObject'] },
   approvals: { table: [...reading, 'PutItem', 'DeleteItem', 'ConditionCheckItem'] },
   encryption: { key: ['GenerateDataKey', 'Decrypt'] },

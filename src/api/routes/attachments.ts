@@ -68,7 +68,8 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
     status: 200,
     async handle({ params, caller }) {
       await conversations.mustRead(params, caller);
-      const [stored, content] = await Promise.all([attachments.get(params, params.attachmentId), attachments.read(params, params.attachmentId)]);
+      const stored = await attachments.get(params, params.attachmentId);
+      const content = stored && (await attachments.read(params, params.attachmentId));
       if (!stored || !content) throw new DomainError('attachment/not-found', 'There is no such attachment in this session.');
       return { file: { content, mediaType: stored.mediaType, name: stored.name } };
     },

@@ -55,7 +55,7 @@ const bucket: Readonly<Record<string, DataAttempt>> = {
     mayBy: ['session-read', 'session-step', 'backup'],
     attempt: ({ s3 }, { infrastructure: { bucketName } }) => s3.send(new GetObjectCommand({ Bucket: bucketName, Key: batchObject })),
   },
-  'lists the bucket': { mayBy: ['backup'], attempt: ({ s3 }, { infrastructure: { bucketName } }) => s3.send(new ListObjectsV2Command({ Bucket: bucketName })) },
+  'lists the bucket': { mayBy: ['session-read', 'backup'], attempt: ({ s3 }, { infrastructure: { bucketName } }) => s3.send(new ListObjectsV2Command({ Bucket: bucketName })) },
   'deletes an object': { mayBy: [], attempt: ({ s3 }, { infrastructure: { bucketName } }) => s3.send(new DeleteObjectCommand({ Bucket: bucketName, Key: 'gone' })) },
 };
 
