@@ -62,7 +62,16 @@ async function ensureTable(table: DynamoDBDocumentClient, TableName: string, [pa
     const { Table } = await table.send(new DescribeTableCommand({ TableName }));
     return Table?.TableStatus === 'ACTIVE' ? { done: Table.TableArn } : { pending: `${TableName} ${Table?.TableStatus ?? ''}` };
   });
-  await table.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }));
+  await until({ signal, beat: () => undefined }, async () => {
+    try {
+      await table.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }));
+      return { done: undefined };
+    } catch (error) {
+      // A new table is in use before it can be backed up.
+      if (isAwsError(error, 'ContinuousBackupsUnavailableException')) return { pending: `backups of ${TableName}` };
+      throw error;
+    }
+  });
   return arn;
 }
 
