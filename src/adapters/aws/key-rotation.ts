@@ -1,5 +1,5 @@
 import { GetKeyRotationStatusCommand, type KMSClient, paginateListKeyRotations, RotateKeyOnDemandCommand } from '@aws-sdk/client-kms';
-import { DomainError } from '../../contracts/errors';
+import { codeOf, DomainError } from '../../contracts/errors';
 import type { KeyRotation } from '../../ports/provisioning';
 import { isAwsError } from './failures';
 import { until } from './waiting';
@@ -28,8 +28,10 @@ export function createKeyRotation({ kms, mode }: Dependencies): KeyRotation {
     } catch (error) {
       // A rotation is under way: ours, whose answer was lost, or one whose end is as good.
       if (isAwsError(error, 'ConflictException')) return;
-      if (!isAwsError(error, 'LimitExceededException', 'UnsupportedOperationException', 'DisabledException', 'KMSInvalidStateException')) throw error;
-      throw new DomainError('key/not-rotated', `KMS does not rotate ${KeyId}: ${error.name}. ${error.message}`, { cause: error });
+      // How often a key may be rotated is a limit of the key, which no quota of the account raises.
+      const refusal = codeOf(error) === 'infrastructure/quota-exceeded' ? (error as Error).cause : error;
+      if (!isAwsError(refusal, 'LimitExceededException', 'UnsupportedOperationException', 'DisabledException', 'KMSInvalidStateException')) throw error;
+      throw new DomainError('key/not-rotated', `KMS does not rotate ${KeyId}: ${refusal.name}. ${refusal.message}`, { cause: refusal });
     }
   }
 

@@ -1,6 +1,5 @@
 /** @jest-environment ./test/support/outer-errors.ts */
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
@@ -8,19 +7,8 @@ import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
 import { errors } from '../../../src/contracts/errors';
+import { againstServer } from '../../support/against-server';
 import { aws, settings } from './tenants';
-
-/** A service that behaves badly, on the wire. */
-async function againstServer(answer: RequestListener, test: (endpoint: string) => Promise<void>): Promise<void> {
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  try {
-    await test(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
 
 const unavailable = { code: 'dependency/unavailable' };
 const registryAt = (endpoint: string) => createTenantRegistry(createPlatformClients({ ...settings, endpoint, requestTimeoutMs: 200 }));

@@ -1,7 +1,9 @@
-import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient, RotateKeyOnDemandCommand } from '@aws-sdk/client-kms';
-import { clientDefaults } from '../../../src/adapters/aws/clients';
+import type { RequestListener } from 'node:http';
+import { CreateKeyCommand, DecryptCommand, EncryptCommand, type KMSClient, RotateKeyOnDemandCommand } from '@aws-sdk/client-kms';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import { createKeyRotation } from '../../../src/adapters/aws/key-rotation';
 import type { Waiting } from '../../../src/ports/provisioning';
+import { againstServer } from '../../support/against-server';
 import { type Moto, startMoto } from '../../support/moto';
 
 /** Installs moto when it runs for the first time. */
@@ -13,7 +15,7 @@ let kms: KMSClient;
 beforeAll(async () => {
   moto = await startMoto();
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-  kms = new KMSClient(clientDefaults({ region: 'us-east-1', endpoint: moto.url, requestTimeoutMs: 20_000 }, credentials));
+  kms = createPlatformClients({ region: 'us-east-1', endpoint: moto.url, requestTimeoutMs: 20_000 }, credentials).kms;
 });
 afterAll(async () => {
   kms.destroy();
@@ -44,6 +46,20 @@ describe('on demand', () => {
     expect(await rotation().count(keyArn)).toBe(1);
     await rotation().rotate(keyArn, 1, waiting);
     expect(await rotation().count(keyArn)).toBe(2);
+  });
+
+  it('says of a key that cannot be rotated any more that it is the key, which no quota helps', async () => {
+    // As AWS says it to the 26th; moto rotates for ever.
+    const limit = { __type: 'LimitExceededException', message: 'The on-demand rotation limit of 25 was reached.' };
+    const answers: Readonly<Record<string, object>> = { ListKeyRotations: { Rotations: [] }, GetKeyRotationStatus: { KeyRotationEnabled: true }, RotateKeyOnDemand: limit };
+    const answer: RequestListener = ({ headers }, response) => {
+      const said = answers[String(headers['x-amz-target']).replace('TrentService.', '')];
+      response.writeHead(said === limit ? 400 : 200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(said));
+    };
+    await againstServer(answer, async (endpoint) => {
+      const worn = createPlatformClients({ region: 'us-east-1', endpoint }, { accessKeyId: 'test', secretAccessKey: 'test' });
+      await expect(createKeyRotation({ kms: worn.kms, mode: 'on-demand' }).rotate('key', 0, waiting)).rejects.toMatchObject({ code: 'key/not-rotated', message: expect.stringContaining(limit.message) as string });
+    });
   });
 
   it('says of a key that is not there what KMS says', async () => {
