@@ -86,3 +86,24 @@ describe('an object that is not there', () => {
     for (const [action, resource] of [['s3:GetObject', `${bucket}/a`], ['s3:ListBucket', bucket]] as const) expect(decision(process, action, resource)).toMatch(/^Allow/);
   });
 });
+
+describe('what AgentCore has of a tenant', () => {
+  const provider = arn('bedrock-agentcore', 'token-vault/default/oauth2credentialprovider/tenant-acme-oauth');
+  const memory = arn('bedrock-agentcore', 'memory/tenant_acme_memory-0123456789');
+
+  it.each(['Api', 'Worker'] as const)('is seen by name and state by %s', (process) => {
+    for (const action of ['ListMemories', 'GetGatewayRateLimit', 'GetOauth2CredentialProvider', 'ListAgentRuntimeEndpoints']) expect(decision(process, `bedrock-agentcore:${action}`, '*')).toBe('Allow Inventory');
+  });
+
+  it.each(['GetResourceOauth2Token', 'GetResourceApiKey', 'GetWorkloadAccessToken', 'GetWorkloadAccessTokenForJWT', 'GetWorkloadAccessTokenForUserId'])('gives no process a token: %s', (action) => {
+    for (const process of ['Api', 'Worker'] as const) expect(decision(process, `bedrock-agentcore:${action}`, provider)).toBe('Deny TokensOfAgents');
+  });
+
+  it.each(['ListActors', 'ListSessions', 'ListEvents', 'GetMemoryRecord'])('tells no process whose its memory is, and what is in it: %s', (action) => {
+    for (const process of ['Api', 'Worker'] as const) expect(decision(process, `bedrock-agentcore:${action}`, memory)).toBe('Deny Memory');
+  });
+
+  it.each(['GetBrowserSession', 'GetCodeInterpreterSession'])('shows the API no sessions of tools: %s', (action) => {
+    expect(decision('Api', `bedrock-agentcore:${action}`, '*')).toBe('nothing');
+  });
+});
