@@ -107,3 +107,21 @@ describe('what AgentCore has of a tenant', () => {
     expect(decision('Api', `bedrock-agentcore:${action}`, '*')).toBe('nothing');
   });
 });
+
+describe('the parts of AgentCore that settings switch on', () => {
+  const alarm = arn('cloudwatch', 'alarm:TargetTracking-service/tenure/workers-AlarmHigh-1');
+  const linkedRole = (service: string) => `arn:aws-us-gov:iam::123456789012:role/aws-service-role/${service}.amazonaws.com/AWSServiceRole`;
+  it.each([
+    ['identity', 'secretsmanager:DescribeSecret', referred('SecretOfAgents')],
+    ['scaling', 'ecs:DescribeServices', referred('ScaledService')],
+    ['scaling', 'ecs:UpdateService', referred('ScaledService')],
+    ['scaling', 'cloudwatch:PutMetricAlarm', alarm],
+    ['scaling', 'cloudwatch:DeleteAlarms', alarm],
+    ['scaling', 'iam:CreateServiceLinkedRole', linkedRole('ecs.application-autoscaling')],
+    ['runtime', 'iam:CreateServiceLinkedRole', linkedRole('runtime-identity.bedrock-agentcore')],
+  ])('can be made by the worker: %s, which asks for %s', (_part, action, resource) => {
+    expect(decision('Worker', action, resource)).toMatch(/^Allow/);
+    expect(decision('Worker', action, resource.replace('123456789012', '210987654321'))).toBe('nothing');
+    expect(decision('Api', action, resource)).toBe('nothing');
+  });
+});
