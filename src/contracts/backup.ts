@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RequestRate, Tier } from './tenant';
+import { TenantRecord } from './tenant';
 
 /** What a backup holds, in the order it is taken. Users come first: the others name them by id. */
 export const backupContents = ['users', 'config', 'memory', 'table', 'objects'] as const;
@@ -30,8 +30,8 @@ export type ContentSummary = z.infer<typeof ContentSummary>;
 
 const ManifestBase = z.object({ backupId: z.string(), tenantId: z.string(), createdAt: z.iso.datetime() });
 
-/** What a tenant of another id is built with. */
-export const BackedUpTenant = z.object({ displayName: z.string(), tier: Tier, rate: RequestRate.optional() });
+/** Of the registry's entry: what a tenant of another id is built with. */
+export const BackedUpTenant = TenantRecord.pick({ displayName: true, tier: true, rate: true, operatorBudgets: true, ownBudgets: true, budgetsRevision: true });
 export type BackedUpTenant = z.infer<typeof BackedUpTenant>;
 
 export const BackupManifestV2 = ManifestBase.extend({

@@ -10,19 +10,26 @@ const usageKeys: readonly unknown[] = usagePeriods.map((period) => tableKeys.usa
 const isUsageKey = (pk: unknown): boolean => usageKeys.includes(pk);
 /** Of {@link tableKeys}.usageOf; no user id has a `#`. */
 const userOfUsage = /^([^#]+)#([^#]+)#/;
+/** Of {@link budgetCounters}.userDay, up to the user's id. */
+const dayOfUser = /^BUDGET#USER-DAY#[^#]+#/;
 const factsOfUser = /^\/users\/([^/]+)\//;
 
-/** An item of the table with other user ids: in its key (a list of sessions, a figure of usage), in a session's record, in a message. */
+/** An item of the table with other user ids: in its key (a list of sessions, a figure of usage, a day's budget), in a session's record, in a message. */
 export function mapTableUsers(record: BackupRecord, map: MapUser): BackupRecord {
   const { pk, sk, userId, createdBy, message } = record;
   return {
     ...record,
-    ...(typeof pk === 'string' && pk.startsWith(ofUser) && { pk: ofUser + map(pk.slice(ofUser.length)) }),
+    ...(typeof pk === 'string' && { pk: mapPartition(pk, map) }),
     ...(isUsageKey(pk) && typeof sk === 'string' && { sk: sk.replace(userOfUsage, (_whole, period: string, id: string) => `${period}#${map(id)}#`) }),
     ...(typeof userId === 'string' && { userId: map(userId) }),
     ...(typeof createdBy === 'string' && { createdBy: map(createdBy) }),
     ...(isMessage(message) && { message: { ...message, userId: map(message.userId) } }),
   };
+}
+
+function mapPartition(pk: string, map: MapUser): string {
+  const before = pk.startsWith(ofUser) ? ofUser : dayOfUser.exec(pk)?.[0];
+  return before === undefined ? pk : before + map(pk.slice(before.length));
 }
 
 const isMessage = (value: unknown): value is { userId: string; text?: unknown; attachments?: unknown } => typeof value === 'object' && value !== null && 'userId' in value;

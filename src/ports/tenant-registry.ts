@@ -1,3 +1,4 @@
+import type { BackedUpTenant } from '../contracts/backup';
 import type { Budgets } from '../contracts/budget';
 import type { ServedTenant, TenantRecord, TenantStatus, Tombstone, WorkingStatus } from '../contracts/tenant';
 
@@ -21,7 +22,7 @@ export interface TenantRegistry {
    * Takes the id for one operation. The same operation may call it again.
    * @throws DomainError `tenant/exists`: taken, or deleted and kept from reuse.
    */
-  reserve(record: Pick<TenantRecord, 'tenantId' | 'displayName' | 'tier' | 'operationId'> & Pick<Partial<TenantRecord>, 'rate'>): Promise<TenantRecord>;
+  reserve(record: Pick<TenantRecord, 'tenantId' | 'operationId'> & BackedUpTenant): Promise<TenantRecord>;
   /** Gives the id back; does nothing when another operation holds it. */
   release(tenantId: string, operationId: string): Promise<void>;
   /**

@@ -53,7 +53,7 @@ async function admit(run: Restore, { operationId, request }: Input): Promise<Res
       const { tenant: was } = await findBackup({ tenantId: sourceTenantId, backupId });
       mode ??= await restoreMode(tenant);
       if (mode === 'in-place') await claimTenant({ ...tenant, from: ['suspended'] });
-      else await reserveTenant({ ...tenant, displayName: was?.displayName ?? tenantId, tier: was?.tier ?? 'standard', ...(was?.rate && { rate: was.rate }) });
+      else await reserveTenant({ ...tenant, ...(was ?? { displayName: tenantId, tier: 'standard' }) });
       return mode;
     },
     async () => {

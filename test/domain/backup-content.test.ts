@@ -1,4 +1,4 @@
-import { tableKeys } from '../../src/contracts/names';
+import { budgetCounters, tableKeys } from '../../src/contracts/names';
 import { invariantOf, mapTableUsers } from '../../src/domain/backup-content';
 
 const ids: Readonly<Record<string, string>> = { 'old-ann': 'new-ann' };
@@ -8,6 +8,15 @@ const usage = (userId: string) => ({ pk: tableKeys.usage('hour'), sk: tableKeys.
 it("names users anew in a usage figure's key, and nowhere else in it", () => {
   expect(mapTableUsers(usage('old-ann'), map)).toEqual(usage('new-ann'));
   expect(mapTableUsers(usage('nobody'), map)).toEqual(usage('nobody'));
+});
+
+it("names users anew in what a user's day has cost, and leaves days of the tenant and sessions alone", () => {
+  const day = (userId: string) => ({ pk: tableKeys.budget(budgetCounters.userDay(userId, '2026-11-24T13:00:00.000Z')), sk: tableKeys.budgetCounter(), settled_tokens: 5 });
+  expect(mapTableUsers(day('old-ann'), map)).toEqual(day('new-ann'));
+  for (const counter of [budgetCounters.tenantDay('2026-11-24'), budgetCounters.tenantMonth('2026-11-24'), budgetCounters.session('old-ann')]) {
+    const other = { pk: tableKeys.budget(counter), sk: tableKeys.budgetCounter() };
+    expect(mapTableUsers(other, map)).toEqual(other);
+  }
 });
 
 it('names them anew in lists of sessions, records and messages', () => {

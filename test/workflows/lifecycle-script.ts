@@ -6,6 +6,7 @@ import { activityInterceptor } from '../../src/activities/interceptor';
 import type { LifecycleActivities } from '../../src/activities/lifecycle';
 import type { RestingStep } from '../../src/activities/lifecycle/alarms';
 import { createOperations } from '../../src/adapters/temporal/operations';
+import type { BackedUpTenant } from '../../src/contracts/backup';
 import type { TenantKey } from '../../src/contracts/certificate';
 import { DomainError, type ErrorCode } from '../../src/contracts/errors';
 import { operationIds, type OperationKind, taskQueues, workflowIds } from '../../src/contracts/names';
@@ -75,6 +76,8 @@ export class LifecycleScript {
   configVersion: number | undefined = 3;
   /** What a restore finds. */
   restoreMode: 'new' | 'in-place' = 'new';
+  /** Of the backup; undefined: it is of the first format. */
+  backedUpTenant: BackedUpTenant | undefined;
   /** What the stack was given, in order. */
   readonly clients: string[] = [];
   private readonly inputs: (readonly [ActivityName, unknown])[] = [];
@@ -232,7 +235,7 @@ export class LifecycleScript {
       deleteBackup: does('deleteBackup'),
       restoreMode: () => this.act('restoreMode').then(() => this.restoreMode),
       forgetSessions: does('forgetSessions'),
-      findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: undefined })),
+      findBackup: () => this.act('findBackup').then(() => ({ createdAt: new Date(0).toISOString(), tenant: this.backedUpTenant })),
       restoreUsers: does('restoreUsers'),
       restoreData: does('restoreData'),
       compareWithBackup: (input) => this.act('compareWithBackup', input).then(() => []),

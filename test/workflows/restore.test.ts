@@ -1,7 +1,16 @@
+import type { BackedUpTenant } from '../../src/contracts/backup';
 import { backupIds } from '../../src/contracts/names';
 import { type ActivityName, failure, LifecycleScript, operationIdOf, type OperationParts, tenantId, withOperation } from './lifecycle-script';
 
 const request = { tenantId, sourceTenantId: 'globex', backupId: 'bak-1', until: '2026-01-31T12:00:00.000Z' };
+const asBackedUp: BackedUpTenant = {
+  displayName: 'Globex',
+  tier: 'large',
+  rate: { requestsPerMinute: 7, burst: 7 },
+  operatorBudgets: { tenantMonth: { microUsd: 100_000_000 } },
+  ownBudgets: { userDay: { tokens: 1_000 } },
+  budgetsRevision: 2,
+};
 /** What an undo in place brings back: all of what the tenant had. */
 const before = () => ({ tenantId, operationId: operationIdOf('restore'), sourceTenantId: tenantId, backupId: backupIds.ofOperation(operationIdOf('restore')) });
 
@@ -107,5 +116,17 @@ it('answers at once that a tenant is active, and touches nothing', async () => {
     await expect(begin(parts)).rejects.toMatchObject({ code: 'restore/tenant-active' });
     expect(await parts.ended()).toMatchObject({ state: 'undone' });
     expect(script.calls).toEqual(['findBackup', 'restoreMode']);
+  });
+});
+
+it.each<[string, BackedUpTenant | undefined, BackedUpTenant]>([
+  ['what the backup says', asBackedUp, asBackedUp],
+  ['its id where a backup of the first format says nothing', undefined, { displayName: tenantId, tier: 'standard' }],
+])('a new tenant is built with %s', async (_what, backedUp, expected) => {
+  const script = Object.assign(scripted('new'), { backedUpTenant: backedUp });
+  await scenario(script, async (parts) => {
+    await begin(parts);
+    expect(await parts.ended()).toMatchObject({ state: 'completed' });
+    expect(script.asked('reserveTenant')).toEqual([{ tenantId, operationId: operationIdOf('restore'), ...expected }]);
   });
 });

@@ -1,6 +1,7 @@
+import type { BackedUpTenant } from '../../contracts/backup';
 import type { KeyDeletion } from '../../contracts/certificate';
 import { codeOf, DomainError } from '../../contracts/errors';
-import type { RequestRate, TenantRecord, Tier, WorkingStatus } from '../../contracts/tenant';
+import type { TenantRecord, WorkingStatus } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 
@@ -9,11 +10,7 @@ interface OfOperation {
   readonly operationId: string;
 }
 
-export interface ReserveInput extends OfOperation {
-  readonly displayName: string;
-  readonly tier: Tier;
-  readonly rate?: RequestRate;
-}
+export type ReserveInput = OfOperation & BackedUpTenant;
 
 export interface RegistryDeps {
   readonly registry: TenantRegistry;
@@ -25,8 +22,8 @@ export interface RegistryDeps {
 /** The tenant's entry in the registry, through its whole life. */
 export const createRegistryActivities = ({ registry, operations, tenantCacheMs }: RegistryDeps) => ({
   /** @throws DomainError `tenant/exists` (not retried). */
-  async reserveTenant({ tenantId, operationId, displayName, tier, rate }: ReserveInput): Promise<void> {
-    await registry.reserve({ tenantId, operationId, displayName, tier, ...(rate && { rate }) });
+  async reserveTenant(input: ReserveInput): Promise<void> {
+    await registry.reserve(input);
   },
 
   /** Gives the id back; leaves a tenant alone that another operation owns. */

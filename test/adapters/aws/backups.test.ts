@@ -12,7 +12,7 @@ import type { BackupManifest } from '../../../src/contracts/backup';
 import type { EventBody } from '../../../src/contracts/events';
 import { objectKeys, platformResources, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { aws, backups, configs, data, log, memory, messages, newSession, newTenantId, sessions, settings, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { aws, backups, configs, data, log, memory, messages, newSession, newTenantId, registry, sessions, settings, stacks, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 const envelope = createEnvelope({ kms: () => aws.kms, keyId: () => Promise.resolve(platformResources.backupKeyAlias), keyContext: { purpose: 'backup' } });
 
@@ -85,6 +85,15 @@ it('holds all a tenant has, readable when the tenant and its key are gone', asyn
   expect(table.find(({ pk }) => pk === `MESSAGES#${session.sessionId}`)).toMatchObject({ message: { text: 'my colour is blue' } });
   expect(await recordsOf(manifest, 'memory-000001.jsonl.gz')).toEqual([expect.objectContaining({ text: 'color=blue' })]);
   expect(await recordsOf(manifest, 'users-000001.jsonl.gz')).toEqual([expect.objectContaining({ email: 'ann@example.com', groups: ['members'] })]);
+});
+
+it('says what operators and administrators have allowed the tenant, since no part has it', async () => {
+  const { tenantId } = await standingTenant();
+  const allowed = { rate: { requestsPerMinute: 7, burst: 7 }, operatorBudgets: { tenantMonth: { microUsd: 100_000_000 } }, ownBudgets: { userDay: { microUsd: 1_000_000 } }, budgetsRevision: 2 };
+  await registry.update(tenantId, allowed);
+  await configs.put(tenantId, AgentConfig.parse({}));
+  await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+  expect((await backups.get(tenantId, 'bak-1'))?.tenant).toEqual({ displayName: tenantId, tier: 'standard', ...allowed });
 });
 
 describe('is not verified when', () => {

@@ -1,5 +1,5 @@
 import { decodeTime } from 'ulid';
-import type { BackupContentName, BackupManifest, BackupSummary, ContentSummary, KeptBackup } from '../../../contracts/backup';
+import { BackedUpTenant, type BackupContentName, type BackupManifest, type BackupSummary, type ContentSummary, type KeptBackup } from '../../../contracts/backup';
 import { codeOf, DomainError } from '../../../contracts/errors';
 import { objectKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
@@ -81,13 +81,12 @@ export function createBackups(deps: BackupDeps): Backups {
         // The tenant works on: who joins or leaves meanwhile goes by the same name in all of the backup, also after a kill.
         if (source.content === 'users') map = emailIn(await peopleOf(store, { ...ref, ...writer.written }, waiting));
       }
-      const { displayName, tier, rate } = tenant;
       const manifest = await store.putManifest(ref, {
         format: 'tenure-backup/2',
         ...ref,
         reason,
         createdAt: new Date().toISOString(),
-        tenant: { displayName, tier, ...(rate && { rate }) },
+        tenant: BackedUpTenant.parse(tenant),
         ...writer.written,
       });
       await writer.forgetProgress();
