@@ -1,5 +1,6 @@
 import { tableKeys } from '../contracts/names';
 import { type BackupRecord, without } from './backup-content';
+import { type Heads, isPlace, placeWithin, withoutHolds } from './counted-use';
 
 /** Where a restore to a point stands in the table: the session whose log it goes through, and whether that has ended. */
 export interface PointProgress {
@@ -12,14 +13,16 @@ export interface PointProgress {
 
 export const beforeAnyRecord: PointProgress = { lastSeq: 0, cut: false };
 
-/** The time a restore goes back to (ISO), with what a record does not tell by itself. */
+/** The time a restore goes back to (ISO; absent: to all of the backup), with what a record does not tell by itself. */
 export interface RestorePoint {
-  readonly until: string;
-  /** Session → the last sequence number that is kept of its log. */
-  readonly heads: ReadonlyMap<string, number>;
+  readonly until: string | undefined;
+  /** As far as logs are kept. */
+  readonly heads: Heads;
   /** Sessions whose use was followed when they were backed up. */
   readonly followed: ReadonlySet<string>;
 }
+
+type PointInTime = RestorePoint & { readonly until: string };
 
 const logPrefix = tableKeys.events('');
 const messagePrefix = tableKeys.messages('');
@@ -29,7 +32,7 @@ const callPrefix = tableKeys.calls('');
 const approvalLists: readonly string[] = [tableKeys.approvalList('waiting'), tableKeys.approvalList('decided')];
 
 /** @param records - all of the table: a log may come before or behind what was counted of it. Those of one log in order. */
-export async function restorePoint(until: string, records: AsyncIterable<BackupRecord>): Promise<RestorePoint> {
+export async function restorePoint(until: string | undefined, records: AsyncIterable<BackupRecord>): Promise<RestorePoint> {
   const heads = new Map<string, number>();
   const followed = new Set<string>();
   let progress = beforeAnyRecord;
@@ -44,14 +47,15 @@ export async function restorePoint(until: string, records: AsyncIterable<BackupR
 }
 
 /**
- * Whether a record of the table belongs to the tenant as it was at the point (absent: as it was backed up), and what of it;
- * a session's comes with its place among those whose use is followed, an approval's with its copy in a list. A log is kept
+ * Whether a record of the table belongs to the tenant as it was at the point, and what of it; a session's comes with its place among those whose use is followed, an approval's with its copy in a list. A log is kept
  * up to its first batch that is younger, or that does not follow the one before: so it stays without a gap, whatever clocks
  * said. Records of a log must come in order, as a table is read.
  */
-export function recordAtPoint(progress: PointProgress, record: BackupRecord, point: RestorePoint | undefined): { progress: PointProgress; kept: readonly BackupRecord[] } {
-  if (String(record['pk']).startsWith(logPrefix)) return batchAtPoint(progress, record, point?.until);
-  return { progress, kept: point ? itemsAtPoint(record, point) : [record] };
+export function recordAtPoint(progress: PointProgress, record: BackupRecord, point: RestorePoint): { progress: PointProgress; kept: readonly BackupRecord[] } {
+  if (String(record['pk']).startsWith(logPrefix)) return batchAtPoint(progress, record, point.until);
+  const item = isPlace(record) ? placeWithin(record, point.heads) : withoutHolds(record);
+  if (!item) return { progress, kept: [] };
+  return { progress, kept: isPlace(item) || point.until === undefined ? [item] : itemsAtPoint(item, { ...point, until: point.until }) };
 }
 
 function batchAtPoint(before: PointProgress, record: BackupRecord, until: string | undefined): { progress: PointProgress; kept: readonly BackupRecord[] } {
@@ -64,7 +68,7 @@ function batchAtPoint(before: PointProgress, record: BackupRecord, until: string
     : { progress: { ...progress, cut: true }, kept: [] };
 }
 
-function itemsAtPoint(record: BackupRecord, point: RestorePoint): readonly BackupRecord[] {
+function itemsAtPoint(record: BackupRecord, point: PointInTime): readonly BackupRecord[] {
   const { until } = point;
   const pk = String(record['pk']);
   // Each session and each approval brings its own place in these lists.
@@ -72,7 +76,7 @@ function itemsAtPoint(record: BackupRecord, point: RestorePoint): readonly Backu
   if (pk.startsWith(messagePrefix)) return isBy(record['at'], until) ? [record] : [];
   if (pk.startsWith(callPrefix)) return isBy(record['begunAt'], until) ? [record] : [];
   if (pk.startsWith(approvalPrefix)) return isBy(record['requestedAt'], until) ? listedApproval(approvalAtPoint(record, until)) : [];
-  if (pk.startsWith(sessionPrefix)) return record['sk'] === tableKeys.counted() ? countedAtPoint(record, point) : followedAtPoint(record, point);
+  if (pk.startsWith(sessionPrefix)) return followedAtPoint(record, point);
   return sessionAtPoint(record, until);
 }
 
@@ -87,14 +91,8 @@ function listedApproval(record: BackupRecord): readonly BackupRecord[] {
   return [record, { ...record, pk: tableKeys.approvalList(state === 'waiting' ? 'waiting' : 'decided'), sk: tableKeys.listed(String(requestedAt), String(approvalId)) }];
 }
 
-/** What is used from the point on has the sequence numbers of what was left out, and must be counted all the same. */
-function countedAtPoint(record: BackupRecord, { heads }: RestorePoint): readonly BackupRecord[] {
-  const head = heads.get(sessionIn(record)) ?? 0;
-  return head === 0 ? [] : [{ ...record, seq: Math.min(Number(record['seq']), head) }];
-}
-
 /** A session that is open at the point is followed, whether or not it was counted to its end since. */
-function followedAtPoint(record: BackupRecord, { until, followed }: RestorePoint): readonly BackupRecord[] {
+function followedAtPoint(record: BackupRecord, { until, followed }: PointInTime): readonly BackupRecord[] {
   return sessionAtPoint(record, until).flatMap((session) => {
     const sessionId = sessionIn(session);
     const { userId, closedAt } = session;

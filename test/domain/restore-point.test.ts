@@ -1,4 +1,4 @@
-import { tableKeys } from '../../src/contracts/names';
+import { budgetCounters, tableKeys } from '../../src/contracts/names';
 import type { BackupRecord } from '../../src/domain/backup-content';
 import { beforeAnyRecord, recordAtPoint, restorePoint } from '../../src/domain/restore-point';
 
@@ -11,7 +11,7 @@ async function* inTurn(records: readonly BackupRecord[]) {
 
 /** What is kept of a table that was backed up in this order. */
 async function kept(records: readonly BackupRecord[], until?: string): Promise<BackupRecord[]> {
-  const point = until === undefined ? undefined : await restorePoint(until, inTurn(records));
+  const point = await restorePoint(until, inTurn(records));
   let reached = beforeAnyRecord;
   return records.flatMap((record) => {
     const step = recordAtPoint(reached, record, point);
@@ -36,6 +36,11 @@ describe('what was counted of a session', () => {
   ])('goes no further than the log does, %s', async (_where, records) => {
     expect((await kept(records, early)).filter(isCounted)).toEqual([counted('a', 3), counted('b', 2)]);
     expect((await kept(records)).filter(isCounted)).toEqual([counted('a', 5), counted('b', 2)]);
+  });
+
+  it('goes no further than the log in a whole backup, either: it may have been counted while it was read', async () => {
+    expect((await kept([...log('a'), counted('a', 7)])).filter(isCounted)).toEqual([counted('a', 5)]);
+    expect(await kept([counted('a', 7)])).toEqual([]);
   });
 
   it('is nothing when nothing is left of the log', async () => {
@@ -81,4 +86,11 @@ describe('an approval', () => {
 it('leaves out calls that began later', async () => {
   const call = (callId: string, begunAt: string) => ({ pk: tableKeys.calls('s'), sk: tableKeys.call('turn-1', 1, callId), state: 'begun', begunAt });
   expect(await kept([call('a', early), call('b', late)], early)).toEqual([call('a', early)]);
+});
+
+it.each([undefined, early])('leaves out what was held for steps, and counts it as lost (until %s)', async (until) => {
+  const reservation = { pk: tableKeys.reservations('s'), sk: tableKeys.reservation('turn-1', 1), holder: 'h', amounts: {}, counters: [] };
+  const counter = (figures: object) => ({ pk: tableKeys.budget(budgetCounters.tenantMonth(early)), sk: tableKeys.budgetCounter(), settled_tokens: 5, committed_tokens: 12, ...figures });
+  expect(await kept([counter({ reserved_tokens: 3, lost_tokens: 4 }), reservation], until)).toEqual([counter({ lost_tokens: 7 })]);
+  expect(await kept([counter({ reserved_tokens: 0 })], until)).toEqual([counter({ reserved_tokens: 0 })]);
 });

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { AmountsSchema, type BudgetCounter, type BudgetUnit, budgetUnits, type Posting, type Reservation } from '../../contracts/budget';
+import { AmountsSchema, type BudgetCounter, budgetUnits, type Posting, type Reservation } from '../../contracts/budget';
 import { modelPurposes } from '../../contracts/events';
-import { tableKeys } from '../../contracts/names';
+import { counterAttribute, tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { closing, columns, committed, emptyCounter, missingUnit, type Postings, reserving, roomFor } from '../../domain/budgets';
 import type { BudgetLedger, LimitedCounter, StepRef } from '../../ports/budget-ledger';
@@ -21,7 +21,6 @@ type Item = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
 const reservationKey = ({ sessionId, turnId, step, purpose }: StepRef) => ({ pk: tableKeys.reservations(sessionId), sk: tableKeys.reservation(turnId, step, purpose) });
 const counterKey = (name: string) => ({ pk: tableKeys.budget(name), sk: tableKeys.budgetCounter() });
-const attribute = (column: string, unit: BudgetUnit) => `${column}_${unit}`;
 const held = 'committed';
 
 /** Counters of the tenant's table, and an item for each step that is asked just now. They change together or not at all. */
@@ -153,7 +152,7 @@ function conditionOf(change: Posting, limited: LimitedCounter | undefined): Cond
 /** DynamoDB's conditions cannot add: the sum that a limit is held against is an attribute of its own. */
 function adding(change: Posting, condition: Condition | undefined) {
   const sums = { ...change, [held]: committed(change) };
-  const values = Object.entries(sums).flatMap(([column, amounts]) => budgetUnits.map((unit) => [attribute(column, unit), amounts[unit]] as const));
+  const values = Object.entries(sums).flatMap(([column, amounts]) => budgetUnits.map((unit) => [counterAttribute(column, unit), amounts[unit]] as const));
   return {
     UpdateExpression: `ADD ${values.map(([name]) => `${name} :${name}`).join(', ')}`,
     ...(condition && { ConditionExpression: condition.text }),
@@ -167,8 +166,14 @@ const reservationOf = (item: unknown): Reservation => {
 };
 
 const counterOf = (item: Record<string, unknown> | undefined): BudgetCounter => {
-  const amounts = (column: string) => AmountsSchema.parse(Object.fromEntries(budgetUnits.map((unit) => [unit, item?.[attribute(column, unit)] ?? 0])));
+  const amounts = (column: string) => AmountsSchema.parse(Object.fromEntries(budgetUnits.map((unit) => [unit, figureOf(item, counterAttribute(column, unit))])));
   return Object.fromEntries(columns.map((column) => [column, amounts(column)])) as BudgetCounter;
+};
+
+/** Restores of earlier versions have left figures below nothing: whoever asks for a budget must not fail on them. */
+const figureOf = (item: Record<string, unknown> | undefined, name: string): unknown => {
+  const figure = item?.[name] ?? 0;
+  return typeof figure === 'number' ? Math.max(0, figure) : figure;
 };
 
 /** Of a transaction that was called off: one for each of its items. Empty for any other failure. */

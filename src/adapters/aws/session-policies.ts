@@ -44,7 +44,7 @@ const needs: Readonly<Record<Exclude<AccessPurpose, 'isolation-probe'>, Needs>> 
   'config-write': { parameters: ['PutParameter'] },
   usage: { table: [...reading, 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'] },
   backup: { table: [...reading, 'Scan'], bucket: ['ListBucket'], objects: ['GetObject'], parameters: ['GetParameter'] },
-  restore: { table: ['BatchWriteItem'], objects: ['PutObject', 'AbortMultipartUpload'], parameters: ['PutParameter'] },
+  restore: { table: ['BatchGetItem', 'BatchWriteItem'], objects: ['PutObject', 'AbortMultipartUpload'], parameters: ['PutParameter'] },
   erase: { table: ['Scan', 'Query', 'GetItem', 'PutItem', 'DeleteItem', 'BatchWriteItem'], parameters: ['DeleteParameter'], memory: ['ListMemoryRecords', 'BatchDeleteMemoryRecords'] },
 };
 

@@ -66,6 +66,9 @@ export const budgetCounters = {
   tenantMonth: (at: string) => `MONTH#${at.slice(0, '2026-11'.length)}`,
 } as const;
 
+/** Of a counter's item: one figure for each column and unit. */
+export const counterAttribute = (column: string, unit: string): string => `${column}_${unit}`;
+
 export const usagePeriods = ['hour', 'day'] as const;
 export type UsagePeriod = (typeof usagePeriods)[number];
 

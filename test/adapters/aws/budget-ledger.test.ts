@@ -1,10 +1,12 @@
 /** @jest-environment ./test/support/outer-errors.ts */
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { holdBudget } from '../../../src/activities/session/step-budget';
 import { createBudgetLedger } from '../../../src/adapters/aws/budget-ledger';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import type { Amounts, Budget, BudgetLevel, Reservation } from '../../../src/contracts/budget';
 import { newId } from '../../../src/contracts/ids';
+import { tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
 import { committed, emptyCounter, noAmounts } from '../../../src/domain/budgets';
 import { tiersWith } from '../../../src/domain/tiers';
@@ -95,4 +97,15 @@ it('lists who waits for more', async () => {
   expect(await waiting()).toEqual([session.sessionId]);
   await ledger.noteWaiting(session, false);
   expect(await waiting()).toEqual([]);
+});
+
+it('reads a figure that a restore of an earlier version left below nothing as nothing', async () => {
+  const [day, step] = [newId('turn'), newStep()];
+  const reservation = held(60, [day]);
+  await ledger.reserve(step, reservation, []);
+  // As that restore did, which had read the counter before the step began.
+  await access.clients(tenantId, 'usage').table.send(new DeleteCommand({ TableName: tenantResources(tenantId).table, Key: { pk: tableKeys.budget(day), sk: tableKeys.budgetCounter() } }));
+  await ledger.close(step, reservation, {});
+  expect(await counterOf(day)).toEqual(emptyCounter);
+  expect(await ledger.reserve(newStep(), held(101, [day]), [level('tenantDay', day, { tokens: 100 })])).toEqual({ level: 'tenantDay', unit: 'tokens' });
 });

@@ -1,23 +1,28 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createUsageActivities } from '../../../src/activities/maintenance/usage';
+import { countClosed, createUsageActivities } from '../../../src/activities/maintenance/usage';
+import { closeBudget } from '../../../src/activities/session/step-budget';
 import { createApprovals } from '../../../src/adapters/aws/approvals';
 import { createBackups } from '../../../src/adapters/aws/backup/backups';
 import { sealFrames } from '../../../src/adapters/aws/backup/frames';
 import { toLine } from '../../../src/adapters/aws/backup/json-lines';
+import { createRestores } from '../../../src/adapters/aws/backup/restores';
+import { createBudgetLedger } from '../../../src/adapters/aws/budget-ledger';
 import { createEnvelope } from '../../../src/adapters/aws/envelope';
 import { createMetrics } from '../../../src/adapters/aws/metrics';
 import { createSessionLog } from '../../../src/adapters/aws/session-log';
 import { callerAccount } from '../../../src/adapters/aws/tenant-access';
+import { createTenantDirectory } from '../../../src/adapters/aws/tenant-directory';
 import { createUsageStore } from '../../../src/adapters/aws/usage-store';
 import { addressDigest } from '../../../src/contracts/address-digest';
 import type { EventBody } from '../../../src/contracts/events';
 import { AgentSchedule } from '../../../src/contracts/schedule';
-import { objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
+import { type AccessPurpose, budgetCounters, objectKeys, platformResources, tableKeys, tenantResources } from '../../../src/contracts/names';
 import { AgentConfig } from '../../../src/contracts/tenant';
-import { access, agents, agentSchedules, attachments, aws, backupDeps, backups, cipher, configs, erasures, log, memory, messages, newSession, newTenantId, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
+import { access, agents, agentSchedules, attachments, aws, backupDeps, backups, cipher, configs, data, erasures, log, memory, messages, newSession, newTenantId, registry, restores, sessions, standingPlatform, standingTenant, users, waiting } from './tenants';
 
 beforeAll(async () => {
   await standingPlatform();
@@ -231,6 +236,93 @@ describe('to a point', () => {
     expect(await rollUp(there, afterwards)).toMatchObject({ modelCalls: 0 });
     for (const { sessionId } of [cut, reopened]) await afterwards.append({ tenantId: there, sessionId }, { after: 1, key: 'from there on', events: called(2) });
     expect(await rollUp(there, afterwards)).toMatchObject({ modelCalls: 4 });
+  });
+});
+
+describe('what was used and spent', () => {
+  const usage = createUsageStore({ access });
+  const ledger = createBudgetLedger({ access });
+  const day = new Date().toISOString().slice(0, 10);
+  const month = budgetCounters.tenantMonth(day);
+  const amounts = { microUsd: 300, tokens: 100, modelCalls: 1 };
+  const levels = [{ level: 'tenantMonth' as const, counter: month, limit: { tokens: 1_000_000 } }];
+  const stepOf = (session: ReturnType<typeof newSession>, turnId: string) => ({ ...session, turnId, step: 1 });
+  const heldBy = (holder: string) => ({ holder, amounts, counters: [month] });
+
+  async function spend(session: ReturnType<typeof newSession>, turnId: string): Promise<void> {
+    await ledger.reserve(stepOf(session, turnId), heldBy(turnId), levels);
+    await ledger.close(stepOf(session, turnId), heldBy(turnId), { settled: amounts });
+  }
+
+  const used = (turnId: string): EventBody => ({ type: 'usage.recorded', turnId, step: 1, modelId: 'large', usage: { inputTokens: 10, outputTokens: 1 } });
+  const rollUp = (session: ReturnType<typeof newSession>, of = log) => countClosed({ log: of, usage }, { ...session, userId: 'ann', createdAt: day });
+  const calls = async (tenantId: string) => (await usage.read(tenantId, { period: 'day', from: day, to: '9999' })).reduce((sum, { modelCalls }) => sum + modelCalls, 0);
+
+  it('since the backup stays, in place, and nothing of it is counted twice', async () => {
+    const { tenantId } = await configuredTenant();
+    const [session, later] = [newSession(tenantId), newSession(tenantId)];
+    await sessions.create({ ...session, userId: 'ann', createdAt: `${day}T00:00:00.000Z` });
+    await log.append(session, { after: 0, key: 'turn-1', events: [used('turn-1')] });
+    await backups.take(tenantId, 'bak-1', 'on-demand', waiting);
+    await log.append(session, { after: 1, key: 'turn-2', events: [used('turn-2')] });
+    await log.append(later, { after: 0, key: 'turn-3', events: [used('turn-3')] });
+    for (const one of [session, later]) await rollUp(one);
+    await spend(session, 'turn-2');
+    // Its worker dies: nobody comes back to it.
+    await ledger.reserve(stepOf(later, 'turn-4'), heldBy('dead'), levels);
+
+    await registry.transition({ tenantId, from: ['active'], to: 'suspended', operationId: 'op-1' });
+    const place = createRestores({ ...backupDeps, directory: createTenantDirectory({ registry, cacheMs: 0 }), data, erasures });
+    const source = { sourceTenantId: tenantId, backupId: 'bak-1' };
+    await place.users(tenantId, source, waiting);
+    await place.data(tenantId, 'op-1', source, waiting);
+    await expect(place.compare(tenantId, source, waiting)).resolves.toHaveLength(5);
+
+    expect(await ledger.counters(tenantId, [month])).toMatchObject({ [month]: { settled: amounts, lost: amounts, reserved: { tokens: 0 } } });
+    expect(await usage.countedUpTo(later)).toBe(0);
+    const afterwards = createSessionLog({ access, cipher });
+    await rollUp(session, afterwards);
+    expect(await calls(tenantId)).toBe(3);
+    await afterwards.append(session, { after: 1, key: 'turn-5', events: [used('turn-5')] });
+    await rollUp(session, afterwards);
+    expect(await calls(tenantId)).toBe(4);
+  });
+
+  /** The table is read in pages: the first one ends between counters and what is held. */
+  async function backedUpAcross(tenantId: string, meanwhile: () => Promise<unknown>): Promise<void> {
+    const backup = access.clients(tenantId, 'backup');
+    const filler = Array.from({ length: 8 }, (_, index) => ({ pk: `BUDGET$${index}`, sk: 'x', text: 'x'.repeat(300_000) }));
+    for (const Item of filler) await access.clients(tenantId, 'usage').table.send(new PutCommand({ TableName: tenantResources(tenantId).table, Item }));
+    let pages = 0;
+    const table = Object.assign(Object.create(backup.table) as typeof backup.table, {
+      async send(command: ScanCommand) {
+        const page = await backup.table.send(command);
+        if (command instanceof ScanCommand && (pages += 1) === 1) await meanwhile();
+        return page;
+      },
+    });
+    const watched = { ...access, clients: (id: string, purpose: AccessPurpose) => (purpose === 'backup' ? (Object.create(backup, { table: { value: table } }) as typeof backup) : access.clients(id, purpose)) };
+    await createBackups({ ...backupDeps, access: watched }).take(tenantId, 'bak-1', 'scheduled', waiting);
+    expect(pages).toBeGreaterThan(1);
+  }
+
+  it.each<[string, (step: ReturnType<typeof stepOf>) => Promise<unknown>, (step: ReturnType<typeof stepOf>) => Promise<unknown>]>([
+    ['begins', () => Promise.resolve(), (step) => ledger.reserve(step, heldBy('turn-2'), levels)],
+    ['ends', (step) => ledger.reserve(step, heldBy('turn-2'), levels), (step) => ledger.close(step, heldBy('turn-2'), { settled: amounts })],
+  ])('is held by nobody, and not less than nothing, when a step %s while the table is read', async (_what, before, meanwhile) => {
+    const { tenantId } = await configuredTenant();
+    const session = newSession(tenantId);
+    await spend(session, 'turn-1');
+    await before(stepOf(session, 'turn-2'));
+    await backedUpAcross(tenantId, () => meanwhile(stepOf(session, 'turn-2')));
+    const other = await standingTenant();
+    await restored(other.tenantId, { sourceTenantId: tenantId, backupId: 'bak-1' });
+    const there = { tenantId: other.tenantId, sessionId: session.sessionId };
+    await closeBudget({ budgetLedger: ledger, prices: {} } as never, { ...there, turnId: 'turn-2' }, []);
+    expect(await ledger.heldOf(there, 'turn-2')).toEqual([]);
+    const { [month]: counter } = await ledger.counters(other.tenantId, [month]);
+    expect(counter).toMatchObject({ reserved: { tokens: 0 } });
+    expect(counter?.settled.tokens).toBeGreaterThanOrEqual(100);
   });
 });
 

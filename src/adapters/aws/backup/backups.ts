@@ -133,10 +133,13 @@ type Seen = { readonly backupId: string } & ({ readonly state: 'complete'; reado
 
 const summariesIn = (all: readonly Seen[]): BackupSummary[] => all.flatMap((one) => (one.state === 'complete' ? [one.summary] : []));
 
+/** Whether a record is one of those that are summed up. */
+export type Counts = (content: BackupContentName, record: BackupRecord) => boolean;
+
 interface Counting {
   /** Names the tenant's users. */
   readonly map: MapUser;
-  readonly counts?: (content: BackupContentName, record: BackupRecord) => boolean;
+  readonly counts?: Counts;
 }
 
 /** What a tenant holds now, summed up as its manifests do. */

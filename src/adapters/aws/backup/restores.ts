@@ -6,15 +6,16 @@ import type { ErasurePlan } from '../../../contracts/erasure';
 import { attachmentOfObject, objectKeys, tableKeys } from '../../../contracts/names';
 import type { ServedTenant } from '../../../contracts/tenant';
 import { type BackupRecord, compareContents, differencesOf, type MapUser, mapTableUsers } from '../../../domain/backup-content';
+import { isPlace, isUse } from '../../../domain/counted-use';
 import { type Erased, erasedSince, isErased } from '../../../domain/erasure';
 import { beforeAnyRecord, isBy, type PointProgress, recordAtPoint, type RestorePoint, restorePoint } from '../../../domain/restore-point';
 import type { Erasures } from '../../../ports/erasures';
 import type { TenantData, Waiting } from '../../../ports/provisioning';
 import type { Restores, RestoreSource } from '../../../ports/restores';
-import { type BackupDeps, contentsOfTenant, emailsOf } from './backups';
+import { type BackupDeps, contentsOfTenant, type Counts, emailsOf } from './backups';
 import { ContentTally } from './content-tally';
 import { emailIn, peopleOf, recordsOf, recordsOfPart, usersOf } from './reader';
-import { ConfigSink, emptyTable, MemorySink, ObjectSink, TableSink } from './sinks';
+import { ConfigSink, emptyTable, MemorySink, ObjectSink, TableSink, UseSink } from './sinks';
 import { backupSources } from './sources';
 import { type BackupRef, incomplete } from './store';
 
@@ -47,7 +48,7 @@ export function createRestores(deps: Dependencies): Restores {
   async function sourceOf(tenantId: string, source: RestoreSource, waiting: Waiting): Promise<Source> {
     const manifest = await mustHave(source);
     const people = await peopleOf(deps.store, manifest, waiting);
-    const point = source.until === undefined ? undefined : await restorePoint(source.until, recordsOf(deps.store, manifest, 'table', waiting));
+    const point = await restorePoint(source.until, recordsOf(deps.store, manifest, 'table', waiting));
     return { manifest, people, point, erased: await erasedFrom(deps, { tenantId, manifest, people }, waiting) };
   }
 
@@ -80,11 +81,10 @@ export function createRestores(deps: Dependencies): Restores {
     async compare(tenantId, source, waiting) {
       const tenant = await deps.directory.built(tenantId);
       const taken = await sourceOf(tenantId, source, waiting);
-      const { manifest, people, point, erased } = taken;
-      const isWhole = point === undefined && erased.sessions.size + erased.users.size === 0;
-      const { contents, leftOut } = isWhole && 'contents' in manifest ? { contents: manifest.contents, leftOut: noneLeftOut } : await contentsOfBackup(deps, taken, waiting);
-      const known = new Set(people.values());
-      const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known), counts: isKnownTo(known) }, waiting);
+      const { contents, leftOut } = await contentsOfBackup(deps, taken, (record) => !isItsOwn(tenant, record), waiting);
+      const known = new Set(taken.people.values());
+      const counts: Counts = (content, record) => isKnownTo(known)(content, record) && !(content === 'table' && isItsOwn(tenant, record));
+      const found = await contentsOfTenant(deps, tenant, { map: await emailsOf(deps, tenant, known), counts }, waiting);
       const comparison = compareContents(contents, found).map((one) => ({ ...one, ...(leftOut.has(one.content) && { leftOut: leftOut.get(one.content) }) }));
       const [difference] = differencesOf(comparison);
       if (difference !== undefined) throw incomplete(`after the restore, ${difference}`);
@@ -98,7 +98,7 @@ interface Source {
   readonly manifest: BackupManifest;
   /** Its users: user id → e-mail address. */
   readonly people: ReadonlyMap<string, string>;
-  readonly point: RestorePoint | undefined;
+  readonly point: RestorePoint;
   readonly erased: Erased;
 }
 
@@ -156,8 +156,8 @@ class DataRestore {
   }
 
   private async empty(): Promise<void> {
-    const { deps, tenant: { tenantId }, waiting } = this;
-    await emptyTable(deps, tenantId, waiting);
+    const { deps, tenant: { tenantId }, source, waiting } = this;
+    await emptyTable(deps, tenantId, source.point.heads, waiting);
     await deps.data.emptyBucket(tenantId, waiting);
     await this.note({ ...notBegun, emptied: true });
   }
@@ -166,18 +166,29 @@ class DataRestore {
     const { deps, tenant: { tenantId }, source: { manifest, point, erased }, waiting } = this;
     for (const part of manifest.parts) {
       if (part.content !== 'table' || this.progress.tableParts.includes(part.name)) continue;
-      const sink = new TableSink(deps, tenantId, waiting);
+      const [sink, useSink] = [new TableSink(deps, tenantId, waiting), new UseSink(deps, tenantId, waiting)];
       let reached = this.progress.point;
       for await (const record of recordsOfPart(deps.store, manifest, part, waiting)) {
         if (isErased('table', record, erased)) continue;
         const { progress, kept } = recordAtPoint(reached, record, point);
         reached = progress;
-        for (const one of kept) await sink.add(mapTableUsers(one, this.map));
+        for (const one of kept) {
+          const mapped = mapTableUsers(one, this.map);
+          if (!isUse(one) && !isPlace(one)) await sink.add(mapped);
+          else if (this.brings(one)) await useSink.add(mapped, one);
+        }
       }
       await sink.flush();
+      await useSink.flush();
       await this.note({ ...this.progress, tableParts: [...this.progress.tableParts, part.name], point: reached });
       waiting.beat(`${part.name} restored`);
     }
+  }
+
+  /** A tenant that stands, and is given another's sessions, has not used what that one has. */
+  private brings(record: BackupRecord): boolean {
+    const { source, tenant } = this;
+    return !isUse(record) || !hasItsOwn(tenant) || source.manifest.tenantId === tenant.tenantId;
   }
 
   private async objects(): Promise<void> {
@@ -189,7 +200,7 @@ class DataRestore {
     const { deps, tenant: { tenantId }, source: { point } } = this;
     await deps.memory.forgetAll(tenantId);
     const sink = new MemorySink(deps, tenantId, this.map);
-    for await (const record of this.records('memory')) if (isBy(record['createdAt'], point?.until)) await sink.add(record);
+    for await (const record of this.records('memory')) if (isBy(record['createdAt'], point.until)) await sink.add(record);
     await sink.flush();
   }
 
@@ -242,13 +253,25 @@ async function* readableUsersOf(deps: BackupDeps, manifest: BackupManifest, wait
   }
 }
 
-const noneLeftOut: ReadonlyMap<BackupContentName, number> = new Map();
+/** In place: what is being built has used nothing yet. */
+const hasItsOwn = ({ status }: ServedTenant): boolean => status === 'suspended';
+/** What it has used since the backup stands, and need not be what the backup says. */
+const isItsOwn = (tenant: ServedTenant, record: BackupRecord): boolean => hasItsOwn(tenant) && (isUse(record) || isPlace(record));
 
-/** What a restore takes of a backup: up to a point, without what was erased since; and what one of the first format holds at all. */
-async function contentsOfBackup(deps: BackupDeps, { manifest, people, point, erased }: Source, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
+/**
+ * What a restore takes of a backup: up to a point, without what was erased since; and what one of the first format holds at all. Of
+ * the table it is never what the manifest says: it was read while the tenant worked, and is mended.
+ */
+async function contentsOfBackup(deps: BackupDeps, { manifest, people, point, erased }: Source, compares: (item: BackupRecord) => boolean, waiting: Waiting): Promise<{ contents: ContentSummary[]; leftOut: ReadonlyMap<BackupContentName, number> }> {
   const contents: ContentSummary[] = [];
   const leftOut = new Map<BackupContentName, number>();
+  const isWhole = point.until === undefined && erased.sessions.size + erased.users.size === 0;
   for (const content of backupContents) {
+    const told = isWhole && content !== 'table' && 'contents' in manifest ? manifest.contents.find((summary) => summary.content === content) : undefined;
+    if (told) {
+      contents.push(told);
+      continue;
+    }
     const tally = new ContentTally(content, { tenantId: manifest.tenantId, map: emailIn(people) });
     let reached: PointProgress = beforeAnyRecord;
     for await (const record of recordsOf(deps.store, manifest, content, waiting)) {
@@ -259,8 +282,8 @@ async function contentsOfBackup(deps: BackupDeps, { manifest, people, point, era
       if (content === 'table') {
         const { progress, kept } = recordAtPoint(reached, record, point);
         reached = progress;
-        for (const one of kept) tally.add(one);
-      } else if (isBy(record['createdAt'], point?.until) && !(content === 'objects' && holdsBatch(record))) tally.add(record);
+        for (const one of kept) if (compares(one)) tally.add(one);
+      } else if (isBy(record['createdAt'], point.until) && !(content === 'objects' && holdsBatch(record))) tally.add(record);
     }
     contents.push(tally.summary());
   }
@@ -268,4 +291,4 @@ async function contentsOfBackup(deps: BackupDeps, { manifest, people, point, era
 }
 
 /** Users who joined the tenant after the backup are nobody's loss. */
-const isKnownTo = (people: ReadonlySet<string>) => (content: BackupContentName, record: BackupRecord) => content !== 'users' || people.has(String(record['email']));
+const isKnownTo = (people: ReadonlySet<string>): Counts => (content, record) => content !== 'users' || people.has(String(record['email']));

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { Upload } from '@aws-sdk/lib-storage';
-import { BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { BatchGetCommand, BatchWriteCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { AgentPin } from '../../../contracts/agent';
 import { EventBody } from '../../../contracts/events';
@@ -11,6 +11,7 @@ import { FactSource } from '../../../contracts/fact';
 import { type AccessPurpose, attachmentOfObject, tableKeys, tenantResources } from '../../../contracts/names';
 import { AgentConfig } from '../../../contracts/tenant';
 import { type BackupRecord, mapNamespace, type MapUser } from '../../../domain/backup-content';
+import { besideOwn, type Heads, outliving } from '../../../domain/counted-use';
 import type { FactToRestore } from '../../../ports/memory';
 import type { Waiting } from '../../../ports/provisioning';
 import { createPromptBodies } from '../agent-schedules';
@@ -54,18 +55,62 @@ export class TableSink {
   }
 }
 
-/** Deletes every item. */
-export async function emptyTable(deps: TableDeps, tenantId: string, waiting: Waiting): Promise<void> {
-  const pages = paginateScan(
-    { client: deps.access.clients(tenantId, 'erase').table },
-    { TableName: tenantResources(tenantId).table, ProjectionExpression: 'pk, sk', ConsistentRead: true },
-  );
+/** Writes what was used, and places up to which it was counted, beside what the tenant has of these. */
+export class UseSink {
+  private pending: { readonly record: BackupRecord; readonly was: BackupRecord }[] = [];
+
+  constructor(
+    private readonly deps: TableDeps,
+    private readonly tenantId: string,
+    private readonly waiting: Waiting,
+  ) {}
+
+  /** @param was - the record with the user ids of the backup: the tenant's own may have them still. */
+  async add(record: BackupRecord, was: BackupRecord): Promise<void> {
+    this.pending.push({ record, was });
+    if (this.pending.length >= itemsPerWrite) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const own = await itemsBy(this.deps, this.tenantId, this.pending.flatMap(({ record, was }) => [record, was]), this.waiting);
+    const added = this.pending.flatMap(({ record, was }) => besideOwn(own.get(keyOf(record)) ?? own.get(keyOf(was)), record) ?? []);
+    this.pending = [];
+    await writeBatch(this.deps, { tenantId: this.tenantId, purpose: 'restore' }, added.map((Item) => ({ PutRequest: { Item } })), this.waiting);
+  }
+}
+
+const keyOf = ({ pk, sk }: BackupRecord): string => JSON.stringify([pk, sk]);
+
+/** Those that are there of the items with the keys of these records. */
+async function itemsBy({ access }: TableDeps, tenantId: string, records: readonly BackupRecord[], { signal }: Waiting): Promise<Map<string, BackupRecord>> {
+  const { table: name } = tenantResources(tenantId);
+  const found = new Map<string, BackupRecord>();
+  let left: Item[] = [...new Map(records.map((record) => [keyOf(record), { pk: record['pk'], sk: record['sk'] }])).values()];
+  for (let pauseMs = firstPauseMs; left.length > 0; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    signal.throwIfAborted();
+    const { Responses, UnprocessedKeys } = await access.clients(tenantId, 'restore').table.send(new BatchGetCommand({ RequestItems: { [name]: { Keys: left, ConsistentRead: true } } }));
+    for (const item of Responses?.[name] ?? []) found.set(keyOf(item), item);
+    left = UnprocessedKeys?.[name]?.Keys ?? [];
+    if (left.length > 0) await delay(pauseMs, undefined, { signal });
+  }
+  return found;
+}
+
+/** Deletes every item but those that outlive a restore. @param heads - of the logs that are about to come. */
+export async function emptyTable(deps: TableDeps, tenantId: string, heads: Heads, waiting: Waiting): Promise<void> {
+  const pages = paginateScan({ client: deps.access.clients(tenantId, 'erase').table }, { TableName: tenantResources(tenantId).table, ConsistentRead: true });
   for await (const { Items = [] } of pages)
     for (let start = 0; start < Items.length; start += itemsPerWrite) {
-      const requests = Items.slice(start, start + itemsPerWrite).map((Key) => ({ DeleteRequest: { Key } }));
+      const requests = Items.slice(start, start + itemsPerWrite).flatMap((item: Item) => emptying(item, heads));
       await writeBatch(deps, { tenantId, purpose: 'erase' }, requests, waiting);
       waiting.beat('emptying the table');
     }
+}
+
+function emptying(item: Item, heads: Heads): object[] {
+  const left = outliving(item, heads);
+  if (!left) return [{ DeleteRequest: { Key: { pk: item['pk'], sk: item['sk'] } } }];
+  return left === item ? [] : [{ PutRequest: { Item: left } }];
 }
 
 /** DynamoDB gives back what it had no capacity for. */
