@@ -75,10 +75,12 @@ import { createWorkerRoster } from './adapters/valkey/worker-roster';
 import { createTenantKeys } from './adapters/valkey/tenant-keys';
 import { createUsageStore } from './adapters/aws/usage-store';
 import { createValkey, type Valkey } from './adapters/valkey/connection';
+import { createWaitingSessions } from './adapters/waiting-sessions';
 import type { Config } from './config';
 import type { ModelPrices } from './contracts/prices';
 import { platformResources } from './contracts/names';
 import type { Logger } from './logging';
+import type { BudgetLedger } from './ports/budget-ledger';
 import type { Memory } from './ports/memory';
 
 /** Every adapter behind every port, wired once. Nothing is connected before it is used. */
@@ -105,6 +107,7 @@ export function createAdapters(config: Config, logger: Logger) {
   const signInPlaces = createSignInPlaces({ settings: config.aws, ssm: aws.ssm });
   const sessions = createSessionDirectory({ access });
   const live = createLiveEvents({ valkey, cipher, logger });
+  const counters = createCounters({ access, prices: config.prices });
 
   return {
     registry,
@@ -138,12 +141,12 @@ export function createAdapters(config: Config, logger: Logger) {
     accessStore,
     machineClients: createMachineClients({ cognito: aws.cognito, settings: config.aws }),
     access: createAccessCache({ store: accessStore, cacheMs: config.accessCacheMs }),
-    ...createOrders(temporal.client),
+    ...createOrders(temporal.client, counters.budgetLedger),
     reports: createReports(aws),
     probeResults: createProbeResults(aws),
     isolationProbe: createIsolationProbe({ settings: config.aws, aws, access, users, sessions, cipher, live, valkey, codec: dataConverter.payloadCodecs[0], apiUrl: config.isolationProbe.apiUrl }),
     suspendsIntruders: config.isolationProbe.suspends,
-    ...createCounters({ access, prices: config.prices }),
+    ...counters,
     contexts: config.contexts,
     sessionIdleMs: config.maintenance.sessionIdleMs,
     dataConverter,
@@ -205,13 +208,17 @@ const createCommonKnowledge = (valkey: Valkey) => ({
 const createCounters = ({ access, prices }: { access: TenantAccess; prices: ModelPrices }) => ({ usage: createUsageStore({ access }), budgetLedger: createBudgetLedger({ access }), prices });
 
 /** What Temporal is asked to do, and asked about. */
-const createOrders = (client: Client) => ({
-  sessionWorkflows: createSessions(client),
-  queues: createTaskQueues(client),
-  operations: createOperations(client),
-  schedules: createSchedules(client),
-  agentClock: createAgentClock(client),
-});
+function createOrders(client: Client, ledger: BudgetLedger) {
+  const sessionWorkflows = createSessions(client);
+  return {
+    sessionWorkflows,
+    waitingSessions: createWaitingSessions(ledger, sessionWorkflows),
+    queues: createTaskQueues(client),
+    operations: createOperations(client),
+    schedules: createSchedules(client),
+    agentClock: createAgentClock(client),
+  };
+}
 
 /** What a tenant is given where the settings and AWS, or its emulator, have it. */
 function createTenantParts(aws: PlatformClients, { aws: { region }, tenantParts }: Config) {

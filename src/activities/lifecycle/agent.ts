@@ -3,6 +3,7 @@ import type { AgentConfig, TenantInfrastructure } from '../../contracts/tenant';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantMemories, TenantUsers } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { WaitingSessions } from '../../ports/waiting-sessions';
 import { waiting } from './waiting';
 
 export interface AgentDeps {
@@ -10,10 +11,11 @@ export interface AgentDeps {
   readonly memories: TenantMemories;
   readonly configs: AgentConfigs;
   readonly users: TenantUsers;
+  readonly waitingSessions: WaitingSessions;
 }
 
 /** What turns infrastructure into a tenant's agent: its memory, its configuration, and who administers it. */
-export const createAgentActivities = ({ registry, memories, configs, users }: AgentDeps) => ({
+export const createAgentActivities = ({ registry, memories, configs, users, waitingSessions }: AgentDeps) => ({
   /** Creates the memory and notes its id in the registry. */
   async createMemory({ tenantId, operationId, infrastructure }: { tenantId: string; operationId: string; infrastructure: TenantInfrastructure }): Promise<void> {
     const { keyArn, roleArn } = infrastructure;
@@ -27,6 +29,7 @@ export const createAgentActivities = ({ registry, memories, configs, users }: Ag
 
   async putConfig({ tenantId, agent }: { tenantId: string; agent: AgentConfig }): Promise<void> {
     await configs.put(tenantId, agent);
+    await waitingSessions.budgetChanged(tenantId, configs.heardAfterMs);
   },
 
   async deleteConfig({ tenantId }: { tenantId: string }): Promise<void> {

@@ -5,6 +5,7 @@ import { definitionOf, mustAllow, mustKnowTier } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { TenantGateways } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { WaitingSessions } from '../../ports/waiting-sessions';
 import { waiting } from './waiting';
 
 export interface ChangeDeps {
@@ -13,6 +14,7 @@ export interface ChangeDeps {
   /** Undefined where there are none. */
   readonly gateways: TenantGateways | undefined;
   readonly tiers: Tiers;
+  readonly waitingSessions: WaitingSessions;
   /** Age at which every process has read a tenant's tier anew, workers included. */
   readonly tierHeardAfterMs: number;
 }
@@ -22,7 +24,7 @@ interface OfTenant {
 }
 
 /** What a working tenant may use, and what its agent is. */
-export const createChangeActivities = ({ registry, configs, gateways, tiers, tierHeardAfterMs }: ChangeDeps) => ({
+export const createChangeActivities = ({ registry, configs, gateways, tiers, waitingSessions, tierHeardAfterMs }: ChangeDeps) => ({
   /**
    * Whether the tenant can be moved, and where from: its agent must fit.
    * @throws DomainError `tier/unknown`, `tier/not-allowed` with all that does not fit.
@@ -38,6 +40,7 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
     const { gateway, infrastructure, rate, operationId } = await registry.update(tenantId, { tier });
     // Run again, it gives the gateway there is the present rate.
     if (gateway && infrastructure) await gateways?.create({ tenantId, operationId, infrastructure, rate: rate ?? definitionOf(tiers, tier).rate }, waiting());
+    await waitingSessions.budgetChanged(tenantId, tierHeardAfterMs);
     return { heardAfterMs: tierHeardAfterMs };
   },
 
@@ -54,6 +57,7 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, tie
   /** Puts an earlier version in force again, as a new one. */
   async putConfigBack({ tenantId, version }: OfTenant & { version: number }): Promise<void> {
     await configs.put(tenantId, await configs.version(tenantId, version));
+    await waitingSessions.budgetChanged(tenantId, configs.heardAfterMs);
   },
 });
 

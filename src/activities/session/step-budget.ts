@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { activityInfo } from '@temporalio/activity';
 import type { AgentPin } from '../../contracts/agent';
 import { budgetLevels, type Budgets, type Reservation } from '../../contracts/budget';
@@ -11,10 +12,11 @@ import { bestMatch } from '../../domain/name-pattern';
 import { costMicroUsdOf, priceOf } from '../../domain/prices';
 import type { Exhausted } from '../../domain/session';
 import { definitionOf } from '../../domain/tiers';
+import { unreadableIsNone } from '../../domain/unreadable-config';
 import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
 import type { SessionStepDeps } from './deps';
 
-type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'directory' | 'tiers' | 'contexts'>;
+type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'configs' | 'directory' | 'tiers' | 'contexts'>;
 
 interface StepOfUser extends StepRef {
   readonly userId: string;
@@ -26,11 +28,22 @@ interface StepOfUser extends StepRef {
 export type HeldStep = { readonly budget: StepBudget } | { readonly exhausted: Exhausted; readonly inForce: BudgetsInForce };
 
 /**
- * Holds the most a step can cost against every budget that has a limit. Where none has, nobody is asked.
+ * Holds the most a step can cost against every budget that has a limit. Where none has, nobody is asked. A turn keeps to the budgets its own agent had when it began;
+ * once they are used up, to those that its agent has now. A version never has others.
  * @param sizeOf - measures what the model is to read; not asked where nothing depends on it.
  * @throws DomainError `model/no-price` where dollars are limited; `dependency/unavailable`: what cannot be written down is not spent.
  */
-export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: Pick<AgentConfig, 'modelId' | 'maxOutputTokens' | 'budgets'>, sizeOf: () => RequestSize): Promise<HeldStep> {
+export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentToPay, sizeOf: () => RequestSize): Promise<HeldStep> {
+  const held = await holdWithin(deps, step, agent, sizeOf);
+  if ('budget' in held || step.agent) return held;
+  const inForce = await deps.configs.current(step.tenantId).catch(unreadableIsNone);
+  if (!inForce || isDeepStrictEqual(inForce.agent.budgets, agent.budgets)) return held;
+  return holdWithin(deps, step, { ...agent, budgets: inForce.agent.budgets }, sizeOf);
+}
+
+type AgentToPay = Pick<AgentConfig, 'modelId' | 'maxOutputTokens' | 'budgets'>;
+
+async function holdWithin(deps: BudgetDeps, step: StepOfUser, agent: AgentToPay, sizeOf: () => RequestSize): Promise<HeldStep> {
   const inForce = await budgetsOf(deps, step.tenantId, agent.budgets);
   if (!hasLimit(inForce)) {
     await closeDead(deps, step);

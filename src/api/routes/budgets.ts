@@ -9,8 +9,8 @@ import { budgetsInForce } from '../../domain/budgets';
 import { definitionOf } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { BudgetLedger } from '../../ports/budget-ledger';
-import type { Sessions } from '../../ports/sessions';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { WaitingSessions } from '../../ports/waiting-sessions';
 import { etagOf, seenRevision } from '../revisions';
 import { type Route, type RouteInput, sharedRoute } from '../route';
 
@@ -42,7 +42,7 @@ export interface BudgetRoutesDeps {
   readonly configs: AgentConfigs;
   readonly tiers: Tiers;
   readonly budgetLedger: BudgetLedger;
-  readonly sessionWorkflows: Sessions;
+  readonly waitingSessions: WaitingSessions;
   readonly tierHeardAfterMs: number;
 }
 
@@ -76,7 +76,7 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
       const { tenantId } = input.params;
       await recordOf(deps, tenantId);
       const record = await deps.registry.setBudgets(tenantId, { side: isOperator(input) ? 'operatorBudgets' : 'ownBudgets', budgets: input.body, seenRevision: seenRevision(input.header('if-match')) });
-      for await (const session of deps.budgetLedger.waiting(tenantId)) await deps.sessionWorkflows.budgetChanged(session, deps.tierHeardAfterMs);
+      await deps.waitingSessions.budgetChanged(tenantId, deps.tierHeardAfterMs);
       return replyWith(await reportOf(deps, record, {}));
     },
   }),

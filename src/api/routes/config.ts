@@ -6,6 +6,7 @@ import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { Agents } from '../../ports/agents';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import type { WaitingSessions } from '../../ports/waiting-sessions';
 import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
@@ -17,11 +18,12 @@ export interface ConfigRoutesDeps {
   readonly agents: Agents;
   readonly configs: AgentConfigs;
   readonly registry: TenantRegistry;
+  readonly waitingSessions: WaitingSessions;
   readonly toolNames: readonly string[];
   readonly tiers: Tiers;
 }
 
-export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
+export const configRoutes = ({ agents, configs, registry, waitingSessions, toolNames, tiers }: ConfigRoutesDeps): Route[] => [
   sharedRoute({
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/config',
@@ -35,7 +37,7 @@ export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: Co
   tenantRoute({
     method: 'put',
     path: '/api/v1/tenants/{tenantId}/config',
-    summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began",
+    summary: "Replace the tenant's agent, within what its tier allows; running turns finish as they began; those that wait for budget go on when there is enough",
     permission: 'write:config',
     params: TenantPath,
     body: AgentSettings,
@@ -50,6 +52,7 @@ export const configRoutes = ({ agents, configs, registry, toolNames, tiers }: Co
       mustAllow(tiers, tier, body);
       const agent = await withSecretOf(body, () => configs.get(tenantId));
       await configs.put(tenantId, agent);
+      await waitingSessions.budgetChanged(tenantId, configs.heardAfterMs);
       return { body: withoutSecret(agent) };
     },
   }),

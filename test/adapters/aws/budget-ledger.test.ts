@@ -11,7 +11,7 @@ import { AgentConfig } from '../../../src/contracts/tenant';
 import { committed, emptyCounter, noAmounts } from '../../../src/domain/budgets';
 import { tiersWith } from '../../../src/domain/tiers';
 import type { StepRef } from '../../../src/ports/budget-ledger';
-import { access, aws, directory, settings, standingPlatform, standingTenant } from './tenants';
+import { access, aws, configs, directory, settings, standingPlatform, standingTenant } from './tenants';
 
 const ledger = createBudgetLedger({ access });
 
@@ -70,7 +70,7 @@ it('lets no more through than there is, however many ask at once, and gives back
 });
 
 it('asks no model that nobody has priced, where dollars are limited', async () => {
-  const deps = { budgetLedger: ledger, prices: {}, contexts: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { microUsd: 1_000_000 } } } }) };
+  const deps = { budgetLedger: ledger, prices: {}, contexts: {}, configs, directory, tiers: tiersWith({ standard: { budgets: { session: { microUsd: 1_000_000 } } } }) };
   const agent = AgentConfig.parse({ modelId: 'nobody.knows-its-price' });
   const step = newStep();
   await expect(holdBudget(deps, { ...step, userId: 'ada' }, agent, () => ({ bytes: 100, characters: 100, attached: { mostTokens: 0, likelyTokens: 0 } }))).rejects.toMatchObject({ code: 'model/no-price' });
@@ -79,7 +79,7 @@ it('asks no model that nobody has priced, where dollars are limited', async () =
 
 it('lets no step begin while nobody can write down what it holds', async () => {
   const nowhere = createTenantAccess({ sts: aws.sts, settings: { ...settings, endpoint: 'http://127.0.0.1:1' } });
-  const deps = { budgetLedger: createBudgetLedger({ access: nowhere }), prices: {}, contexts: {}, directory, tiers: tiersWith({ standard: { budgets: { session: { tokens: 1_000_000 } } } }) };
+  const deps = { budgetLedger: createBudgetLedger({ access: nowhere }), prices: {}, contexts: {}, configs, directory, tiers: tiersWith({ standard: { budgets: { session: { tokens: 1_000_000 } } } }) };
   const step = { ...newStep(), userId: 'ada' };
   const begun = new MockActivityEnvironment().run(() => holdBudget(deps, step, AgentConfig.parse({}), () => ({ bytes: 100, characters: 100, attached: { mostTokens: 0, likelyTokens: 0 } })));
   await expect(begun).rejects.toMatchObject({ code: 'dependency/unavailable' });
