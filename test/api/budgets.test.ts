@@ -1,16 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import type { Budgets } from '../../src/contracts/budget';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createSessionActivities } from '../../src/activities/session';
+import type { SessionStepDeps } from '../../src/activities/session/deps';
+import type { ThinkInput } from '../../src/activities/session/think';
+import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
+import { DomainError } from '../../src/contracts/errors';
 import type { LiveEntry } from '../../src/contracts/events';
-import { groups } from '../../src/contracts/names';
+import { budgetCounters, groups } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import { AgentConfig, type ServedTenant } from '../../src/contracts/tenant';
+import type { Thought } from '../../src/domain/session';
 import { modelControl } from '../../src/local/model/control';
+import type { AppendInput } from '../../src/ports/session-store';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
 import { startWorkers } from './workers';
 
-/** What becomes of turns that have not enough budget. */
+/** What becomes of turns that have not enough budget, and what each attempt at a step is counted as. */
 
 const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
 
@@ -51,6 +59,10 @@ async function putConfig(settings: { systemPrompt?: string; budgets?: Budgets })
   expect(status).toBe(200);
 }
 
+async function makeAgent(name: string, settings: Partial<AgentConfig>): Promise<void> {
+  expect((await api.send(pathOf('agents'), { method: 'POST', token: admin.accessToken, body: { name, settings } })).status).toBe(201);
+}
+
 async function change(what: string, body: object): Promise<void> {
   const { body: begun } = await api.send<Operation>(pathOf(what), { method: 'POST', token: operator.accessToken, body });
   const state = async () => (await api.send<Operation>(`/api/v1/operations/${begun.operationId}`, { token: operator.accessToken })).body.state;
@@ -82,4 +94,58 @@ it("goes on in another tier, when what it waits for is its tenant's", async () =
   const { end } = await waitingTurn('Hello');
   await change('tier', { tier: 'standard' });
   expect(await end()).toMatchObject({ outcome: 'completed' });
+});
+
+describe('what an attempt at a step is counted as', () => {
+  beforeAll(() => makeAgent('limited', { budgets: { session: { tokens: 1_000_000_000 } } }));
+
+  /** A session at its first turn, and how an attempt at a step of it is made. @param deps - in place of the platform's. */
+  async function newTurn(text: string, deps: Partial<SessionStepDeps> = {}) {
+    const { messages, log, budgetLedger } = api.adapters;
+    const session = { tenantId: tenant.tenantId, sessionId: randomUUID() };
+    const [turnId, { userId }] = [randomUUID(), alice];
+    await messages.put(session, { turnId, userId, text });
+    const activities = createSessionActivities({ ...api.adapters, ...deps });
+    const attempt = (number: number) =>
+      new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
+        ...session, turnId, userId, step: 1, announced: false, after: 0, historyStart: 0, agent: { name: 'limited', version: 1 },
+      });
+    const counter = budgetCounters.session(session.sessionId);
+    /** Model calls by column, and what of them its log has. */
+    const counted = async () => {
+      const columns = Object.entries((await budgetLedger.counters(session.tenantId, [counter]))[counter] ?? {}) as [keyof BudgetCounter, BudgetCounter['lost']][];
+      const logged = (await log.read(session, { after: 0 })).flatMap(({ type }) => (type === 'usage.recorded' || type === 'usage.wasted' ? [type] : []));
+      return { ...Object.fromEntries(columns.flatMap(([column, { modelCalls }]) => (modelCalls > 0 ? [[column, modelCalls]] : []))), logged };
+    };
+    return { attempt, counted };
+  }
+
+  /** The log, which cannot be written while this says so. */
+  const logThat = (fails: (input: AppendInput) => boolean) => ({
+    ...api.adapters.log,
+    append: (...args: Parameters<typeof api.adapters.log.append>) => (fails(args[1]) ? Promise.reject(new DomainError('dependency/unavailable', 'It is away.')) : api.adapters.log.append(...args)),
+  });
+  const unavailable = { code: 'dependency/unavailable' };
+
+  it('is nothing when it asked nobody', async () => {
+    let isAway = false;
+    const { attempt, counted } = await newTurn('nobody is asked', { log: logThat(() => isAway) });
+    await model.script({ match: 'nobody is asked', steps: [{ fail: { kind: 'throttling' } }, { say: 'Here.' }] });
+    await expect(attempt(1)).rejects.toMatchObject({ code: 'model/throttled' });
+    isAway = true;
+    for (const number of [2, 3]) await expect(attempt(number)).rejects.toMatchObject(unavailable);
+    isAway = false;
+    await attempt(4);
+    expect(await counted()).toEqual({ settled: 1, logged: ['usage.recorded'] });
+  });
+
+  it('is wasted when what it heard of cannot begin in the log', async () => {
+    let isAway = true;
+    const { attempt, counted } = await newTurn('nothing can begin', { log: logThat(() => isAway) });
+    await model.script({ match: 'nothing can begin', steps: [{ say: 'one two three', firstTokenMs: 200 }] });
+    await expect(attempt(1)).rejects.toMatchObject(unavailable);
+    isAway = false;
+    await attempt(2);
+    expect(await counted()).toEqual({ wasted: 1, settled: 1, logged: ['usage.recorded'] });
+  });
 });

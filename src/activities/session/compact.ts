@@ -45,7 +45,7 @@ export const createCompact = (deps: SessionStepDeps) => ({
     const request = requestOf(input, agent.modelId, history);
     const held = await holdBudget(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, { ...agent, maxOutputTokens: maxSummaryTokens }, () => deps.model.sizeOf(request));
     if ('exhausted' in held) return stepRefused(deps, input, equipped, { ...held, opening: [] });
-    if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
+    if (input.resumed) await held.budget.before(deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false));
 
     const answer = await summarise(deps, input, request, held.budget);
     if ('head' in answer) return answer;

@@ -94,6 +94,16 @@ export class StepBudget {
     private readonly reservation: Reservation | undefined,
   ) {}
 
+  /** What must be done before the model is asked. When it fails nobody was asked, and nothing stays held. */
+  async before<Done>(done: Promise<Done>): Promise<Done> {
+    try {
+      return await done;
+    } catch (error) {
+      if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, {}).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** The answer is in the log. */
   async settle(modelId: string, usage: Usage): Promise<void> {
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, { settled: amountsOf(usage, priceOf(this.deps.prices, modelId)) });

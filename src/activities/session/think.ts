@@ -70,7 +70,7 @@ async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Equ
   if (tooLong) return { ...thoughtFrom([], equipped), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
   const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
   if ('exhausted' in held) return stepRefused(deps, input, equipped, { ...held, opening });
-  if (input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
+  if (input.resumed) await held.budget.before(deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false));
   return ask(deps, input, { equipped, configured: configured.agent, request, history, opening, shortening, budget: held.budget });
 }
 
@@ -102,12 +102,12 @@ async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configu
     return opened;
   }, noticeableMs);
   // An earlier attempt may have written it: then it must be found under its own key.
-  if (activityInfo().attempt > 1) await beginning.begin();
+  if (activityInfo().attempt > 1) await budget.before(beginning.begin());
   const heard: Heard = { calls: [], reasoning: [], usage: undefined };
   const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening }).catch(async (error: unknown) => {
-    const { head } = await beginning.begin();
     const written = stream.reasoning + stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
     const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
+    const { head } = await beginning.begin();
     if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
     else if (waste) await keepWaste(deps, input, head, waste);
     const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
