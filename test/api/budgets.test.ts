@@ -5,6 +5,7 @@ import { createSessionActivities } from '../../src/activities/session';
 import type { SessionStepDeps } from '../../src/activities/session/deps';
 import type { ThinkInput } from '../../src/activities/session/think';
 import type { BudgetCounter, Budgets } from '../../src/contracts/budget';
+import { createBedrockModel } from '../../src/adapters/aws/bedrock-model';
 import { DomainError } from '../../src/contracts/errors';
 import type { LiveEntry } from '../../src/contracts/events';
 import { budgetCounters, groups } from '../../src/contracts/names';
@@ -20,7 +21,8 @@ import { startWorkers } from './workers';
 
 /** What becomes of turns that have not enough budget, and what each attempt at a step is counted as. */
 
-const model = modelControl(process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '');
+const endpoint = process.env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ?? '';
+const model = modelControl(endpoint);
 
 let api: RunningApi;
 let stopWorkers: () => Promise<void>;
@@ -147,5 +149,15 @@ describe('what an attempt at a step is counted as', () => {
     isAway = false;
     await attempt(2);
     expect(await counted()).toEqual({ wasted: 1, settled: 1, logged: ['usage.recorded'] });
+  });
+
+  it.each([
+    ['keeps silent until its time is up', { say: 'late', firstTokenMs: 1_500 }],
+    ['has its connection broken before its first word', { say: 'late', firstTokenMs: 200, fail: { kind: 'disconnect' as const, after: 0 } }],
+  ])('is wasted when the model takes the question and %s', async (what, step) => {
+    const { attempt, counted } = await newTurn(`it ${what}`, { model: createBedrockModel({ region: 'us-east-1', endpoint, firstEventTimeoutMs: 400 }) });
+    await model.script({ match: `it ${what}`, steps: [step] });
+    await expect(attempt(1)).rejects.toMatchObject({ code: 'model/stream-broken' });
+    expect(await counted()).toEqual({ wasted: 1, logged: ['usage.wasted'] });
   });
 });

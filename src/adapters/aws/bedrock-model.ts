@@ -58,15 +58,17 @@ export function createBedrockModel({ region, endpoint, firstEventTimeoutMs = 120
     async *converse(request) {
       const blocks = new BlockReader();
       using ending = endingWith([request.signal], firstEventTimeoutMs);
+      const question = { isAccepted: false };
       try {
-        const { stream } = await client.send(commandFor(request), { abortSignal: ending.signal });
+        const { stream } = await client.send(heard(commandFor(request), () => (question.isAccepted = true)), { abortSignal: ending.signal });
         for await (const event of stream ?? []) {
           ending.refresh(silenceTimeoutMs);
           yield* blocks.read(event);
         }
       } catch (error) {
         if (request.signal.aborted) throw error;
-        throw modelFailure(error, blocks.hasBegun);
+        // Whoever took the request, or let our time go by, may have read all of it.
+        throw modelFailure(error, question.isAccepted || ending.isTimeUp);
       }
       yield blocks.end();
     },
@@ -85,6 +87,19 @@ const commandFor = ({ tenantId, sessionId, modelId, systemPrompt, messages, tool
     ...(reasoningTokens !== undefined && { additionalModelRequestFields: { thinking: { type: 'enabled', budget_tokens: reasoningTokens } } }),
     ...(guardrail && { guardrailConfig: { guardrailIdentifier: guardrail.id, guardrailVersion: guardrail.version } }),
   });
+
+/** Tells when a model server has taken the request: the client says so no sooner than with the first event. */
+function heard(command: ConverseStreamCommand, onAccepted: () => void): ConverseStreamCommand {
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      if ((result.response as { readonly statusCode: number }).statusCode === 200) onAccepted();
+      return result;
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+  return command;
+}
 
 /** All before it is kept. @see https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html */
 const cachePoint = { cachePoint: { type: 'default' } } as const;
@@ -122,14 +137,12 @@ const isObject = (value: JsonValue): value is { [key: string]: JsonValue } =>
 
 /** Puts the pieces of a stream together: text goes on at once, a tool's input when it is whole. */
 class BlockReader {
-  hasBegun = false;
   private readonly openThoughts = new Map<number, { text: string; signature: string; redacted: Buffer[] }>();
   private readonly openCalls = new Map<number, { callId: string; name: string; rawInput: string }>();
   private stopReason: string | undefined;
   private usage: Usage = { inputTokens: 0, outputTokens: 0 };
 
   *read(event: ConverseStreamOutput): Generator<ModelChunk> {
-    this.hasBegun = true;
     if (event.contentBlockStart?.start?.toolUse) {
       const { toolUseId = '', name = '' } = event.contentBlockStart.start.toolUse;
       this.openCalls.set(event.contentBlockStart.contentBlockIndex ?? 0, { callId: toolUseId, name, rawInput: '' });
@@ -192,14 +205,14 @@ const refusalNames = ['ValidationException', 'AccessDeniedException', 'ResourceN
 /** Bedrock has no name of its own for a request that is longer than the model can read: it is a ValidationException in words of the model's maker. */
 const tellsOfLength = /(input|prompt)\b.*\b(too long|exceeds?)\b|context (length|limit|window)|too many (input )?tokens/i;
 
-function modelFailure(error: unknown, hasBegun: boolean): unknown {
+function modelFailure(error: unknown, mayBeServed: boolean): unknown {
   if (error instanceof DomainError || error instanceof TypeError || !(error instanceof Error)) return error;
   if (busyNames.includes(error.name)) return new DomainError('model/throttled', 'The model is busy.', { cause: error, ...askedToWait(error) });
   if (error.name === 'ValidationException' && tellsOfLength.test(error.message))
     return new DomainError('model/context-overflow', tooLong, { cause: error });
   if (refusalNames.includes(error.name))
     return new DomainError('model/refused', `The model refused the request: ${error.message}`, { cause: error });
-  return hasBegun ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...askedToWait(error) });
+  return mayBeServed ? broken(error) : new DomainError('model/unavailable', 'The model cannot be reached.', { cause: error, ...askedToWait(error) });
 }
 
 const askedToWait = (error: Error & { readonly $response?: { readonly headers?: Readonly<Record<string, string>> } }) => retryAfter(error.$response?.headers?.['retry-after'], Date.now());
