@@ -17,9 +17,10 @@ export interface Count {
 
 /** What a tenant has used, as numbers in its own table; each event is counted once, however often and by whomever it is read. */
 export interface UsageStore {
-  /** Since when new sessions are to be looked for; when it last began. */
+  /** Since when new sessions are to be looked for; when the last run began that counted all there was. */
   progress(tenantId: string): Promise<{ sessionsSince?: string; rolledUpAt?: string }>;
-  noteProgress(tenantId: string, progress: { sessionsSince?: string; rolledUpAt: string }): Promise<void>;
+  /** Replaces what is given. */
+  noteProgress(tenantId: string, progress: { sessionsSince: string } | { rolledUpAt: string }): Promise<void>;
   /** Follows the session from now on; again is fine. */
   follow(session: FollowedSession): Promise<void>;
   /** The session's log has ended and is counted. */

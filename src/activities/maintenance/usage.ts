@@ -29,20 +29,26 @@ const pageEvents = 500;
 /** A transaction takes 100 items: the place, and each cell for its hour and its day. */
 const maxCells = 49;
 
-/** Adds up `usage.recorded` of the sessions' logs. Each run reads what came since the last one, and only open sessions. */
+/** Adds up `usage.recorded` of the sessions' logs. Each run reads what came since the last one, and only open sessions; one that cannot be read does not keep the others from being counted. */
 export const createUsageActivities = (deps: UsageDeps) => ({
   async rollUpUsage({ tenantId }: { tenantId: string }): Promise<RolledUp> {
     const { cancellationSignal } = Context.current();
     const rolledUpAt = new Date().toISOString();
-    await followNewSessions(deps, tenantId, rolledUpAt);
+    await followNewSessions(deps, tenantId);
     let sessions = 0;
     const counted: UsageCell[] = [];
+    const failures: unknown[] = [];
     for await (const session of deps.usage.followed(tenantId)) {
       cancellationSignal.throwIfAborted();
-      counted.push(...(await countSession(deps, session)));
+      await countSession(deps, session).then(
+        (cells) => void counted.push(...cells),
+        (error: unknown) => void failures.push(error),
+      );
       sessions += 1;
     }
     await publish(deps, usageReadings(tenantId, counted), cancellationSignal);
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${sessions} sessions cannot be counted.`, { cause: failures[0] });
+    await deps.usage.noteProgress(tenantId, { rolledUpAt });
     return { sessions, modelCalls: sumOf(counted).modelCalls };
   },
 });
@@ -60,7 +66,7 @@ async function leaveOutPast({ usage }: Pick<UsageDeps, 'usage'>, session: Follow
 }
 
 /** Newest first, back to where the last run began to look. What it finds it notes before it moves that place. */
-async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: string, rolledUpAt: string): Promise<void> {
+async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: string): Promise<void> {
   const { sessionsSince } = await usage.progress(tenantId);
   const since = sessionsSince === undefined ? '' : new Date(Date.parse(sessionsSince) - clockSlackMs).toISOString();
   let newest = sessionsSince;
@@ -77,7 +83,7 @@ async function followNewSessions({ sessions, usage }: UsageDeps, tenantId: strin
     if (first && (newest === undefined || first.createdAt > newest)) newest = first.createdAt;
     if (news.length < page.length) break;
   }
-  await usage.noteProgress(tenantId, { rolledUpAt, ...(newest !== undefined && { sessionsSince: newest }) });
+  if (newest !== undefined) await usage.noteProgress(tenantId, { sessionsSince: newest });
 }
 
 /** What is counted is not counted again: CloudWatch lacks what a run counted that died before it published. */

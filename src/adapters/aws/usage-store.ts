@@ -1,4 +1,4 @@
-import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { tableKeys, type UsagePeriod } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
@@ -45,7 +45,8 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
     },
 
     async noteProgress(tenantId, progress) {
-      await table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...progressKey, ...progress } }));
+      for (const [name, time] of Object.entries(progress))
+        await table(tenantId).send(new UpdateCommand({ ...tableNameOf(tenantId), Key: progressKey, UpdateExpression: 'SET #name = :time', ExpressionAttributeNames: { '#name': name }, ExpressionAttributeValues: { ':time': time } }));
     },
 
     async follow({ tenantId, sessionId, userId }) {

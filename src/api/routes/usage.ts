@@ -43,10 +43,9 @@ export const usageRoutes = ({ usage }: { readonly usage: UsageStore }): Route[] 
     status: 200,
     async handle({ params: { tenantId }, query: { by, ...times } }) {
       const { from, to, period } = rangeOf(times, by);
-      const [cells, { rolledUpAt }] = await Promise.all([
-        usage.read(tenantId, { period, from: periodOf(period, from), to: endOf(period, to) }),
-        usage.progress(tenantId),
-      ]);
+      // First, so that the figures have all it speaks of.
+      const { rolledUpAt } = await usage.progress(tenantId);
+      const cells = await usage.read(tenantId, { period, from: periodOf(period, from), to: endOf(period, to) });
       return { body: { tenantId, from, to, ...(rolledUpAt !== undefined && { rolledUpAt }), data: groupUsage(cells, by), total: sumOf(cells) } };
     },
   }),

@@ -125,3 +125,17 @@ it('takes as many cells at once as it is given at most, and reads a range withou
   expect(await usage.count({ tenantId, sessionId: 's' }, count)).toBe(true);
   expect(await usage.read(tenantId, { period: 'hour', from: '2026-11-01T05', to: '2026-11-01T07' })).toEqual([cellAt('2026-11-01T05'), cellAt('2026-11-01T06')]);
 });
+
+it('counts the others when a session cannot be read, and says so: the figures are as old as before', async () => {
+  const [broken, sound] = [await openSession('ann'), await openSession('bob')];
+  for (const session of [broken, sound]) await call(session, 'large', 1, 1);
+  const read: typeof log.read = (session, range) => (session.sessionId === broken.sessionId ? Promise.reject(new Error('It is damaged.')) : log.read(session, range));
+  const failing = createUsageActivities({ sessions, log: { ...log, read }, usage, metrics: createMetrics(aws) });
+  await expect(new MockActivityEnvironment().run(() => failing.rollUpUsage({ tenantId }))).rejects.toMatchObject({ message: '1 of 2 sessions cannot be counted.', cause: { message: 'It is damaged.' } });
+  expect((await totals()).total.modelCalls).toBe(1);
+  expect(await usage.progress(tenantId)).toEqual({ sessionsSince: expect.any(String) as string });
+  const before = new Date().toISOString();
+  expect(await rollUp()).toEqual({ sessions: 2, modelCalls: 1 });
+  const { rolledUpAt = '' } = await usage.progress(tenantId);
+  expect(rolledUpAt >= before).toBe(true);
+});
