@@ -33,12 +33,14 @@ let operator: Account;
 
 beforeAll(async () => {
   process.env['TIERS'] = '{"penniless":{"budgets":{"session":{"modelCalls":0}}}}';
+  process.env['MODEL_CONTEXTS'] = '{"small":{"tokens":4000,"compactAt":0.5}}';
+  process.env['MODEL_PRICES'] = '{"cheap":{"inputMicroUsdPerMillion":1,"outputMicroUsdPerMillion":1},"dear":{"inputMicroUsdPerMillion":9000000000,"outputMicroUsdPerMillion":9000000000}}';
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, admin, operator] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators]), signUpOperator()]);
   stopWorkers = await startWorkers(api.adapters, [tenant.tenantId]);
 });
 afterAll(async () => {
-  Reflect.deleteProperty(process.env, 'TIERS');
+  for (const name of ['TIERS', 'MODEL_CONTEXTS', 'MODEL_PRICES']) Reflect.deleteProperty(process.env, name);
   await stopWorkers();
   await api.stop();
 });
@@ -159,5 +161,31 @@ describe('what an attempt at a step is counted as', () => {
     await model.script({ match: `it ${what}`, steps: [step] });
     await expect(attempt(1)).rejects.toMatchObject({ code: 'model/stream-broken' });
     expect(await counted()).toEqual({ wasted: 1, logged: ['usage.wasted'] });
+  });
+});
+
+describe('an agent that falls back on another model', () => {
+  const ask = async (prompt: string, sessionId: string, agent: string) => {
+    const { body } = await api.send<object>(`/api/v1/tenant/${tenant.tenantId}/agent`, { method: 'POST', token: alice.accessToken, body: { prompt, session_id: sessionId, agent } });
+    return body;
+  };
+
+  it.each([
+    ['has no price', 'nobody.knows'],
+    ['costs more than is left', 'dear'],
+  ])('asks its own again when the other %s', async (what, fallback) => {
+    await makeAgent(fallback.replace('.', '-'), { modelId: 'cheap', fallbackModels: [fallback], budgets: { session: { microUsd: 1_000_000 }, onExhausted: 'end' } });
+    await model.script({ match: `the other ${what}`, steps: [{ fail: { kind: 'throttling' } }, { fail: { kind: 'throttling' } }, { say: 'There.' }] });
+    expect(await ask(`the other ${what}`, randomUUID(), fallback.replace('.', '-'))).toMatchObject({ outcome: 'completed', answer: 'There.' });
+  });
+
+  it('has the other summarise, too, when its own is away', async () => {
+    const words = (begin: string) => `${begin} ${'and so on '.repeat(120)}`;
+    const sessionId = randomUUID();
+    await makeAgent('small', { modelId: 'small', fallbackModels: ['cheap'], systemPrompt: 'Be brief.', tools: ['calculator'] });
+    await model.script({ match: ' ', modelId: 'small', repeat: true, steps: [{ fail: { kind: 'unavailable' } }] });
+    const log = () => api.adapters.log.read({ tenantId: tenant.tenantId, sessionId }, { after: 0 });
+    for (let turn = 1; turn < 8 && !(await log()).some(({ type }) => type === 'history.compacted'); turn += 1) expect(await ask(words(`Number ${turn}`), sessionId, 'small')).toMatchObject({ outcome: 'completed' });
+    expect((await log()).find((event) => event.type === 'usage.recorded' && event.purpose === 'compaction')).toMatchObject({ modelId: 'cheap' });
   });
 });

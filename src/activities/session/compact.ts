@@ -3,6 +3,7 @@ import { codeOf, errors } from '../../contracts/errors';
 import type { EventBody, Usage } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import { type CompactionPlan, maxSummaryTokens, requestWithin, summaryPrompt, textToSummarise } from '../../domain/compaction';
+import { modelOfAttempt } from '../../domain/models';
 import type { CompactionResult } from '../../domain/session';
 import type { ModelQuestion } from '../../ports/model';
 import { keepWaste } from './broken-attempt';
@@ -10,7 +11,7 @@ import { record, type SessionStepDeps, type TurnInput } from './deps';
 import { type History, type HistoryRange, readHistory } from './history';
 import { listen, type PlainAnswer } from './plain-answer';
 import { equip } from './policy';
-import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
+import { byAgent, costOf, holdAttempt, settleFromLog, type StepBudget } from './step-budget';
 import { stepRefused } from './step-refused';
 
 export interface CompactInput extends TurnInput, HistoryRange {
@@ -42,23 +43,26 @@ export const createCompact = (deps: SessionStepDeps) => ({
     }
     const [equipped, history] = await Promise.all([equip(deps, input), readHistory(deps.log, { ...input, after: plan.upTo })]);
     const { agent } = equipped;
-    const request = requestOf(input, agent.modelId, history);
-    const held = await holdBudget(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, { ...agent, maxOutputTokens: maxSummaryTokens }, () => deps.model.sizeOf(request));
+    const prepare = (modelId: string) => ({ request: requestOf(input, modelId, history) });
+    const asked = prepare(modelOfAttempt(agent, activityInfo().attempt));
+    const held = await holdAttempt(deps, { ...place, userId: input.userId, ...(input.agent && { agent: input.agent }) }, agent, asked, () => prepare(agent.modelId));
     if ('exhausted' in held) return stepRefused(deps, input, equipped, { ...held, opening: [] });
     if (input.resumed) await held.budget.before(deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false));
 
-    const answer = await summarise(deps, input, request, held.budget);
+    const { request, budget } = held;
+    const { modelId } = request;
+    const answer = await summarise(deps, input, request, budget);
     if ('head' in answer) return answer;
     const { summary, usage } = answer;
     const events: EventBody[] = [
       { type: 'history.compacted', turnId, step, upTo: plan.upTo, summary, ...requestWithin(history.summary, history.events) },
-      { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage, ...costOf(deps, agent.modelId, usage), ...byAgent(input), purpose },
+      { type: 'usage.recorded', turnId, step, modelId, usage, ...costOf(deps, modelId, usage), ...byAgent(input), purpose },
     ];
     const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId) }).catch(async (error: unknown) => {
-      await held.budget.wasteAnswer(agent.modelId, usage);
+      await budget.wasteAnswer(modelId, usage);
       throw error;
     });
-    await held.budget.settle(agent.modelId, usage);
+    await budget.settle(modelId, usage);
     return { head: written.head, at: written.events[0]?.seq ?? written.head };
   },
 });

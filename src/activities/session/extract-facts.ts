@@ -6,12 +6,13 @@ import type { EventBody, SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { extractionPrompt, extractionText, factsIn, maxExtractionTokens, maxFactCharacters, maxFacts, saidIn } from '../../domain/extracted-facts';
+import { modelOfAttempt } from '../../domain/models';
 import { maxQueryCharacters } from '../../domain/recalled-facts';
 import type { ModelQuestion } from '../../ports/model';
 import { agentOf } from './agent';
 import { record, type SessionStepDeps } from './deps';
 import { listen, type PlainAnswer } from './plain-answer';
-import { byAgent, costOf, holdBudget, settleFromLog, type StepBudget } from './step-budget';
+import { byAgent, costOf, holdAttempt, settleFromLog, type StepBudget } from './step-budget';
 import type { Recorded } from './use-tool';
 
 /** A turn that was completed. */
@@ -80,29 +81,34 @@ async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<re
   const said = saidIn(events, turnId);
   if (said.length === 0) return [];
   const known = (await deps.memory.recall({ tenantId, userId }, { text: said.join('\n').slice(0, maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
-  const request: ModelQuestion = {
-    tenantId,
-    sessionId,
-    modelId: agent.modelId,
-    systemPrompt: extractionPrompt,
-    messages: [{ role: 'user', content: [{ text: extractionText(said, known) }] }],
-    tools: [],
-    maxOutputTokens: maxExtractionTokens,
-  };
-  const held = await holdBudget(deps, placeOf(input), { ...agent, maxOutputTokens: maxExtractionTokens }, () => deps.model.sizeOf(request));
+  const text = extractionText(said, known);
+  const prepare = (modelId: string) => ({ request: requestOf(input, modelId, text) });
+  const held = await holdAttempt(deps, placeOf(input), agent, prepare(modelOfAttempt(agent, activityInfo().attempt)), () => prepare(agent.modelId));
   if ('exhausted' in held) return note(deps, input, [skipped(turnId, 'budget/exhausted', `The budget ${held.exhausted.level}.${held.exhausted.unit} is used up.`)]);
 
-  const { text, usage } = await wholeAnswer(deps, input, request, held.budget);
-  const facts = factsIn(text, known);
+  const { request, budget } = held;
+  const { modelId } = request;
+  const { text: answer, usage } = await wholeAnswer(deps, input, request, budget);
+  const facts = factsIn(answer, known);
   const found: EventBody = facts ? { type: 'facts.extracted', turnId, facts: facts.map((fact) => ({ text: fact })) } : skipped(turnId, 'model/invalid-output', 'The model did not answer with a list of facts.');
-  const cost: EventBody = { type: 'usage.recorded', turnId, step: input.step, modelId: agent.modelId, usage, ...costOf(deps, agent.modelId, usage), ...byAgent(input), purpose };
+  const cost: EventBody = { type: 'usage.recorded', turnId, step: input.step, modelId, usage, ...costOf(deps, modelId, usage), ...byAgent(input), purpose };
   const written = await note(deps, input, [found, cost]).catch(async (error: unknown) => {
-    await held.budget.wasteAnswer(agent.modelId, usage);
+    await budget.wasteAnswer(modelId, usage);
     throw error;
   });
-  await held.budget.settle(agent.modelId, usage);
+  await budget.settle(modelId, usage);
   return written;
 }
+
+const requestOf = ({ tenantId, sessionId }: SessionRef, modelId: string, text: string): ModelQuestion => ({
+  tenantId,
+  sessionId,
+  modelId,
+  systemPrompt: extractionPrompt,
+  messages: [{ role: 'user', content: [{ text }] }],
+  tools: [],
+  maxOutputTokens: maxExtractionTokens,
+});
 
 const skipped = (turnId: string, code: ErrorCode, message: string): EventBody => ({ type: 'facts.skipped', turnId, code, message });
 

@@ -14,6 +14,7 @@ import type { Exhausted } from '../../domain/session';
 import { definitionOf } from '../../domain/tiers';
 import { unreadableIsNone } from '../../domain/unreadable-config';
 import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
+import type { ModelQuestion } from '../../ports/model';
 import type { SessionStepDeps } from './deps';
 
 type BudgetDeps = Pick<SessionStepDeps, 'budgetLedger' | 'prices' | 'configs' | 'directory' | 'tiers' | 'contexts'>;
@@ -25,7 +26,12 @@ interface StepOfUser extends StepRef {
 }
 
 /** What the most that a step can cost was held against, or what has not enough left for it. */
-export type HeldStep = { readonly budget: StepBudget } | { readonly exhausted: Exhausted; readonly inForce: BudgetsInForce };
+export type HeldStep = { readonly budget: StepBudget } | RefusedStep;
+
+interface RefusedStep {
+  readonly exhausted: Exhausted;
+  readonly inForce: BudgetsInForce;
+}
 
 /**
  * Holds the most a step can cost against every budget that has a limit. Where none has, nobody is asked. A turn keeps to the budgets its own agent had when it began;
@@ -39,6 +45,26 @@ export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: Agen
   const inForce = await deps.configs.current(step.tenantId).catch(unreadableIsNone);
   if (!inForce || isDeepStrictEqual(inForce.agent.budgets, agent.budgets)) return held;
   return holdWithin(deps, step, { ...agent, budgets: inForce.agent.budgets }, sizeOf);
+}
+
+/**
+ * Holds for the question an attempt asks. A fallback that has no price, or for which not enough is left, is passed over: the agent's own model may be there again.
+ * @param asked - for the attempt's model. @param ofOwn - the same for the agent's own.
+ * @throws DomainError as `holdBudget` does
+ */
+export async function holdAttempt<Asked extends { readonly request: ModelQuestion }>(deps: BudgetDeps & Pick<SessionStepDeps, 'model'>, step: StepOfUser, { modelId: own, budgets }: AgentConfig, asked: Asked, ofOwn: () => Asked): Promise<(Asked & { readonly budget: StepBudget }) | RefusedStep> {
+  const hold = async (question: Asked) => {
+    const { request } = question;
+    const held = await holdBudget(deps, step, { modelId: request.modelId, maxOutputTokens: request.maxOutputTokens, budgets }, () => deps.model.sizeOf(request));
+    return 'budget' in held ? { ...question, ...held } : held;
+  };
+  if (asked.request.modelId === own) return hold(asked);
+  const held = await hold(asked).catch(noPriceIsNoBudget);
+  return held && 'budget' in held ? held : hold(ofOwn());
+}
+
+function noPriceIsNoBudget(error: unknown): undefined {
+  if (codeOf(error) !== 'model/no-price') throw error;
 }
 
 type AgentToPay = Pick<AgentConfig, 'modelId' | 'maxOutputTokens' | 'budgets'>;

@@ -15,7 +15,7 @@ import { record, type SessionStepDeps } from './deps';
 import { type History, type HistoryRange, readAttached, readHistory } from './history';
 import { equip, type Equipped } from './policy';
 import { recalledFacts, type RecalledFacts } from './recall-facts';
-import { holdBudget, settleFromLog, type StepBudget } from './step-budget';
+import { holdAttempt, settleFromLog, type StepBudget } from './step-budget';
 import { eventsOf, thoughtFrom } from './step-events';
 import { beginsTurn, openingBehind, type StepBeginning, stepOpening, turnBeginning, writeOpening } from './step-opening';
 import { stepRefused } from './step-refused';
@@ -52,26 +52,28 @@ export const createThink = (deps: SessionStepDeps) => ({
 
 async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Equipped, recalled: RecalledFacts | undefined): Promise<Thought> {
   const { tenantId, sessionId, turnId, step, after } = input;
-  const modelId = modelOfAttempt(configured.agent, activityInfo().attempt);
-  const equipped = { ...configured, agent: { ...configured.agent, modelId } };
   const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key: batchKeys.stepCompleted(turnId, step) }) : undefined;
   if (earlier) {
     await settleFromLog(deps, input, earlier);
-    return concluded(deps, input, earlier, equipped);
+    return concluded(deps, input, earlier, configured);
   }
 
-  const { agent } = equipped;
   const [history, beginning] = await Promise.all([readHistory(deps.log, input), stepOpening(deps, input)]);
   const opening = beginsTurn(input) ? beginning : openingBehind(input, beginning, history.events);
   const contents = await readAttached(deps.attachments, { tenantId, sessionId }, history, opening);
-  const request = requestOf({ tenantId, sessionId, turnId, ...equipped, history, opening, contents, recalled });
-  const shortening = shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true });
-  const tooLong = shortening.beforeStep();
-  if (tooLong) return { ...thoughtFrom([], equipped), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
-  const held = await holdBudget(deps, input, agent, () => deps.model.sizeOf(request));
-  if ('exhausted' in held) return stepRefused(deps, input, equipped, { ...held, opening });
+  const prepare = (modelId: string) => {
+    const equipped = { ...configured, agent: { ...configured.agent, modelId } };
+    const request = requestOf({ tenantId, sessionId, turnId, ...equipped, history, opening, contents, recalled });
+    return { equipped, request, shortening: shorteningOf(deps.contexts, request, { history, opening, compacted: input.compacted === true }) };
+  };
+  const { agent } = configured;
+  const asked = prepare(modelOfAttempt(agent, activityInfo().attempt));
+  const tooLong = asked.shortening.beforeStep();
+  if (tooLong) return { ...thoughtFrom([], configured), head: (await writeOpening(deps, input, opening)).head, compact: tooLong };
+  const held = await holdAttempt(deps, input, agent, asked, () => prepare(agent.modelId));
+  if ('exhausted' in held) return stepRefused(deps, input, configured, { ...held, opening });
   if (input.resumed) await held.budget.before(deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false));
-  return ask(deps, input, { equipped, configured: configured.agent, request, history, opening, shortening, budget: held.budget });
+  return ask(deps, input, { ...held, configured: agent, history, opening });
 }
 
 /** A step for which the model may be asked. */
