@@ -67,10 +67,12 @@ export interface Sessions {
   budgetChanged(session: SessionRef, heardAfterMs: number): Promise<void>;
   /** Ends it at once, in the middle of whatever it does and without a trace in its log: when its data are about to go. Fine when it has ended. */
   terminate(session: SessionRef): Promise<void>;
-  /** `idle` with head 0 when no message was sent yet. */
+  /** `idle` with head 0 when no message was sent yet; `closed` with head 0 when its workflow was cut off and says nothing any more. */
   status(session: SessionRef): Promise<SessionStatus>;
   /** Whether its workflow runs. */
   isRunning(session: SessionRef): Promise<boolean>;
+  /** Whether its workflow ran and has ended, in order or not. */
+  hasEnded(session: SessionRef): Promise<boolean>;
   /**
    * Ends and deletes workflows of the tenant's sessions, those that ended long ago too: their ids are free then, and a session
    * of the same id begins anew with what its log holds. @returns how many it found; Temporal's list lags behind.

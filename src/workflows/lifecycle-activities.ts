@@ -58,6 +58,7 @@ export const { claimTenant } = proxyActivities<LifecycleActivities>({
 export const { releaseClaim } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Let others work on the tenant' });
 /** It ends its sessions by its own clock; as long as it beats, it works. */
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
+export const { closeEndedSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Write the ends of sessions that were cut off' });
 export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Say until when it can be called off' });
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
 export const { checkKeyIsLost } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See that the key cannot be used' });

@@ -12,6 +12,7 @@ import {
   blockTenant,
   buryTenant,
   checkKeyIsLost,
+  closeEndedSessions,
   createTenantSchedules,
   deleteGateway,
   deleteIdentity,
@@ -63,10 +64,16 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
   const heardAfterMs = await block(run, tenant);
   const cancelTurnsAt = new Date(cancelTurnsAtMs(request.drain, Date.now() + heardAfterMs)).toISOString();
   const schedules = patched('tenant-schedules') ? await deleteSchedules(run, tenant) : [];
-  await run.step('drain', async () => {
-    await sleep(heardAfterMs);
-    run.note({ sessions: await drainSessions({ tenantId, cancelTurnsAt }) });
-  });
+  await run.step(
+    'drain',
+    async () => {
+      await sleep(heardAfterMs);
+      run.note({ sessions: await drainSessions({ tenantId, cancelTurnsAt }) });
+    },
+    async () => {
+      if (patched('drain-taken-back')) await closeEndedSessions({ tenantId });
+    },
+  );
   const backup = { tenantId, backupId: backupIds.ofOperation(operationId) };
   await run.step('backup', () => takeBackup(backup));
   await run.step('verify_backup', () => verifyBackup(backup));

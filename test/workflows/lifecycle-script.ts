@@ -220,6 +220,7 @@ export class LifecycleScript {
       createAdministrator: does('createAdministrator'),
       holdSmokeTurn: does('holdSmokeTurn'),
       drainSessions: (input) => this.act('drainSessions', input).then(() => ({ closed: 3, cutOff: 1 })),
+      closeEndedSessions: does('closeEndedSessions'),
       announceDeletion: does('announceDeletion'),
       terminateSessions: does('terminateSessions'),
       reportStuck: (resting) => this.act('reportStuck').then(() => void this.calledForHelp.push(resting)),

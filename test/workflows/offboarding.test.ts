@@ -4,9 +4,13 @@ import type { OffboardingRequest } from '../../src/contracts/operation';
 import { type ActivityName, failure, LifecycleScript, lostKey, offboardingRequest, operationIdOf, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
 
 const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
+const isBehind = (name: (typeof preparation)[number], other: (typeof preparation)[number]) => preparation.indexOf(name) > preparation.indexOf(other);
 /** What makes the tenant what it was. Before it is known which schedules were paused, none has been deleted. */
-const undosOf = (name: (typeof preparation)[number]): ActivityName[] =>
-  preparation.indexOf(name) > preparation.indexOf('schedulesBeforeLeaving') ? ['createTenantSchedules', 'unblockTenant'] : ['unblockTenant'];
+const undosOf = (name: (typeof preparation)[number]): ActivityName[] => [
+  ...(isBehind(name, 'deleteTenantSchedules') ? (['closeEndedSessions'] as const) : []),
+  ...(isBehind(name, 'schedulesBeforeLeaving') ? (['createTenantSchedules'] as const) : []),
+  'unblockTenant',
+];
 const deletion = [
   'keepInventory',
   'endWork',
@@ -245,7 +249,7 @@ describe('taken back', () => {
     await offboarding(script, async ({ operations, ended }) => {
       await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
       expect(stepOf(await ended(), 'block')).toMatchObject({ state: 'undone' });
-      expect(script.callsAfter('verifyBackup')).toEqual(['createTenantSchedules', 'unblockTenant', 'unblockTenant', 'unblockTenant']);
+      expect(script.callsAfter('verifyBackup')).toEqual(['closeEndedSessions', 'createTenantSchedules', 'unblockTenant', 'unblockTenant', 'unblockTenant']);
     });
   });
 });

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
 import { maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { derivedId } from '../../contracts/ids';
@@ -5,6 +6,7 @@ import { batchKeys } from '../../contracts/names';
 import type { DrainedSessions } from '../../contracts/operation';
 import type { SessionRef } from '../../contracts/session';
 import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
+import type { TenantData } from '../../ports/provisioning';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
 import { sessionPages } from '../session-pages';
@@ -15,6 +17,7 @@ export interface LifecycleSessionDeps {
   readonly sessions: SessionDirectory;
   readonly log: SessionLog;
   readonly messages: SessionMessages;
+  readonly data: TenantData;
 }
 
 const smokeUser = 'smoke';
@@ -44,6 +47,7 @@ export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => 
    * Ends the tenant's sessions and returns when none runs: each is asked to close after its turn, which one that waits
    * for a person does at once; at `cancelTurnsAt` running turns are cancelled; a session that still does not end half a
    * minute later is terminated. What was not closed in order is closed in the log: nothing is left open in a backup.
+   * While the log cannot be read nothing is terminated: with its key back the session ends in order, whatever became of the offboarding.
    *
    * @param input - `cancelTurnsAt` is an ISO time; a retry keeps to it.
    */
@@ -51,26 +55,43 @@ export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => 
     const cancelAtMs = Date.parse(cancelTurnsAt);
     const pause = pauses();
     for (let quiet = 0; quiet < quietLooks; ) {
-      const ended = await endRunning(deps.sessionWorkflows, tenantId, drainStageAt(Date.now(), cancelAtMs));
+      const ended = await endRunning(deps, tenantId, drainStageAt(Date.now(), cancelAtMs));
       quiet = ended === 0 ? quiet + 1 : 0;
       await pause();
     }
     return closeOpenRecords(deps, tenantId);
   },
 
+  /**
+   * Draining may have stopped between ending a session's workflow and writing its end, which nobody else would write. Sessions that
+   * still run, or that nobody has spoken in, stay as they are. A tenant whose key is lost is left alone: nothing can be written, and
+   * it must be free to leave without a backup.
+   */
+  async closeEndedSessions({ tenantId }: { tenantId: string }): Promise<void> {
+    if ((await deps.data.key(tenantId)).keyState !== 'Enabled') return;
+    for await (const page of sessionPages(deps.sessions, tenantId, { limit: recordsPerPage }))
+      for (const { sessionId, closedAt } of page) {
+        Context.current().cancellationSignal.throwIfAborted();
+        const session = { tenantId, sessionId };
+        if (closedAt === undefined && (await deps.sessionWorkflows.hasEnded(session))) await closeRecord(deps, session);
+      }
+  },
+
   /** Ends what the smoke turn may have left, at once: what it would write is about to be deleted. */
   async terminateSessions({ tenantId }: { tenantId: string }): Promise<void> {
-    await endRunning(deps.sessionWorkflows, tenantId, 'terminate');
+    for await (const session of deps.sessionWorkflows.running(tenantId)) await deps.sessionWorkflows.terminate(session);
   },
 });
 
 /** @returns how many sessions ran. */
-async function endRunning(workflows: Sessions, tenantId: string, stage: DrainStage): Promise<number> {
+async function endRunning({ sessionWorkflows: workflows, log }: LifecycleSessionDeps, tenantId: string, stage: DrainStage): Promise<number> {
   let running = 0;
   for await (const session of workflows.running(tenantId)) {
     running += 1;
-    if (stage === 'terminate') await workflows.terminate(session);
-    else {
+    if (stage === 'terminate') {
+      await log.read(session, { after: 0, limit: 1 });
+      await workflows.terminate(session);
+    } else {
       await workflows.close(session);
       if (stage === 'cancel') await workflows.cancel(session);
     }

@@ -70,14 +70,7 @@ export function createSessions(client: Client): Sessions {
       await unlessMissing(() => calling(() => handleOf(session).terminate('its tenant leaves')));
     },
 
-    async status(session): Promise<SessionStatus> {
-      const description = await unlessMissing(() => calling(() => handleOf(session).describe()));
-      if (!description) return { state: 'idle', head: 0, turnCount: 0, queuedTurns: 0 };
-      const view = await translating(() => calling(() => handleOf(session).query(readSession)));
-      return description.status.name === 'RUNNING' ? view : { ...view, state: 'closed' };
-    },
-
-    isRunning: async (session) => (await unlessMissing(() => calling(() => handleOf(session).describe())))?.status.name === 'RUNNING',
+    ...looking(client, calling),
 
     async forgetAll(tenantId) {
       let found = 0;
@@ -109,6 +102,37 @@ export function createSessions(client: Client): Sessions {
 }
 
 type Calling = <T>(call: () => Promise<T>) => Promise<T>;
+
+/** What is known of a workflow that does not speak for itself. */
+const unheard = { head: 0, turnCount: 0, queuedTurns: 0 };
+
+function looking(client: Client, calling: Calling): Pick<Sessions, 'status' | 'isRunning' | 'hasEnded'> {
+  const handleOf = ({ tenantId, sessionId }: SessionRef) => client.workflow.getHandle(workflowIds.session(tenantId, sessionId));
+  const executionOf = async (session: SessionRef) => (await unlessMissing(() => calling(() => handleOf(session).describe())))?.status.name;
+
+  return {
+    async status(session): Promise<SessionStatus> {
+      const execution = await executionOf(session);
+      if (execution === undefined) return { state: 'idle', ...unheard };
+      const view = translating(() => calling(() => handleOf(session).query(readSession)));
+      if (execution === 'RUNNING') return view;
+      return { ...(await view.catch((error: unknown) => unheardIfCutOff(error, execution))), state: 'closed' };
+    },
+
+    isRunning: async (session) => (await executionOf(session)) === 'RUNNING',
+
+    async hasEnded(session) {
+      const execution = await executionOf(session);
+      return execution !== undefined && execution !== 'RUNNING';
+    },
+  };
+}
+
+/** A workflow that was terminated while its tasks failed is never replayed again: Temporal refuses each query. */
+function unheardIfCutOff(error: unknown, execution: string): Omit<SessionStatus, 'state'> {
+  if (execution === 'COMPLETED' || codeOf(error) !== 'dependency/unavailable') throw error;
+  return unheard;
+}
 
 const forking =
   (client: Client, calling: Calling): Sessions['fork'] =>
