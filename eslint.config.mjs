@@ -16,7 +16,7 @@ const noModuleState = [
 ].map((selector) => ({ selector, message: 'No state in modules that workflows share: constants only, of read-only types.' }));
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', '.tenure/', '**/*.cjs', '**/*.mjs'] },
+  { ignores: ['dist/', 'dist.next/', 'node_modules/', 'coverage/', '.tenure/', '**/*.cjs', '**/*.mjs'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
