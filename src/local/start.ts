@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { localPortOf, localPorts, localSettingsFile } from '../contracts/local-settings';
@@ -7,11 +7,12 @@ import { leashGraceMs } from './leash-protocol';
 import { type LocalPlatform, startPlatform } from './platform';
 import { isTaken } from './ports';
 import { projectRoot } from './project-root';
+import { noteRunning, whoRuns } from './running-file';
 import type { StackPorts } from './stack';
 
 const stateDir = path.join(projectRoot, '.tenure/state');
 const settingsFile = path.join(projectRoot, localSettingsFile);
-/** Holds the process id while the stack runs. It goes when all has ended in order: only then has the emulator written its state. */
+/** Says which process runs the stack, while it does. It goes when all has ended in order: only then has the emulator written its state. */
 const runningFile = path.join(stateDir, 'running');
 
 /** Brings everything up in `.tenure/` and stays until it is told to stop. */
@@ -20,7 +21,7 @@ async function main(): Promise<void> {
   await setAsideAfterUncleanStop();
   const { api: apiPort, ...ports } = await choosePorts();
   await mkdir(stateDir, { recursive: true });
-  await writeFile(runningFile, String(process.pid));
+  await noteRunning(runningFile);
   const platform = await startPlatform({
     ...{ stateDir, ports, apiPort, runningFile, keepsState: true, restart: true },
     onProgress: (line) => console.log(`  ${line}`),
@@ -36,16 +37,8 @@ async function main(): Promise<void> {
 }
 
 async function refuseSecondStart(): Promise<void> {
-  const pid = Number(await readFile(runningFile, 'utf8').catch(() => ''));
-  if (pid > 0 && isAlive(pid)) throw new Error(`Tenure runs already: process ${pid}. Stop it with Ctrl-C in its terminal, or: kill ${pid}`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  const pid = await whoRuns(runningFile);
+  if (pid !== undefined) throw new Error(`Tenure runs already: process ${pid}. Stop it with Ctrl-C in its terminal, or: kill ${pid}`);
 }
 
 /** The emulator is empty after a hard kill while Temporal remembers: together they would tell two stories. */
