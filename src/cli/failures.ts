@@ -89,6 +89,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'user/not-found': 'See who there is: tenure user list <tenant>',
   'api-key/not-found': 'See which there are: tenure api-key list <tenant>',
   'machine-client/not-found': 'See which there are: tenure machine-client list <tenant>',
+  'machine-client/shown': 'If it is lost: tenure machine-client rotate <tenant> <client> --overlap <time>, which keeps what is in use',
   'backup/not-found': 'See which there are: tenure backup list <tenant>',
   'restore/tenant-active': 'Suspend it: tenure tenant suspend <id>. Or restore beside it: tenure tenant restore <new id> --from <id> --backup <backup>',
   'certificate/not-found': 'See how far its offboarding is: tenure operation list --tenant <id> --kind offboarding',

@@ -44,8 +44,11 @@ export type StoredApiKey = z.infer<typeof StoredApiKey>;
 /** Machine clients a tenant may have that were not revoked. */
 export const maxMachineClients = 50;
 
-/** How long the secret before a rotation may be good at most, in seconds. */
+/** How long the secrets before a rotation may be good at most, in seconds. */
 export const maxSecretOverlapSeconds = 7 * 86_400;
+
+/** Secrets of a machine client that may be good at once. */
+export const maxMachineSecrets = 5;
 
 /** What a machine client shows at the token endpoint, but for its secret, which Cognito keeps. */
 const MachineCredential = z.object({
@@ -63,14 +66,21 @@ export const MachineClient = z.object({
   name: z.string(),
   description: z.string().optional(),
   permissions: z.array(z.string()),
-  /** The newest first; the second, if there is one, gives way to it. */
-  credentials: z.array(MachineCredential).min(1).max(2),
+  /** The newest first; the others, if there are any, give way to it. */
+  credentials: z.array(MachineCredential).min(1).max(maxMachineSecrets),
   /** Cognito `sub` of who registered it. It stays when that user leaves. */
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
 });
 export type MachineClient = z.infer<typeof MachineClient>;
+
+/** As it is kept. */
+export const StoredMachineClient = MachineClient.extend({
+  /** Requests with a key that have rotated it, the latest first: none of them rotates again. */
+  rotations: z.array(z.object({ requestId: z.string(), requestDigest: z.string() })).optional(),
+});
+export type StoredMachineClient = z.infer<typeof StoredMachineClient>;
 
 /** What a pool has for clients that get tokens in their own name. */
 export interface PoolOfClients {

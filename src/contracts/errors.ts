@@ -27,6 +27,7 @@ export const errors = {
   'machine-client/not-found': { status: 404, title: 'Machine client not found', retryable: false },
   'machine-client/shown': { status: 409, title: 'The secret was shown already', retryable: false },
   'machine-client/too-many': { status: 409, title: 'The tenant has too many machine clients', retryable: false },
+  'machine-client/too-many-secrets': { status: 409, title: 'The machine client has too many secrets that are good', retryable: false },
   'machine-client/changed': { status: 409, title: 'The machine client was rotated or revoked meanwhile', retryable: false },
   'limit/streams': { status: 429, title: 'Too many streams are open', retryable: true },
   'limit/turns': { status: 429, title: 'Too many turns are under way', retryable: true },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ulid } from 'ulid';
 
-const prefixes = { session: 'ses', turn: 'turn', attachment: 'att', approval: 'apr', decision: 'dec', question: 'qst', answer: 'ans', operation: '', backup: 'bak', request: 'req', apiKey: '', machineClient: '', publication: '', run: 'run', undo: 'undo' } as const;
+const prefixes = { session: 'ses', turn: 'turn', attachment: 'att', approval: 'apr', decision: 'dec', question: 'qst', answer: 'ans', operation: '', backup: 'bak', request: 'req', apiKey: '', machineClient: '', rotation: '', publication: '', run: 'run', undo: 'undo' } as const;
 type IdKind = keyof typeof prefixes;
 
 const prefixed = (kind: IdKind, unique: string) => (prefixes[kind] ? `${prefixes[kind]}-${unique}` : unique);

@@ -62,6 +62,16 @@ export function machineRefusalOf({ revokedAt, credentials }: MachineClient, oaut
   return isBefore(Date.parse(credential.since), notBefore) ? 'everybody of the tenant was signed out since the secret was made' : undefined;
 }
 
+/**
+ * What stays good of a machine client's credentials when it is given another. Which of them is in use nobody knows: the secret of the newest may have been
+ * lost with the answer that showed it. So an overlap is everybody's, and no longer than what was said before: a secret that was given up is not good again.
+ */
+export function stayingCredentials({ credentials }: MachineClient, overlapSeconds: number, nowMs: number): MachineClient['credentials'] {
+  const end = new Date(nowMs + overlapSeconds * 1_000).toISOString();
+  const endOf = (until = end) => (isBefore(Date.parse(until), end) ? until : end);
+  return credentials.map((credential) => ({ ...credential, until: endOf(credential.until) })).filter(({ until }) => Date.parse(until) > nowMs);
+}
+
 /** What a machine client may do: what it was given, as far as its token has a scope for it. */
 export function machinePermissions({ permissions }: MachineClient, scopes: readonly string[]): ReadonlySet<Permission> {
   const [stored, granted] = [new Set(permissions), new Set(scopes)];

@@ -1,4 +1,4 @@
-import type { MachineClient, Standing, StoredApiKey } from '../contracts/access';
+import type { MachineClient, Standing, StoredApiKey, StoredMachineClient } from '../contracts/access';
 
 /** What holds for a user beyond what the token says: the user's own standing, and that of everybody of the pool. */
 export interface Standings {
@@ -25,12 +25,12 @@ export interface AccessStore {
   /** @throws DomainError `machine-client/shown` when there is one of this id. */
   addMachineClient(owner: string, client: MachineClient): Promise<void>;
   /** Those that were revoked lately too; newest first. */
-  machineClients(owner: string): Promise<MachineClient[]>;
+  machineClients(owner: string): Promise<StoredMachineClient[]>;
   /**
    * Replaces its credentials, when the first of them is still that one and it was not revoked.
    * @returns undefined when that does not hold any more.
    */
-  setMachineCredentials(owner: string, clientId: string, current: string, credentials: MachineClient['credentials']): Promise<MachineClient | undefined>;
+  setMachineCredentials(owner: string, clientId: string, current: string, next: Required<Pick<StoredMachineClient, 'credentials' | 'rotations'>>): Promise<StoredMachineClient | undefined>;
   /** Changes what is given. @returns undefined when there is none, or it was revoked. */
   changeMachineClient(owner: string, clientId: string, change: { readonly [Name in 'name' | 'description' | 'permissions']?: MachineClient[Name] | undefined }): Promise<MachineClient | undefined>;
   /** Fine when it is revoked: the first time stands. @returns undefined when there is none. */

@@ -1,5 +1,6 @@
 /** @jest-environment ./test/support/outer-errors.ts */
 import { DescribeUserPoolCommand, ListUserPoolClientsCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { createAccessStore } from '../../src/adapters/aws/access-store';
 import { createPlatformClients } from '../../src/adapters/aws/clients';
 import { deleteDomain } from '../../src/adapters/aws/machine-clients';
 import { loadConfig } from '../../src/config';
@@ -7,6 +8,7 @@ import type { AuditEntry } from '../../src/contracts/audit';
 import type { MachineClient } from '../../src/contracts/access';
 import { groups } from '../../src/contracts/names';
 import type { ServedTenant } from '../../src/contracts/tenant';
+import { openLossyLine } from '../adapters/aws/lost-answers';
 import { type Account, newTenant, signUp, signUpOperator } from './accounts';
 import { type RunningApi, startApi } from './running-api';
 import { untilRefused, untilStatus } from './until-status';
@@ -133,6 +135,56 @@ describe('a machine client', () => {
     for (const token of [old, current]) expect(await untilRefused(() => list(replica, token))).toBeLessThan(soon);
     for (const gone of [first, second]) expect((await ask(gone)).token).toBe('');
     expect((await list(replica, await tokenOf(third))).status).toBe(200);
+  });
+
+  it('is rotated once under one key, and who lost the secret rotates again without cutting off what is in use', async () => {
+    const first = (await register()).body;
+    const path = `${base()}/machine-clients/${first.clientId}/rotate`;
+    const rotate = (key: string, overlapSeconds: number) => post<Shown & Refused>(path, administrator.accessToken, { overlapSeconds }, { 'idempotency-key': key });
+    const { body: lost } = await rotate('one', 600);
+    const before = await clientsInPool();
+    expect((await rotate('one', 600)).body.code).toBe('machine-client/shown');
+    expect((await rotate('one', 0)).body.code).toBe('idempotency/key-reused');
+    expect(await clientsInPool()).toEqual(before);
+    const { body: found } = await rotate('two', 6_000);
+    expect(found.credentials.map(({ oauthClientId }) => oauthClientId)).toEqual([found, lost, first].map(({ oauthClientId }) => oauthClientId));
+    expect(found.credentials[2]).toEqual(lost.credentials[1]);
+    for (const good of [first, found]) expect((await list(replica, await tokenOf(good))).status).toBe(200);
+    // What came late is known still, though another has rotated since.
+    expect((await rotate('one', 600)).body.code).toBe('machine-client/shown');
+    expect(JSON.stringify((await api.send(`${base()}/machine-clients`, { token: operator.accessToken })).body)).not.toContain('rotations');
+    for (const key of ['three', 'four']) expect((await rotate(key, 600)).status).toBe(200);
+    expect((await rotate('five', 600)).body.code).toBe('machine-client/too-many-secrets');
+    expect((await rotate('six', 0)).body.credentials).toHaveLength(1);
+    expect((await ask(first)).token).toBe('');
+  });
+
+  it('is rotated once by two requests under one key that come at once', async () => {
+    const { clientId, oauthClientId } = (await register()).body;
+    const before = (await clientsInPool()).length;
+    const rotate = () => post<Shown & Refused>(`${base()}/machine-clients/${clientId}/rotate`, administrator.accessToken, { overlapSeconds: 600 }, { 'idempotency-key': 'at once' });
+    const answers = await Promise.all([rotate(), rotate()]);
+    expect(answers.map(({ body: { code } }) => code ?? 'done').sort()).toEqual(['done', 'machine-client/shown']);
+    const [stored] = (await api.adapters.accessStore.machineClients(tenant.tenantId)).filter((client) => client.clientId === clientId);
+    expect(stored?.credentials.map((credential) => credential.oauthClientId)).toEqual([answers.find(({ status }) => status === 200)?.body.oauthClientId, oauthClientId]);
+    expect(await clientsInPool()).toHaveLength(before + 1);
+  });
+
+  it('keeps its secret when DynamoDB does not say whether it was noted: it may be in use', async () => {
+    const first = (await register()).body;
+    const line = await openLossyLine();
+    const behindIt = await startApi({ accessStore: createAccessStore(createPlatformClients(line.settings)) });
+    const rotate = (key: string) => behindIt.send<Shown & Refused>(`${base()}/machine-clients/${first.clientId}/rotate`, { method: 'POST', token: administrator.accessToken, body: {}, headers: { 'idempotency-key': key } });
+    // As often as the SDK tries.
+    line.loseNext('UpdateItem', 3);
+    expect((await rotate('unheard')).body.code).toBe('dependency/unavailable');
+    const stored = (await api.adapters.accessStore.machineClients(tenant.tenantId)).find(({ clientId }) => clientId === first.clientId);
+    expect(await clientsInPool()).toContain(stored?.credentials[0]?.oauthClientId);
+    expect((await rotate('unheard')).body.code).toBe('machine-client/shown');
+    line.loseNext('UpdateItem', 2);
+    expect((await list(replica, await tokenOf((await rotate('another')).body))).status).toBe(200);
+    line.close();
+    await behindIt.stop();
   });
 
   it('may do what it was given since within the stated time, with the tokens it has; its secret, name and tokens go on', async () => {

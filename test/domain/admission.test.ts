@@ -1,6 +1,6 @@
 import type { ApiKey, MachineClient } from '../../src/contracts/access';
 import { groups, isProgram, machineClientUser } from '../../src/contracts/names';
-import { delegable, keyPermissions, keyRefusalOf, machineClientOf, machinePermissions, machineRefusalOf, permissionsNow, refusalOf } from '../../src/domain/admission';
+import { delegable, keyPermissions, keyRefusalOf, machineClientOf, machinePermissions, machineRefusalOf, permissionsNow, refusalOf, stayingCredentials } from '../../src/domain/admission';
 import { permissionsOf } from '../../src/domain/permissions';
 
 const at = (seconds: number) => new Date(seconds * 1_000).toISOString();
@@ -73,6 +73,17 @@ describe('a machine client', () => {
   it('is found by its credentials, and by no other', () => {
     expect(machineClientOf([{ ...client, credentials: [{ oauthClientId: 'another', since: at(1) }] }, client], 'old')).toBe(client);
     expect(machineClientOf([client], 'nobodys')).toBeUndefined();
+  });
+
+  it('keeps what is good through another rotation, no longer than was said, and nothing without an overlap', () => {
+    const [current, old] = client.credentials;
+    expect(stayingCredentials(client, 20, 160_000)).toEqual([
+      { ...current, until: at(180) },
+      { ...old, until: at(180) },
+    ]);
+    expect(stayingCredentials(client, 600, 160_000)).toEqual([{ ...current, until: at(760) }, old]);
+    expect(stayingCredentials(client, 600, 200_000)).toEqual([{ ...current, until: at(800) }]);
+    expect(stayingCredentials(client, 0, 160_000)).toEqual([]);
   });
 
   it('is good until it is revoked, and its old secret until its end', () => {

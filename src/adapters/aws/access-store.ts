@@ -1,5 +1,5 @@
 import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { MachineClient, Standing, StoredApiKey } from '../../contracts/access';
+import { MachineClient, Standing, StoredApiKey, StoredMachineClient } from '../../contracts/access';
 import { DomainError } from '../../contracts/errors';
 import { accessKeys, platformOwner, platformResources } from '../../contracts/names';
 import type { AccessStore } from '../../ports/access';
@@ -72,6 +72,11 @@ const standings = (table: DynamoDBDocumentClient): Pick<AccessStore, 'standings'
   },
 });
 
+async function keyIn(table: DynamoDBDocumentClient, owner: string, keyId: string): Promise<StoredApiKey | undefined> {
+  const { Item } = await table.send(new GetCommand({ TableName, Key: { owner, entry: accessKeys.apiKey(keyId) }, ConsistentRead: true }));
+  return Item && StoredApiKey.parse(Item);
+}
+
 const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key' | 'keys' | 'revokeKey'> => ({
   async addKey(owner, key) {
     const write = table.send(
@@ -81,14 +86,14 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
         ConditionExpression: 'attribute_not_exists(entry)',
       }),
     );
-    if ((await unlessRefused(write, () => undefined)) === undefined)
+    await unlessRefused<unknown, unknown>(write, async () => {
+      // The answer to an earlier attempt of this write may have been lost.
+      if ((await keyIn(table, owner, key.keyId))?.digest === key.digest) return;
       throw new DomainError('api-key/shown', `The API key ${key.keyId} was made by an earlier request, and shown then. If it is lost, revoke it and make another.`);
+    });
   },
 
-  async key(owner, keyId) {
-    const { Item } = await table.send(new GetCommand({ TableName, Key: { owner, entry: accessKeys.apiKey(keyId) }, ConsistentRead: true }));
-    return Item && StoredApiKey.parse(Item);
-  },
+  key: (owner, keyId) => keyIn(table, owner, keyId),
 
   async keys(owner) {
     const found = await entries(table, owner, accessKeys.apiKey(''));
@@ -113,30 +118,35 @@ const keys = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addKey' | 'key'
 
 const machineClients = (table: DynamoDBDocumentClient): Pick<AccessStore, 'addMachineClient' | 'machineClients' | 'setMachineCredentials' | 'changeMachineClient' | 'revokeMachineClient'> => ({
   async addMachineClient(owner, client) {
-    const Item = { owner, entry: accessKeys.machineClient(client.clientId), ...client };
-    const write = table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(entry)' }));
-    if ((await unlessRefused(write, () => undefined)) === undefined)
+    const Key = { owner, entry: accessKeys.machineClient(client.clientId) };
+    const write = table.send(new PutCommand({ TableName, Item: { ...Key, ...client }, ConditionExpression: 'attribute_not_exists(entry)' }));
+    await unlessRefused<unknown, unknown>(write, async () => {
+      const { Item } = await table.send(new GetCommand({ TableName, Key, ConsistentRead: true }));
+      // The answer to an earlier attempt of this write may have been lost: nobody else has this credential.
+      if (Item && MachineClient.parse(Item).credentials.some(({ oauthClientId }) => oauthClientId === client.credentials[0]?.oauthClientId)) return;
       throw new DomainError('machine-client/shown', `The machine client ${client.clientId} was made by an earlier request, and its secret shown then. If it is lost, rotate it.`);
+    });
   },
 
   async machineClients(owner) {
     const found = await entries(table, owner, accessKeys.machineClient(''));
-    return found.map((item) => MachineClient.parse(item)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    return found.map((item) => StoredMachineClient.parse(item)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   },
 
-  async setMachineCredentials(owner, clientId, current, credentials) {
+  async setMachineCredentials(owner, clientId, current, { credentials, rotations }) {
     const write = table.send(
       new UpdateCommand({
         TableName,
         Key: { owner, entry: accessKeys.machineClient(clientId) },
-        UpdateExpression: 'SET credentials = :credentials',
-        ConditionExpression: 'credentials[0].oauthClientId = :current AND attribute_not_exists(revokedAt)',
-        ExpressionAttributeValues: { ':credentials': credentials, ':current': current },
+        UpdateExpression: 'SET credentials = :credentials, rotations = :rotations',
+        // The new one may be there: the answer to the update was lost, and the client sent it again.
+        ConditionExpression: 'credentials[0].oauthClientId IN (:current, :new) AND attribute_not_exists(revokedAt)',
+        ExpressionAttributeValues: { ':credentials': credentials, ':rotations': rotations, ':current': current, ':new': credentials[0]?.oauthClientId },
         ReturnValues: 'ALL_NEW',
       }),
     );
     const written = await unlessRefused(write, () => undefined);
-    return written && MachineClient.parse(written.Attributes);
+    return written && StoredMachineClient.parse(written.Attributes);
   },
 
   async changeMachineClient(owner, clientId, change) {

@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import { MachineClient, maxMachineClients, maxSecretOverlapSeconds } from '../../contracts/access';
-import { DomainError } from '../../contracts/errors';
-import { idFor } from '../../contracts/ids';
+import { MachineClient, maxMachineClients, maxMachineSecrets, maxSecretOverlapSeconds, type StoredMachineClient } from '../../contracts/access';
+import { codeOf, DomainError } from '../../contracts/errors';
+import { derivedId, idFor } from '../../contracts/ids';
 import { machineAccess, machineClientIdLength } from '../../contracts/names';
 import { TenantId, type ServedTenant } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
-import { delegable } from '../../domain/admission';
+import { delegable, stayingCredentials } from '../../domain/admission';
 import type { Permission } from '../../domain/permissions';
+import { mustBeSameRequest } from '../../domain/same-request';
 import type { AccessStore } from '../../ports/access';
 import type { MachineClients } from '../../ports/identity';
-import { type Caller, type Route, sharedRoute, tenantRoute } from '../route';
+import { type Caller, type Route, type RouteInput, sharedRoute, tenantRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: TenantId });
 const ClientPath = TenantPath.extend({ clientId: z.string().regex(/^[0-9a-z]{16}$/, 'the id of a machine client is 16 letters and digits') });
@@ -24,7 +25,7 @@ const RegisterClient = z.strictObject({
 const ChangeClient = RegisterClient.partial();
 
 const RotateClient = z.strictObject({
-  /** How long the secret before, and its tokens, stay good. */
+  /** How long the secrets before, and their tokens, stay good: those that end sooner, until then. */
   overlapSeconds: z.number().int().min(0).max(maxSecretOverlapSeconds).default(0),
 });
 
@@ -95,15 +96,16 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
   tenantRoute({
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/machine-clients/{clientId}/rotate',
+    idempotent: true,
     summary: 'Give a machine client another secret: it is shown in this answer, and never again',
     permission: 'write:machine-client',
     params: ClientPath,
     body: RotateClient,
     response: ShownClient,
     status: 200,
-    async handle({ tenant, params: { clientId }, body: { overlapSeconds } }) {
+    async handle({ tenant, params: { clientId }, body: { overlapSeconds }, ...asked }) {
       const client = await standing(deps, tenant.tenantId, clientId);
-      return { headers: { 'cache-control': 'no-store' }, body: await rotated(deps, tenant, client, overlapSeconds) };
+      return { headers: { 'cache-control': 'no-store' }, body: await rotated(deps, tenant, client, { overlapSeconds, request: requestOf(client, asked) }) };
     },
   }),
   sharedRoute({
@@ -132,7 +134,7 @@ function mustHave(caller: Caller, permissions: readonly Permission[]): void {
 }
 
 /** @throws DomainError `machine-client/not-found`; `machine-client/changed` when it was revoked. */
-async function standing({ accessStore }: MachineClientRoutesDeps, tenantId: string, clientId: string): Promise<MachineClient> {
+async function standing({ accessStore }: MachineClientRoutesDeps, tenantId: string, clientId: string): Promise<StoredMachineClient> {
   const client = (await accessStore.machineClients(tenantId)).find((known) => known.clientId === clientId);
   if (!client) throw notFound();
   if (client.revokedAt !== undefined) throw new DomainError('machine-client/changed', 'The machine client was revoked. Register another.');
@@ -146,7 +148,7 @@ async function mustHaveRoom(accessStore: AccessStore, tenantId: string): Promise
 
 type Named = Pick<MachineClient, 'clientId' | 'permissions'>;
 
-/** Makes a credential, and keeps it only if it was noted: what the API does not know is good for nothing. */
+/** Makes a credential, and gives it up when it was refused: what the API does not know is good for nothing. */
 async function withCredential(
   { machineClients }: MachineClientRoutesDeps,
   { tenantId, infrastructure: { userPoolId } }: ServedTenant,
@@ -158,24 +160,55 @@ async function withCredential(
     const client = await note(oauthClientId);
     return { ...client, oauthClientId, oauthClientSecret: secret, tokenUrl, scope: permissions.map(machineAccess.scope).join(' ') };
   } catch (error) {
-    await machineClients.delete(userPoolId, oauthClientId).catch(() => undefined);
+    // Without DynamoDB's answer it may be noted, and the one before gone. If it is not, drift detection finds it.
+    const code = codeOf(error);
+    if (code !== undefined && !code.startsWith('dependency/')) await machineClients.delete(userPoolId, oauthClientId).catch(() => undefined);
     throw error;
   }
 }
 
-async function rotated(deps: MachineClientRoutesDeps, tenant: ServedTenant, client: MachineClient, overlapSeconds: number): Promise<z.infer<typeof ShownClient>> {
-  const [current, ...older] = client.credentials;
-  if (!current) throw new TypeError('A machine client has a credential.');
+/** Of so many rotations it is known under which key they were asked for. */
+const knownRotations = 20;
+
+type RotationRequest = NonNullable<StoredMachineClient['rotations']>[number];
+
+/** Undefined without a key: it is not repeated. */
+const requestOf = ({ clientId }: MachineClient, { caller, idempotencyKey, requestDigest }: Pick<RouteInput<unknown, unknown, unknown>, 'caller' | 'idempotencyKey' | 'requestDigest'>): RotationRequest | undefined =>
+  idempotencyKey !== undefined && requestDigest !== undefined ? { requestId: derivedId('rotation', clientId, caller.userId, idempotencyKey), requestDigest } : undefined;
+
+/** @throws DomainError `machine-client/shown` when the request has rotated it already; `idempotency/key-reused` */
+function mustNotHaveRotated({ rotations = [] }: StoredMachineClient, request: RotationRequest | undefined): void {
+  const earlier = rotations.find(({ requestId }) => requestId === request?.requestId);
+  if (!earlier) return;
+  mustBeSameRequest(earlier.requestDigest, request?.requestDigest);
+  throw new DomainError('machine-client/shown', 'The secret was replaced by an earlier request, and the new one shown then. If it is lost, rotate under another key: with an overlap, what is in use stays good.');
+}
+
+async function rotated(
+  deps: MachineClientRoutesDeps,
+  tenant: ServedTenant,
+  client: StoredMachineClient,
+  { overlapSeconds, request }: { readonly overlapSeconds: number; readonly request: RotationRequest | undefined },
+): Promise<z.infer<typeof ShownClient>> {
+  const { clientId, credentials: before, rotations = [] } = client;
+  mustNotHaveRotated(client, request);
   const nowMs = Date.now();
-  const retiring = { ...current, until: new Date(nowMs + overlapSeconds * 1_000).toISOString() };
+  const staying = stayingCredentials(client, overlapSeconds, nowMs);
+  if (staying.length >= maxMachineSecrets)
+    throw new DomainError('machine-client/too-many-secrets', `${maxMachineSecrets} secrets of the machine client are good. Wait until one of them has ended, or rotate without an overlap.`);
   const shown = await withCredential(deps, tenant, client, async (oauthClientId) => {
-    const credentials = [{ oauthClientId, since: new Date(nowMs).toISOString() }, ...(overlapSeconds > 0 ? [retiring] : [])];
-    const written = await deps.accessStore.setMachineCredentials(tenant.tenantId, client.clientId, current.oauthClientId, credentials);
-    if (!written) throw new DomainError('machine-client/changed', 'The machine client was rotated or revoked meanwhile. Look at it, and try again.');
-    return written;
+    const next = {
+      credentials: [{ oauthClientId, since: new Date(nowMs).toISOString() }, ...staying],
+      rotations: [...(request ? [request] : []), ...rotations].slice(0, knownRotations),
+    };
+    const written = await deps.accessStore.setMachineCredentials(tenant.tenantId, clientId, before[0]?.oauthClientId ?? '', next);
+    if (written) return written;
+    // The same request may have been sent twice at once.
+    mustNotHaveRotated(await standing(deps, tenant.tenantId, clientId), request);
+    throw new DomainError('machine-client/changed', 'The machine client was rotated or revoked meanwhile. Look at it, and try again.');
   });
   // What is accepted no longer need not be in the pool either. Left there, it gets tokens that are refused.
-  const dropped = overlapSeconds > 0 ? older : client.credentials;
+  const dropped = before.filter(({ oauthClientId }) => !staying.some((credential) => credential.oauthClientId === oauthClientId));
   await Promise.all(dropped.map(({ oauthClientId }) => deps.machineClients.delete(tenant.infrastructure.userPoolId, oauthClientId).catch(() => undefined)));
   return shown;
 }

@@ -4,7 +4,9 @@ import { accessFinder, createAccessStore } from '../../../src/adapters/aws/acces
 import type { MachineClient, StoredApiKey } from '../../../src/contracts/access';
 import { codeOf } from '../../../src/contracts/errors';
 import { platformOwner } from '../../../src/contracts/names';
+import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import type { AccessStore } from '../../../src/ports/access';
+import { openLossyLine } from './lost-answers';
 import { aws, newTenantId, standingPlatform } from './tenants';
 
 const store = createAccessStore(aws);
@@ -80,7 +82,7 @@ describe('machine clients', () => {
     expect(revoked?.revokedAt).toBeDefined();
     expect(await store.revokeMachineClient(tenantId, client.clientId)).toEqual(revoked);
     expect(await store.revokeMachineClient(other, client.clientId)).toBeUndefined();
-    expect(await store.addMachineClient(tenantId, client).then(() => 'none', codeOf)).toBe('machine-client/shown');
+    expect(await store.addMachineClient(tenantId, { ...client, credentials: [{ oauthClientId: 'another', since: at(0) }] }).then(() => 'none', codeOf)).toBe('machine-client/shown');
   });
 
   it('are given something else, until they are revoked', async () => {
@@ -97,13 +99,29 @@ describe('machine clients', () => {
   it('get another secret by one of two who ask at once, and none when they were revoked', async () => {
     const [tenantId, client] = [newTenantId(), newClient()];
     await store.addMachineClient(tenantId, client);
-    const rotate = (oauthClientId: string, current = 'first') => store.setMachineCredentials(tenantId, client.clientId, current, [{ oauthClientId, since: at(0) }]);
+    const rotate = (oauthClientId: string, current = 'first') => store.setMachineCredentials(tenantId, client.clientId, current, { credentials: [{ oauthClientId, since: at(0) }], rotations: [] });
     const both = await Promise.all([rotate('second'), rotate('third')]);
     const [written] = both.filter((one) => one !== undefined);
     expect([both.filter((one) => one === undefined).length, await store.machineClients(tenantId)]).toEqual([1, [written]]);
     await store.revokeMachineClient(tenantId, client.clientId);
     expect(await rotate('fourth', written?.credentials[0]?.oauthClientId)).toBeUndefined();
   });
+});
+
+it('has written what it wrote, though the answer was lost and the client sent it again', async () => {
+  const line = await openLossyLine();
+  const lossy = createAccessStore(createPlatformClients(line.settings));
+  const [tenantId, key, client] = [newTenantId(), newKey(), newClient()];
+  const lost = [line.loseNext('PutItem', 2), line.loseNext('UpdateItem')];
+  await lossy.addKey(tenantId, key);
+  expect(await lossy.key(tenantId, key.keyId)).toEqual(key);
+  lost.push(line.loseNext('PutItem'));
+  await lossy.addMachineClient(tenantId, client);
+  const next = { credentials: [{ oauthClientId: 'second', since: at(0) }, ...client.credentials], rotations: [{ requestId: 'r', requestDigest: 'd' }] };
+  expect(await lossy.setMachineCredentials(tenantId, client.clientId, 'first', next)).toMatchObject({ credentials: next.credentials });
+  expect(await store.machineClients(tenantId)).toEqual([{ ...client, ...next }]);
+  expect(lost.map((hits) => hits())).toEqual([2, 1, 1]);
+  line.close();
 });
 
 it('finds all that is kept of a tenant, and forgets it and nothing else', async () => {
