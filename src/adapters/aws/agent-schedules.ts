@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { AgentSchedule, ScheduledRun } from '../../contracts/schedule';
 import { DomainError } from '../../contracts/errors';
@@ -27,6 +28,12 @@ export function createPromptBodies({ cipher }: { cipher: TenantCipher }) {
 
 const placeOf = (name: string) => ({ pk: tableKeys.agentSchedules(), sk: name });
 const runPlace = ({ schedule, startedAt, runId }: Pick<ScheduledRun, 'schedule' | 'startedAt' | 'runId'>) => ({ pk: tableKeys.scheduledRuns(schedule), sk: tableKeys.listed(startedAt, runId) });
+
+const isAt = ({ revision }: AgentSchedule) => ({ ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': revision } });
+
+/** Whether an item is this very schedule, with this prompt: the answer to an earlier attempt of its write may have been lost. */
+const isThat = ({ body, ...there }: Record<string, unknown> = {}, schedule: AgentSchedule, sealed: Uint8Array): boolean =>
+  body instanceof Uint8Array && Buffer.compare(body, sealed) === 0 && isDeepStrictEqual(AgentSchedule.parse(there), schedule);
 
 /** Scheduled agents in the tenant's table, each one item with its prompt sealed. They take the rights that approvals have, which are listed, changed and deleted, too. */
 export function createAgentSchedules({ access, cipher }: { access: TenantAccess; cipher: TenantCipher }): AgentSchedules {
@@ -88,8 +95,8 @@ export function createAgentSchedules({ access, cipher }: { access: TenantAccess;
     async replace(tenantId, next, prompt) {
       const schedule: AgentSchedule = { ...next, revision: next.revision + 1, updatedAt: new Date().toISOString() };
       const body = prompt === undefined ? await sealedPrompt(tenantId, next.name) : await bodies.seal(tenantId, next.name, prompt);
-      const condition = { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': next.revision } };
-      await unlessRefused(table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...placeOf(next.name), ...schedule, body }, ...condition })), () => {
+      await unlessRefused<unknown, unknown>(table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...placeOf(next.name), ...schedule, body }, ...isAt(next) })), async () => {
+        if (isThat(await read(tenantId, placeOf(next.name)), schedule, body)) return;
         throw new DomainError('schedule/changed', `Somebody else has changed the schedule ${next.name}. Read it again, and repeat what still fits.`);
       });
       return schedule;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -140,8 +141,9 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
     async replace(tenantId, next) {
       const agent = following(next);
       const write = table(tenantId).send(new PutCommand({ ...tableNameOf(tenantId), Item: { ...placeOf(agent.name), ...agent }, ...isAt(next) }));
-      await unlessRefused(write, () => {
-        throw changed(next);
+      await unlessRefused<unknown, unknown>(write, async () => {
+        // The answer to an earlier attempt of this write may have been lost.
+        if (!isDeepStrictEqual(await reader.get(tenantId, agent.name), agent)) throw changed(next);
       });
       return agent;
     },

@@ -23,9 +23,10 @@ export function createToolSources({ access }: { access: TenantAccess }): ToolSou
   const parse = ({ source, revision }: Record<string, unknown>) => ToolSource.parse({ ...(JSON.parse(String(source)) as object), revision });
 
   const list = (tenantId: string): Promise<ToolSource[]> => allOfPartition(tableOf(tenantId), tenantId, tableKeys.toolSources(), parse);
+  const read = async (tenantId: string, name: string) => (await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }))).Item;
   const get = async (tenantId: string, name: string): Promise<ToolSource | undefined> => {
-    const { Item } = await tableOf(tenantId).send(new GetCommand({ ...placeOf(tenantId, name), ConsistentRead: true }));
-    return Item && parse(Item);
+    const item = await read(tenantId, name);
+    return item && parse(item);
   };
   const cache = new LRUCache<string, ToolSource[]>({ max: 1_000, ttl: cacheMs, fetchMethod: list });
 
@@ -54,9 +55,11 @@ export function createToolSources({ access }: { access: TenantAccess }): ToolSou
     },
 
     async delete(tenantId, name) {
-      const { Attributes } = await tableOf(tenantId).send(new DeleteCommand({ ...placeOf(tenantId, name), ReturnValues: 'ALL_OLD' }));
+      // Not what the delete itself found: its answer may be lost, and the client sends it again.
+      const isThere = (await read(tenantId, name)) !== undefined;
+      await tableOf(tenantId).send(new DeleteCommand(placeOf(tenantId, name)));
       cache.delete(tenantId);
-      return Attributes !== undefined;
+      return isThere;
     },
   };
 }
