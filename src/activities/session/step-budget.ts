@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { activityInfo } from '@temporalio/activity';
 import type { AgentPin } from '../../contracts/agent';
 import { budgetLevels, type Budgets, type Reservation } from '../../contracts/budget';
-import { codeOf, DomainError } from '../../contracts/errors';
+import { codeOf, DomainError, noneIf } from '../../contracts/errors';
 import type { EventBody, SessionEvent, Usage } from '../../contracts/events';
 import type { RequestSize } from '../../contracts/model';
 import { budgetCounters } from '../../contracts/names';
@@ -12,7 +12,6 @@ import { bestMatch } from '../../domain/name-pattern';
 import { costMicroUsdOf, priceOf } from '../../domain/prices';
 import type { Exhausted } from '../../domain/session';
 import { definitionOf } from '../../domain/tiers';
-import { unreadableIsNone } from '../../domain/unreadable-config';
 import type { LimitedCounter, StepRef } from '../../ports/budget-ledger';
 import type { ModelQuestion } from '../../ports/model';
 import type { SessionStepDeps } from './deps';
@@ -42,7 +41,7 @@ interface RefusedStep {
 export async function holdBudget(deps: BudgetDeps, step: StepOfUser, agent: AgentToPay, sizeOf: () => RequestSize): Promise<HeldStep> {
   const held = await holdWithin(deps, step, agent, sizeOf);
   if ('budget' in held || step.agent) return held;
-  const inForce = await deps.configs.current(step.tenantId).catch(unreadableIsNone);
+  const inForce = await deps.configs.current(step.tenantId).catch(noneIf('config/unreadable'));
   if (!inForce || isDeepStrictEqual(inForce.agent.budgets, agent.budgets)) return held;
   return holdWithin(deps, step, { ...agent, budgets: inForce.agent.budgets }, sizeOf);
 }
