@@ -84,4 +84,5 @@ export function groupUsage(cells: readonly UsageCell[], by: readonly UsageGroupi
   return added(lines, keyOf).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-const tenantsOwnAgent = 'default';
+/** What figures call the agent that a tenant has without naming one. */
+export const tenantsOwnAgent = 'default';

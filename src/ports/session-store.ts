@@ -13,6 +13,8 @@ export interface AppendInput {
   readonly onlyAtHead?: boolean;
   /** Refuses to write behind the batch of this key: what this one belongs to is over. */
   readonly notBehind?: string;
+  /** Refuses to write behind the batch of this key, which another attempt has written since this one looked: it is to be looked for again. */
+  readonly unless?: string;
   /** What of `events` is left to write behind a batch that stands after `after`: another attempt may have written some under another key. */
   readonly unwritten?: (events: readonly EventBody[], earlier: readonly SessionEvent[]) => readonly EventBody[];
 }
@@ -35,7 +37,7 @@ export interface Appended {
 export interface SessionLog {
   /**
    * @returns the events as they stand in the log, whether written now or by an earlier attempt.
-   * @throws DomainError `log/moved` (`onlyAtHead`: read again, decide again), `turn/ended` (`notBehind`).
+   * @throws DomainError `log/moved` (`onlyAtHead`, `unless`: read again, decide again), `turn/ended` (`notBehind`).
    */
   append(session: SessionRef, batch: AppendInput): Promise<Appended>;
   /** What an earlier attempt wrote under `key` after `after`, if anything. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { type ClosedSessions, createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
+import type { Problem } from '../../src/api/problem';
 import { modelControl } from '../../src/local/model/control';
 import type { AgentVersion } from '../../src/contracts/agent';
 import { isDelta, parseCursor, type SessionEvent } from '../../src/contracts/events';
@@ -191,6 +192,10 @@ describe('an agent with a name', () => {
     const { body } = await read<{ data: AgentVersion[] }>('/sales/versions');
     expect(body.data.map(({ version }) => version)).toEqual(Array.from({ length: done.length + 1 }, (_, index) => done.length + 1 - index));
     expect((await read<{ settings: object }>('/sales/versions/1')).body.settings).toMatchObject({ modelId: 'model.one', systemPrompt: 'Sell.' });
+  });
+
+  it('is not called as the one without a name is in usage', async () => {
+    expect((await change<Partial<Problem>>('POST', '', { name: 'default', settings: {} })).body).toMatchObject({ status: 400, errors: [{ path: 'body.name' }] });
   });
 
   it('is published once under one Idempotency-Key', async () => {

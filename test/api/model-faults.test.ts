@@ -4,12 +4,15 @@ import { DefaultLogger } from '@temporalio/worker';
 import { createSessionActivities } from '../../src/activities/session';
 import type { CompactInput } from '../../src/activities/session/compact';
 import type { ThinkInput } from '../../src/activities/session/think';
+import { createSessionLog } from '../../src/adapters/aws/session-log';
 import type { Delta, SessionEvent, Usage } from '../../src/contracts/events';
 import type { JsonValue } from '../../src/contracts/model';
 import { groups } from '../../src/contracts/names';
 import type { AgentConfig, ServedTenant } from '../../src/contracts/tenant';
 import { modelControl } from '../../src/local/model/control';
 import type { CompactionResult, Thought } from '../../src/domain/session';
+import type { SessionLog } from '../../src/ports/session-store';
+import { access, cipher } from '../adapters/aws/tenants';
 import { type Account, newTenant, signUp } from './accounts';
 import { isTurnEnd, readEvents, readUntil } from './events';
 import { type RunningApi, startApi } from './running-api';
@@ -175,18 +178,19 @@ describe('a step whose attempts go different ways', () => {
     const turnId = randomUUID();
     const { userId } = alice;
     await messages.put(session, { turnId, userId, text });
-    const activities = createSessionActivities(api.adapters);
-    const attempt = (number: number, agent: string, place: Partial<ThinkInput> = {}) =>
-      new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
+    const attempt = (number: number, agent: string, place: Partial<ThinkInput> = {}, log: SessionLog = api.adapters.log) => {
+      const activities = createSessionActivities({ ...api.adapters, log });
+      return new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
         ...session, turnId, userId, step: 1, announced: false, after: 0, historyStart: 0, agent: { name: agent, version: 1 }, ...place,
       });
+    };
     const types = async () => (await api.adapters.log.read(session, { after: 0 })).map(({ type }) => type);
     const steer = async (message: string) => {
       const messageId = randomUUID();
       await messages.put(session, { turnId: messageId, userId, text: message });
       return messageId;
     };
-    return { attempt, types, steer };
+    return { session, attempt, types, steer };
   }
 
   /** How often these words were in what the tenant's model was shown last. */
@@ -230,6 +234,37 @@ describe('a step whose attempts go different ways', () => {
     await attempt(2, 'free');
     expect(await types()).toEqual([...begins, 'facts.recalled', 'budget.exhausted', 'step.started', ...answers]);
     expect(await timesShown('recalls no more')).toBe(1);
+  });
+
+  it('keeps to the answer of one that was given up for dead, which comes when the next one has looked for it', async () => {
+    const { attempt, types } = await newTurn('a late answer');
+    await model.script({ match: 'a late answer', steps: [{ say: 'The first.' }, { say: 'The second.' }] });
+    // Of another process: it has the table in common with the first one's, and nothing else.
+    const log = createSessionLog({ access, cipher });
+    const lookingTooEarly: SessionLog = {
+      ...log,
+      async find(...asked) {
+        const found = await log.find(...asked);
+        await attempt(1, 'free');
+        return found;
+      },
+    };
+    await expect(attempt(2, 'free', {}, lookingTooEarly)).rejects.toMatchObject({ code: 'log/moved' });
+    expect(await attempt(3, 'free', {}, log)).toMatchObject({ outcome: 'completed' });
+    expect(await types()).toEqual([...begins, 'step.started', ...answers]);
+  });
+
+  it('waits for no budget any more once it has ended for want of one', async () => {
+    await makeAgent('ending', { budgets: { session: { modelCalls: 0 }, onExhausted: 'end' } });
+    const { session, attempt } = await newTurn('waits, then ends');
+    const isWaiting = async () => {
+      for await (const { sessionId } of api.adapters.budgetLedger.waiting(tenant.tenantId)) if (sessionId === session.sessionId) return true;
+      return false;
+    };
+    const { head } = await attempt(1, 'spent');
+    expect(await isWaiting()).toBe(true);
+    expect(await attempt(1, 'ending', { resumed: true, after: head })).toMatchObject({ outcome: 'budget_exhausted' });
+    expect(await isWaiting()).toBe(false);
   });
 
   it('hears a message that joined the turn once', async () => {

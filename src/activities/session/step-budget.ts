@@ -58,12 +58,8 @@ export async function holdAttempt<Asked extends { readonly request: ModelQuestio
     return 'budget' in held ? { ...question, ...held } : held;
   };
   if (asked.request.modelId === own) return hold(asked);
-  const held = await hold(asked).catch(noPriceIsNoBudget);
+  const held = await hold(asked).catch(noneIf('model/no-price'));
   return held && 'budget' in held ? held : hold(ofOwn());
-}
-
-function noPriceIsNoBudget(error: unknown): undefined {
-  if (codeOf(error) !== 'model/no-price') throw error;
 }
 
 type AgentToPay = Pick<AgentConfig, 'modelId' | 'maxOutputTokens' | 'budgets'>;
@@ -77,11 +73,12 @@ async function holdWithin(deps: BudgetDeps, step: StepOfUser, agent: AgentToPay,
   const price = priceOf(deps.prices, agent.modelId);
   if (!price && limitsDollars(inForce))
     throw new DomainError('model/no-price', `A budget in dollars is set, and model ${agent.modelId} has no price: set one with MODEL_PRICES, or limit tokens or calls instead.`);
-  const levels = limitedCounters(inForce, step, new Date().toISOString());
+  const nowMs = Date.now();
+  const levels = limitedCounters(inForce, step, new Date(nowMs).toISOString());
   const reservation = { holder: holderOf(), amounts: worstCase(sizeOf(), agent.maxOutputTokens, price, bestMatch(deps.contexts, agent.modelId)?.tokens), counters: levels.map(({ counter }) => counter) };
   const missing = await deps.budgetLedger.reserve(step, reservation, levels);
   if (!missing) return { budget: new StepBudget(deps, step, sizeOf, reservation) };
-  const renewsAt = renewalOf(missing.level, Date.now());
+  const renewsAt = renewalOf(missing.level, nowMs);
   return { inForce, exhausted: { ...missing, ...(renewsAt !== undefined && { renewsAt }), longestPauseMs: inForce.longestPauseMs } };
 }
 

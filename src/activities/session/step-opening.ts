@@ -53,18 +53,19 @@ const isStarted = (opening: readonly EventBody[]): boolean => opening.some(({ ty
 /** It has begun already: this activity's attempts are not its first. */
 const anew = ({ turnId, step }: StepBeginning): EventBody => ({ type: 'step.reset', turnId, step, attempt: activityInfo().attempt + 1 });
 
-/** Writes how the step begins; what an earlier attempt has streamed of it is taken back. */
+/** Writes how the step begins; what an earlier attempt has streamed of it is taken back. @throws DomainError `log/moved` when one has answered meanwhile, `turn/ended` */
 export async function writeOpening(deps: Pick<SessionStepDeps, 'log' | 'live'>, input: StepBeginning, events: readonly EventBody[]): Promise<{ head: number }> {
   const { turnId, step, after } = input;
-  const notBehind = batchKeys.turnCompleted(turnId);
-  const opened = await record(deps, input, { after, key: input.compacted ? batchKeys.stepRestarted(turnId, step) : batchKeys.stepStarted(turnId, step), events, notBehind, unwritten: yetToBegin });
+  // An attempt that was given up for dead may have answered since this one looked.
+  const limits = { notBehind: batchKeys.turnCompleted(turnId), unless: batchKeys.stepCompleted(turnId, step) };
+  const opened = await record(deps, input, { after, key: input.compacted ? batchKeys.stepRestarted(turnId, step) : batchKeys.stepStarted(turnId, step), events, ...limits, unwritten: yetToBegin });
   if (!opened.repeated) return opened;
   const { attempt } = activityInfo();
   return record(deps, input, {
     after: opened.head,
     key: batchKeys.stepReset(turnId, step, attempt),
     events: [{ type: 'step.reset', turnId, step, attempt }],
-    notBehind,
+    ...limits,
   });
 }
 

@@ -35,6 +35,7 @@ export async function stepRefused(deps: SessionStepDeps, input: RefusedStep, equ
   const events = [...begun, ...(input.resumed ? [] : [told]), ...(ends ? [end] : [])];
   if (events.length === 0) return { ...thoughtFrom([], equipped), head: after, exhausted };
   const key = input.resumed ? batchKeys.stepPausedAgain(turnId, step, after) : batchKeys.stepPaused(turnId, step);
-  const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId), unwritten: yetToBegin });
+  const written = await record(deps, input, { after, key, events, notBehind: batchKeys.turnCompleted(turnId), unless: batchKeys.stepCompleted(turnId, step), unwritten: yetToBegin });
+  if (ends && input.resumed) await deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false);
   return { ...thoughtFrom(written.events, equipped), head: written.head, ...(!ends && { exhausted }) };
 }

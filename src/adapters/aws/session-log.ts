@@ -24,9 +24,9 @@ interface Dependencies {
 }
 
 /** Whether this batch, which the writer has met, is an earlier attempt's. @throws DomainError `log/moved`, `turn/ended` when nothing may be written behind it. */
-function isOwn({ key, onlyAtHead = false, notBehind }: AppendInput, batchKey: string): boolean {
+function isOwn({ key, onlyAtHead = false, notBehind, unless }: AppendInput, batchKey: string): boolean {
   if (batchKey === key) return true;
-  if (onlyAtHead) throw new DomainError('log/moved', 'Something else was written to the log meanwhile.');
+  if (onlyAtHead || batchKey === unless) throw new DomainError('log/moved', 'Something else was written to the log meanwhile.');
   if (batchKey === notBehind) throw new DomainError('turn/ended', 'The turn ended before this was written.');
   return false;
 }

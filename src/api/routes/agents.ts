@@ -8,6 +8,7 @@ import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
 import { mustAllow } from '../../domain/tiers';
+import { tenantsOwnAgent } from '../../domain/usage';
 import type { Agents, PublicationRequest } from '../../ports/agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
@@ -22,6 +23,7 @@ const VersionNumber = z.coerce.number().int().min(1).max(maxVersions);
 const VersionPath = AgentPath.extend({ version: VersionNumber });
 const AliasPath = AgentPath.extend({ alias: AliasName });
 
+const NewAgentName = AgentName.refine((name) => name !== tenantsOwnAgent, `an agent is not called ${tenantsOwnAgent}: that is the tenant's own`);
 const Description = writtenText({ max: 500 }).optional();
 const Note = writtenText({ max: 500 }).optional();
 
@@ -41,7 +43,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     summary: 'Make an agent, with its first version',
     permission: 'write:config',
     params: TenantPath,
-    body: z.strictObject({ name: AgentName, description: Description, note: Note, settings: AgentSettings }),
+    body: z.strictObject({ name: NewAgentName, description: Description, note: Note, settings: AgentSettings }),
     response: Agent,
     status: 201,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
