@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { createLifecycleActivities } from '../../src/activities/lifecycle';
 import { createSessionActivities } from '../../src/activities/session';
 import type { SessionStepDeps } from '../../src/activities/session/deps';
 import type { ThinkInput } from '../../src/activities/session/think';
@@ -98,6 +99,19 @@ it("goes on in another tier, when what it waits for is its tenant's", async () =
   const { end } = await waitingTurn('Hello');
   await change('tier', { tier: 'standard' });
   expect(await end()).toMatchObject({ outcome: 'completed' });
+});
+
+it('keeps no tenant from coming back whose budget is used up: its first conversation says so, and is closed', async () => {
+  await putConfig({ budgets: { tenantMonth: { modelCalls: 0 } } });
+  const activities = createLifecycleActivities(api.adapters);
+  const before = new Set((await api.adapters.sessions.list(tenant.tenantId, { limit: 100 })).sessions.map(({ sessionId }) => sessionId));
+  await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(() => activities.holdSmokeTurn({ tenantId: tenant.tenantId, operationId: `op-${randomUUID()}` }));
+  const { sessions } = await api.adapters.sessions.list(tenant.tenantId, { limit: 100 });
+  const { sessionId = '' } = sessions.find((session) => !before.has(session.sessionId)) ?? {};
+  const types = async () => (await api.adapters.log.read({ tenantId: tenant.tenantId, sessionId }, { after: 0 })).map(({ type }) => type);
+  while (!(await types()).includes('session.closed'));
+  expect(await types()).toEqual(expect.arrayContaining(['budget.exhausted', 'turn.completed']));
+  await putConfig({});
 });
 
 describe('what an attempt at a step is counted as', () => {

@@ -52,8 +52,8 @@ const valuesOf = ({ payloads }: Decoded): unknown[] => payloads.map(({ data }) =
 const withCookie = (cookie: string | undefined, origin = uiOrigin) => decode([sealed], { headers: { origin, ...(cookie !== undefined && { cookie }) } });
 
 /** Sends the page's form. */
-const signIn = (login: { email: string; password: string }, headers: Record<string, string> = {}) =>
-  fetch(`${api.url}/codec/sign-in`, { method: 'POST', body: new URLSearchParams({ email: login.email, password: login.password }), headers });
+const signIn = (login: { email: string; password: string }, headers: Record<string, string> = {}, at = api) =>
+  fetch(`${at.url}/codec/sign-in`, { method: 'POST', body: new URLSearchParams({ email: login.email, password: login.password }), headers });
 const cookieOf = (response: Response) => response.headers.get('set-cookie')?.split(';')[0];
 
 it('shows operators what is in a history', async () => {
@@ -162,7 +162,16 @@ describe('in a browser', () => {
 
   it("lets no other page sign a browser in", async () => {
     const response = await signIn(operator, { origin: 'https://evil.example' });
-    expect([response.status, response.headers.get('set-cookie')]).toEqual([403, null]);
+    expect([response.status, response.headers.get('set-cookie'), response.headers.get('content-type')]).toEqual([403, null, 'text/html; charset=utf-8']);
+    expect(await response.text()).toContain('Sign in on the page at /codec.');
+  });
+
+  it('signs nobody in where no Temporal UI is known, and says what is missing', async () => {
+    const alone = await startApi({ temporalUiUrl: undefined });
+    const response = await signIn(operator, {}, alone);
+    expect([response.status, response.headers.get('set-cookie')]).toEqual([404, null]);
+    expect(await response.text()).toContain('TEMPORAL_UI_URL');
+    await alone.stop();
   });
 
   it('slows guessing down', async () => {

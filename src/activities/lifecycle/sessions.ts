@@ -1,10 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
-import { maxBatchEvents, type SessionEvent } from '../../contracts/events';
+import { maxBatchEvents } from '../../contracts/events';
 import { derivedId } from '../../contracts/ids';
 import { batchKeys } from '../../contracts/names';
 import type { DrainedSessions } from '../../contracts/operation';
-import type { SessionRef } from '../../contracts/session';
+import type { SessionRef, TurnOutcome } from '../../contracts/session';
 import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
 import type { TenantData } from '../../ports/provisioning';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
@@ -29,7 +29,8 @@ const quietLooks = 2;
 /** Sessions as the lifecycle of a tenant sees them: proof that it works, and work to be ended before it leaves. */
 export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => ({
   /**
-   * Holds one turn through the tenant's own queue, as a user would, and closes the session.
+   * Holds one turn through the tenant's own queue, as a user would, and closes the session. One that no budget is left for proves enough: a tenant that is restored with what it had
+   * spent must come back.
    * @throws DomainError `turn/failed` with what came of the turn instead of an answer.
    */
   async holdSmokeTurn({ tenantId, operationId }: { tenantId: string; operationId: string }): Promise<void> {
@@ -38,8 +39,8 @@ export const createSessionLifecycleActivities = (deps: LifecycleSessionDeps) => 
     await deps.sessions.create({ ...session, userId: smokeUser, createdAt: new Date().toISOString() });
     await deps.messages.put(session, { turnId, userId: smokeUser, text: smokeText });
     const { after } = await deps.sessionWorkflows.submit(session, { turnId, userId: smokeUser, onBusy: 'enqueue' });
-    const { outcome, message } = await endOfTurn(deps.log, session, { turnId, after });
-    if (outcome !== 'completed') throw new DomainError('turn/failed', `The first conversation was not answered (${outcome}): ${message ?? 'no reason given'}`);
+    const { outcome, message } = await outcomeOf(deps.log, session, { turnId, after });
+    if (outcome !== 'completed' && outcome !== 'budget_exhausted') throw new DomainError('turn/failed', `The first conversation was not answered (${outcome}): ${message ?? 'no reason given'}`);
     await deps.sessionWorkflows.close(session);
   },
 
@@ -122,12 +123,15 @@ async function closeRecord({ sessions, log }: LifecycleSessionDeps, session: Ses
   return lacking.some(({ type }) => type === 'turn.completed');
 }
 
-async function endOfTurn(log: SessionLog, session: SessionRef, { turnId, after }: { turnId: string; after: number }) {
+/** What came of a turn, or will when nobody gives it more to spend. */
+async function outcomeOf(log: SessionLog, session: SessionRef, { turnId, after }: { turnId: string; after: number }): Promise<{ outcome: TurnOutcome; message?: string | undefined }> {
   const pause = pauses();
   for (let cursor = after; ; ) {
     const events = await log.read(session, { after: cursor });
-    const end = events.find((event): event is SessionEvent & { type: 'turn.completed' } => event.type === 'turn.completed' && event.turnId === turnId);
-    if (end) return end;
+    for (const event of events) {
+      if (event.type === 'turn.completed' && event.turnId === turnId) return event;
+      if (event.type === 'budget.exhausted' && event.turnId === turnId) return { outcome: 'budget_exhausted' };
+    }
     cursor = events.at(-1)?.seq ?? cursor;
     await pause();
   }

@@ -84,11 +84,13 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
       body: Credentials,
       response: z.never(),
       status: 200,
-      otherStatuses: { 401: 'E-mail or password are wrong', 429: 'Too many attempts' },
+      otherStatuses: { 401: 'E-mail or password are wrong', 403: "Another site's page", 404: 'There is no Temporal UI to sign in for', 429: 'Too many attempts' },
       async handle(input): Promise<Reply<never>> {
         const { body, header } = input;
-        refuseOtherOrigins(header);
+        // Its cookie would let nobody read anything.
+        if (temporalUiUrl === undefined) return { status: 404, page: page(input, { refusal: 'This API does not know of a Temporal UI: its setting TEMPORAL_UI_URL is missing.' }) };
         try {
+          refuseOtherOrigins(header);
           await limitRate(limiter, guessing(body.email, input.address));
           const { accessToken, expiresAt } = await operatorSignIn.signIn(body);
           const until = new Date(expiresAt);
@@ -96,7 +98,7 @@ const signInRoutes = ({ operatorSignIn, limiter, temporalUiUrl }: CodecRoutesDep
           return { headers: { 'Set-Cookie': cookie(accessToken, maxAgeSeconds, sameSite(header, temporalUiUrl)) }, page: page(input, { signedIn: { email: body.email, until } }) };
         } catch (error) {
           const code = codeOf(error);
-          if (code !== 'auth/unauthenticated' && code !== 'request/rate-limited') throw error;
+          if (code !== 'auth/unauthenticated' && code !== 'auth/forbidden' && code !== 'request/rate-limited') throw error;
           return { status: errors[code].status, page: page(input, { refusal: publicFailure(error, code).message }) };
         }
       },
