@@ -46,8 +46,24 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
 
 const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description });
 
+const headerOf = (description: string, type: 'string' | 'integer' = 'string'): Json => ({ description, schema: { type } });
+
+/** By name, as answers have them. */
+const responseHeaders = {
+  'X-Request-Id': headerOf('To quote when asking about the request'),
+  ETag: headerOf('The revision of what is shown, for `If-Match`'),
+  'Retry-After': headerOf('After how many seconds it may be tried again', 'integer'),
+  'WWW-Authenticate': headerOf('With 401: what is asked for'),
+  'RateLimit-Limit': headerOf('How much may be asked at once', 'integer'),
+  'RateLimit-Remaining': headerOf('What of that is left', 'integer'),
+  'RateLimit-Reset': headerOf('After how many seconds all of it is', 'integer'),
+} as const;
+
+const headersNamed = (...names: readonly (keyof typeof responseHeaders)[]): Json => Object.fromEntries(names.map((name) => [name, responseHeaders[name]]));
+
 const problemResponse = (schemas: Schemas) => ({
   description: `A problem (RFC 9457). Its code is one of: ${Object.keys(errors).join(', ')}`,
+  headers: headersNamed('X-Request-Id', 'Retry-After', 'WWW-Authenticate', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'),
   content: { 'application/problem+json': { schema: schemas.of(Problem, 'output') } },
 });
 
@@ -71,13 +87,14 @@ const filesOf = (mediaTypes: readonly string[]): Json => Object.fromEntries(medi
 /** A token of any of them will do. */
 const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, otherStatuses = {} }: Route, schemas: Schemas): Json {
-  if (givesFile) return { [status]: { description: summary, content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, tellsRevision = false, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  const headers = headersNamed('X-Request-Id', ...(tellsRevision ? ['ETag' as const] : []));
+  if (givesFile) return { [status]: { description: summary, headers, content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
   const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
   const lines = { 'application/jsonl': { schema: { type: 'string', description: 'Everything that lists page by page, a line of JSON each' } } };
   const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
-  const answer = (of: number, description: string, content: Record<string, Json>): Json => ({ description, ...(of !== 204 && { content }) });
+  const answer = (of: number, description: string, content: Record<string, Json>): Json => ({ description, headers, ...(of !== 204 && { content }) });
   const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, answer(Number(other), description, json)]);
   return {
     [status]: answer(status, summary, { ...json, ...(streams && events), ...(hasLines && lines), ...(hasPage && page) }),
@@ -92,16 +109,14 @@ function parametersOf(place: 'path' | 'query', route: Route, schemas: Schemas): 
   return Object.entries(properties).map(([name, property]) => ({ name, in: place, required: required.includes(name), schema: property }));
 }
 
-function headersOf({ idempotent, headers = {} }: Route): Json[] {
-  const needed = Object.entries(headers).map(([name, { description, pattern }]) => ({ name, in: 'header', required: true, schema: { type: 'string', pattern: pattern.source }, description }));
-  const key = {
-    name: 'Idempotency-Key',
-    in: 'header',
-    required: false,
-    schema: { type: 'string', minLength: 1, maxLength: 255 },
-    description: 'A request repeated with its key finds what it made the first time',
-  };
-  return idempotent ? [...needed, key] : needed;
+function headersOf({ method, idempotent, heedsRevision, streams, headers = {} }: Route): Json[] {
+  const header = (name: string, description: string, schema: Json, required = false): Json => ({ name, in: 'header', required, schema: { type: 'string', ...schema }, description });
+  return [
+    ...Object.entries(headers).map(([name, { description, pattern }]) => header(name, description, { pattern: pattern.source }, true)),
+    ...(idempotent ? [header('Idempotency-Key', 'A request repeated with its key finds what it made the first time', { minLength: 1, maxLength: 255 })] : []),
+    ...(heedsRevision ? [header('If-Match', 'The `ETag` that was seen: it is done only if that is still so', { pattern: '^(\\*|"[0-9]{1,15}")$' })] : []),
+    ...(streams && method === 'get' ? [header('Last-Event-ID', 'The id of the event that came last: the stream goes on behind it', {})] : []),
+  ];
 }
 
 const definitions = '#/$defs/';

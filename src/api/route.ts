@@ -77,6 +77,10 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly hasPage?: boolean;
   /** Whether it is asked again and again by those who watch over this process: no limit holds for it. */
   readonly isProbe?: boolean;
+  /** Whether its answer has the ETag of what it shows. */
+  readonly tellsRevision?: boolean;
+  /** Whether it changes only what is at the revision that `If-Match` names. */
+  readonly heedsRevision?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
   readonly idempotent?: boolean;
   /**

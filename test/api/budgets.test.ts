@@ -34,7 +34,7 @@ let operator: Account;
 
 beforeAll(async () => {
   process.env['TIERS'] = '{"penniless":{"budgets":{"session":{"modelCalls":0}}}}';
-  process.env['MODEL_CONTEXTS'] = '{"small":{"tokens":4000,"compactAt":0.5}}';
+  process.env['MODEL_CONTEXTS'] = '{"away":{"tokens":4000,"compactAt":0.5}}';
   process.env['MODEL_PRICES'] = '{"cheap":{"inputMicroUsdPerMillion":1,"outputMicroUsdPerMillion":1},"dear":{"inputMicroUsdPerMillion":9000000000,"outputMicroUsdPerMillion":9000000000}}';
   [api, tenant] = await Promise.all([startApi(), newTenant()]);
   [alice, admin, operator] = await Promise.all([signUp(tenant, [groups.members]), signUp(tenant, [groups.administrators]), signUpOperator()]);
@@ -196,8 +196,9 @@ describe('an agent that falls back on another model', () => {
   it('has the other summarise, too, when its own is away', async () => {
     const words = (begin: string) => `${begin} ${'and so on '.repeat(120)}`;
     const sessionId = randomUUID();
-    await makeAgent('small', { modelId: 'small', fallbackModels: ['cheap'], systemPrompt: 'Be brief.', tools: ['calculator'] });
-    await model.script({ match: ' ', modelId: 'small', repeat: true, steps: [{ fail: { kind: 'unavailable' } }] });
+    await makeAgent('small', { modelId: 'away', fallbackModels: ['cheap'], systemPrompt: 'Be brief.', tools: ['calculator'] });
+    // A model of this file's own: others ask the same server.
+    await model.script({ match: ' ', modelId: 'away', repeat: true, steps: [{ fail: { kind: 'unavailable' } }] });
     const log = () => api.adapters.log.read({ tenantId: tenant.tenantId, sessionId }, { after: 0 });
     for (let turn = 1; turn < 8 && !(await log()).some(({ type }) => type === 'history.compacted'); turn += 1) expect(await ask(words(`Number ${turn}`), sessionId, 'small')).toMatchObject({ outcome: 'completed' });
     expect((await log()).find((event) => event.type === 'usage.recorded' && event.purpose === 'compaction')).toMatchObject({ modelId: 'cheap' });

@@ -56,6 +56,19 @@ it('describes a body of every answer but the empty one', () => {
   expect(answers.filter(([status]) => status === '204').length).toBeGreaterThan(4);
 });
 
+it('says which headers an answer may be held to, and what it is asked with', () => {
+  interface Described {
+    readonly parameters: readonly { readonly name: string }[];
+    readonly responses: Record<string, { readonly headers?: object }>;
+  }
+  const budgets = paths['/api/v1/tenants/{tenantId}/budgets'] as unknown as Record<'get' | 'put', Described>;
+  expect(Object.keys(budgets.get.responses['200']?.headers ?? {})).toEqual(['X-Request-Id', 'ETag']);
+  expect(budgets.put.parameters.map(({ name }) => name)).toContain('If-Match');
+  const events = paths['/api/v1/tenants/{tenantId}/sessions/{sessionId}/events'] as unknown as Record<'get', Described>;
+  expect(events.get.parameters.map(({ name }) => name)).toContain('Last-Event-ID');
+  expect(Object.keys((document['components'] as { responses: { Problem: { headers: object } } }).responses.Problem.headers)).toContain('Retry-After');
+});
+
 it('names every operation once', () => {
   const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(declaredRoutes.length);

@@ -46,6 +46,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     body: z.strictObject({ name: NewAgentName, description: Description, note: Note, settings: AgentSettings }),
     response: Agent,
     status: 201,
+    tellsRevision: true,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
       const publication = { ...requestOf({ tenantId, name }, input), note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: settings, settings }) };
       const agent = await deps.agents.create(tenantId, { name, description }, publication);
@@ -70,6 +71,7 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     params: AgentPath,
     response: Agent,
     status: 200,
+    tellsRevision: true,
     handle: async ({ params }) => replyWith(await mustFind(deps, params)),
   }),
   tenantRoute({
@@ -80,6 +82,8 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     params: AgentPath,
     response: Agent,
     status: 200,
+    tellsRevision: true,
+    heedsRevision: true,
     async handle({ params, header }) {
       const agent = await mustFind(deps, params, header('if-match'));
       return replyWith(agent.archivedAt === undefined ? await deps.agents.replace(params.tenantId, { ...agent, archivedAt: new Date().toISOString() }) : agent);
@@ -98,6 +102,7 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     body: z.strictObject({ settings: AgentSettings, note: Note, alias: AliasName.optional() }),
     response: AgentVersion,
     status: 201,
+    heedsRevision: true,
     async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {
       const reply = (version: AgentVersion) => ({ headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version });
       const request = requestOf({ tenantId, name }, input);
@@ -152,6 +157,8 @@ const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
     body: z.strictObject({ version: z.number().int().min(1).max(maxVersions) }),
     response: Agent,
     status: 200,
+    tellsRevision: true,
+    heedsRevision: true,
     async handle({ params: { alias, ...ref }, body: { version }, header }) {
       const agent = await mustFind(deps, ref, header('if-match'));
       return replyWith(agent.aliases[alias] === version ? agent : await deps.agents.replace(ref.tenantId, withAlias(agent, alias, version)));
@@ -165,6 +172,8 @@ const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
     params: AliasPath,
     response: Agent,
     status: 200,
+    tellsRevision: true,
+    heedsRevision: true,
     async handle({ params: { alias, ...ref }, header }) {
       return replyWith(await deps.agents.replace(ref.tenantId, withoutAlias(await mustFind(deps, ref, header('if-match')), alias)));
     },

@@ -59,6 +59,7 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
     query: Query,
     response: BudgetReport,
     status: 200,
+    tellsRevision: true,
     async handle({ params: { tenantId }, query }) {
       return replyWith(await reportOf(deps, await recordOf(deps, tenantId), query));
     },
@@ -72,6 +73,8 @@ export const budgetRoutes = (deps: BudgetRoutesDeps): Route[] => [
     body: Budgets,
     response: BudgetReport,
     status: 200,
+    tellsRevision: true,
+    heedsRevision: true,
     async handle(input) {
       const { tenantId } = input.params;
       await recordOf(deps, tenantId);
