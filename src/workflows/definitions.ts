@@ -94,7 +94,7 @@ export const sessionStart = (input: SessionInput, parent?: Pick<ParentCall, 'ses
   priority: { fairnessKey: input.tenantId },
 });
 
-const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
+export const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
 
 /** Names under which clients and schedules start the workflows. */
 export const sessionWorkflow = 'session';

@@ -7,13 +7,13 @@ import {
   patched,
   setCurrentDetails,
   setHandler,
-  upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, type UndoRequest, undoTurn } from './definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, tenantAttribute, type UndoRequest, undoTurn } from './definitions';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -106,11 +106,12 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
 
 /**
  * A worker that has nothing of the session in memory takes tasks that made no command together with the next one, where messages are heard before the answers that
- * came with the tasks before: it would tell another story than the history, and the session stand still for good. So each rest leaves a word in the history.
+ * came with the tasks before: it would tell another story than the history, and the session stand still for good. So each rest leaves a word in the history:
+ * whose the session is, once more.
  */
 function rest(conversation: Conversation): void {
   conversation.rest();
-  if (patched('rests-with-a-word')) upsertMemo({ turns: conversation.state.turnCount });
+  if (patched('rests-with-a-word')) upsertSearchAttributes([{ key: tenantAttribute, value: conversation.ref.tenantId }]);
 }
 
 const show = (conversation: Conversation): void => setCurrentDetails(domain.describe(conversation.state));

@@ -20,11 +20,14 @@ const throttlingNames = new Set([
 const isCollision = (reasons: readonly { Code?: string }[]): boolean =>
   !reasons.some(({ Code }) => Code === 'ConditionalCheckFailed') && reasons.some(({ Code }) => Code === 'TransactionConflict' || Code === 'ThrottlingError');
 
-/** Connection failures, timeouts, throttling and server faults: trying again later can help. */
+/** A signature from another time. The SDK sets its clock by AWS's answers; what it sends while the process's own is moved is refused all the same. */
+const clockNames = new Set(['InvalidSignatureException', 'RequestExpired', 'RequestInTheFuture', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch']);
+
+/** Connection failures, timeouts, throttling, server faults and clocks that disagree: trying again later can help. */
 function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number }; CancellationReasons?: { Code?: string }[] }): boolean {
   if (error.CancellationReasons && isCollision(error.CancellationReasons)) return true;
   if (typeof error.code === 'string' && unreachableCodes.has(error.code)) return true;
-  return error.name === 'TimeoutError' || throttlingNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
+  return error.name === 'TimeoutError' || throttlingNames.has(error.name) || clockNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
 }
 
 const quotaNames = new Set([
