@@ -195,7 +195,7 @@ describe('an agent with a name', () => {
   });
 
   it('is not called as the one without a name is in usage', async () => {
-    expect((await change<Partial<Problem>>('POST', '', { name: 'default', settings: {} })).body).toMatchObject({ status: 400, errors: [{ path: 'body.name' }] });
+    expect((await change<Partial<Problem>>('POST', '', { name: 'default', settings: {} })).body).toMatchObject({ status: 422, code: 'request/inconsistent', errors: [{ path: 'body.name' }] });
   });
 
   it('is published once under one Idempotency-Key', async () => {
