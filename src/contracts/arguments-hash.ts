@@ -1,9 +1,5 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { canonicalDigest } from './canonical-digest';
 import type { JsonValue } from './model';
 
-/** Names the arguments of a call: SHA-256 of their canonical JSON (RFC 8785), in hex. Whatever the order of properties, the same. */
-export const argumentsHash = (input: JsonValue): string =>
-  createHash('sha256')
-    .update(canonicalize(input) ?? 'null')
-    .digest('hex');
+/** Names the arguments of a call. */
+export const argumentsHash = (input: JsonValue): string => canonicalDigest(input);

@@ -1,8 +1,4 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { canonicalDigest } from './canonical-digest';
 
-/** Tells one request from another: SHA-256 of its canonical JSON (RFC 8785), in hex. In whatever order its properties are sent, it is the same. */
-export const requestDigest = (request: object): string =>
-  createHash('sha256')
-    .update(canonicalize(request) ?? '')
-    .digest('hex');
+/** Tells one request from another: in whatever order its properties are sent, it is the same. */
+export const requestDigest = (request: object): string => canonicalDigest(request);

@@ -1,9 +1,9 @@
 import { ApplicationFailure, ChildWorkflowFailure, executeChild, ParentClosePolicy, patched } from '@temporalio/workflow';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { ErrorCode } from '../contracts/errors';
-import { type OperationKind, operationIds, searchAttributes, taskQueues, workflowIds } from '../contracts/names';
+import { type OperationKind, operationIds, taskQueues, workflowIds } from '../contracts/names';
 import type { Operation, OperationRequests } from '../contracts/operation';
 import { summarize } from '../domain/operation';
+import { operationStateKey, tenantKey } from './search-attributes';
 
 /**
  * Carries an operation out as a child workflow, listed and shown as any other. When the caller is cancelled, it returns once
@@ -23,7 +23,7 @@ export async function runOperation<Kind extends OperationKind>(kind: Kind, reque
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       typedSearchAttributes: [
         { key: tenantKey, value: request.tenantId },
-        { key: stateKey, value: 'running' },
+        { key: operationStateKey, value: 'running' },
       ],
       staticSummary: summarize(kind, request),
       priority: { fairnessKey: request.tenantId },
@@ -51,6 +51,3 @@ const calledOff = ({ operationId }: Operation): ApplicationFailure =>
 
 /** The unique part of an operation's id. @param uuid - of the workflow, which is the same when it replays. */
 export const uniqueOf = (uuid: string): string => uuid.replaceAll('-', '').slice(0, 26);
-
-const tenantKey = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
-const stateKey = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);

@@ -1,10 +1,10 @@
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AgentPin } from '../contracts/agent';
 import type { ExhaustedBudget } from '../contracts/budget';
-import { searchAttributes, taskQueues, workflowIds } from '../contracts/names';
+import { taskQueues, workflowIds } from '../contracts/names';
 import type { Errand, OnBusy, ParentCall } from '../contracts/session';
 import type { Decision, GivenAnswer, RestPoint, SessionState } from '../domain/session';
+import { tenantKey } from './search-attributes';
 
 /** What a client needs to speak with a session's workflow. */
 export interface SessionInput {
@@ -88,13 +88,11 @@ export const sessionStart = (input: SessionInput, parent?: Pick<ParentCall, 'ses
   workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
   // A worker that died at work on it is noticed after this: sooner than whoever sends a message meanwhile gives up.
   workflowTaskTimeout: '5 seconds' as const,
-  typedSearchAttributes: [{ key: tenantAttribute, value: input.tenantId }],
+  typedSearchAttributes: [{ key: tenantKey, value: input.tenantId }],
   staticSummary: parent ? `${input.agent?.name ?? 'Agent'} of ${input.tenantId}, for ${parent.sessionId}` : `Conversation of ${input.tenantId}`,
   staticDetails: `Session \`${input.sessionId}\` of tenant **${input.tenantId}**. ${parent ? `An agent works in it on one task, for session \`${parent.sessionId}\`` : 'One turn per message'}; texts are in the tenant's own table.`,
   priority: { fairnessKey: input.tenantId },
 });
-
-export const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
 
 /** Names under which clients and schedules start the workflows. */
 export const sessionWorkflow = 'session';

@@ -16,14 +16,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { codeOf, type ErrorCode, errors, publicFailure } from '../contracts/errors';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { type OperationKind, type OperationState, searchAttributes, type StepName } from '../contracts/names';
+import { type OperationKind, type OperationState, type StepName } from '../contracts/names';
 import type { Operation, OperationInput, StepState } from '../contracts/operation';
 import * as domain from '../domain/operation';
 import type { RestingStep } from '../activities/lifecycle/alarms';
 import { auditOperationEnd, reportStuck } from './lifecycle-activities';
 import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
 import { saga, type Undo } from './saga';
+import { operationStateKey } from './search-attributes';
 import { listenForRetries } from './until-done';
 
 /**
@@ -213,7 +213,6 @@ const calledForHelp = 'stuck-alarm';
 const audited = 'operation-audited';
 /** Operations that began before it could be searched for go on without. */
 const searchableState = 'searchable-state';
-const operationStateKey = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);
 
 /** Deterministic: a workflow's clock is the history's. */
 const now = (): string => new Date().toISOString();

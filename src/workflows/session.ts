@@ -13,7 +13,8 @@ import {
 import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
-import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, tenantAttribute, type UndoRequest, undoTurn } from './definitions';
+import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, type UndoRequest, undoTurn } from './definitions';
+import { tenantKey } from './search-attributes';
 
 /**
  * One conversation: takes messages in order, and runs a turn for each until it is closed. Cancelling the workflow
@@ -111,7 +112,7 @@ async function run(conversation: Conversation, input: SessionInput): Promise<voi
  */
 function rest(conversation: Conversation): void {
   conversation.rest();
-  if (patched('rests-with-a-word')) upsertSearchAttributes([{ key: tenantAttribute, value: conversation.ref.tenantId }]);
+  if (patched('rests-with-a-word')) upsertSearchAttributes([{ key: tenantKey, value: conversation.ref.tenantId }]);
 }
 
 const show = (conversation: Conversation): void => setCurrentDetails(domain.describe(conversation.state));
