@@ -30,7 +30,8 @@ const Environment = z
 /** Without a slash at the end. */
 const HttpsUrl = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/\/+$/, ''));
 
-const Settings = z.object({
+/** All that can be set. docs/settings.md tells of each; a test compares. */
+export const Settings = z.object({
   NODE_ENV: z.string().default('production'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOST: z.string().default('0.0.0.0').describe('address the API listens on'),

@@ -1,4 +1,5 @@
-import { loadConfig } from '../../src/config';
+import { readFile } from 'node:fs/promises';
+import { loadConfig, Settings } from '../../src/config';
 
 describe('what tenants are given', () => {
   it('is nothing more than a memory, unless the settings say so', () => {
@@ -53,4 +54,12 @@ describe('what tenants are given', () => {
 it('takes a variable that is set to nothing as one that is not set', () => {
   const names = ['SESSION_IDLE_DAYS', 'PORT', 'ACCESS_CACHE_MS', 'TIERS', 'TEMPORAL_API_KEY', 'AGENT_RUNTIME_IMAGE', 'AGENT_RUNTIME_ROLE_ARN', 'ALARM_TOPIC_ARN', 'AWS_ENDPOINT_URL'];
   for (const nothing of ['', ' ']) expect(loadConfig(Object.fromEntries(names.map((name) => [name, nothing])))).toEqual(loadConfig({}));
+});
+
+it('every setting is in docs/settings.md with its default, and no other', async () => {
+  const page = await readFile('docs/settings.md', 'utf8');
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)` \| ([^|]*?) ?\| [AWB ]+ \|/gm)].map(([, name, value]) => `${name}=${value}`);
+  const defaults: Readonly<Record<string, unknown>> = Settings.parse({});
+  const inWords = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '');
+  expect(documented.sort()).toEqual(Object.keys(Settings.shape).map((name) => `${name}=${inWords(defaults[name])}`).sort());
 });
