@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Cursor, parseCursor, textOfCursor } from '../../src/contracts/events';
+import { type Cursor, EventBody, parseCursor, ReasoningDelta, TextDelta, textOfCursor } from '../../src/contracts/events';
 import { codeOf, DomainError, errors, publicFailure } from '../../src/contracts/errors';
 import { derivedId, newId } from '../../src/contracts/ids';
 import { operationIdPattern, operationIds, scratchTenantId, sessionOfWorkflow, tenantOfOperation, tenantResources, workflowIds } from '../../src/contracts/names';
@@ -84,4 +84,11 @@ it('every error users can get is in the documentation, as it is', async () => {
   const rows = Object.entries(errors).filter(([code]) => !code.startsWith('log/'));
   const missing = rows.map(([code, { status, title, retryable }]) => `| \`${code}\` | ${status} | ${title} | ${retryable ? 'yes' : ''} |`).filter((row) => !documented.includes(row));
   expect(missing).toEqual([]);
+});
+
+it('every event a log or stream has is in the documentation, and no other', async () => {
+  const table = /### Event types[\s\S]*?(?=\n## )/.exec(await readFile('docs/api.md', 'utf8'))?.[0] ?? '';
+  const documented = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, names = '']) => names.replaceAll('`', '').split(', '));
+  const types = [...EventBody.options, TextDelta, ReasoningDelta].map(({ shape }) => shape.type.value);
+  expect(documented.sort()).toEqual(types.sort());
 });
