@@ -227,7 +227,7 @@ async function ensureAlarms(cloudWatch: CloudWatchClient, topicArn: string | und
   };
   const breaches = {
     AlarmName: platformResources.isolationAlarm,
-    AlarmDescription: 'A tenant got at another: tenure maintenance reports isolation_probe --details. See docs/security.md.',
+    AlarmDescription: 'A tenant got at another: tenure maintenance reports isolation_probe --details. See docs/runbooks.md.',
     MetricName: metrics.isolationBreaches,
     // CloudWatch looks back a day at most.
     Period: 3_600,
