@@ -3,10 +3,10 @@ interface Page {
 }
 
 /** All pages of a list, one after the other. @param list - asks for one of them. */
-export async function* pagesOf<T extends Page>(list: (from: { readonly cursor?: string }) => Promise<T>): AsyncGenerator<T> {
+export async function* pagesOf<T extends Page>(list: (from: { readonly cursor: string | undefined }) => Promise<T>): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
-    const page = await list(cursor === undefined ? {} : { cursor });
+    const page = await list({ cursor });
     yield page;
     cursor = page.nextCursor;
   } while (cursor !== undefined);

@@ -1,4 +1,5 @@
 import type { AgentSchedule, ScheduledRun } from '../contracts/schedule';
+import type { PageRequest } from './page';
 
 /** Scheduled agents as the tenant's table has them: what is to be done. Temporal, which does it, is behind {@link AgentClock}. */
 export interface AgentSchedules {
@@ -17,7 +18,7 @@ export interface AgentSchedules {
   /** With what is told of its runs. Fine when there is none. */
   delete(tenantId: string, name: string): Promise<void>;
   /** Newest first. */
-  runs(tenantId: string, name: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ readonly runs: ScheduledRun[]; readonly nextCursor?: string }>;
+  runs(tenantId: string, name: string, page: PageRequest): Promise<{ readonly runs: ScheduledRun[]; readonly nextCursor?: string }>;
   /** Writes a run as it stands, and forgets some that are older than is kept. */
   putRun(tenantId: string, run: ScheduledRun): Promise<void>;
   run(tenantId: string, of: Pick<ScheduledRun, 'schedule' | 'runId' | 'startedAt'>): Promise<ScheduledRun | undefined>;

@@ -1,5 +1,6 @@
 import type { Agent, AgentPin, AgentVersion, AgentVersionWithSettings } from '../contracts/agent';
 import type { AgentConfig } from '../contracts/tenant';
+import type { PageRequest } from './page';
 
 /** What asks for a publication: the same id publishes once. */
 export interface PublicationRequest {
@@ -32,7 +33,7 @@ export interface Agents {
   /** Writes aliases and archive of an agent that was read and changed. @throws DomainError `agent/changed` */
   replace(tenantId: string, next: Agent): Promise<Agent>;
   /** Newest first. */
-  versions(tenantId: string, name: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ readonly versions: AgentVersion[]; readonly nextCursor?: string }>;
+  versions(tenantId: string, name: string, page: PageRequest): Promise<{ readonly versions: AgentVersion[]; readonly nextCursor?: string }>;
   /** @throws DomainError `agent/not-found` */
   version(tenantId: string, pin: AgentPin): Promise<AgentVersionWithSettings>;
 }

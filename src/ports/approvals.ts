@@ -1,5 +1,6 @@
 import type { ApprovalDecision, ApprovalRecord } from '../contracts/approval';
 import type { SessionRef } from '../contracts/session';
+import type { PageRequest } from './page';
 
 /** The approvals of a tenant, as lists show them. The log is the truth; this follows it, by the same activities. */
 export interface Approvals {
@@ -11,5 +12,5 @@ export interface Approvals {
   /** Of one session, in no order. */
   ofSession(session: SessionRef): Promise<ApprovalRecord[]>;
   /** Of the tenant, those asked last first. */
-  list(tenantId: string, page: { list: 'waiting' | 'decided'; limit: number; cursor?: string }): Promise<{ approvals: ApprovalRecord[]; nextCursor?: string }>;
+  list(tenantId: string, page: PageRequest & { list: 'waiting' | 'decided' }): Promise<{ approvals: ApprovalRecord[]; nextCursor?: string }>;
 }

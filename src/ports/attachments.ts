@@ -1,6 +1,7 @@
 import type { StoredAttachment } from '../contracts/attachment';
 import type { AttachmentType } from '../contracts/attachment-types';
 import type { SessionRef } from '../contracts/session';
+import type { PageRequest } from './page';
 
 /** What was uploaded to sessions, encrypted under the tenant's key beside all else a session has. */
 export interface Attachments {
@@ -9,7 +10,7 @@ export interface Attachments {
   /** @returns undefined when this session has none of this id. */
   get(session: SessionRef, attachmentId: string): Promise<StoredAttachment | undefined>;
   /** Those of a session, in no order that means anything. */
-  list(session: SessionRef, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ attachments: StoredAttachment[]; nextCursor?: string }>;
+  list(session: SessionRef, page: PageRequest): Promise<{ attachments: StoredAttachment[]; nextCursor?: string }>;
   /** How many a session has. */
   count(session: SessionRef): Promise<number>;
   /** Its bytes; undefined when they are gone. What was read lately is at hand. */

@@ -1,4 +1,5 @@
 import type { FactSource } from '../contracts/fact';
+import type { PageRequest } from './page';
 
 /** Who remembers: a user of a tenant, in that tenant's own AgentCore memory. */
 export interface MemoryOwner {
@@ -27,7 +28,7 @@ export interface Memory {
   /** Facts most like the query first, at most `limit` (default 10). */
   recall(owner: MemoryOwner, query: { text: string; limit?: number }): Promise<MemoryFact[]>;
   /** The user's facts, page by page. @throws DomainError `cursor/unknown` */
-  list(owner: MemoryOwner, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<{ readonly facts: MemoryFact[]; readonly nextCursor?: string }>;
+  list(owner: MemoryOwner, page: PageRequest): Promise<{ readonly facts: MemoryFact[]; readonly nextCursor?: string }>;
   /** A fact and whose it is; undefined when the tenant has none of this id. */
   get(tenantId: string, factId: string): Promise<OwnedFact | undefined>;
   /** Has a fact say something else, under the same id. @throws DomainError `memory/not-found` */

@@ -1,16 +1,16 @@
-import type { OperationKind } from '../contracts/names';
-import type { OperationState } from '../contracts/names';
+import type { OperationKind, OperationState } from '../contracts/names';
 import type { Operation, OperationRequests, OperationSummary } from '../contracts/operation';
+import type { PageRequest } from './page';
 
 export interface OperationFilter {
-  readonly tenantId?: string;
-  readonly kind?: OperationKind;
-  readonly state?: OperationState;
+  readonly tenantId?: string | undefined;
+  readonly kind?: OperationKind | undefined;
+  readonly state?: OperationState | undefined;
   /** Only those that rest after many failures, or only those that do not. */
-  readonly stuck?: boolean;
+  readonly stuck?: boolean | undefined;
   /** ISO 8601, of its beginning: at `since` or later, before `until`. */
-  readonly since?: string;
-  readonly until?: string;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
 }
 
 /** What is done to tenants, through Temporal. The operation id makes each start idempotent. */
@@ -25,7 +25,7 @@ export interface Operations {
   /** Whether its workflow runs; false when there is none (any more). */
   isRunning(operationId: string): Promise<boolean>;
   /** Newest first; a new operation is in it after about a second. @throws DomainError `request/malformed` when the cursor is none. */
-  list(filter: OperationFilter, page: { limit: number; cursor?: string }): Promise<{ operations: OperationSummary[]; nextCursor?: string }>;
+  list(filter: OperationFilter, page: PageRequest): Promise<{ operations: OperationSummary[]; nextCursor?: string }>;
   /** @throws DomainError `operation/not-found`, `operation/not-cancellable`. */
   cancel(operationId: string): Promise<Operation>;
   /** Makes the next attempt now. @throws DomainError `operation/not-found`, `operation/nothing-to-retry`. */

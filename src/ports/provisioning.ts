@@ -1,5 +1,6 @@
 import type { KeyDeletion, TenantKey } from '../contracts/certificate';
 import type { RequestRate, TenantGateway, TenantIdentity, TenantInfrastructure, TenantRuntime, TenantScaling } from '../contracts/tenant';
+import type { PageRequest } from './page';
 
 /** Progress callback: called at least every few seconds while something takes long. */
 export type Beat = (detail: string) => void;
@@ -116,7 +117,7 @@ export interface TenantUsers {
   delete(userPoolId: string, email: string): Promise<void>;
   all(userPoolId: string): AsyncIterable<TenantUser>;
   /** @param page - at most 60. @throws DomainError `request/malformed` when the cursor is none. */
-  list(userPoolId: string, page: { limit: number; cursor?: string }): Promise<{ users: TenantUser[]; nextCursor?: string }>;
+  list(userPoolId: string, page: PageRequest): Promise<{ users: TenantUser[]; nextCursor?: string }>;
   /** @param userId - Cognito `sub`: letters, digits and hyphens. */
   get(userPoolId: string, userId: string): Promise<TenantUser | undefined>;
   /** Puts the user into these groups of those named, and out of the others; a group that is not there is made. */

@@ -1,6 +1,7 @@
 import type { Attachment } from '../contracts/attachment';
 import type { EventBody, SessionEvent } from '../contracts/events';
 import type { SessionRecord, SessionRef } from '../contracts/session';
+import type { PageRequest } from './page';
 
 export interface AppendInput {
   /** A sequence number the caller knows was the log's last at some time before this batch was first written. */
@@ -86,7 +87,7 @@ export interface SessionDirectory {
   create(record: SessionRecord, requestDigest?: string): Promise<SessionRecord>;
   get(session: SessionRef): Promise<SessionRecord | undefined>;
   /** Newest first. @param page - `spokenIn`: only those that users speak in, none that an agent works in for another; such a page may be short. */
-  list(tenantId: string, page: { userId?: string; limit: number; cursor?: string; spokenIn?: true }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
+  list(tenantId: string, page: PageRequest & { userId?: string; spokenIn?: true }): Promise<{ sessions: SessionRecord[]; nextCursor?: string }>;
   /** Notes the end; idempotent. @returns its record, if there is one. */
   close(session: SessionRef, closedAt: string): Promise<SessionRecord | undefined>;
   /** Takes it out of every list; a mark in place of its record keeps its id from reuse. Again is fine. */

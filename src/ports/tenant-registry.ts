@@ -1,6 +1,7 @@
 import type { BackedUpTenant } from '../contracts/backup';
 import type { Budgets } from '../contracts/budget';
 import type { ServedTenant, TenantRecord, TenantStatus, Tombstone, WorkingStatus } from '../contracts/tenant';
+import type { PageRequest } from './page';
 
 export interface TenantListing {
   readonly tenants: readonly TenantRecord[];
@@ -17,7 +18,7 @@ export interface TenantRegistry {
   /** Strongly consistent. @throws DomainError `tenant/unreadable`: its entry is damaged, or a newer version's. */
   get(tenantId: string): Promise<TenantRecord | undefined>;
   /** Every tenant, or those of one status, in pages of at most `limit` (default 100). */
-  list(page?: { limit?: number; cursor?: string; status?: TenantStatus }): Promise<TenantListing>;
+  list(page?: Partial<PageRequest> & { status?: TenantStatus | undefined }): Promise<TenantListing>;
   /**
    * Takes the id for one operation. The same operation may call it again.
    * @throws DomainError `tenant/exists`: taken, or deleted and kept from reuse.

@@ -16,7 +16,7 @@ const pageTenants = 100;
 export const createAuditSigningActivities = ({ audit, registry }: AuditSigningDeps) => ({
   /** Every tenant the registry knows, those that have left too, page by page. */
   async listAuditedTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, cursor });
     const tenantIds = listedIds(listing).filter((tenantId) => !isScratchTenant(tenantId));
     return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
   },

@@ -49,7 +49,7 @@ export async function pairsFor(registry: Pick<TenantRegistry, 'get' | 'list'>, t
 const works = (tenantId: string): boolean => !isScratchTenant(tenantId);
 
 async function rows(registry: Listing, cursor: string | undefined, limit: number): Promise<{ ids: readonly string[]; next: string | undefined }> {
-  const { tenants, nextCursor } = await registry.list({ limit, status: 'active', ...(cursor !== undefined && { cursor }) });
+  const { tenants, nextCursor } = await registry.list({ limit, status: 'active', cursor });
   return { ids: tenants.map(({ tenantId }) => tenantId), next: nextCursor };
 }
 

@@ -24,7 +24,7 @@ const pageTenants = 100;
 export const createReportActivities = ({ registry, reports, audit }: ReportDeps) => ({
   /** Tenants that are not deleted, as far as can be told, page by page; a page may be empty without being the last. */
   async listTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
-    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, ...(cursor !== undefined && { cursor }) });
+    const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, cursor });
     return { tenantIds: presentIds(listing), ...(nextCursor !== undefined && { nextCursor }) };
   },
 

@@ -1,6 +1,7 @@
 import { type DynamoDBDocumentClient, paginateQuery, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { CursorOf } from '../../contracts/cursors';
 import { tenantResources } from '../../contracts/names';
+import type { PageRequest } from '../../ports/page';
 import { decodeCursor, encodeCursor } from './cursors';
 
 /** Which table, as every request names it. */
@@ -19,11 +20,9 @@ export async function allOfPartition<Item>(table: DynamoDBDocumentClient, tenant
 }
 
 /** Which list of a tenant's table, and how much of it: from behind the cursor on. */
-interface ListPage {
+interface ListPage extends PageRequest {
   readonly tenantId: string;
   readonly pk: string;
-  readonly limit: number;
-  readonly cursor?: string | undefined;
   /** What the list's sort keys begin with, where its partition holds others too, and whose cursors it takes. Default: keys of `tableKeys.listed`. */
   readonly keys?: { readonly beginning: string; readonly cursors: CursorOf };
 }

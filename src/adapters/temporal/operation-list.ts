@@ -7,6 +7,7 @@ import { type OperationKind, operationKinds, operationOfWorkflow, type Operation
 import type { OperationSummary } from '../../contracts/operation';
 import { isSearchableState, searchableStateOf } from '../../domain/operation';
 import type { OperationFilter } from '../../ports/operations';
+import type { PageRequest } from '../../ports/page';
 
 type Execution = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 const { WorkflowExecutionStatus } = temporal.api.enums.v1;
@@ -15,7 +16,7 @@ const { WorkflowExecutionStatus } = temporal.api.enums.v1;
 export async function listOperations(
   { connection, options: { namespace } }: Client,
   filter: OperationFilter,
-  { limit, cursor }: { limit: number; cursor?: string },
+  { limit, cursor }: PageRequest,
 ): Promise<{ operations: OperationSummary[]; nextCursor?: string }> {
   const { executions, nextPageToken } = await connection.workflowService.listWorkflowExecutions({
     namespace,

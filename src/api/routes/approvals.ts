@@ -68,9 +68,9 @@ export const approvalRoutes = (deps: ApprovalRoutesDeps): Route[] => [
     query: pageOfList('byTime').extend({ state: z.enum(['waiting', 'decided']).default('waiting') }),
     response: pageOf(Approval),
     status: 200,
-    async handle({ params: { tenantId }, query: { state, limit, cursor } }) {
-      const { approvals, nextCursor } = await deps.approvals.list(tenantId, { list: state, limit, ...(cursor !== undefined && { cursor }) });
-      return { body: { data: await Promise.all(approvals.map((record) => shown(deps, record))), ...(nextCursor !== undefined && { nextCursor }) } };
+    async handle({ params: { tenantId }, query: { state, ...page } }) {
+      const { approvals, ...rest } = await deps.approvals.list(tenantId, { list: state, ...page });
+      return { body: { data: await Promise.all(approvals.map((record) => shown(deps, record))), ...rest } };
     },
   }),
   tenantRoute({

@@ -53,10 +53,10 @@ const readingRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
     query: pageOfList('reports'),
     response: pageOf(MaintenanceReport),
     status: 200,
-    async handle({ params: { name }, query: { limit, cursor } }) {
+    async handle({ params: { name }, query }) {
       if (!jobsOf(platformOwner).has(name)) throw new DomainError('maintenance/not-found', `The platform has no job ${name}: jobs of tenants write no reports.`);
-      const { reports: data, nextCursor } = await deps.reports.list(name, { limit, ...(cursor !== undefined && { cursor }) });
-      return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+      const { reports: data, ...rest } = await deps.reports.list(name, query);
+      return { body: { data, ...rest } };
     },
   }),
 ];

@@ -46,8 +46,8 @@ const readingRoutes = ({ operations }: OperationRoutesDeps): Route[] => {
       response: pageOf(OperationSummary),
       status: 200,
       async handle({ query: { limit, cursor, ...filter } }) {
-        const { operations: data, nextCursor } = await operations.list(definedOf(filter), { limit, ...(cursor !== undefined && { cursor }) });
-        return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+        const { operations: data, ...rest } = await operations.list(filter, { limit, cursor });
+        return { body: { data, ...rest } };
       },
     }),
     operatorRoute({
@@ -105,10 +105,6 @@ const steeringRoutes = ({ operations }: OperationRoutesDeps): Route[] => [
     handle: async ({ params: { operationId } }) => ({ body: await operations.retry(operationId) }),
   }),
 ];
-
-/** The filter without what the caller left out. */
-const definedOf = <Filter extends object>(filter: Filter): { [Key in keyof Filter]: Exclude<Filter[Key], undefined> } =>
-  Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as { [Key in keyof Filter]: Exclude<Filter[Key], undefined> };
 
 function revisionFrom(text: string | undefined): number {
   if (text === undefined) return -1;

@@ -76,11 +76,11 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     query: pageOfList('byTime').extend({ children: z.enum(['true', 'false']).default('false').describe('whether those that an agent works in for another are listed, too; without them a page can be short') }),
     response: pageOf(SessionRecord),
     status: 200,
-    async handle({ params: { tenantId }, query: { limit, cursor, children }, caller }) {
+    async handle({ params: { tenantId }, query: { children, ...asked }, caller }) {
       const ownOnly = !caller.permissions.has('read:any-session');
-      const page = { limit, ...(cursor !== undefined && { cursor }), ...(ownOnly && { userId: caller.userId }), ...(children === 'false' && { spokenIn: true as const }) };
-      const { sessions: data, nextCursor } = await sessions.list(tenantId, page);
-      return { body: { data, ...(nextCursor !== undefined && { nextCursor }) } };
+      const page = { ...asked, ...(ownOnly && { userId: caller.userId }), ...(children === 'false' && { spokenIn: true as const }) };
+      const { sessions: data, ...rest } = await sessions.list(tenantId, page);
+      return { body: { data, ...rest } };
     },
   }),
   tenantRoute({

@@ -80,8 +80,8 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     query: pageOfList('tenants').extend({ status: z.enum(tenantStatuses).optional() }),
     response: pageOf(TenantRecord),
     status: 200,
-    async handle({ query: { limit, cursor, status } }) {
-      const { tenants, nextCursor } = await registry.list({ limit, ...(cursor !== undefined && { cursor }), ...(status && { status }) });
+    async handle({ query }) {
+      const { tenants, nextCursor } = await registry.list(query);
       // Those of rehearsals are nobody's: see their operations.
       return { body: { data: tenants.filter(({ status }) => status !== 'scratch'), ...(nextCursor !== undefined && { nextCursor }) } };
     },

@@ -5,6 +5,7 @@ import { TenantId } from '../../contracts/tenant';
 import { roles, tenantRoles } from '../../domain/permissions';
 import type { AccessStore } from '../../ports/access';
 import type { SignInPlaces } from '../../ports/identity';
+import type { PageRequest } from '../../ports/page';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import { operatorRoute, type Route, sharedRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
@@ -39,6 +40,11 @@ export interface UserRoutesDeps {
 
 const userOf = ({ userId, email, groups, enabled }: TenantUser, realm: 'tenant' | 'operator'): User => ({ userId, email, roles: groups.filter((group) => Object.hasOwn(roles[realm], group)), enabled });
 
+async function pageOfUsers(users: TenantUsers, userPoolId: string, { limit, cursor }: PageRequest, realm: 'tenant' | 'operator') {
+  const { users: found, ...rest } = await users.list(userPoolId, { limit: Math.min(limit, mostUsers), cursor });
+  return { data: found.map((user) => userOf(user, realm)), ...rest };
+}
+
 export const userRoutes = (deps: UserRoutesDeps): Route[] => [...directoryRoutes(deps), ...signOutRoutes(deps), ...operatorRoutes(deps)];
 
 /** @throws DomainError `user/not-found` */
@@ -58,10 +64,7 @@ const directoryRoutes = ({ users, accessStore }: UserRoutesDeps): Route[] => [
     query: UserPage,
     response: pageOf(User),
     status: 200,
-    async handle({ tenant, query: { limit, cursor } }) {
-      const page = await users.list(tenant.infrastructure.userPoolId, { limit: Math.min(limit, mostUsers), ...(cursor !== undefined && { cursor }) });
-      return { body: { data: page.users.map((user) => userOf(user, 'tenant')), ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }) } };
-    },
+    handle: async ({ tenant, query }) => ({ body: await pageOfUsers(users, tenant.infrastructure.userPoolId, query, 'tenant') }),
   }),
   sharedRoute({
     method: 'put',
@@ -141,11 +144,7 @@ const operatorRoutes = ({ users, accessStore, signInPlaces }: UserRoutesDeps): R
     query: UserPage,
     response: pageOf(User),
     status: 200,
-    async handle({ query: { limit, cursor } }) {
-      const { userPoolId } = await signInPlaces.operators();
-      const page = await users.list(userPoolId, { limit: Math.min(limit, mostUsers), ...(cursor !== undefined && { cursor }) });
-      return { body: { data: page.users.map((user) => userOf(user, 'operator')), ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }) } };
-    },
+    handle: async ({ query }) => ({ body: await pageOfUsers(users, (await signInPlaces.operators()).userPoolId, query, 'operator') }),
   }),
   operatorRoute({
     method: 'post',
