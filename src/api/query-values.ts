@@ -10,3 +10,6 @@ export const queryInteger = ({ min, max }: { readonly min: number; readonly max?
 
 /** `true` or `false`, as the document says it. */
 export const queryBoolean = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** `2026-11-24` or `2026-11-24T13:00:00Z`, kept as the latter. */
+export const queryTime = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());

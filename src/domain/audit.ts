@@ -15,14 +15,14 @@ export function outcomeOf(status: number, isDenial = false): AuditOutcome {
 /** What is asked of a log, newest first. */
 export interface AuditFilter {
   /** ISO; that time included. */
-  readonly since?: string;
+  readonly since?: string | undefined;
   /** ISO; that time not included. */
-  readonly until?: string;
-  readonly actor?: string;
+  readonly until?: string | undefined;
+  readonly actor?: string | undefined;
   /** A part of the action, as of the object. */
-  readonly action?: string;
-  readonly object?: string;
-  readonly outcome?: AuditOutcome;
+  readonly action?: string | undefined;
+  readonly object?: string | undefined;
+  readonly outcome?: AuditOutcome | undefined;
 }
 
 export const matches = ({ since, until, actor, action, object, outcome }: AuditFilter, entry: AuditEntry): boolean =>

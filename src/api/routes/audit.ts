@@ -4,20 +4,18 @@ import { PublicKey } from '../../contracts/public-key';
 import { DomainError } from '../../contracts/errors';
 import { auditChainOf } from '../../contracts/names';
 import { AnyTenantId } from '../../contracts/tenant';
-import { type AuditFilter, matches } from '../../domain/audit';
-import type { AuditHead, AuditLog } from '../../ports/audit';
+import { matches } from '../../domain/audit';
+import type { AuditLog } from '../../ports/audit';
 import { exportOf } from '../audit-export';
 import { operatorRoute, publicRoute, type Route, sharedRoute } from '../route';
-import { queryInteger } from '../query-values';
+import { queryInteger, queryTime } from '../query-values';
 import { pageOf, pageOfList } from './paging';
 
 const TenantPath = z.object({ tenantId: AnyTenantId });
 
-const Time = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());
-
 const Filter = pageOfList('audit').extend({
-  since: Time.optional().describe('that time or later: a date, or an ISO time in UTC'),
-  until: Time.optional().describe('before that time'),
+  since: queryTime.optional().describe('that time or later: a date, or an ISO time in UTC'),
+  until: queryTime.optional().describe('before that time'),
   actor: z.string().min(1).max(256).optional().describe('the id of who did it'),
   action: z.string().min(1).max(256).optional().describe('a part of the action'),
   object: z.string().min(1).max(256).optional().describe('a part of the object'),
@@ -45,7 +43,7 @@ export const auditRoutes = ({ audit }: AuditRoutesDeps): Route[] => [
     query: Filter,
     response: pageOf(AuditEntry),
     status: 200,
-    handle: async ({ params: { tenantId }, query, ...input }) => ({ body: await pageOfChain(audit, auditChainOf(tenantId), query, createdAtOf(input)) }),
+    handle: async ({ params: { tenantId }, query, tenant }) => ({ body: await pageOfChain(audit, auditChainOf(tenantId), query, tenant.createdAt) }),
   }),
   sharedRoute({
     method: 'get',
@@ -58,9 +56,9 @@ export const auditRoutes = ({ audit }: AuditRoutesDeps): Route[] => [
     status: 200,
     isLines: true,
     audit: 'counted',
-    async handle({ params: { tenantId }, query: { after }, ...input }) {
+    async handle({ params: { tenantId }, query: { after }, tenant }) {
       const chain = auditChainOf(tenantId);
-      return exported(audit, chain, Math.max(after, await lastBefore(audit, chain, createdAtOf(input))));
+      return exported(audit, chain, Math.max(after, await lastBefore(audit, chain, tenant.createdAt)));
     },
   }),
   operatorRoute({
@@ -95,16 +93,12 @@ export const auditRoutes = ({ audit }: AuditRoutesDeps): Route[] => [
   }),
 ];
 
-/** A tenant's handler is given its tenant, whoever calls. */
-const createdAtOf = (input: object): string => (input as { tenant?: { createdAt: string } }).tenant?.createdAt ?? '';
-
 /** Clocks of those who write differ by less. */
 const clockSlackMs = 10 * 60_000;
 /** Entries looked at for one page. */
 const mostScanned = 2_000;
 
-async function pageOfChain(audit: AuditLog, chain: string, { limit, cursor, ...asked }: z.output<typeof Filter>, notBefore: string) {
-  const filter: AuditFilter = definedOf(asked);
+async function pageOfChain(audit: AuditLog, chain: string, { limit, cursor, ...filter }: z.output<typeof Filter>, notBefore: string) {
   const since = filter.since !== undefined && filter.since > notBefore ? filter.since : notBefore;
   const stopAt = since === '' ? '' : new Date(Date.parse(since) - clockSlackMs).toISOString();
   const data: AuditEntry[] = [];
@@ -117,8 +111,6 @@ async function pageOfChain(audit: AuditLog, chain: string, { limit, cursor, ...a
   }
   return { data };
 }
-
-const definedOf = (filter: Readonly<Record<string, unknown>>): AuditFilter => Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 
 /** The last entry that was written before then; 0 when there is none. */
 async function lastBefore(audit: AuditLog, chain: string, at: string): Promise<number> {
@@ -136,7 +128,7 @@ async function firstOf(audit: AuditLog, chain: string): Promise<number> {
 }
 
 async function exported(audit: AuditLog, chain: string, after: number) {
-  const head: AuditHead = await audit.head(chain);
+  const head = await audit.head(chain);
   // What is over its time is not there any more: a whole export begins behind it.
   const from = after === 0 ? Math.max(0, (await firstOf(audit, chain)) - 1) : after;
   if (after > head.seq) throw new DomainError('cursor/unknown', `There are ${head.seq} entries, and none behind ${after}.`);

@@ -5,18 +5,17 @@ import { usageGroupings, UsageReport } from '../../contracts/usage';
 import { groupUsage, periodFor, periodOf, sumOf } from '../../domain/usage';
 import type { UsageStore } from '../../ports/usage';
 import { InvalidRequest } from '../problem';
+import { queryTime } from '../query-values';
 import { type Route, sharedRoute } from '../route';
 
 const TenantPath = z.object({ tenantId: AnyTenantId });
-/** `2026-11-24` or `2026-11-24T13:00:00Z`, kept as the latter. */
-const Time = z.union([z.iso.date(), z.iso.datetime()]).transform((text) => new Date(text).toISOString());
 
 const grouping = `(${usageGroupings.join('|')})`;
 const groupings = new RegExp(`^${grouping}(,${grouping})*$`);
 
 const Query = z.object({
-  from: Time.optional().describe('a date, or an ISO time in UTC; 30 days ago by default'),
-  to: Time.optional().describe('not included; now by default'),
+  from: queryTime.optional().describe('a date, or an ISO time in UTC; 30 days ago by default'),
+  to: queryTime.optional().describe('not included; now by default'),
   by: z
     .string()
     .regex(groupings, 'names of what to add up by, with commas')
