@@ -11,6 +11,7 @@ import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
 import { publicRoute, type Reply, type RouteInput, tenantRoute, type Route } from '../route';
 import { answerOf, followTurn, type TurnsDeps } from '../turns';
+import { TenantPath } from './paths';
 import { AttachmentIds, eventsUrl } from './sessions';
 
 /** How long it may be is the tier's to say. */
@@ -53,7 +54,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     idempotent: true,
     summary: "Ask the tenant's agent: opens a session or goes on with one; answers as JSON, or as it is written with Accept: text/event-stream",
     permission: 'invoke:agent',
-    params: z.object({ tenantId: TenantId }),
+    params: TenantPath,
     body: Ask,
     response: Answer,
     status: 200,

@@ -3,7 +3,7 @@ import { Agent, AgentVersion, AgentVersionWithSettings, maxVersions } from '../.
 import { AgentName, AliasName } from '../../contracts/agent-reference';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
-import { type AgentConfig, AgentSettings, type ServedTenant, TenantId } from '../../contracts/tenant';
+import { type AgentConfig, AgentSettings, type ServedTenant } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
@@ -16,8 +16,8 @@ import { checkCalledAgents } from '../called-agents';
 import { etagOf, seenRevision } from '../revisions';
 import { type Route, type RouteInput, tenantRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const AgentPath = TenantPath.extend({ agentName: AgentName });
 const VersionNumber = z.coerce.number().int().min(1).max(maxVersions);
 const VersionPath = AgentPath.extend({ version: VersionNumber });

@@ -3,14 +3,13 @@ import { ApiKey, apiKeyLife, maxApiKeys, type StoredApiKey } from '../../contrac
 import { DomainError } from '../../contracts/errors';
 import { derivedId, newId } from '../../contracts/ids';
 import { apiKeyText } from '../../contracts/names';
-import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { delegable } from '../../domain/admission';
 import type { AccessStore } from '../../ports/access';
 import { makeApiKey } from '../api-key-text';
 import { type Route, sharedRoute, tenantRoute } from '../route';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const KeyPath = TenantPath.extend({ keyId: z.string().regex(/^[0-9a-z]{16}$/, 'a key id is 16 letters and digits') });
 
 const CreateKey = z.strictObject({

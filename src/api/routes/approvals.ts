@@ -6,7 +6,7 @@ import { derivedId } from '../../contracts/ids';
 import type { JsonValue } from '../../contracts/model';
 import { isProgram } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
-import { type AgentConfig, TenantId } from '../../contracts/tenant';
+import type { AgentConfig } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { rulingAmong } from '../../domain/approval-policy';
 import type { Agents } from '../../ports/agents';
@@ -17,7 +17,7 @@ import type { Sessions } from '../../ports/sessions';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { pageOf, pageOfList } from './paging';
-import { SessionPath } from './sessions';
+import { SessionPath, TenantPath } from './paths';
 
 const Approval = ApprovalRecord.extend({
   /** With which the tool is called. */
@@ -64,7 +64,7 @@ export const approvalRoutes = (deps: ApprovalRoutesDeps): Route[] => [
     path: '/api/v1/tenants/{tenantId}/approvals',
     summary: 'List tool calls that wait for approval, or those that were decided, in the sessions of all users; those asked last first',
     permission: 'approve:tool',
-    params: z.object({ tenantId: TenantId }),
+    params: TenantPath,
     query: pageOfList('byTime').extend({ state: z.enum(['waiting', 'decided']).default('waiting') }),
     response: pageOf(Approval),
     status: 200,

@@ -9,7 +9,7 @@ import type { Attachments } from '../../ports/attachments';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { pageOf, pageOfList } from './paging';
-import { SessionPath } from './sessions';
+import { SessionPath } from './paths';
 
 export interface AttachmentRoutesDeps {
   readonly conversations: Conversations;

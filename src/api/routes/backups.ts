@@ -3,14 +3,14 @@ import { BackupSummary } from '../../contracts/backup';
 import { DomainError, noneIf } from '../../contracts/errors';
 import { backupIdPattern } from '../../contracts/names';
 import { Operation } from '../../contracts/operation';
-import { AnyTenantId, TenantId } from '../../contracts/tenant';
+import { AnyTenantId } from '../../contracts/tenant';
 import { farewellExpiresAt } from '../../domain/retention';
 import type { Backups } from '../../ports/backups';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { operatorRoute, type Route } from '../route';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const BackupId = z.string().regex(backupIdPattern, 'not a backup id');
 const BackupPath = TenantPath.extend({ backupId: BackupId });
 

@@ -3,7 +3,7 @@ import { BudgetCounter, type BudgetLevel, budgetLevels, Budgets } from '../../co
 import { DomainError } from '../../contracts/errors';
 import { budgetCounters } from '../../contracts/names';
 import { SessionId } from '../../contracts/session';
-import { TenantId, type TenantRecord } from '../../contracts/tenant';
+import type { TenantRecord } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { budgetsInForce } from '../../domain/budgets';
 import { definitionOf } from '../../domain/tiers';
@@ -13,8 +13,7 @@ import type { TenantRegistry } from '../../ports/tenant-registry';
 import type { WaitingSessions } from '../../ports/waiting-sessions';
 import { etagOf, seenRevision } from '../revisions';
 import { type Route, type RouteInput, sharedRoute } from '../route';
-
-const TenantPath = z.object({ tenantId: TenantId });
+import { TenantPath } from './paths';
 
 const Query = z.object({
   userId: z.string().min(1).max(128).optional().describe("whose day's budget to show, too"),

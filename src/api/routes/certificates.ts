@@ -3,7 +3,6 @@ import { PurgeRecord, SignedCertificate } from '../../contracts/certificate';
 import { PublicKey } from '../../contracts/public-key';
 import { DomainError } from '../../contracts/errors';
 import { operationIdPattern } from '../../contracts/names';
-import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { keptBecause } from '../../domain/tombstone';
 import type { Certificates } from '../../ports/certificates';
@@ -11,8 +10,7 @@ import type { TenantRegistry } from '../../ports/tenant-registry';
 import { certificatePage } from '../pages/certificate-page';
 import { queryBoolean } from '../query-values';
 import { operatorRoute, publicRoute, type Route } from '../route';
-
-const TenantPath = z.object({ tenantId: TenantId });
+import { TenantPath } from './paths';
 
 const Purge = z
   .strictObject({ force: queryBoolean.default(false), reason: writtenText({ min: 10, max: 500 }).optional() })

@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
-import { AgentConfig, AgentSettings, TenantId } from '../../contracts/tenant';
+import { AgentConfig, AgentSettings } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { mustAllow } from '../../domain/tiers';
 import type { AgentConfigs } from '../../ports/agent-configs';
@@ -11,8 +10,7 @@ import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { type Route, sharedRoute, tenantRoute } from '../route';
-
-const TenantPath = z.object({ tenantId: TenantId });
+import { TenantPath } from './paths';
 
 export interface ConfigRoutesDeps {
   readonly agents: Agents;

@@ -3,7 +3,7 @@ import { type ErasureSubject, SignedErasure } from '../../contracts/erasure';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { isProgram, operationIdPattern, tenantOfOperation } from '../../contracts/names';
 import { Operation } from '../../contracts/operation';
-import { type ServedTenant, TenantId } from '../../contracts/tenant';
+import type { ServedTenant } from '../../contracts/tenant';
 import type { Erasures } from '../../ports/erasures';
 import type { Operations } from '../../ports/operations';
 import type { TenantUsers } from '../../ports/provisioning';
@@ -11,10 +11,7 @@ import type { SessionDirectory } from '../../ports/session-store';
 import { operationIdFor } from '../accepted-operation';
 import type { Conversations } from '../conversations';
 import { type Caller, type Reply, type Route, sharedRoute, tenantRoute } from '../route';
-import { SessionPath } from './sessions';
-import { UserId } from './users';
-
-const TenantPath = z.object({ tenantId: TenantId });
+import { SessionPath, TenantPath, UserId } from './paths';
 
 const Erasure = z.object({
   /** Absent once Temporal has forgotten it: the statement stays. */

@@ -8,8 +8,8 @@ import { InvalidRequest } from '../problem';
 import { tenantRoute, type Route } from '../route';
 import { mustReach, sessionFeed } from '../session-feed';
 import { pageOf } from './paging';
+import { SessionPath } from './paths';
 import { queryInteger } from '../query-values';
-import { SessionPath } from './sessions';
 
 const badCursor = 'a cursor is the id of an event, such as 12 or 12.7';
 

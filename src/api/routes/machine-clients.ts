@@ -3,7 +3,7 @@ import { MachineClient, maxMachineClients, maxMachineSecrets, maxSecretOverlapSe
 import { codeOf, DomainError } from '../../contracts/errors';
 import { derivedId, idFor } from '../../contracts/ids';
 import { machineAccess, machineClientIdLength } from '../../contracts/names';
-import { TenantId, type ServedTenant } from '../../contracts/tenant';
+import type { ServedTenant } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import { delegable, stayingCredentials } from '../../domain/admission';
 import type { Permission } from '../../domain/permissions';
@@ -11,8 +11,8 @@ import { mustBeSameRequest } from '../../domain/same-request';
 import type { AccessStore } from '../../ports/access';
 import type { MachineClients } from '../../ports/identity';
 import { type Caller, type Route, type RouteInput, sharedRoute, tenantRoute } from '../route';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const ClientPath = TenantPath.extend({ clientId: z.string().regex(/^[0-9a-z]{16}$/, 'the id of a machine client is 16 letters and digits') });
 
 const RegisterClient = z.strictObject({

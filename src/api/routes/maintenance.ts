@@ -12,6 +12,7 @@ import type { Schedules, ScheduleState } from '../../ports/schedules';
 import { InvalidRequest } from '../problem';
 import { type Caller, operatorRoute, type Route } from '../route';
 import { pageOf, pageOfList } from './paging';
+import { TenantPath } from './paths';
 
 const JobPath = z.object({ name: z.enum(Object.keys(maintenanceJobs) as [MaintenanceJobName, ...MaintenanceJobName[]]) });
 const Owner = z.object({ tenantId: TenantId.optional().describe("a tenant's jobs; the platform's without it") });
@@ -67,7 +68,7 @@ const probeRoute = ({ probeResults }: MaintenanceRoutesDeps): Route =>
     path: '/api/v1/tenants/{tenantId}/isolation',
     summary: 'Show what came of it when the tenant last tried to get at another: each attempt, and what answered',
     permission: 'read:maintenance',
-    params: z.object({ tenantId: TenantId }),
+    params: TenantPath,
     response: ProbeResult,
     status: 200,
     async handle({ params: { tenantId } }) {

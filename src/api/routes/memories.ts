@@ -2,14 +2,12 @@ import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { FactSource } from '../../contracts/fact';
 import { factIdPattern } from '../../contracts/names';
-import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import type { Memory } from '../../ports/memory';
 import { type Caller, type Route, tenantRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
-import { UserId } from './users';
+import { TenantPath, UserId } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const FactPath = TenantPath.extend({ factId: z.string().regex(factIdPattern, 'a fact id is mem- and 36-46 letters, digits, _ and -') });
 
 const Fact = z.object({

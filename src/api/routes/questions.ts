@@ -12,7 +12,7 @@ import type { Sessions } from '../../ports/sessions';
 import type { Conversations } from '../conversations';
 import { checkMessage } from '../place-limits';
 import { tenantRoute, type Route } from '../route';
-import { SessionPath } from './sessions';
+import { SessionPath } from './paths';
 
 /** A question with what was asked, and what was answered. */
 const ShownQuestion = QuestionRecord.omit({ eventAt: true, answerId: true }).extend({

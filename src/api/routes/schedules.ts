@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
 import { AgentSchedule, Prompt, ScheduledRun, ScheduleName, ScheduleSettings } from '../../contracts/schedule';
-import { type ServedTenant, TenantId } from '../../contracts/tenant';
+import type { ServedTenant } from '../../contracts/tenant';
 import type { Tiers } from '../../contracts/tiers';
 import { writtenText } from '../../contracts/written-text';
 import { partsOf, pinOf } from '../../domain/agents';
@@ -18,8 +18,8 @@ import type { SessionDirectory } from '../../ports/session-store';
 import { checkMessage, type PlaceDeps } from '../place-limits';
 import { type Caller, type Route, tenantRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const SchedulePath = TenantPath.extend({ schedule: ScheduleName });
 
 const ShownSchedule = AgentSchedule.omit({ requestId: true, requestDigest: true, revision: true }).extend({

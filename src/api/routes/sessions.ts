@@ -5,7 +5,6 @@ import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
 import { OnBusy, SessionId, SessionRecord } from '../../contracts/session';
-import { TenantId } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
@@ -13,9 +12,7 @@ import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { forkPoint } from '../fork-point';
 import { pageOf, pageOfList } from './paging';
-
-const TenantPath = z.object({ tenantId: TenantId });
-export const SessionPath = TenantPath.extend({ sessionId: SessionId });
+import { SessionPath, TenantPath } from './paths';
 
 /** What was uploaded to the session before. */
 export const AttachmentIds = z.array(AttachmentId).max(maxAttachments).optional();

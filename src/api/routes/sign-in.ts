@@ -1,10 +1,9 @@
-import { z } from 'zod';
 import { codeOf, DomainError } from '../../contracts/errors';
 import { SignIn } from '../../contracts/sign-in';
-import { TenantId } from '../../contracts/tenant';
 import type { SignInPlaces } from '../../ports/identity';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import { publicRoute, type Route } from '../route';
+import { TenantPath } from './paths';
 
 export interface SignInRoutesDeps {
   readonly signInPlaces: SignInPlaces;
@@ -25,7 +24,7 @@ export const signInRoutes = ({ signInPlaces, directory }: SignInRoutesDeps): Rou
     method: 'get',
     path: '/api/v1/tenants/{tenantId}/sign-in',
     summary: "Where a tenant's users sign in",
-    params: z.object({ tenantId: TenantId }),
+    params: TenantPath,
     response: SignIn,
     status: 200,
     handle: async ({ params: { tenantId } }) => ({ body: signInPlaces.tenant(await poolOf(directory, tenantId)) }),

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import type { OperationKind } from '../../contracts/names';
 import { Operation, type OperationRequests, SuspendTurns } from '../../contracts/operation';
-import { AgentSettings, TenantId, Tier } from '../../contracts/tenant';
+import { AgentSettings, Tier } from '../../contracts/tenant';
 import type { Agents } from '../../ports/agents';
 import type { Operations } from '../../ports/operations';
 import { accepted, operationIdFor } from '../accepted-operation';
 import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
 import { operatorRoute, type Route } from '../route';
-
-const TenantPath = z.object({ tenantId: TenantId });
+import { TenantPath } from './paths';
 
 export interface TenantChangeRoutesDeps {
   readonly agents: Agents;

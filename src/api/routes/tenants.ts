@@ -14,6 +14,7 @@ import { accepted, operationIdFor } from '../accepted-operation';
 import { operatorRoute, type Route } from '../route';
 import { queryBoolean, queryInteger } from '../query-values';
 import { pageOf, pageOfList } from './paging';
+import { TenantPath } from './paths';
 
 const CreateTenant = z.strictObject({
   tenantId: TenantId,
@@ -42,7 +43,6 @@ const Offboard = z.strictObject({
   reason: writtenText({ min: 10, max: 500 }).optional(),
 }).refine(({ withoutBackup, reason }) => withoutBackup === (reason !== undefined), { path: ['reason'], message: 'goes with withoutBackup=true: say why the data are given up' });
 
-const TenantPath = z.object({ tenantId: TenantId });
 
 export interface TenantRoutesDeps {
   readonly registry: TenantRegistry;

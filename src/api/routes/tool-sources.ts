@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
-import { TenantId } from '../../contracts/tenant';
 import { maxDocumentCharacters, maxToolSources, SourceProblem, type ToolSource, ToolSourceName, ToolSourceSettings } from '../../contracts/tool-source';
 import { omit } from '../../domain/omit';
 import { originsOf } from '../../domain/source-tools';
 import type { AgentConfigs } from '../../ports/agent-configs';
 import type { CredentialOwner, SourceAccess, SourceCredentials, ToolLister, ToolSecrets, ToolSources } from '../../ports/tool-sources';
 import { type Route, sharedRoute, tenantRoute } from '../route';
+import { TenantPath } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
 const SourcePath = TenantPath.extend({ source: ToolSourceName });
 
 /** What an MCP server, or a server of an API, is shown. SSM takes so much. */

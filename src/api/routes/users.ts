@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { DomainError } from '../../contracts/errors';
 import { platformOwner } from '../../contracts/names';
-import { TenantId } from '../../contracts/tenant';
 import { roles, tenantRoles } from '../../domain/permissions';
 import type { AccessStore } from '../../ports/access';
 import type { SignInPlaces } from '../../ports/identity';
@@ -9,10 +8,8 @@ import type { PageRequest } from '../../ports/page';
 import type { TenantUser, TenantUsers } from '../../ports/provisioning';
 import { operatorRoute, type Route, sharedRoute } from '../route';
 import { pageOf, pageOfList } from './paging';
+import { TenantPath, UserId } from './paths';
 
-const TenantPath = z.object({ tenantId: TenantId });
-/** What Cognito makes. Nothing that means anything in a filter. */
-export const UserId = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z-]{0,127}$/, 'a user id is 1-128 letters, digits and -');
 const UserPath = TenantPath.extend({ userId: UserId });
 
 const UserPage = pageOfList('users');
