@@ -1,4 +1,5 @@
 import type { ApiKey, MachineClient, Standing } from '../contracts/access';
+import { DomainError } from '../contracts/errors';
 import { machineAccess } from '../contracts/names';
 import { type Permission, permissionsOf, type Realm } from './permissions';
 
@@ -76,6 +77,12 @@ export function stayingCredentials({ credentials }: MachineClient, overlapSecond
 export function machinePermissions({ permissions }: MachineClient, scopes: readonly string[]): ReadonlySet<Permission> {
   const [stored, granted] = [new Set(permissions), new Set(scopes)];
   return new Set(delegable.filter((permission) => stored.has(permission) && granted.has(machineAccess.scope(permission))));
+}
+
+/** @throws DomainError `auth/forbidden`: nobody gives what they do not have. */
+export function mustHaveAll(own: ReadonlySet<Permission>, given: readonly Permission[]): void {
+  const beyond = given.filter((permission) => !own.has(permission));
+  if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
 }
 
 /** What keys and machine clients can be given. One that was stolen must make no further ones, and let nobody in. */

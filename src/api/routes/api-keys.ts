@@ -4,7 +4,7 @@ import { DomainError } from '../../contracts/errors';
 import { derivedId, newId } from '../../contracts/ids';
 import { apiKeyText } from '../../contracts/names';
 import { writtenText } from '../../contracts/written-text';
-import { delegable } from '../../domain/admission';
+import { delegable, mustHaveAll } from '../../domain/admission';
 import type { AccessStore } from '../../ports/access';
 import { makeApiKey } from '../api-key-text';
 import { type Route, sharedRoute, tenantRoute } from '../route';
@@ -36,8 +36,7 @@ export const apiKeyRoutes = ({ accessStore }: ApiKeyRoutesDeps): Route[] => [
     response: ShownKey,
     status: 201,
     async handle({ params: { tenantId }, body: { name, permissions, expiresInSeconds }, caller, idempotencyKey }) {
-      const beyond = permissions.filter((permission) => !caller.permissions.has(permission));
-      if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
+      mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(accessStore, tenantId);
       const keyId = idempotencyKey === undefined ? newId('apiKey').slice(-apiKeyText.idLength) : derivedId('apiKey', tenantId, caller.userId, idempotencyKey).slice(0, apiKeyText.idLength);
       const { text, digest } = makeApiKey(keyId);

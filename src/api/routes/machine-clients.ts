@@ -5,12 +5,11 @@ import { derivedId, idFor } from '../../contracts/ids';
 import { machineAccess, machineClientIdLength } from '../../contracts/names';
 import type { ServedTenant } from '../../contracts/tenant';
 import { writtenText } from '../../contracts/written-text';
-import { delegable, stayingCredentials } from '../../domain/admission';
-import type { Permission } from '../../domain/permissions';
+import { delegable, mustHaveAll, stayingCredentials } from '../../domain/admission';
 import { mustBeSameRequest } from '../../domain/same-request';
 import type { AccessStore } from '../../ports/access';
 import type { MachineClients } from '../../ports/identity';
-import { type Caller, type Route, type RouteInput, sharedRoute, tenantRoute } from '../route';
+import { type Route, type RouteInput, sharedRoute, tenantRoute } from '../route';
 import { TenantPath } from './paths';
 
 const ClientPath = TenantPath.extend({ clientId: z.string().regex(/^[0-9a-z]{16}$/, 'the id of a machine client is 16 letters and digits') });
@@ -56,7 +55,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     response: ShownClient,
     status: 201,
     async handle({ tenant, body: { name, description, permissions }, caller, idempotencyKey }) {
-      mustHave(caller, permissions);
+      mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(deps.accessStore, tenant.tenantId);
       const clientId = idFor('machineClient', idempotencyKey, tenant.tenantId, caller.userId).slice(-machineClientIdLength);
       const since = new Date().toISOString();
@@ -89,7 +88,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     response: MachineClient,
     status: 200,
     async handle({ tenant: { tenantId }, params: { clientId }, body, caller }) {
-      mustHave(caller, body.permissions ?? []);
+      mustHaveAll(caller.permissions, body.permissions ?? []);
       return { body: (await deps.accessStore.changeMachineClient(tenantId, clientId, body)) ?? (await standing(deps, tenantId, clientId)) };
     },
   }),
@@ -127,11 +126,6 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
 ];
 
 const notFound = () => new DomainError('machine-client/not-found', 'There is no such machine client.');
-
-function mustHave(caller: Caller, permissions: readonly Permission[]): void {
-  const beyond = permissions.filter((permission) => !caller.permissions.has(permission));
-  if (beyond.length > 0) throw new DomainError('auth/forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`);
-}
 
 /** @throws DomainError `machine-client/not-found`; `machine-client/changed` when it was revoked. */
 async function standing({ accessStore }: MachineClientRoutesDeps, tenantId: string, clientId: string): Promise<StoredMachineClient> {
