@@ -17,20 +17,22 @@ export interface AuthenticationDeps {
   readonly access: AccessReader;
 }
 
+export interface Admitted {
+  readonly caller: Caller;
+  /** Whom the request is about; absent for what is the platform's. */
+  readonly tenant?: ServedTenant;
+}
+
+export interface Identified extends Admitted {
+  /** Whose pool the token is of. */
+  readonly realm: Realm;
+}
+
 /** Who was let in, and a way to ask whether that still holds: a stream outlives what was true when it began. */
-export interface Admission<Who> {
-  readonly who: Who;
+export interface Admission {
+  readonly who: Identified;
   /** As it was at first, but with what was decided about the caller since. @throws DomainError as at first. */
-  readonly again: () => Promise<Who>;
-}
-
-export interface OperatorCaller {
-  readonly caller: Caller;
-}
-
-export interface TenantCaller {
-  readonly caller: Caller;
-  readonly tenant: ServedTenant;
+  readonly again: () => Promise<Identified>;
 }
 
 const refused = (reason: string) => new DomainError('auth/unauthenticated', `The credential was refused: ${reason}. Sign in again.`);
@@ -38,16 +40,16 @@ const refused = (reason: string) => new DomainError('auth/unauthenticated', `The
 /** A stranger learns nothing: a tenant that does not exist refuses a token with the same words as one that did not issue it. */
 const notValidHere = () => new DomainError('auth/unauthenticated', 'The access token was refused: it is not valid here. Sign in again.');
 
-const admitted = async <Who>(look: () => Promise<Who>): Promise<Admission<Who>> => ({ who: await look(), again: look });
+const admitted = async (look: () => Promise<Identified>): Promise<Admission> => ({ who: await look(), again: look });
 
 /**
  * @param cookieFrom - whose pages may send the sign-in's cookie in place of a token; nobody's by default.
  * @throws DomainError `auth/unauthenticated`
  */
-export async function authenticateOperator(deps: AuthenticationDeps, request: Request, cookieFrom?: string): Promise<Admission<OperatorCaller>> {
+export async function authenticateOperator(deps: AuthenticationDeps, request: Request, cookieFrom?: string): Promise<Admission> {
   const text = (cookieFrom !== undefined && cookieToken(request, new URL(cookieFrom).origin)) || bearerToken(request);
   const token = await deps.tokens.verify(text, await deps.issuers.operators());
-  return admitted(async () => ({ caller: await callerOf(deps.access, { realm: 'operator', owner: platformOwner }, token) }));
+  return admitted(async () => ({ realm: 'operator', caller: await callerOf(deps.access, { realm: 'operator', owner: platformOwner }, token) }));
 }
 
 /** A browser sends the cookie whoever made the page: only what comes from this origin counts. */
@@ -60,27 +62,26 @@ function cookieToken(request: Request, origin: string): string | undefined {
  * The issuer comes from the registry entry of the tenant the request names, never from the token.
  * @throws DomainError `auth/unauthenticated`; to the tenant's own users `tenant/leaving` or `tenant/not-active` when it does not work now.
  */
-export async function authenticateTenantUser(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission<TenantCaller>> {
+export async function authenticateTenantUser(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission> {
   const text = bearerToken(request);
   const tenantId = TenantId.safeParse(named);
   if (!tenantId.success) throw notValidHere();
   const issuer = await issuerOf(deps, tenantId.data);
   const identify = looksLikeApiKey(text) ? keyHolder(deps.access, tenantId.data, text) : await tokenHolder(deps, tenantId.data, text, issuer);
-  return admitted(async () => ({ caller: await identify(), tenant: await deps.directory.served(tenantId.data) }));
+  return admitted(async () => ({ realm: 'tenant', caller: await identify(), tenant: await deps.directory.served(tenantId.data) }));
 }
 
 /**
  * For what a tenant's users and the operators may both see. Operators see it whatever the tenant's status.
  * @throws DomainError as the two above; to operators `tenant/not-found`, `tenant/not-active` before the tenant is built.
  */
-export async function authenticateEither(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission<TenantCaller> & { readonly realm: Realm }> {
+export async function authenticateEither(deps: AuthenticationDeps, request: Request, named: unknown): Promise<Admission> {
   const isOperators = deps.tokens.claims(bearerToken(request), await deps.issuers.operators());
-  if (!isOperators) return { ...(await authenticateTenantUser(deps, request, named)), realm: 'tenant' };
+  if (!isOperators) return authenticateTenantUser(deps, request, named);
   const operator = await authenticateOperator(deps, request);
   const tenantId = AnyTenantId.safeParse(named);
   if (!tenantId.success) throw new DomainError('tenant/not-found', 'There is no such tenant.');
-  const look = async () => ({ ...(await operator.again()), tenant: await deps.directory.built(tenantId.data) });
-  return { ...(await admitted(look)), realm: 'operator' };
+  return admitted(async () => ({ ...(await operator.again()), tenant: await deps.directory.built(tenantId.data) }));
 }
 
 async function issuerOf({ directory, issuers }: Pick<AuthenticationDeps, 'directory' | 'issuers'>, tenantId: string): Promise<TokenIssuer> {

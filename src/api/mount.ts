@@ -1,13 +1,13 @@
 import type { Express, Request, Response } from 'express';
 import { DomainError } from '../contracts/errors';
 import { rateBuckets } from '../contracts/names';
-import type { RequestRate, ServedTenant } from '../contracts/tenant';
+import type { RequestRate } from '../contracts/tenant';
 import type { Tiers } from '../contracts/tiers';
 import type { RequestLimiter } from '../ports/request-limiter';
 import { addressOf } from './address';
 import type { AuditTrail } from './audit-trail';
 import { AuditedAct } from './audited-act';
-import { type Admission, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps, showsToken } from './authenticate';
+import { type Admission, type Admitted, authenticateEither, authenticateOperator, authenticateTenantUser, type AuthenticationDeps, type Identified, showsToken } from './authenticate';
 import { allowTemporalUi, type CrossOriginDeps } from './cross-origin';
 import { mustTellNothing, nextBeat } from './even-answers';
 import { type FailureDeps, refusalAfter } from './failed-authentications';
@@ -80,11 +80,6 @@ const tenantInPath = ({ params }: Request): unknown => params['tenantId'];
 
 const nobody: Caller = { userId: '', permissions: new Set() };
 
-interface Admitted {
-  readonly caller: Caller;
-  readonly tenant?: ServedTenant;
-}
-
 /** @returns who calls, and `again`: asks whether that one may still. */
 async function admit(route: Route, request: Request, response: Response, deps: MountDeps): Promise<Admitted & { readonly again: () => Promise<void> }> {
   if (route.access === 'public') {
@@ -96,7 +91,7 @@ async function admit(route: Route, request: Request, response: Response, deps: M
   const { who, again } = await identify(route.access, request, named, deps).catch(async (error: unknown) => {
     throw await refusalAfter(error, deps, request, named);
   });
-  contextOf(response).actor = { kind: who.isUser ? 'user' : 'operator', id: who.caller.userId };
+  contextOf(response).actor = { kind: who.realm === 'tenant' ? 'user' : 'operator', id: who.caller.userId };
   await limitCaller(route.access, who, response, deps);
   authorize(who.caller, permission);
   return { caller: who.caller, ...(who.tenant && { tenant: who.tenant }), again: async () => authorize((await again()).caller, permission) };
@@ -114,26 +109,18 @@ function namedTenant({ tenantOf = tenantInPath }: Guarded, request: Request): un
   }
 }
 
-interface Identified extends Admitted {
-  readonly isUser: boolean;
+function identify({ realm, fromTemporalUi = false }: Guarded, request: Request, named: unknown, deps: MountDeps): Promise<Admission> {
+  if (realm === 'operator') return authenticateOperator(deps, request, fromTemporalUi ? deps.temporalUiUrl : undefined);
+  return realm === 'tenant' ? authenticateTenantUser(deps, request, named) : authenticateEither(deps, request, named);
 }
-
-async function identify({ realm, fromTemporalUi = false }: Guarded, request: Request, named: unknown, deps: MountDeps): Promise<Admission<Identified>> {
-  if (realm === 'operator') return of(await authenticateOperator(deps, request, fromTemporalUi ? deps.temporalUiUrl : undefined), false);
-  if (realm === 'tenant') return of(await authenticateTenantUser(deps, request, named), true);
-  const admission = await authenticateEither(deps, request, named);
-  return of(admission, admission.realm === 'tenant');
-}
-
-const of = ({ who, again }: Admission<Admitted>, isUser: boolean): Admission<Identified> => ({ who: { ...who, isUser }, again: async () => ({ ...(await again()), isUser }) });
 
 /** Behind the token: whoever has none must neither empty the tenant's bucket, nor be counted as its traffic. */
-async function limitCaller({ limit }: Guarded, { caller, tenant, isUser }: Identified, response: Response, deps: MountDeps): Promise<void> {
+async function limitCaller({ limit }: Guarded, { realm, caller, tenant }: Identified, response: Response, deps: MountDeps): Promise<void> {
   const context = contextOf(response);
   if (limit) await limitRate(deps.limiter, limit(caller), response);
   if (!tenant) return;
   context.logger = context.logger.child({ tenantId: tenant.tenantId, sessionId: response.req.params['sessionId'] });
-  if (!isUser) return;
+  if (realm !== 'tenant') return;
   context.tenantId = tenant.tenantId;
   await limitRate(deps.limiter, tenantLimit(deps.tiers, tenant, caller.userId), response);
 }
