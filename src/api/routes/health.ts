@@ -21,7 +21,7 @@ export const healthRoutes = ({ dependencies }: { readonly dependencies: readonly
     publicRoute({
       method: 'get',
       path: '/healthz',
-    isProbe: true,
+      isProbe: true,
       summary: 'Whether the process lives',
       response: z.object({ status: z.literal('ok') }),
       status: 200,
@@ -30,7 +30,7 @@ export const healthRoutes = ({ dependencies }: { readonly dependencies: readonly
     publicRoute({
       method: 'get',
       path: '/readyz',
-    isProbe: true,
+      isProbe: true,
       summary: 'Whether everything that requests need answers',
       response: Readiness,
       status: 200,
