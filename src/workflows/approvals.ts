@@ -1,8 +1,9 @@
-import { ApplicationFailure, condition } from '@temporalio/workflow';
-import { codeOf, type ErrorCode } from '../contracts/errors';
+import { condition } from '@temporalio/workflow';
+import { codeOf } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Desk } from './desk';
 import type { OpenSession } from './open-session';
+import { refusal } from './refusal';
 
 /** What a refused decision says. */
 const refusals: Readonly<Record<domain.DecisionRefusal, string>> = {
@@ -39,8 +40,8 @@ export class ApprovalDesk {
 
   /** @throws ApplicationFailure with the code of a {@link refusals} when the decision comes to nothing. */
   private refuse(decision: domain.Decision): void {
-    const refusal = domain.isTaken(this.session.state, decision) ? undefined : domain.refusalOf(this.session.state, decision);
-    if (refusal) throw failure(refusal);
+    const code = domain.isTaken(this.session.state, decision) ? undefined : domain.refusalOf(this.session.state, decision);
+    if (code) throw refused(code);
   }
 
   /** Returns when the decision is in the log; a repeated one changes nothing. */
@@ -59,7 +60,7 @@ export class ApprovalDesk {
       .decideApproval({ ...this.placeOf(call), by: deciders(votes, verdict), ...(verdict && { verdict }), ...(decision && { decision }) })
       .catch((error: unknown) => {
         // The turn was stopped a moment earlier: that stands.
-        throw codeOf(error) === 'turn/ended' ? failure('approval/closed') : error;
+        throw codeOf(error) === 'turn/ended' ? refused('approval/closed') : error;
       });
     const { state } = this.session;
     this.session.state = verdict
@@ -104,4 +105,4 @@ export class ApprovalDesk {
 const deciders = (votes: domain.Weighed['votes'], verdict: domain.Verdict | undefined): string[] =>
   (verdict === 'approved' ? votes : votes.slice(-1)).map(({ by }) => by);
 
-const failure = (code: domain.DecisionRefusal & ErrorCode): ApplicationFailure => ApplicationFailure.nonRetryable(refusals[code], code);
+const refused = (code: domain.DecisionRefusal) => refusal(code, refusals[code]);

@@ -1,8 +1,8 @@
-import { ApplicationFailure, ChildWorkflowFailure, executeChild, ParentClosePolicy, patched } from '@temporalio/workflow';
-import type { ErrorCode } from '../contracts/errors';
+import { ChildWorkflowFailure, executeChild, ParentClosePolicy, patched } from '@temporalio/workflow';
 import { type OperationKind, operationIds, taskQueues, workflowIds } from '../contracts/names';
 import type { Operation, OperationRequests } from '../contracts/operation';
 import { summarize } from '../domain/operation';
+import { refusal } from './refusal';
 import { operationStateKey, tenantKey } from './search-attributes';
 
 /**
@@ -42,12 +42,10 @@ export async function runOperation<Kind extends OperationKind>(kind: Kind, reque
  */
 export async function completeOperation<Kind extends OperationKind>(kind: Kind, request: OperationRequests[Kind], unique: string): Promise<Operation> {
   const operation = await runOperation(kind, request, unique);
-  if (operation.state !== 'completed' && patched('called-off')) throw calledOff(operation);
+  if (operation.state !== 'completed' && patched('called-off'))
+    throw refusal('operation/called-off', `Operation ${operation.operationId} was called off: what relies on it does not go on. Start it anew.`);
   return operation;
 }
-
-const calledOff = ({ operationId }: Operation): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(`Operation ${operationId} was called off: what relies on it does not go on. Start it anew.`, 'operation/called-off' satisfies ErrorCode);
 
 /** The unique part of an operation's id. @param uuid - of the workflow, which is the same when it replays. */
 export const uniqueOf = (uuid: string): string => uuid.replaceAll('-', '').slice(0, 26);

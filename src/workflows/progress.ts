@@ -22,6 +22,7 @@ import * as domain from '../domain/operation';
 import type { RestingStep } from '../activities/lifecycle/alarms';
 import { auditOperationEnd, reportStuck } from './lifecycle-activities';
 import { awaitAcceptance, cancelOperation, readOperation } from './operation-definitions';
+import { refusal } from './refusal';
 import { saga, type Undo } from './saga';
 import { operationStateKey } from './search-attributes';
 import { listenForRetries } from './until-done';
@@ -123,8 +124,8 @@ export class OperationRun<Kind extends OperationKind> {
 
   private async accepted(): Promise<Operation> {
     await condition(() => domain.isAnswerable(this.operation));
-    const refusal = domain.refusalOf(this.operation);
-    if (refusal) throw ApplicationFailure.nonRetryable(refusal.message, refusal.code);
+    const refused = domain.refusalOf(this.operation);
+    if (refused) throw ApplicationFailure.nonRetryable(refused.message, refused.code);
     return this.operation;
   }
 
@@ -137,7 +138,7 @@ export class OperationRun<Kind extends OperationKind> {
   private refuseLateCancel(): void {
     if (this.scope.consideredCancelled) return;
     if (this.isIrrevocable || this.operation.state !== 'running')
-      refuse('operation/not-cancellable', 'It is too late: what was begun can no longer be taken back, or is being taken back already.');
+      throw refusal('operation/not-cancellable', 'It is too late: what was begun can no longer be taken back, or is being taken back already.');
   }
 
   private beginUndoing(error: unknown): void {
@@ -228,9 +229,5 @@ function failureOf(error: unknown): { code: ErrorCode; message: string } {
 
 function refuseOtherRequest({ requestDigest }: { requestDigest: string }): void {
   if (workflowInfo().memo?.['requestDigest'] !== requestDigest)
-    refuse('idempotency/key-reused', 'This operation was started with another request: use a new Idempotency-Key.');
-}
-
-function refuse(code: ErrorCode, message: string): never {
-  throw ApplicationFailure.nonRetryable(message, code);
+    throw refusal('idempotency/key-reused', 'This operation was started with another request: use a new Idempotency-Key.');
 }

@@ -1,8 +1,9 @@
-import { ApplicationFailure, condition } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import { codeOf } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Desk } from './desk';
 import type { OpenSession } from './open-session';
+import { refusal } from './refusal';
 
 /** Where the user's answers arrive. Questions that nobody answers expire. */
 export class QuestionDesk {
@@ -24,7 +25,7 @@ export class QuestionDesk {
 
   /** Lets in what may come to something: of a question that is being put, the workflow has not heard yet. @throws ApplicationFailure `question/not-found`, `question/closed` */
   check(answer: domain.GivenAnswer): void {
-    if (answer.userId !== this.session.userId) throw ApplicationFailure.nonRetryable('There is no such question in this session.', 'question/not-found');
+    if (answer.userId !== this.session.userId) throw refusal('question/not-found', 'There is no such question in this session.');
     if (this.isIdle && !domain.isBeingPut(this.session.state, answer) && !domain.askingCall(this.session.state, answer.questionId)) throw closed();
   }
 
@@ -62,4 +63,4 @@ export class QuestionDesk {
   }
 }
 
-const closed = (): ApplicationFailure => ApplicationFailure.nonRetryable('This question no longer waits for an answer.', 'question/closed');
+const closed = () => refusal('question/closed', 'This question no longer waits for an answer.');

@@ -1,6 +1,5 @@
 import {
   allHandlersFinished,
-  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -10,10 +9,10 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ErrorCode } from '../contracts/errors';
 import * as domain from '../domain/session';
 import { Conversation } from './conversation';
 import { answerQuestion, budgetChanged, cancelTurn, closeSession, decideApproval, forkSession, holdSession, readSession, releaseSession, type SessionInput, submitMessage, type SubmittedMessage, type UndoRequest, undoTurn } from './definitions';
+import { refusal } from './refusal';
 import { tenantKey } from './search-attributes';
 
 /**
@@ -37,8 +36,8 @@ export async function session(input: SessionInput): Promise<void> {
   setHandler(forkSession, (source) => conversation.forked(source));
   setHandler(undoTurn, (request) => conversation.takeBack(request), {
     validator: (request: UndoRequest) => {
-      if (input.errand) refuse('session/of-agent', 'An agent works in this session for another one: it takes nothing back.');
-      if (request.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
+      if (input.errand) throw refusal('session/of-agent', 'An agent works in this session for another one: it takes nothing back.');
+      if (request.userId !== input.userId) throw refusal('session/not-found', 'There is no such session.');
       validateUndo(conversation.state, request);
     },
   });
@@ -60,8 +59,8 @@ export async function session(input: SessionInput): Promise<void> {
   );
   setHandler(submitMessage, (message) => conversation.take(message), {
     validator: (message: SubmittedMessage) => {
-      if (input.errand) refuse('session/of-agent', 'An agent works in this session for another one: it takes no messages.');
-      if (message.userId !== input.userId) refuse('session/not-found', 'There is no such session.');
+      if (input.errand) throw refusal('session/of-agent', 'An agent works in this session for another one: it takes no messages.');
+      if (message.userId !== input.userId) throw refusal('session/not-found', 'There is no such session.');
       validate(conversation.state, message);
     },
   });
@@ -119,19 +118,15 @@ const show = (conversation: Conversation): void => setCurrentDetails(domain.desc
 
 function validate(state: domain.SessionState, { turnId, onBusy }: SubmittedMessage): void {
   if (domain.takenAt(state, turnId) !== undefined) return;
-  if (state.closing) refuse('session/closed', 'The session is closed: open a new one.');
+  if (state.closing) throw refusal('session/closed', 'The session is closed: open a new one.');
   if (onBusy === 'reject' && domain.isBusy(state))
-    refuse('session/busy', 'The agent is working: wait for its answer, or send onBusy "enqueue".');
+    throw refusal('session/busy', 'The agent is working: wait for its answer, or send onBusy "enqueue".');
   if (state.inbox.length >= domain.maxInbox)
-    refuse('session/inbox-full', `${domain.maxInbox} messages wait already: wait for answers.`);
+    throw refusal('session/inbox-full', `${domain.maxInbox} messages wait already: wait for answers.`);
 }
 
 function validateUndo(state: domain.SessionState, { undoId }: UndoRequest): void {
   if (domain.isUndoing(state, undoId)) return;
-  if (state.closing) refuse('session/closed', 'The session is closed: nothing of it is taken back any more.');
-  if ((state.undos ?? []).length >= domain.maxUndos) refuse('session/inbox-full', `${domain.maxUndos} turns wait to be taken back already.`);
-}
-
-function refuse(code: ErrorCode, message: string): never {
-  throw ApplicationFailure.nonRetryable(message, code);
+  if (state.closing) throw refusal('session/closed', 'The session is closed: nothing of it is taken back any more.');
+  if ((state.undos ?? []).length >= domain.maxUndos) throw refusal('session/inbox-full', `${domain.maxUndos} turns wait to be taken back already.`);
 }
