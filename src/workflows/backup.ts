@@ -20,7 +20,7 @@ export async function backup(input: OperationInput<'backup'>): Promise<Operation
       );
       // The tenant works on meanwhile: it may hold more by now.
       await run.step('verify_backup', () => verifyBackup({ ...taken, operationId, againstTenant: false }));
-      run.noteBackup(taken.backupId);
+      run.note({ backupId: taken.backupId });
     }),
   );
 }
@@ -34,6 +34,6 @@ export async function backupVerification(input: OperationInput<'backupVerificati
   return run.conduct(async () => {
     await run.step('find_backup', () => findBackup({ tenantId, backupId }));
     await run.step('verify_backup', () => verifyBackup({ tenantId, backupId, operationId, againstTenant: false }));
-    run.noteBackup(backupId);
+    run.note({ backupId });
   });
 }

@@ -77,7 +77,7 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
   const backup = { tenantId, backupId: backupIds.ofOperation(operationId) };
   await run.step('backup', () => takeBackup(backup));
   await run.step('verify_backup', () => verifyBackup(backup));
-  run.noteBackup(backup.backupId);
+  run.note({ backupId: backup.backupId });
   const rehearsal = patched('restore-rehearsed') ? await rehearse(run, request, backup.backupId) : skippedRehearsal;
   if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   else run.skip('grace_period');

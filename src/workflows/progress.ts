@@ -113,10 +113,6 @@ export class OperationRun<Kind extends OperationKind> {
     await CancellationScope.nonCancellable(rest);
   }
 
-  noteBackup(backupId: string): void {
-    this.note({ backupId });
-  }
-
   /** Shows what a step found out. */
   note(facts: Partial<Pick<Operation, 'backupId' | 'sessions' | 'cancellableUntil' | 'comparison' | 'erasure'>>): void {
     this.operation = { ...this.operation, ...facts };

@@ -86,7 +86,7 @@ async function inPlace(run: Restore, { operationId, request }: Input): Promise<v
       await takeBackup({ ...present, reason: 'before-restore' });
       await verifyBackup({ ...present, operationId });
     });
-    run.noteBackup(present.backupId);
+    run.note({ backupId: present.backupId });
     for (const step of newTenantSteps) run.skip(step);
     await run.step('forget_sessions', () => forgetSessions({ tenantId }));
     const source = { ...request, operationId };
