@@ -1,4 +1,5 @@
 import { continueAsNew } from '@temporalio/workflow';
+import type { TenantPage } from '../activities/maintenance/reports';
 import type { PlatformJobRequest } from '../contracts/maintenance';
 import type { InspectionProgress } from '../domain/maintenance-report';
 import { Inspection } from './inspection';
@@ -9,13 +10,15 @@ export interface PlatformJobInput extends PlatformJobRequest {
   readonly progress?: InspectionProgress;
 }
 
+/** The tenants a run is asked for, or a list of all, page by page. */
+const these = (tenantIds: readonly string[] | undefined, list: (from: { cursor: string | undefined }) => Promise<TenantPage>) => (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : list({ cursor }));
+
 /** Compares every tenant's registry entry with what is there. */
 export async function driftDetection(input: PlatformJobInput = {}) {
   const { repair = false, tenantIds, progress } = input;
   const inspection = new Inspection(progress);
   if (!progress) await inspection.one('the platform', () => inspectPlatform({ repair }));
-  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listTenants(cursor === undefined ? {} : { cursor }));
-  const isDone = await inspection.all(page, (tenantId) => inspectTenant({ tenantId, repair }));
+  const isDone = await inspection.all(these(tenantIds, listTenants), (tenantId) => inspectTenant({ tenantId, repair }));
   if (!isDone) await continueAsNew<typeof driftDetection>({ ...input, progress: inspection.progress });
   return inspection.publish('drift');
 }
@@ -35,8 +38,7 @@ export async function orphanSearch({ destroy = [], tenantIds }: PlatformJobReque
 export async function expiryCheck(input: PlatformJobInput = {}) {
   const { tenantIds, progress } = input;
   const inspection = new Inspection(progress);
-  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listBackupOwners(cursor === undefined ? {} : { cursor }));
-  const isDone = await inspection.all(page, (tenantId) => checkExpiry({ tenantId }));
+  const isDone = await inspection.all(these(tenantIds, listBackupOwners), (tenantId) => checkExpiry({ tenantId }));
   if (!isDone) await continueAsNew<typeof expiryCheck>({ ...input, progress: inspection.progress });
   return inspection.publish('expiry');
 }
@@ -46,8 +48,7 @@ export async function auditSigning(input: PlatformJobInput = {}) {
   const { tenantIds, progress } = input;
   const inspection = new Inspection(progress);
   if (!progress) await inspection.one('the platform', () => signAuditChain({}));
-  const page = (cursor: string | undefined) => (tenantIds ? Promise.resolve({ tenantIds }) : listAuditedTenants(cursor === undefined ? {} : { cursor }));
-  const isDone = await inspection.all(page, (tenantId) => signAuditChain({ tenantId }));
+  const isDone = await inspection.all(these(tenantIds, listAuditedTenants), (tenantId) => signAuditChain({ tenantId }));
   if (!isDone) await continueAsNew<typeof auditSigning>({ ...input, progress: inspection.progress });
   return inspection.publish('audit');
 }

@@ -20,9 +20,9 @@ export async function isolationProbe(input: IsolationProbeInput = {}) {
   const probes = [...(input.probes ?? [])];
   const pairs = new Map<string, ProbePair>();
   const page = async (cursor: string | undefined) => {
-    const chosen = await chooseForProbe({ at: inspection.progress.startedAt, ...(tenantIds && { tenantIds }), ...(cursor !== undefined && { cursor }) });
-    for (const pair of chosen.pairs) pairs.set(pair.tenantId, pair);
-    return { tenantIds: chosen.pairs.map(({ tenantId }) => tenantId), ...(chosen.nextCursor !== undefined && { nextCursor: chosen.nextCursor }) };
+    const { pairs: chosen, nextCursor } = await chooseForProbe({ at: inspection.progress.startedAt, tenantIds, cursor });
+    for (const pair of chosen) pairs.set(pair.tenantId, pair);
+    return { tenantIds: chosen.map(({ tenantId }) => tenantId), nextCursor };
   };
   const inspect = async (tenantId: string): Promise<Finding[]> => {
     const pair = pairs.get(tenantId);

@@ -74,7 +74,7 @@ describe('expiry', () => {
     await putPart(ghost, newId('backup'));
     const ids: string[] = [];
     for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-      const page: { tenantIds: readonly string[]; nextCursor?: string } = await createExpiryActivities(api.adapters).listBackupOwners({ cursor });
+      const page: { tenantIds: readonly string[]; nextCursor?: string | undefined } = await createExpiryActivities(api.adapters).listBackupOwners({ cursor });
       ids.push(...page.tenantIds);
       cursor = page.nextCursor;
     }

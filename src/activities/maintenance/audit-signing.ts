@@ -15,10 +15,10 @@ const pageTenants = 100;
 
 export const createAuditSigningActivities = ({ audit, registry }: AuditSigningDeps) => ({
   /** Every tenant the registry knows, those that have left too, page by page. */
-  async listAuditedTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
+  async listAuditedTenants({ cursor }: { cursor?: string | undefined }): Promise<TenantPage> {
     const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, cursor });
     const tenantIds = listedIds(listing).filter((tenantId) => !isScratchTenant(tenantId));
-    return { tenantIds, ...(nextCursor !== undefined && { nextCursor }) };
+    return { tenantIds, nextCursor };
   },
 
   /** Signs the head of a chain. One that does not hold together is not signed, and is a finding. @param tenantId - the platform's own when absent. */

@@ -18,7 +18,7 @@ const pageTenants = 100;
 /** Backups and certificates, by their age. */
 export const createExpiryActivities = (deps: ExpiryDeps) => ({
   /** Every tenant the registry knows, and every one of which there are backups, by id. The cursor is the last id of the page before. */
-  async listBackupOwners({ cursor = '' }: { cursor?: string }): Promise<TenantPage> {
+  async listBackupOwners({ cursor = '' }: { cursor?: string | undefined }): Promise<TenantPage> {
     const ids = [...new Set([...(await deps.backups.tenantIds()), ...(await registered(deps.registry))])].sort().filter((id) => id > cursor);
     const tenantIds = ids.slice(0, pageTenants);
     const last = tenantIds.at(-1);

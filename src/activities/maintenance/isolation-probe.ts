@@ -25,7 +25,7 @@ export const createIsolationProbeActivities = (deps: IsolationProbeDeps) => ({
    * Who tries to get at whom tonight, page by page: each tenant that works at one other.
    * @param input - `tenantIds`: these try only. `at`: ISO time of the night.
    */
-  async chooseForProbe({ at, tenantIds, cursor }: { at: string; tenantIds?: readonly string[] | undefined; cursor?: string }): Promise<ProbePage> {
+  async chooseForProbe({ at, tenantIds, cursor }: { at: string; tenantIds?: readonly string[] | undefined; cursor?: string | undefined }): Promise<ProbePage> {
     return tenantIds ? pairsFor(deps.registry, tenantIds, at) : probePairs(deps.registry, { at, cursor });
   },
 

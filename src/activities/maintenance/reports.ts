@@ -15,7 +15,7 @@ export interface ReportDeps {
 
 export interface TenantPage {
   readonly tenantIds: readonly string[];
-  readonly nextCursor?: string;
+  readonly nextCursor?: string | undefined;
 }
 
 const pageTenants = 100;
@@ -23,9 +23,9 @@ const pageTenants = 100;
 /** What every job of the platform begins and ends with. */
 export const createReportActivities = ({ registry, reports, audit }: ReportDeps) => ({
   /** Tenants that are not deleted, as far as can be told, page by page; a page may be empty without being the last. */
-  async listTenants({ cursor }: { cursor?: string }): Promise<TenantPage> {
+  async listTenants({ cursor }: { cursor?: string | undefined }): Promise<TenantPage> {
     const { nextCursor, ...listing } = await registry.list({ limit: pageTenants, cursor });
-    return { tenantIds: presentIds(listing), ...(nextCursor !== undefined && { nextCursor }) };
+    return { tenantIds: presentIds(listing), nextCursor };
   },
 
   /** Tells the audit log what was changed, and keeps the report. */
