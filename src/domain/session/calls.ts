@@ -26,9 +26,19 @@ export function startableCalls(state: SessionState, running: ReadonlySet<string>
   });
 }
 
+/** A call of the log, and where the log ends since something has become of it. */
+export interface CallPlace {
+  readonly turnId: string;
+  readonly callId: string;
+  readonly head: number;
+}
+
 /** A call has its result in the log. */
-export const recordResult = (state: SessionState, { turnId, callId, head }: { turnId: string; callId: string; head: number }): SessionState =>
-  state.current?.turnId === turnId ? changeCalls(advance(state, head), (call) => (call.callId === callId ? [] : [call])) : advance(state, head);
+export const recordResult = (state: SessionState, place: CallPlace): SessionState => changeCallAt(state, place, () => []);
+
+/** When the turn was stopped meanwhile, only the log has grown. */
+export const changeCallAt = (state: SessionState, { turnId, callId, head }: CallPlace, change: (call: OpenCall) => OpenCall[]): SessionState =>
+  state.current?.turnId === turnId ? changeCalls(advance(state, head), (call) => (call.callId === callId ? change(call) : [call])) : advance(state, head);
 
 /** With the last result the step is over. A turn that has no calls is at something else. */
 export function changeCalls(state: SessionState, change: (call: OpenCall) => OpenCall[]): SessionState {

@@ -1,7 +1,7 @@
 import { waitsForBudget } from './budget-pause';
-import { changeCalls, onlyWaitsForOthers, onlyWaitsForPeople } from './calls';
+import { type CallPlace, changeCallAt, onlyWaitsForOthers, onlyWaitsForPeople } from './calls';
 import { postponeExtractions } from './extraction';
-import { advance, type CurrentTurn, type RestPoint, type SessionState } from './state';
+import type { CurrentTurn, RestPoint, SessionState } from './state';
 
 /** Messages of a held session wait, unless it closes: then they are told so. */
 export const keepsWaiting = ({ heldAt, closing }: SessionState): boolean => heldAt !== undefined && !closing;
@@ -16,10 +16,10 @@ const restIfWaiting = (state: SessionState, nowMs: number): SessionState => (sta
 const isWaiting = ({ heldAt }: SessionState, turn: CurrentTurn): boolean => onlyWaitsForPeople(turn) || waitsForBudget(turn) || (heldAt === 'step' && onlyWaitsForOthers(turn));
 
 /** Another agent works on a call from now on. */
-export const recordChild = (state: SessionState, { turnId, callId, head }: { turnId: string; callId: string; head: number }, nowMs: number): SessionState =>
-  state.current?.turnId === turnId
-    ? restIfWaiting(changeCalls(advance(state, head), (call) => [call.callId === callId ? { ...call, isWithChild: true } : call]), nowMs)
-    : advance(state, head);
+export function recordChild(state: SessionState, place: CallPlace, nowMs: number): SessionState {
+  const noted = changeCallAt(state, place, (call) => [{ ...call, isWithChild: true }]);
+  return state.current?.turnId === place.turnId ? restIfWaiting(noted, nowMs) : noted;
+}
 
 /** The session waits: a turn that is under way rests from now on. */
 export function rest(state: SessionState, nowMs: number): SessionState {

@@ -33,8 +33,8 @@ export function nextAction(state: SessionState): Action {
 
 /** A session that waits for people has nothing to finish: it closes at once, and rests at once. */
 function nextOfCalls(state: SessionState, turn: CurrentTurn): Action {
-  if (state.closing && (onlyWaitsForPeople(turn) || isAtRest(state))) return { do: 'endTurn', turn, end: closedWhileAsking };
-  return onlyWaitsForPeople(turn) || isAtRest(state) ? { do: 'wait' } : { do: 'useTools', turn };
+  if (!onlyWaitsForPeople(turn) && !isAtRest(state)) return { do: 'useTools', turn };
+  return state.closing ? { do: 'endTurn', turn, end: closedWhileAsking } : { do: 'wait' };
 }
 
 const closedWhileAsking: TurnEnd = { outcome: 'cancelled', code: 'session/closed', message: 'The session closed while it waited for people.' };

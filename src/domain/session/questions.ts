@@ -1,5 +1,5 @@
 import type { GivenAnswer } from '../../contracts/question';
-import { changeCalls } from './calls';
+import { type CallPlace, changeCallAt, changeCalls } from './calls';
 import { advance, type OpenCall, type PendingQuestion, type SessionState } from './state';
 
 export type { GivenAnswer };
@@ -21,8 +21,7 @@ export const isBeingPut = ({ current }: SessionState, { turnId, step, callId }: 
   current !== undefined && !current.end && current.turnId === turnId && current.step === step && current.calls.some((call) => call.callId === callId && !waitsForAnswer(call));
 
 /** The call has asked: from now on it waits for the answer. */
-export const recordQuestion = (state: SessionState, { turnId, callId, head, question }: { turnId: string; callId: string; head: number; question: PendingQuestion }): SessionState =>
-  state.current?.turnId === turnId ? changeCalls(advance(state, head), (call) => [call.callId === callId ? { ...call, question } : call]) : advance(state, head);
+export const recordQuestion = (state: SessionState, { question, ...place }: CallPlace & { readonly question: PendingQuestion }): SessionState => changeCallAt(state, place, (call) => [{ ...call, question }]);
 
 /** The answer is in the log, or that there is none, and with it the call's result. When the turn was stopped meanwhile, only the log has grown. */
 export const settleQuestion = (state: SessionState, questionId: string, head: number): SessionState =>
