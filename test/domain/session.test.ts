@@ -36,7 +36,7 @@ const recordTools = (state: SessionState, head: number): SessionState =>
   (state.current?.calls ?? []).reduce((before, { callId }) => recordResult(before, { turnId: state.current?.turnId ?? '', callId, head }), state);
 const says = (head: number): Thought => ({ head, outcome: 'completed', calls: [], limits });
 const asks = (head: number, ...ids: string[]): Thought => ({ head, calls: ids.map(call), limits });
-const begun = (...turnIds: string[]) => beginTurn(turnIds.reduce(receive, newSession), 0);
+const begun = (...turnIds: string[]) => beginTurn(turnIds.reduce((state, turnId) => receive(state, turnId), newSession), 0);
 
 describe('what a session does next', () => {
   it('waits without a message, thinks with one, and waits again after the answer', () => {

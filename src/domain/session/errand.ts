@@ -1,11 +1,11 @@
 import type { Errand } from '../../contracts/session';
-import { beginTurn, receiveUnattended } from './inbox';
+import { beginTurn, receive } from './inbox';
 import { isBusy, newSession, type SessionState } from './state';
 
 /** A session that another agent's call has opened. Its one turn has begun, as that of the call has: whoever lets turns finish lets this one. */
 export function newErrand({ turnId, timeoutMs = Infinity }: Errand, nowMs: number): SessionState {
   const { limits } = newSession;
-  return beginTurn(receiveUnattended({ ...newSession, limits: { ...limits, maxTurnMs: Math.min(limits.maxTurnMs, timeoutMs) } }, turnId), nowMs);
+  return beginTurn(receive({ ...newSession, limits: { ...limits, maxTurnMs: Math.min(limits.maxTurnMs, timeoutMs) } }, turnId, { unattended: true }), nowMs);
 }
 
 /** Whether its turn is over. */

@@ -2,24 +2,19 @@ import { keepsWaiting } from './holding';
 import { maxAnnounced, maxSeen, maxSteering, maxTurnStarts, type CurrentTurn, type Precedence, type QueuedTurn, type SessionState, type TurnEnd } from './state';
 import { nextUndo } from './undo';
 
-/** Takes a message. The turn it opens waits for those before it. */
-export const receive = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), queued(turnId));
-
-/** The same of a message that nobody wrote just now: its turn has nobody to ask. */
-export const receiveUnattended = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), { ...queued(turnId), unattended: true });
+/**
+ * Takes a message. The turn it opens waits for those before it.
+ * @param as - `precedence`: it waits behind those of its own precedence only. `unattended`: nobody wrote it just now, and its turn has nobody to ask.
+ */
+export const receive = (state: SessionState, turnId: string, as: Pick<QueuedTurn, 'precedence' | 'steers' | 'unattended'> = {}): SessionState =>
+  insert(remember(state, turnId), { ...queued(turnId), ...as });
 
 /**
  * Takes a message for the running turn, which sees it at its next step. Is there none, or does it end before, then the
  * message is a turn of its own, ahead of those that wait.
  */
-export function steer(state: SessionState, turnId: string): SessionState {
-  const { current } = state;
-  if (!current) return receive(state, turnId);
-  return insert(remember(state, turnId), { ...queued(turnId), precedence: 'steers', steers: current.turnId });
-}
-
-/** Takes a message whose turn runs next, ahead of all that wait but those that interrupted before it. */
-export const receiveNext = (state: SessionState, turnId: string): SessionState => insert(remember(state, turnId), { ...queued(turnId), precedence: 'interrupts' });
+export const steer = (state: SessionState, turnId: string): SessionState =>
+  receive(state, turnId, state.current && { precedence: 'steers', steers: state.current.turnId });
 
 const queued = (turnId: string): QueuedTurn => ({ turnId, announcement: 'none', cancelled: false });
 

@@ -1,12 +1,12 @@
 import type { OnBusy } from '../../contracts/session';
-import { receive, receiveNext, receiveUnattended, steer } from './inbox';
+import { receive, steer } from './inbox';
 import type { SessionState, TurnEnd } from './state';
 
 /** Takes a message the way its sender wants it. One that may be rejected was not, if it gets here. */
 export function take(state: SessionState, { turnId, onBusy, unattended }: { turnId: string; onBusy: OnBusy; unattended?: true }): SessionState {
   if (onBusy === 'steer') return steer(state, turnId);
   if (onBusy === 'interrupt') return interrupt(state, turnId);
-  return unattended ? receiveUnattended(state, turnId) : receive(state, turnId);
+  return receive(state, turnId, unattended && { unattended });
 }
 
 /** Marks the running turn to end; the first reason stays. */
@@ -14,9 +14,9 @@ export function requestEnd(state: SessionState, end: TurnEnd): SessionState {
   return state.current ? { ...state, current: { ...state.current, end: state.current.end ?? end } } : state;
 }
 
-/** Takes a message that stops the running turn, and runs next. */
-export const interrupt = (state: SessionState, turnId: string): SessionState =>
-  requestEnd(receiveNext(state, turnId), { outcome: 'interrupted', message: 'The user interrupted with another message.' });
+/** Takes a message that stops the running turn. Its own runs next, ahead of all that wait but those that interrupted before it. */
+const interrupt = (state: SessionState, turnId: string): SessionState =>
+  requestEnd(receive(state, turnId, { precedence: 'interrupts' }), { outcome: 'interrupted', message: 'The user interrupted with another message.' });
 
 /** Cancels one turn, or the running one when no id is given. */
 export function cancelTurn(state: SessionState, turnId: string | undefined): SessionState {
