@@ -22,7 +22,7 @@ export interface LocalPlatform {
   readonly settings: LocalSettings;
   readonly stack: LocalStack;
   readonly services: LocalStack['services'] & Readonly<Record<'api' | 'worker', Service>>;
-  stop(): Promise<void>;
+  stop(): ReturnType<LocalStack['stop']>;
 }
 
 /** The local stack with the platform on it: set up, an operator, one api and one worker, each a process of its own. */
@@ -33,7 +33,7 @@ export async function startPlatform(options: PlatformOptions): Promise<LocalPlat
   const started: Service[] = [];
   const stop = async () => {
     await Promise.all(started.map((service) => service.stop()));
-    await stack.stop();
+    return stack.stop();
   };
   try {
     const { operator, users } = await setUp(stack);

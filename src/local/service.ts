@@ -94,16 +94,23 @@ export class Service {
     }
   }
 
-  /** Asks it to end, and ends it when it does not; SIGKILL ends it without a word. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  /**
+   * Asks it to end, and ends it when it does not; SIGKILL ends it without a word.
+   * @returns how it ended, in words, unless that was in order.
+   */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<string | undefined> {
     this.isWanted = false;
     const { child } = this;
-    if (!child || !this.isRunning) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    const forced = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
-    await exited;
-    clearTimeout(forced);
+    if (child?.pid === undefined) return undefined;
+    if (this.isRunning) {
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      const forced = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
+      await exited;
+      clearTimeout(forced);
+    }
+    if (child.signalCode === 'SIGKILL') return `it was killed (it has ${stopWithinMs / 1_000} s to end)`;
+    return child.exitCode === 0 ? undefined : `it ended with ${child.signalCode ?? `exit code ${child.exitCode ?? 'unknown'}`}`;
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { searchAttributes } from '../contracts/names';
+import { whatIsUnwritten } from './emulator-state';
 import { leashIsDone } from './leash-protocol';
 import { freePorts } from './ports';
 import { projectRoot } from './project-root';
@@ -36,7 +37,8 @@ export interface LocalStack {
   readonly leash: Leash;
   /** Resolves when the emulator has died and taken the state along that was to be kept; it is not started again then. */
   readonly stateLost: Promise<void>;
-  stop(): Promise<void>;
+  /** @returns why the state that was to be kept may be lost, in words; undefined when it is written, or was not to be kept. */
+  stop(): Promise<string | undefined>;
 }
 
 const host = '127.0.0.1';
@@ -50,6 +52,7 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
   await mkdir(path.join(stateDir, 'logs'), { recursive: true });
   const ports = options.ports ?? (await freePorts(stackPorts));
   const leash = startLeash(options.runningFile);
+  const launchedAtMs = Date.now();
   let reportLoss: () => void = () => undefined;
   const stateLost = new Promise<void>((resolve) => (reportLoss = resolve));
   const services = {
@@ -62,8 +65,9 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
   // The emulator writes its state when it stops: it goes last, when nobody changes it any more.
   const stop = async () => {
     await Promise.all([services.temporal.stop(), services.valkey.stop(), services.model.stop()]);
-    await services.aws.stop();
+    const loss = await stopEmulator(services.aws, options, launchedAtMs);
     leash.end();
+    return loss;
   };
   try {
     await Promise.all(all.map(async (service) => timed(service, onProgress)));
@@ -125,8 +129,19 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
   return new Service({ ...spec, isReady: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)) }, leash);
 }
 
+const emulatorDirectory = ({ stateDir }: Pick<StackOptions, 'stateDir'>) => path.join(stateDir, 'aws');
+
+/** @returns why its state may be lost, in words. */
+async function stopEmulator(aws: Service, options: StackOptions, launchedAtMs: number): Promise<string | undefined> {
+  const logFile = logOf(options, 'aws');
+  const logBytes = await stat(logFile).then(({ size }) => size, () => 0);
+  const disorder = await aws.stop();
+  if (!options.keepsState) return undefined;
+  return disorder ?? whatIsUnwritten({ directory: emulatorDirectory(options), logFile, launchedAtMs, logBytes });
+}
+
 function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions & { onStateLost: () => void }, leash: Leash): Service {
-  const directory = path.join(options.stateDir, 'aws');
+  const directory = emulatorDirectory(options);
   const keeps = options.keepsState ? '1' : '0';
   // Pools' signing keys go to STATE_DIR in any case: left out, all stacks of the machine would share one folder.
   const state = { STATE_DIR: directory, PERSIST_STATE: keeps, S3_PERSIST: keeps, S3_DATA_DIR: path.join(directory, 's3') };

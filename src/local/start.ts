@@ -77,8 +77,12 @@ function stopOnSignal(platform: LocalPlatform): void {
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     console.log('\nstopping');
-    await platform.stop();
+    const loss = await platform.stop();
     await rm(settingsFile, { force: true });
+    if (loss !== undefined) {
+      sayLost(loss);
+      return;
+    }
     await rm(runningFile, { force: true });
     console.log('stopped; the state is kept in .tenure/state');
   };
@@ -89,6 +93,14 @@ function stopOnSignal(platform: LocalPlatform): void {
 }
 
 /** The running file stays, so that the next start sets the state aside. */
+function sayLost(why: string): void {
+  process.exitCode = 1;
+  console.error(`Stopped, but the AWS emulator's state is not saved: ${why}. What was done since this start is lost, in part or in whole.
+Look whether the disk has room (df -h .tenure), and into .tenure/state/logs/aws.log. What is left does not fit what Temporal remembers:
+the next start moves both to .tenure/state-unclean-… and begins anew.`);
+}
+
+/** The running file stays, as above. */
 async function giveUp(platform: LocalPlatform): Promise<void> {
   console.error('What the AWS emulator held is lost, and Temporal remembers it: nothing here fits together any more. Stopping; start again to begin anew.');
   await platform.stop();

@@ -118,6 +118,20 @@ it('stops with a clear word when the emulator dies with what it held, and starts
   expect(await next.ended).toBe(0);
 });
 
+it('ends with an error when the emulator could not write what it held, says so, and starts over', async () => {
+  const stack = await started();
+  await mkdir(path.join(project, '.tenure/state/aws/dynamodb.json.tmp'));
+  stack.child.kill('SIGINT');
+  expect(await stack.ended).toBe(1);
+  expect(stack.output()).toMatch(/not saved: it could not write dynamodb \(.*\)\. What was done since this start is lost/);
+  expect(stack.output()).not.toContain('the state is kept');
+
+  const next = await started();
+  expect(next.output()).toContain('not stopped cleanly');
+  next.child.kill('SIGINT');
+  expect(await next.ended).toBe(0);
+});
+
 it('does not let settings of the real services near the stack', async () => {
   const foreign = { AWS_PROFILE: 'production', AWS_SESSION_TOKEN: 'real', TEMPORAL_API_KEY: 'real', TEMPORAL_ADDRESS: 'real.invalid:7233', VALKEY_URL: 'redis://real.invalid' };
   const stack = run('local/start.js', [], foreign);

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
 import { Client, Connection } from '@temporalio/client';
 import { isTaken } from '../../src/local/ports';
 import { type LocalStack, startStack } from '../../src/local/stack';
@@ -49,6 +50,44 @@ it('says which service does not start, with its own last words, and takes the ot
   await expect(start()).rejects.toThrow(/^temporal ended\. The end of .*temporal\.log:\n.*unable to open database file/s);
   const begun = (await descendants(process.pid)).filter((pid) => !others.includes(pid));
   expect(await survivors(begun, 2_000)).toEqual([]);
+});
+
+describe('that keeps what is in AWS', () => {
+  const startKeeping = async () => {
+    const stack = await startStack({ stateDir, keepsState: true, restart: true, onProgress: () => undefined });
+    const { AWS_ENDPOINT_URL: endpoint = '', AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = stack.env;
+    const iam = new IAMClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } });
+    await iam.send(new CreateUserCommand({ UserName: 'kept' }));
+    iam.destroy();
+    return stack;
+  };
+  const emulatorFolder = () => path.join(stateDir, 'aws');
+
+  it('has nothing to say when the emulator has written its state', async () => {
+    const stack = await startKeeping();
+    expect(await stack.stop()).toBeUndefined();
+    expect(await readdir(emulatorFolder())).toContain('iam.json');
+  });
+
+  it('says what the emulator could not write', async () => {
+    const stack = await startKeeping();
+    await mkdir(path.join(emulatorFolder(), 'iam.json.tmp'), { recursive: true });
+    expect(await stack.stop()).toMatch(/^it could not write iam \(.*Is a directory/);
+  });
+
+  it('says that the emulator wrote nothing, where its log cannot say so', async () => {
+    const stack = await startKeeping();
+    await rm(emulatorFolder(), { recursive: true, force: true });
+    await writeFile(emulatorFolder(), 'in its place');
+    await rm(path.join(stateDir, 'logs/aws.log'));
+    expect(await stack.stop()).toBe('it wrote nothing');
+  });
+
+  it('says that the emulator hung and was killed', async () => {
+    const stack = await startKeeping();
+    stack.services.aws.kill('SIGSTOP');
+    expect(await stack.stop()).toMatch(/^it was killed/);
+  });
 });
 
 it('runs beside another stack', async () => {
