@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { errors } from '../contracts/errors';
 import { Operation } from '../contracts/operation';
+import { operatorCookie } from '../contracts/names';
 import { SessionEvent } from '../contracts/events';
 import { SessionRecord } from '../contracts/session';
 import { AgentConfig, AgentSettings, TenantRecord } from '../contracts/tenant';
 import { Problem } from './problem';
-import type { Route } from './route';
+import { isOfSomethingNew, type Route } from './route';
 
 type Json = Record<string, unknown>;
 
@@ -39,6 +40,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       securitySchemes: {
         tenant: bearer("Access token of the tenant's own Cognito pool, of one of its users or machine clients, or an API key of the tenant"),
         operator: bearer("Access token of the operators' Cognito pool"),
+        operatorCookie: { type: 'apiKey', in: 'cookie', name: operatorCookie, description: 'What `/codec/sign-in` sets. It counts in requests of pages of the Temporal UI alone' },
       },
     },
   };
@@ -51,6 +53,7 @@ const headerOf = (description: string, type: 'string' | 'integer' = 'string'): J
 /** By name, as answers have them. */
 const responseHeaders = {
   'X-Request-Id': headerOf('To quote when asking about the request'),
+  Location: headerOf('Leads to what was made, or to where it is told of'),
   ETag: headerOf('The revision of what is shown, for `If-Match`'),
   'Retry-After': headerOf('After how many seconds it may be tried again', 'integer'),
   'WWW-Authenticate': headerOf('With 401: what is asked for'),
@@ -68,33 +71,39 @@ const problemResponse = (schemas: Schemas) => ({
 });
 
 function operationOf(route: Route, schemas: Schemas): Json {
-  const { access, method, path, summary, body, takesFile } = route;
+  const { access, method, path, summary, body, takesFile, takesForm = false } = route;
   return {
     operationId: `${method}${path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_match, letter: string) => letter.toUpperCase()).replace(/\W+$/, '')}`,
     summary,
-    security: access === 'public' ? [] : realmsOf(access.realm).map((realm) => ({ [realm]: [] })),
+    security: schemesOf(access).map((scheme) => ({ [scheme]: [] })),
     ...(access !== 'public' && { description: `Needs the permission \`${access.permission}\`.` }),
     parameters: [...parametersOf('path', route, schemas), ...parametersOf('query', route, schemas), ...headersOf(route)],
     ...(takesFile && { requestBody: { required: true, content: filesOf(takesFile) } }),
-    ...(body && { requestBody: { required: !body.safeParse({}).success, content: { 'application/json': { schema: schemas.of(body, 'input') } } } }),
+    ...(body && { requestBody: { required: !body.safeParse({}).success, content: contentOf(schemas.of(body, 'input'), takesForm) } }),
     responses: responsesOf(route, schemas),
   };
 }
 
+const contentOf = (schema: Json, takesForm: boolean): Json => ({ ...(takesForm && { 'application/x-www-form-urlencoded': { schema } }), 'application/json': { schema } });
+
 /** Bytes as they are, of one of these types. */
 const filesOf = (mediaTypes: readonly string[]): Json => Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema: { type: 'string', format: 'binary' } }]));
 
-/** A token of any of them will do. */
-const realmsOf = (realm: 'tenant' | 'operator' | 'either') => (realm === 'either' ? (['tenant', 'operator'] as const) : [realm]);
+/** Any of them will do. */
+function schemesOf(access: Route['access']): readonly string[] {
+  if (access === 'public') return [];
+  if (access.realm === 'either') return ['tenant', 'operator'];
+  return access.fromTemporalUi ? ['operator', 'operatorCookie'] : [access.realm];
+}
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, tellsRevision = false, otherStatuses = {} }: Route, schemas: Schemas): Json {
-  const headers = headersNamed('X-Request-Id', ...(tellsRevision ? ['ETag' as const] : []));
-  if (givesFile) return { [status]: { description: summary, headers, content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, tellsRevision = false, tellsPlace = false, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  const headersOfStatus = (of: number) => headersNamed('X-Request-Id', ...(tellsPlace && isOfSomethingNew(of) ? ['Location' as const] : []), ...(tellsRevision ? ['ETag' as const] : []));
+  if (givesFile) return { [status]: { description: summary, headers: headersOfStatus(status), content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
   const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };
   const lines = { 'application/jsonl': { schema: { type: 'string', description: 'Everything that lists page by page, a line of JSON each' } } };
   const page = { 'text/html': { schema: { type: 'string', description: 'A page to read and print' } } };
-  const answer = (of: number, description: string, content: Record<string, Json>): Json => ({ description, headers, ...(of !== 204 && { content }) });
+  const answer = (of: number, description: string, content: Record<string, Json>): Json => ({ description, headers: headersOfStatus(of), ...(of !== 204 && { content }) });
   const others = Object.entries(otherStatuses).map(([other, description]): [string, Json] => [other, answer(Number(other), description, json)]);
   return {
     [status]: answer(status, summary, { ...json, ...(streams && events), ...(hasLines && lines), ...(hasPage && page) }),

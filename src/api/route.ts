@@ -79,6 +79,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly isProbe?: boolean;
   /** Whether its answer has the ETag of what it shows. */
   readonly tellsRevision?: boolean;
+  /** Whether its 201 and its 202 have the `Location` of what was made, or of where it is told of. */
+  readonly tellsPlace?: boolean;
   /** Whether it changes only what is at the revision that `If-Match` names. */
   readonly heedsRevision?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
@@ -95,6 +97,9 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   /** Headers it needs, by name, and what they hold. */
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly pattern: RegExp }>>;
 }
+
+/** What is answered when something was made or begun. */
+export const isOfSomethingNew = (status: number): boolean => status === 201 || status === 202;
 
 interface Access {
   /** The token's pool: the tenant's that the request names, the operators', or whichever of them. */

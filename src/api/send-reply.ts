@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { WebPage } from './pages/html';
 import type { RequestContext } from './request-context';
-import type { Reply, Route } from './route';
+import { isOfSomethingNew, type Reply, type Route } from './route';
 import { sendEvents, stalledMs } from './server-sent-events';
 
 /** Sends what a route's handler came to, after a look at whether its body is what the API's description says. */
@@ -15,8 +15,13 @@ export async function sendReply(route: Route, reply: Reply<unknown>, response: R
   else if ('lines' in reply) await sendLines(response, reply.lines);
   else if ('file' in reply) sendFile(response.status(route.status), reply.file);
   else if ('page' in reply) sendPage(response.status(reply.status ?? route.status), reply.page);
-  else if ('body' in reply) response.status(reply.status ?? route.status).json(route.response.parse(reply.body));
+  else if ('body' in reply) sendBody(route, reply, response);
   else response.status(reply.status).end();
+}
+
+function sendBody({ status: usual, tellsPlace = false, response: schema }: Route, { body, status = usual }: { body: unknown; status?: number }, response: Response): void {
+  if ((tellsPlace && isOfSomethingNew(status)) !== response.hasHeader('Location')) throw new Error('The reply has a Location that its route does not declare, or lacks the one it declares.');
+  response.status(status).json(schema.parse(body));
 }
 
 /** As fast as the reader takes them. Broken off when something goes wrong on the way: the last line is not there then. */

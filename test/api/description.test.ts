@@ -69,6 +69,22 @@ it('says which headers an answer may be held to, and what it is asked with', () 
   expect(Object.keys((document['components'] as { responses: { Problem: { headers: object } } }).responses.Problem.headers)).toContain('Retry-After');
 });
 
+it('says which answers lead to what was made, and which do not', () => {
+  const headersOf = (path: string, status: number) => Object.keys((paths[path] as unknown as Record<'post', { responses: Record<number, { headers: object }> }>).post.responses[status]?.headers ?? {});
+  expect(headersOf('/api/v1/tenants', 202)).toContain('Location');
+  expect(headersOf('/api/v1/tenants/{tenantId}/agents', 201)).toEqual(['X-Request-Id', 'Location', 'ETag']);
+  expect(['201', '202'].map((status) => headersOf('/api/v1/tenants/{tenantId}/sessions/{sessionId}/fork', Number(status)).includes('Location'))).toEqual([true, true]);
+  expect([200, 202].map((status) => headersOf('/api/v1/tenant/{tenantId}/agent', status).includes('Location'))).toEqual([false, true]);
+  expect(headersOf('/api/v1/operations/{operationId}/cancel', 202)).toEqual(['X-Request-Id']);
+});
+
+it('describes the sign-in for browsers: its form, and the cookie that it sets', () => {
+  const { '/codec/sign-in': signIn, '/codec/decode': decode } = paths as unknown as Record<string, { post: { requestBody: { content: object }; security: object[] } }>;
+  expect(Object.keys(signIn?.post.requestBody.content ?? {})).toEqual(['application/x-www-form-urlencoded', 'application/json']);
+  expect(decode?.post.security).toEqual([{ operator: [] }, { operatorCookie: [] }]);
+  expect(document['components']).toMatchObject({ securitySchemes: { operatorCookie: { type: 'apiKey', in: 'cookie', name: 'tenure-operator' } } });
+});
+
 it('names every operation once', () => {
   const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(declaredRoutes.length);

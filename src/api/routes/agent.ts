@@ -59,6 +59,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     response: Answer,
     status: 200,
     otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
+    tellsPlace: true,
     streams: true,
     handle: (input) => converse(deps, input, { ...input.body, sessionId: input.body.session_id, onBusy: input.body.on_busy }),
   }),
@@ -74,6 +75,7 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     response: Answer,
     status: 200,
     otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
+    tellsPlace: true,
     streams: true,
     async handle(input) {
       const { prompt, tenant_id: tenantId, user_id: userId } = input.body;

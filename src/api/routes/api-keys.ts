@@ -35,6 +35,7 @@ export const apiKeyRoutes = ({ accessStore }: ApiKeyRoutesDeps): Route[] => [
     body: CreateKey,
     response: ShownKey,
     status: 201,
+    tellsPlace: true,
     async handle({ params: { tenantId }, body: { name, permissions, expiresInSeconds }, caller, idempotencyKey }) {
       mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(accessStore, tenantId);

@@ -29,6 +29,7 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
     takesFile: mediaTypes,
     response: StoredAttachment,
     status: 201,
+    tellsPlace: true,
     async handle({ params, query: { name }, caller, tenant, upload }) {
       await conversations.mustOwn(params, caller);
       const { attachmentBytes, attachments: most } = definitionOf(tiers, tenant.tier);

@@ -54,6 +54,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     body: RegisterClient,
     response: ShownClient,
     status: 201,
+    tellsPlace: true,
     async handle({ tenant, body: { name, description, permissions }, caller, idempotencyKey }) {
       mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(deps.accessStore, tenant.tenantId);

@@ -58,6 +58,7 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     body: z.strictObject({ agent: AgentReference.optional() }),
     response: SessionRecord,
     status: 201,
+    tellsPlace: true,
     async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey, requestDigest }) {
       const sessionId = idFor('session', idempotencyKey, tenantId, caller.userId);
       const record = await conversations.open({ tenantId, sessionId }, caller, { agent, requestDigest });
@@ -136,6 +137,7 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
     body: z.strictObject({ turnId: z.string().min(1).max(64), sessionId: SessionId.optional().describe('of the new session; one is made when absent') }),
     response: Forked,
     status: 201,
+    tellsPlace: true,
     otherStatuses: { 202: 'It is a long session: the new one can be found when it has all of it' },
     async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey }) {
       const owned = await conversations.mustOwn(params, caller);
