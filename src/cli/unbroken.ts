@@ -6,6 +6,8 @@ import { seemsTemporary } from './patience';
 export interface Following {
   /** Hears once in an outage that the API is away, and why: a stream that broke could not be opened again. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Hears that the outage it was told of is over. */
+  readonly onRecovery?: () => void;
   /** How long the API may be away: from the first failure after something was heard of it. Default: ten minutes. */
   readonly giveUpAfterMs?: number;
   /** Which failures may pass. Default: those the API, or its absence, says may. */
@@ -25,16 +27,19 @@ const longestPauseMs = 5_000;
  */
 export async function* unbroken(
   open: (opening: Opening) => AsyncGenerator<EventSourceMessage>,
-  { onTrouble, giveUpAfterMs = 600_000, mayPass = seemsTemporary }: Following = {},
+  { onTrouble, onRecovery, giveUpAfterMs = 600_000, mayPass = seemsTemporary }: Following = {},
 ): AsyncGenerator<EventSourceMessage> {
   let lastEventId: string | undefined;
   let [failures, awaySinceMs] = [0, 0];
-  const onComment = () => void (failures = 0);
+  const heard = () => {
+    if (failures > 1) onRecovery?.();
+    failures = 0;
+  };
   for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     try {
-      for await (const message of open({ headers: behind(lastEventId), onComment })) {
+      for await (const message of open({ headers: behind(lastEventId), onComment: heard })) {
         lastEventId = message.id ?? lastEventId;
-        failures = 0;
+        heard();
         pauseMs = shortestPauseMs;
         yield message;
       }

@@ -68,6 +68,14 @@ it('tells an outage once, and none that was over when the stream was opened agai
   expect(told).toBe(2);
 });
 
+it('tells that an outage it told of is over, be it by an event or a comment', async () => {
+  const told: string[] = [];
+  const following = { onTrouble: () => told.push('trouble'), onRecovery: () => told.push('recovery') };
+  const { open } = scripted([1, breaks], [2, breaks], [breaks], [comment, breaks], [breaks], [3]);
+  expect(await idsOf(unbroken(open, following), 3)).toEqual(['1', '2', '3']);
+  expect(told).toEqual(['trouble', 'recovery', 'trouble', 'recovery']);
+});
+
 it('asks a server that ends the stream without an event more and more seldom', async () => {
   jest.useRealTimers();
   const askedAtMs: number[] = [];

@@ -7,8 +7,8 @@ import { renderOperation } from './render';
 /** Shows an operation while it runs. */
 export interface Display {
   show(operation: Operation): void;
-  /** The API is not heard of at the moment. */
-  trouble(message: string): void;
+  /** What the matter is while nothing is heard of the API; undefined when it is over. */
+  trouble(message: string | undefined): void;
   end(): void;
 }
 
@@ -40,7 +40,7 @@ class LiveDisplay implements Display {
     this.draw();
   }
 
-  trouble(message: string): void {
+  trouble(message: string | undefined): void {
     this.message = message;
   }
 
@@ -75,7 +75,9 @@ function plainDisplay(out: Output): Display {
       if (operation.finishedAt !== undefined)
         out.write(`${wordsOf(operation.kind)} of ${operation.tenantId}: ${operation.state}${operation.error ? ` — ${operation.error.code}: ${printable(operation.error.message)}` : ''}\n`);
     },
-    trouble: (message) => out.note(message),
+    trouble(message) {
+      if (message !== undefined) out.note(message);
+    },
     end: () => undefined,
   };
 }

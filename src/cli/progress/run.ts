@@ -39,7 +39,7 @@ async function show({ out }: Cli, access: Access, operationId: string, onEach?: 
   let last: Operation | undefined;
   try {
     const onTrouble = () => display.trouble('The API does not answer; the operation goes on, and so does this display once it does.');
-    for await (const operation of followOperation(operationId, (path, opening) => access.stream(path, opening), { onTrouble })) {
+    for await (const operation of followOperation(operationId, (path, opening) => access.stream(path, opening), { onTrouble, onRecovery: () => display.trouble(undefined) })) {
       last = operation;
       onEach?.(operation);
       display.show(operation);
