@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DomainError } from '../contracts/errors';
 import { type Cursor, type Delta, isDelta, type LiveEntry, type SessionEvent } from '../contracts/events';
 import type { SessionRef } from '../contracts/session';
 import { isBesideSteps, type StepWords, wordsWith } from '../domain/step-words';
 import type { LiveEvents, LiveSubscription } from '../ports/live-events';
 import type { SessionLog } from '../ports/session-store';
+import { mustNotEndBefore } from './log-place';
 
 const quietMs = 1_000;
 /**
@@ -50,9 +50,9 @@ export async function* sessionFeed(input: FeedInput): AsyncGenerator<Told | 'idl
  * @returns where the log ends.
  * @throws DomainError `cursor/unknown` when that is before the cursor: it is of another log, such as that before a restore.
  */
-export async function mustReach(log: Pick<SessionLog, 'last'>, session: SessionRef, { seq }: Cursor): Promise<number> {
+export async function mustHaveEvent(log: Pick<SessionLog, 'last'>, session: SessionRef, { seq }: Cursor): Promise<number> {
   const { seq: last } = (await log.last(session)) ?? { seq: 0 };
-  if (seq > last) throw new DomainError('cursor/unknown', `There are ${last} events, and none behind ${seq}.`);
+  mustNotEndBefore(seq, last, 'events');
   return last;
 }
 
@@ -127,7 +127,7 @@ class Feed {
       }
       if (events.length < pageEvents) break;
     }
-    if (!this.isInLog) await mustReach(log, session, this.place);
+    if (!this.isInLog) await mustHaveEvent(log, session, this.place);
     this.isInLog = true;
     // After 1, 3, 7, 15 quiet seconds: half a second less than these, so that the look comes with the pause and not after the next one.
     this.lookAgainAfterMs = this.seq > before ? 0 : Math.min(longestUnseenMs, this.lookAgainAfterMs * 2 + quietMs / 2);

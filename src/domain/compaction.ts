@@ -4,7 +4,7 @@ import { likelyCharacters, namesOf } from './attachments';
 import { factsBlock } from './recalled-facts';
 import { askUser } from './tool-output-rule';
 import { answeredCalls, callKey, shownResult, type Summary, undoNote, withheldTurns } from './transcript';
-import { startOf } from './well-formed';
+import { shortenedTo } from './well-formed';
 
 /** Where a session's history was summarised last. */
 export interface Compaction {
@@ -165,7 +165,7 @@ const cutMark = ' [...] ';
 function cutTo(text: string, most: number): string {
   if (text.length <= most) return text;
   const half = Math.floor((most - cutMark.length) / 2);
-  return half <= 0 ? '' : startOf(text, half) + cutMark + text.slice(-half).replace(/^[\uDC00-\uDFFF]/, '');
+  return half <= 0 ? '' : shortenedTo(text, half) + cutMark + text.slice(-half).replace(/^[\uDC00-\uDFFF]/, '');
 }
 
 function lineOf(event: EventBody): string | undefined {

@@ -3,7 +3,7 @@ import type { JsonValue } from '../contracts/model';
 import { sameWords } from './recalled-facts';
 import { jsonIn } from './structured-output';
 import { askUser } from './tool-output-rule';
-import { startOf } from './well-formed';
+import { shortenedTo } from './well-formed';
 
 /** Facts from one turn. */
 export const maxFacts = 5;
@@ -41,7 +41,7 @@ const answersIn = (output: JsonValue): string[] => {
 export const extractionText = (said: readonly string[], known: readonly string[]): string => {
   let left = maxSaidCharacters;
   const shown = said.map((text) => {
-    const part = startOf(text, left);
+    const part = shortenedTo(text, left);
     left -= part.length;
     return part;
   });

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../contracts/model';
-import { startOf, wellFormed } from './well-formed';
+import { shortenedTo, wellFormed } from './well-formed';
 
 /** A tool call as it came from the model. `input` is undefined when `rawInput` is not JSON. */
 export interface RequestedCall {
@@ -43,7 +43,7 @@ export function soundCalls(calls: readonly RequestedCall[]): SoundCall[] {
     characters += rawInput.length;
     const problem = characters > maxStepInputCharacters ? 'The inputs of this step are too long.' : problemWith(input, rawInput);
     const isKept = problem === undefined && input !== undefined;
-    return { callId: soundId, name: nameOrId.test(name) ? name : noName, input: wellFormed(isKept ? input : startOf(rawInput, shownCharacters)), problem };
+    return { callId: soundId, name: nameOrId.test(name) ? name : noName, input: wellFormed(isKept ? input : shortenedTo(rawInput, shownCharacters)), problem };
   });
 }
 

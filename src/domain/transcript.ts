@@ -4,7 +4,7 @@ import type { DocumentBlock, ImageBlock, JsonValue, ModelMessage, ReasoningBlock
 import { type AttachedContents, blocksOf } from './attachments';
 import { factsBlock } from './recalled-facts';
 import { rejectionNote } from './structured-output';
-import { startOf } from './well-formed';
+import { shortenedTo } from './well-formed';
 
 type Block = { readonly text: string } | ToolUseBlock | ToolResultBlock | ReasoningBlock | ImageBlock | DocumentBlock;
 
@@ -109,7 +109,7 @@ const maxNotedCharacters = 1_000;
 
 /** How the model is told, behind the turn, that what it did is not so any more. Nothing in it was written by whom the tool speaks with. @param input - of the call; absent: the model does not see it any more, either. */
 export function undoNote(event: UndoResult, input?: JsonValue): string {
-  const call = `${event.tool}${input === undefined ? '' : ` with ${startOf(JSON.stringify(input), maxNotedCharacters)}`}`;
+  const call = `${event.tool}${input === undefined ? '' : ` with ${shortenedTo(JSON.stringify(input), maxNotedCharacters)}`}`;
   if (event.type === 'tool.undone') return `(The user had this taken back, and it was: ${call}. It does not hold any more.)`;
   return `(The user wanted this taken back, and it was not (${event.code}): ${call}. It ${event.code === outcomeUnknown ? 'may still hold, or not' : 'still holds'}.)`;
 }
@@ -164,5 +164,5 @@ export function shownResult(event: ToolResultEvent, edited?: JsonValue): JsonVal
   if (event.type === 'tool.failed') return { error: event.message, code: event.code };
   const output = edited === undefined ? event.output : { output: event.output, argumentsChangedByAPersonTo: edited };
   const text = JSON.stringify(output);
-  return text.length <= maxResultCharacters ? output : { truncated: startOf(text, maxResultCharacters), characters: text.length };
+  return text.length <= maxResultCharacters ? output : { truncated: shortenedTo(text, maxResultCharacters), characters: text.length };
 }

@@ -7,7 +7,7 @@ export function wellFormed<T>(value: T): T {
 }
 
 /** The beginning of a text, of `most` UTF-16 units at most, without half a character at its end. */
-export const startOf = (text: string, most: number): string => text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '');
+export const shortenedTo = (text: string, most: number): string => text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '');
 
 function formed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();

@@ -25,7 +25,7 @@ export function createSessions(client: Client): Sessions {
           client.workflow.executeUpdateWithStart(submitMessage, {
             updateId: turnId,
             args: [{ turnId, userId, onBusy, ...(unattended && { unattended }) }],
-            startWorkflowOperation: startOf({ tenantId, sessionId, userId, ...(agent && { agent }) }),
+            startWorkflowOperation: withSessionStart({ tenantId, sessionId, userId, ...(agent && { agent }) }),
           }),
         ),
       ).catch(orWhenAlreadyStarted);
@@ -137,7 +137,7 @@ function unheardIfCutOff(error: unknown, execution: string): Omit<SessionStatus,
 const forking =
   (client: Client, calling: Calling): Sessions['fork'] =>
   async (session, { userId, agent }, source) => {
-    const startWorkflowOperation = startOf({ ...session, userId, fork: source, ...(agent && { agent }) });
+    const startWorkflowOperation = withSessionStart({ ...session, userId, fork: source, ...(agent && { agent }) });
     const isThis = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(forkSession, { args: [source], startWorkflowOperation }))).catch((error: unknown) => {
       // It was handed over: the copy goes on, however long it takes.
       if (codeOf(error) === 'dependency/unavailable') return 'later' as const;
@@ -152,7 +152,7 @@ const forking =
 const undoing =
   (client: Client, calling: Calling): Sessions['undo'] =>
   async (session, { agent, ...request }) => {
-    const startWorkflowOperation = startOf({ ...session, userId: request.userId, ...(agent && { agent }) });
+    const startWorkflowOperation = withSessionStart({ ...session, userId: request.userId, ...(agent && { agent }) });
     const taken = await unlessMissing(() => calling(() => client.workflow.executeUpdateWithStart(undoTurn, { updateId: request.undoId, args: [request], startWorkflowOperation }))).catch(orWhenAlreadyStarted);
     if (!taken) throw new DomainError('session/closed', 'The session is closed: nothing of it is taken back any more.');
     return taken;
@@ -171,7 +171,7 @@ const closing =
     await translating(() => calling(() => workflow.signalWithStart(sessionWorkflow, { ...start, signal: closeSession }))).catch(orWhenAlreadyStarted);
   };
 
-const startOf = (input: SessionInput) =>
+const withSessionStart = (input: SessionInput) =>
   new WithStartWorkflowOperation(sessionWorkflow, { ...sessionStart(input), workflowIdConflictPolicy: 'USE_EXISTING' });
 
 /** The workflow has ended, and its id is not used again. */

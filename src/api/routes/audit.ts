@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { AuditEntry, AuditExportHeader, auditOutcomes, SignedCheckpoint } from '../../contracts/audit';
 import { PublicKey } from '../../contracts/public-key';
-import { DomainError } from '../../contracts/errors';
 import { auditChainOf } from '../../contracts/names';
 import { AnyTenantId } from '../../contracts/tenant';
 import { matches } from '../../domain/audit';
 import type { AuditLog } from '../../ports/audit';
 import { exportOf } from '../audit-export';
+import { mustNotEndBefore } from '../log-place';
 import { operatorRoute, publicRoute, type Route, sharedRoute } from '../route';
 import { queryInteger, queryTime } from '../query-values';
 import { pageOf, pageOfList } from './paging';
@@ -131,6 +131,6 @@ async function exported(audit: AuditLog, chain: string, after: number) {
   const head = await audit.head(chain);
   // What is over its time is not there any more: a whole export begins behind it.
   const from = after === 0 ? Math.max(0, (await firstOf(audit, chain)) - 1) : after;
-  if (after > head.seq) throw new DomainError('cursor/unknown', `There are ${head.seq} entries, and none behind ${after}.`);
+  mustNotEndBefore(after, head.seq, 'entries');
   return { lines: exportOf(audit, chain, from, head), headers: { 'Content-Disposition': `attachment; filename="audit-${chain}.jsonl"` } };
 }

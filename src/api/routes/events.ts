@@ -6,7 +6,7 @@ import type { SessionLog } from '../../ports/session-store';
 import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
 import { tenantRoute, type Route } from '../route';
-import { mustReach, sessionFeed } from '../session-feed';
+import { mustHaveEvent, sessionFeed } from '../session-feed';
 import { pageOf } from './paging';
 import { SessionPath } from './paths';
 import { queryInteger } from '../query-values';
@@ -47,18 +47,18 @@ export const eventRoutes = ({ conversations, log, live }: EventRoutesDeps): Rout
       // A browser that reconnects sends the header; it knows better than the address it started from.
       const cursor = cursorFrom(header('last-event-id') ?? after);
       if (format === 'jsonl' || (format === undefined && header('accept')?.includes(linesType) === true)) {
-        const upTo = await mustReach(log, params, cursor);
+        const upTo = await mustHaveEvent(log, params, cursor);
         return { lines: exported(log, params, cursor.seq, upTo), headers: { 'Content-Disposition': `attachment; filename="session-${params.sessionId}.jsonl"` } };
       }
       if (!wantsEvents) {
         const data = (await log.read(params, { after: cursor.seq, limit })).slice(0, limit);
         const last = data.at(-1);
-        if (!last) await mustReach(log, params, cursor);
+        if (!last) await mustHaveEvent(log, params, cursor);
         return { body: { data, ...(last && data.length === limit && { nextCursor: String(last.seq) }) } };
       }
       const { closedAt } = await conversations.record(params);
       const isAtEnd = closedAt !== undefined && (await log.read(params, { after: cursor.seq, limit: 1 })).length === 0;
-      if (isAtEnd) await mustReach(log, params, cursor);
+      if (isAtEnd) await mustHaveEvent(log, params, cursor);
       // 204 tells an EventSource not to come back.
       return isAtEnd ? { status: 204 } : { events: sessionFeed({ session: params, cursor, log, live, signal }) };
     },

@@ -48,7 +48,7 @@ export const memoryRoutes = ({ memory }: MemoryRoutesDeps): Route[] => [
     response: Fact,
     status: 200,
     async handle({ params: { tenantId, factId }, body: { text }, caller }) {
-      await mustReach(memory, { tenantId, factId }, caller);
+      await mustBeWithinReach(memory, { tenantId, factId }, caller);
       return { body: await memory.correct(tenantId, factId, text) };
     },
   }),
@@ -61,7 +61,7 @@ export const memoryRoutes = ({ memory }: MemoryRoutesDeps): Route[] => [
     response: z.object({}),
     status: 204,
     async handle({ params: { tenantId, factId }, caller }) {
-      await mustReach(memory, { tenantId, factId }, caller);
+      await mustBeWithinReach(memory, { tenantId, factId }, caller);
       await memory.forget(tenantId, factId);
       return { status: 204 };
     },
@@ -69,7 +69,7 @@ export const memoryRoutes = ({ memory }: MemoryRoutesDeps): Route[] => [
 ];
 
 /** @throws DomainError `memory/not-found`, in the same words for what is another's. */
-async function mustReach(memory: MemoryRoutesDeps['memory'], { tenantId, factId }: { tenantId: string; factId: string }, { userId, permissions }: Caller): Promise<void> {
+async function mustBeWithinReach(memory: MemoryRoutesDeps['memory'], { tenantId, factId }: { tenantId: string; factId: string }, { userId, permissions }: Caller): Promise<void> {
   const fact = await memory.get(tenantId, factId);
   if (fact?.userId !== undefined && (fact.userId === userId || permissions.has('write:any-memory'))) return;
   throw new DomainError('memory/not-found', 'There is no such fact.', { isDenial: fact !== undefined });
