@@ -2,6 +2,7 @@ import type { JsonValue } from '../contracts/model';
 import type { HttpOperation, ToolListing } from '../contracts/tool-source';
 import { plainSchema } from './plain-schema';
 import { inputName, Listing } from './source-tools';
+import { shortenedTo } from './well-formed';
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -161,7 +162,7 @@ function sentParameter(input: string, parameter: Fields): HttpOperation['paramet
 function describedSchema(parameter: Fields): JsonValue {
   const schema = plainSchema(parameter['schema'] ?? jsonOf(parameter['content'])?.['schema']);
   const description = textOf(parameter['description']);
-  return description === '' || typeof schema !== 'object' ? schema : { ...(schema as Record<string, JsonValue>), description: description.slice(0, 500) };
+  return description === '' || typeof schema !== 'object' ? schema : { ...(schema as Record<string, JsonValue>), description: shortenedTo(description, 500) };
 }
 
 function jsonOf(content: unknown): Fields | undefined {

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../contracts/model';
+import { shortenedTo } from './well-formed';
 
 /** Keywords that can be checked quickly, whatever they say. Patterns are left to whoever is called: one that a stranger wrote can take forever. */
 const kept: ReadonlySet<string> = new Set([
@@ -63,7 +64,7 @@ function loosened({ oneOf, anyOf, additionalProperties, required, ...rest }: Fie
   };
 }
 
-const simple = (name: string, value: unknown): JsonValue => (name === 'description' || name === 'title' ? String(value).slice(0, maxTextCharacters) : (value as JsonValue));
+const simple = (name: string, value: unknown): JsonValue => (name === 'description' || name === 'title' ? shortenedTo(String(value), maxTextCharacters) : (value as JsonValue));
 
 const types: ReadonlySet<string> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
 

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../contracts/model';
 import { type ListedTool, maxToolsOfSource, sourceSeparator, type ToolListing } from '../contracts/tool-source';
 import { matchesName } from './name-pattern';
+import { shortenedTo } from './well-formed';
 
 const maxDescriptionCharacters = 1_000;
 /** Of one tool as the model is shown it: it is paid for in every step. */
@@ -24,14 +25,14 @@ export class Listing {
 
   add(found: FoundTool): void {
     const name = fullName(this.source, found.name);
-    const tool = { ...found, name, description: found.description.slice(0, maxDescriptionCharacters) };
+    const tool = { ...found, name, description: shortenedTo(found.description, maxDescriptionCharacters) };
     const reason = this.reasonAgainst(tool);
     if (reason === undefined) this.tools.set(name, tool);
     else this.leaveOut(found.name, reason);
   }
 
   leaveOut(name: string, reason: string): void {
-    if (this.leftOut.length < maxToolsOfSource) this.leftOut.push({ name: name.slice(0, 128), reason });
+    if (this.leftOut.length < maxToolsOfSource) this.leftOut.push({ name: shortenedTo(name, 128), reason });
   }
 
   get listing(): ToolListing {

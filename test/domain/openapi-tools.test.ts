@@ -195,3 +195,13 @@ it('takes the tools of a source by a pattern, and no built-in one', () => {
   expect(expanded(['recall', 'shop__*', 'shop__a'], ['recall', 'remember', 'shop__a', 'shop__b', 'other__c'])).toEqual(['recall', 'shop__a', 'shop__b']);
   expect(expanded(['*'], ['recall', 'shop__a'])).toEqual(['shop__a']);
 });
+
+it('cuts long words between characters: half of one would spoil the request to the model', async () => {
+  const long = (most: number) => `${'x'.repeat(most - 1)}🚲 and more`;
+  const operation = { operationId: 'order', description: long(1_000), parameters: [{ name: 'id', in: 'query', description: long(500), schema: { type: 'string' } }, { name: 'note', in: 'query', schema: { type: 'string', description: long(500) } }] };
+  const { tools: [tool] } = await toolsOf({ openapi: '3.0.3', info: { title: 'A shop', version: '1' }, servers: [{ url: 'https://shop.example.com' }], paths: { '/orders': { get: operation } } });
+  const { id, note } = (tool?.inputSchema as { properties: Record<'id' | 'note', { description: string }> }).properties;
+  const texts = [tool?.description ?? '', id.description, note.description];
+  expect(texts.every((text) => text.isWellFormed())).toBe(true);
+  expect(texts.map((text) => text.at(-1))).toEqual(['x', 'x', 'x']);
+});

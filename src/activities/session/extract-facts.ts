@@ -8,6 +8,7 @@ import type { SessionRef } from '../../contracts/session';
 import { extractionPrompt, extractionText, factsIn, maxExtractionTokens, maxFactCharacters, maxFacts, saidIn } from '../../domain/extracted-facts';
 import { modelOfAttempt } from '../../domain/models';
 import { maxQueryCharacters } from '../../domain/recalled-facts';
+import { shortenedTo } from '../../domain/well-formed';
 import type { ModelQuestion } from '../../ports/model';
 import { agentOf } from './agent';
 import { record, type SessionStepDeps } from './deps';
@@ -80,7 +81,7 @@ async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<re
   const [{ agent }, events] = await Promise.all([agentOf(deps, input), deps.log.read({ tenantId, sessionId }, { after, upTo })]);
   const said = saidIn(events, turnId);
   if (said.length === 0) return [];
-  const known = (await deps.memory.recall({ tenantId, userId }, { text: said.join('\n').slice(0, maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
+  const known = (await deps.memory.recall({ tenantId, userId }, { text: shortenedTo(said.join('\n'), maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
   const text = extractionText(said, known);
   const prepare = (modelId: string) => ({ request: requestOf(input, modelId, text) });
   const held = await holdAttempt(deps, placeOf(input), agent, prepare(modelOfAttempt(agent, activityInfo().attempt)), () => prepare(agent.modelId));

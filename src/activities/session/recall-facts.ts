@@ -5,6 +5,7 @@ import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import { yetToBegin } from '../../domain/beginnings';
 import { maxQueryCharacters, shownFacts } from '../../domain/recalled-facts';
+import { shortenedTo } from '../../domain/well-formed';
 import { endingWith } from '../../ending';
 import type { MemoryOwner } from '../../ports/memory';
 import { record, type SessionStepDeps } from './deps';
@@ -51,7 +52,7 @@ const factsIn = (events: readonly SessionEvent[]): RecalledFacts | undefined => 
 async function search({ memory }: SessionStepDeps, { tenantId, userId }: MemoryOwner, { text, most }: { text: string; most: number }): Promise<Pick<RecalledFacts, 'facts' | 'failure'>> {
   using ending = endingWith([cancellationSignal()], mostMs);
   try {
-    const found = await Promise.race([memory.recall({ tenantId, userId }, { text: text.slice(0, maxQueryCharacters), limit: most }), aborted(ending.signal)]);
+    const found = await Promise.race([memory.recall({ tenantId, userId }, { text: shortenedTo(text, maxQueryCharacters), limit: most }), aborted(ending.signal)]);
     return { facts: shownFacts(found, most) };
   } catch (error) {
     cancellationSignal().throwIfAborted();

@@ -10,6 +10,7 @@ import { maxToolsOfSource, type McpSettings, type ToolListing } from '../../cont
 import { plainSchema } from '../../domain/plain-schema';
 import { withCredential } from '../../domain/source-credential';
 import { asObjectSchema, Listing } from '../../domain/source-tools';
+import { shortenedTo } from '../../domain/well-formed';
 import { endingWith } from '../../ending';
 import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
@@ -144,7 +145,7 @@ function outputOf({ structuredContent, content }: CallToolResult): JsonValue {
   const texts = content.map((block) => (block.type === 'text' ? block.text : `[${block.type}${'mimeType' in block ? ` ${block.mimeType}` : ''}]`));
   const output = (structuredContent ?? texts.join('\n')) as JsonValue;
   const text = typeof output === 'string' ? output : JSON.stringify(output);
-  return text.length > maxOutputCharacters ? `${text.slice(0, maxOutputCharacters)} … (cut)` : output;
+  return text.length > maxOutputCharacters ? `${shortenedTo(text, maxOutputCharacters)} … (cut)` : output;
 }
 
 /** Before a session is open nothing has happened. */

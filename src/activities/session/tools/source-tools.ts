@@ -9,6 +9,7 @@ import { withCredential, withoutSecret } from '../../../domain/source-credential
 import { fullName, shownSchema } from '../../../domain/source-tools';
 import { type DoneCall, inputOfUndo, toolNamed } from '../../../domain/source-undo';
 import { isForAdministrator, saysScopeInsufficient, scopeInsufficient, tokenRefused } from '../../../domain/source-tokens';
+import { shortenedTo } from '../../../domain/well-formed';
 import type { HttpAnswer, HttpCaller } from '../../../ports/http-caller';
 import type { Bearer, McpServers, SourceAccess, SourceCredentials } from '../../../ports/tool-sources';
 import { createTool, type Tool, type ToolContext, type ToolParts, type Undoing } from './tool';
@@ -151,7 +152,7 @@ async function callMcp({ mcp, onChange }: SourceToolDeps, { source, remoteName, 
   const call = { tool: remoteName, input, idempotencyKey, timeoutMs: attemptMs, signal, onChange: () => onChange(owner.tenantId, source) };
   const { isError, output } = await mcp.call({ name, settings, secret, bearer }, call);
   // The model is told, and may try something else: the server has answered.
-  if (isError) throw new DomainError('tool/refused', textOf(output).slice(0, maxRefusalCharacters));
+  if (isError) throw new DomainError('tool/refused', shortenedTo(textOf(output), maxRefusalCharacters));
   return output;
 }
 
