@@ -1,5 +1,6 @@
 import type { BackupContentName, ContentComparison, ContentSummary } from '../contracts/backup';
 import { tableKeys, tenantResources, usagePeriods } from '../contracts/names';
+import { omit } from './omit';
 
 export type BackupRecord = Readonly<Record<string, unknown>>;
 /** A user id as it is now → as it shall be. An id nobody has any more stays as it is. */
@@ -45,7 +46,7 @@ export const mapNamespace = (namespace: string, map: MapUser): string =>
 export function invariantOf(content: BackupContentName, record: BackupRecord, { tenantId, map }: { tenantId: string; map: MapUser }): BackupRecord {
   switch (content) {
     case 'table': {
-      const kept = without(mapTableUsers(record, map), 'tenantId', 'inBucket');
+      const kept = omit(mapTableUsers(record, map), 'tenantId', 'inBucket');
       const { message } = kept;
       return { ...kept, ...(isMessage(message) && { message: { userId: message.userId, text: message.text, ...(message.attachments !== undefined && { attachments: message.attachments }) } }) };
     }
@@ -55,15 +56,12 @@ export function invariantOf(content: BackupContentName, record: BackupRecord, { 
       return { ...record, name: String(record['name']).replace(tenantResources(tenantId).parameterPrefix, '') };
     case 'users': {
       const { groups } = record;
-      return { ...without(record, 'userId'), groups: Array.isArray(groups) ? groups.map(String).sort() : [] };
+      return { ...omit(record, 'userId'), groups: Array.isArray(groups) ? groups.map(String).sort() : [] };
     }
     case 'objects':
       return record;
   }
 }
-
-export const without = (record: BackupRecord, ...names: readonly string[]): BackupRecord =>
-  Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 
 /** AgentCore keeps whole seconds. */
 const secondOf = (at: unknown): string => new Date(Math.floor(Date.parse(String(at)) / 1_000) * 1_000).toISOString();

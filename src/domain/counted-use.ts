@@ -1,6 +1,7 @@
 import { budgetUnits } from '../contracts/budget';
 import { budgetCounters, counterAttribute, tableKeys, usagePeriods } from '../contracts/names';
-import { type BackupRecord, without } from './backup-content';
+import type { BackupRecord } from './backup-content';
+import { omit } from './omit';
 
 /** Session → the last sequence number of its log. */
 export type Heads = ReadonlyMap<string, number>;
@@ -39,7 +40,7 @@ export function withoutHolds(item: BackupRecord): BackupRecord | undefined {
   const held = budgetUnits.filter((unit) => figure('reserved', unit) > 0);
   if (held.length === 0) return item;
   const lost = Object.fromEntries(held.map((unit) => [counterAttribute('lost', unit), figure('lost', unit) + figure('reserved', unit)]));
-  return { ...without(item, ...held.map((unit) => counterAttribute('reserved', unit))), ...lost };
+  return { ...omit(item, ...held.map((unit) => counterAttribute('reserved', unit))), ...lost };
 }
 
 /** What stays of an item of the tenant's own when a backup takes the place of all else. Undefined: nothing. */

@@ -1,6 +1,7 @@
 import { tableKeys } from '../contracts/names';
-import { type BackupRecord, without } from './backup-content';
+import type { BackupRecord } from './backup-content';
 import { type Heads, isPlace, placeWithin, withoutHolds } from './counted-use';
+import { omit } from './omit';
 
 /** Where a restore to a point stands in the table: the session whose log it goes through, and whether that has ended. */
 export interface PointProgress {
@@ -82,7 +83,7 @@ function itemsAtPoint(record: BackupRecord, point: PointInTime): readonly Backup
 
 /** One that was decided later waits. */
 function approvalAtPoint(record: BackupRecord, until: string): BackupRecord {
-  return isBy(record['decidedAt'], until) ? record : { ...without(record, 'by', 'expired', 'decidedAt'), state: 'waiting' };
+  return isBy(record['decidedAt'], until) ? record : { ...omit(record, 'by', 'expired', 'decidedAt'), state: 'waiting' };
 }
 
 /** With its copy: a backup that was taken while it was decided can have it in both lists. */
