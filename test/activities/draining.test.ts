@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createSessionLifecycleActivities } from '../../src/activities/lifecycle/sessions';
-import { tenantAttribute } from '../../src/adapters/temporal/search-attributes';
+import { createStaleSessionActivities } from '../../src/activities/maintenance/stale-sessions';
 import { type Adapters, createAdapters } from '../../src/composition';
 import { taskQueues, workflowIds } from '../../src/contracts/names';
 import type { DrainedSessions } from '../../src/contracts/operation';
@@ -11,6 +11,7 @@ import type { SessionRef } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
 import { createLogger } from '../../src/logging';
 import { sessionWorkflow } from '../../src/workflows/definitions';
+import { tenantKey } from '../../src/workflows/search-attributes';
 import { newTenant } from '../api/accounts';
 import { startWorkers } from '../api/workers';
 import { aws, config } from '../adapters/aws/tenants';
@@ -51,7 +52,7 @@ async function spokenIn(): Promise<SessionRef> {
 async function broken(): Promise<SessionRef> {
   const session = await open();
   const workflowId = workflowIds.session(session.tenantId, session.sessionId);
-  await temporalClient.workflow.start(sessionWorkflow, { workflowId, taskQueue: taskQueues.sessions, args: [], typedSearchAttributes: [{ key: tenantAttribute, value: session.tenantId }] });
+  await temporalClient.workflow.start(sessionWorkflow, { workflowId, taskQueue: taskQueues.sessions, args: [], typedSearchAttributes: [{ key: tenantKey, value: session.tenantId }] });
   const isFailing = async () => ((await temporalClient.workflow.getHandle(workflowId).fetchHistory()).events ?? []).some(({ workflowTaskFailedEventAttributes: failed }) => failed != null);
   while (!(await isFailing())) await delay(20);
   return session;
@@ -123,5 +124,26 @@ describe('draining that was taken back half way', () => {
     await sessionWorkflows.terminate(session);
     await withoutKey(closeEnded);
     expect((await recordOf(session))?.closedAt).toBeUndefined();
+  });
+});
+
+describe('closing of idle sessions', () => {
+  it('gives its end to one whose workflow was terminated, once', async () => {
+    const { tenantId } = await newTenant();
+    const session = { tenantId, sessionId: `ses-${randomUUID()}` };
+    await sessions.create({ ...session, userId, createdAt: new Date(0).toISOString() });
+    const workflowId = workflowIds.session(tenantId, session.sessionId);
+    const { firstExecutionRunId: runId } = await temporalClient.workflow.start(sessionWorkflow, { workflowId, taskQueue: 'nobody-here', args: [], typedSearchAttributes: [{ key: tenantKey, value: tenantId }] });
+    const runs = async () => (await temporalClient.workflow.count(`TenantId="${tenantId}" AND RunId="${runId}" AND ExecutionStatus="Running"`)).count > 0;
+    while (!(await runs())) await delay(20);
+    await sessionWorkflows.terminate(session);
+    while (await runs()) await delay(20);
+
+    const closeIdle = () => new MockActivityEnvironment().run(() => createStaleSessionActivities({ ...adapters, sessionIdleMs: 60_000 }).closeStaleSessions({ tenantId }));
+    expect([await closeIdle(), await closeIdle()]).toEqual([
+      { running: 0, closed: 1 },
+      { running: 0, closed: 0 },
+    ]);
+    expect([await typesOf(session), (await recordOf(session))?.closedAt]).toEqual([['session.closed'], expect.any(String)]);
   });
 });

@@ -1,14 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
-import { maxBatchEvents } from '../../contracts/events';
 import { derivedId } from '../../contracts/ids';
-import { batchKeys } from '../../contracts/names';
 import type { DrainedSessions } from '../../contracts/operation';
 import type { SessionRef, TurnOutcome } from '../../contracts/session';
-import { type DrainStage, drainStageAt, missingEnd } from '../../domain/draining';
+import { type DrainStage, drainStageAt } from '../../domain/draining';
 import type { TenantData } from '../../ports/provisioning';
 import type { SessionDirectory, SessionLog, SessionMessages } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import { closeRecord } from '../missing-end';
 import { sessionPages } from '../session-pages';
 import { pauses } from './waiting';
 
@@ -109,18 +108,6 @@ async function closeOpenRecords(deps: LifecycleSessionDeps, tenantId: string): P
       if (closedAt === undefined && (await closeRecord(deps, { tenantId, sessionId }))) drained.cutOff += 1;
     }
   return drained;
-}
-
-/** @returns whether a turn was cut off. @throws DomainError `log/moved` when a lost attempt still wrote: the next look sees it. */
-async function closeRecord({ sessions, log }: LifecycleSessionDeps, session: SessionRef): Promise<boolean> {
-  const events = await log.read(session, { after: 0 });
-  const lacking = missingEnd(events);
-  for (let written = 0, after = events.at(-1)?.seq ?? 0; written < lacking.length; written += maxBatchEvents) {
-    const batch = lacking.slice(written, written + maxBatchEvents);
-    after = (await log.append(session, { after, key: batchKeys.cutOff(after), events: batch, onlyAtHead: true })).head;
-  }
-  await sessions.close(session, new Date().toISOString());
-  return lacking.some(({ type }) => type === 'turn.completed');
 }
 
 /** What came of a turn, or will when nobody gives it more to spend. */

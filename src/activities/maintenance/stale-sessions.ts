@@ -3,6 +3,7 @@ import { isStale } from '../../domain/maintenance';
 import type { AuditLog } from '../../ports/audit';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
+import { closeRecord } from '../missing-end';
 import { sessionPages } from '../session-pages';
 import { tellChanges } from './audited';
 
@@ -42,7 +43,9 @@ export const createStaleSessionActivities = ({ sessionWorkflows, sessions, log, 
       for (const record of page.filter(({ sessionId, parent, closedAt, createdAt }) => !running.has(sessionId) && parent === undefined && closedAt === undefined && isIdle(createdAt))) {
         cancellationSignal.throwIfAborted();
         if (!isIdle((await log.last(record))?.at ?? record.createdAt)) continue;
-        await sessionWorkflows.close(record, record);
+        // Its workflow was terminated: it hears of nothing any more.
+        if (await sessionWorkflows.hasEnded(record)) await closeRecord({ sessions, log }, record);
+        else await sessionWorkflows.close(record, record);
         note(record);
       }
     await tellChanges(audit, { tenantId, job: 'stale_sessions', objects: closed });
