@@ -17,7 +17,7 @@ module.exports = {
     only('workflows-are-thin', '^src/workflows/', ['^src/contracts/', '^src/domain/', '^src/activities/'], 'Workflows carry out what domain decides.'),
     { name: 'workflows-import-activities-as-types', severity: 'error', from: { path: '^src/workflows/' }, to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] } },
     only('activities-use-ports', '^src/activities/', ['^src/contracts/', '^src/domain/', '^src/ports/', '^src/ending\\.ts$'], 'Verbs over ports, never adapters.'),
-    only('adapters-implement-ports', '^src/adapters/', ['^src/contracts/', '^src/ports/', '^src/domain/', '^src/ending\\.ts$', '^src/logging\\.ts$', '^src/workflows/.*definitions\\.ts$'], 'Adapters know the outside, not the inside.'),
+    only('adapters-implement-ports', '^src/adapters/', ['^src/contracts/', '^src/ports/', '^src/domain/', '^src/ending\\.ts$', '^src/logging\\.ts$', '^src/workflows/(.*definitions|search-attributes)\\.ts$'], 'Adapters know the outside, not the inside.'),
     only('api-uses-ports', '^src/api/(?!main\\.ts$)', ['^src/contracts/', '^src/domain/', '^src/ports/', '^src/ending\\.ts$', '^src/workflows/definitions\\.ts$'], 'Routes see ports; only main.ts composes.'),
     { name: 'sdk-only-in-adapters', severity: 'error', comment: 'One adapter per outside service.', from: { path: '^src/', pathNot: ['^src/adapters/', '^src/local/'] }, to: { path: 'node_modules/(@aws-sdk|@aws-crypto|iovalkey)/' } },
     { name: 'local-is-development-only', severity: 'error', from: { path: '^src/', pathNot: '^src/local/' }, to: { path: '^src/local/' } },

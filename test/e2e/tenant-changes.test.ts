@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
-import { tenantAttribute } from '../../src/adapters/temporal/search-attributes';
 import { ApiProblem } from '../../src/cli/api-client';
 import { workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
 import type { TenantRecord } from '../../src/contracts/tenant';
 import type { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
+import { tenantKey } from '../../src/workflows/search-attributes';
 
 const tenantId = 'acme';
 let platform: RunningPlatform;
@@ -214,7 +214,7 @@ describe('offboarded', () => {
       workflowId: `${tenantId}/maintenance/stray`,
       taskQueue: 'nobody-serves-this',
       args: [{ tenantId }],
-      typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
+      typedSearchAttributes: [{ key: tenantKey, value: tenantId }],
     });
     const left = await platform.ended(await offboard('graceSeconds=0&drainPolicy=stop&deleteHistories=true'));
     expect(left).toMatchObject({ state: 'completed' });

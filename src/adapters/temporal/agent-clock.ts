@@ -6,10 +6,10 @@ import { omit } from '../../domain/omit';
 import { onceAt, wordsOf } from '../../domain/schedules';
 import type { AgentClock, AgentClockState } from '../../ports/agent-schedules';
 import { scheduledRunWorkflow } from '../../workflows/definitions';
+import { tenantKey } from '../../workflows/search-attributes';
 import { isInvalidArgument, translating, unlessMissing } from './errors';
 import { listScheduleIdsOf } from './schedule-ids';
 import { ifThere, unlessThere } from './schedules';
-import { tenantAttribute } from './search-attributes';
 
 const answerWithinMs = 10_000;
 const beginning = scheduleIds.of('', scheduleIds.agentJob('')).slice(1);
@@ -80,7 +80,7 @@ function optionsOf(tenantId: string, { name, times, overlap, catchUpSeconds, jit
     spec: { ...specOf(times), jitter: jitterSeconds * 1_000 },
     policies: { overlap: overlap === 'skip' ? 'SKIP' : 'BUFFER_ONE', catchupWindow: catchUpSeconds * 1_000, pauseOnFailure: false },
     memo: { owner: tenantId, summary: `Scheduled agent ${name}` },
-    typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
+    typedSearchAttributes: [{ key: tenantKey, value: tenantId }],
     action: { ...actionOf(tenantId, name), workflowId: workflowIds.scheduledRun(tenantId, name) },
   };
 }
@@ -96,7 +96,7 @@ const actionOf = (tenantId: string, name: string, more: Pick<ScheduledRunInput, 
     args: [input],
     staticSummary: `Scheduled agent ${name} (${tenantId})`,
     staticDetails: `Started by the schedule \`${scheduleIds.of(tenantId, scheduleIds.agentJob(name))}\`. Its session and its outcome are in the current details; the prompt is in the tenant's own table.`,
-    typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }],
+    typedSearchAttributes: [{ key: tenantKey, value: tenantId }],
   };
 };
 

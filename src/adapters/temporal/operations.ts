@@ -7,9 +7,9 @@ import { requestDigest } from '../../contracts/request-digest';
 import { awaitsRetry, estimatedFinish, refusalOf, summarize } from '../../domain/operation';
 import type { Operations } from '../../ports/operations';
 import { awaitAcceptance, cancelOperation, type OperationMemo, readOperation, retryOperation } from '../../workflows/operation-definitions';
+import { operationStateKey, tenantKey } from '../../workflows/search-attributes';
 import { translating, unlessMissing } from './errors';
 import { listOperations } from './operation-list';
-import { operationStateAttribute, tenantAttribute } from './search-attributes';
 
 /** Longer than a healthy registry takes; a caller who is told 503 finds the same operation by repeating the request. */
 const answerMs = 10_000;
@@ -34,7 +34,7 @@ export function createOperations(client: Client, answerWithinMs = answerMs): Ope
       calling(() =>
         client.workflow.executeUpdateWithStart(awaitAcceptance, {
           args: [{ requestDigest: requestDigest(start.request) }],
-          startWorkflowOperation: startOf(start, reuse),
+          startWorkflowOperation: withOperationStart(start, reuse),
         }),
       ),
     ).catch(async (error: unknown) => {
@@ -113,7 +113,7 @@ interface Start<Kind extends OperationKind = OperationKind> {
 /** Only a workflow that failed makes way for another of its id: one that was completed stays, whoever was faster. */
 type IdReuse = 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY';
 
-function startOf({ kind, operationId, request }: Start, workflowIdReusePolicy: IdReuse) {
+function withOperationStart({ kind, operationId, request }: Start, workflowIdReusePolicy: IdReuse) {
   const memo: OperationMemo = { requestDigest: requestDigest(request) };
   return new WithStartWorkflowOperation(kind, {
     workflowId: workflowIds.operation(operationId),
@@ -122,8 +122,8 @@ function startOf({ kind, operationId, request }: Start, workflowIdReusePolicy: I
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy,
     typedSearchAttributes: [
-      { key: tenantAttribute, value: request.tenantId },
-      { key: operationStateAttribute, value: 'running' },
+      { key: tenantKey, value: request.tenantId },
+      { key: operationStateKey, value: 'running' },
     ],
     memo,
     staticSummary: summarize(kind, request),

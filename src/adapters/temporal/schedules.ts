@@ -16,8 +16,8 @@ import { type MaintenanceJobName, maintenanceJobs, scheduleIds, searchAttributes
 import { jobsOf, type MaintenanceJob } from '../../domain/maintenance';
 import type { Schedules, ScheduleState } from '../../ports/schedules';
 import { startedByHand } from '../../workflows/definitions';
+import { tenantKey } from '../../workflows/search-attributes';
 import { translating, unlessMissing } from './errors';
-import { tenantAttribute } from './search-attributes';
 
 const answerWithinMs = 10_000;
 const lookAgainMs = 50;
@@ -194,7 +194,7 @@ function actionOf({ owner, name, job }: Omit<NewSchedule, 'paused'>) {
 
 function attributesOf(owner: string, name: MaintenanceJobName) {
   const tenantId = tenantOfWork(scheduleIds.of(owner, name));
-  return tenantId === undefined ? {} : { typedSearchAttributes: [{ key: tenantAttribute, value: tenantId }] };
+  return tenantId === undefined ? {} : { typedSearchAttributes: [{ key: tenantKey, value: tenantId }] };
 }
 
 const runsAlready = (owner: string, name: MaintenanceJobName) => new DomainError('maintenance/running', `${name} of ${owner} runs now. Wait for it to end.`);

@@ -1,12 +1,8 @@
 import type { Connection } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { searchAttributes } from '../../contracts/names';
 
 const { INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
-
-export const tenantAttribute = defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD);
-export const operationStateAttribute = defineSearchAttributeKey(searchAttributes.operationState, SearchAttributeType.KEYWORD);
 
 /** Makes sure that workflows can be found by tenant and state. Idempotent. */
 export async function ensureSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {

@@ -4,12 +4,12 @@ import { createScheduleActivities } from '../../../src/activities/lifecycle/sche
 import { createAgentClock } from '../../../src/adapters/temporal/agent-clock';
 import { createTemporalClient } from '../../../src/adapters/temporal/connection';
 import { createSchedules } from '../../../src/adapters/temporal/schedules';
-import { tenantAttribute } from '../../../src/adapters/temporal/search-attributes';
 import { createTenantWork } from '../../../src/adapters/temporal/tenant-work';
 import { loadConfig } from '../../../src/config';
 import { scheduleIds, workflowIds } from '../../../src/contracts/names';
 import { AgentSchedule } from '../../../src/contracts/schedule';
 import { jobsOf, pauseNote, restNote } from '../../../src/domain/maintenance';
+import { tenantKey } from '../../../src/workflows/search-attributes';
 import { useOwnNamespace } from '../../support/own-namespace';
 import { agentSchedules, dataConverter, newTenantId, standingTenant } from '../aws/tenants';
 
@@ -94,7 +94,7 @@ it('has a scheduled agent run as it is written, names and no texts, until the te
   expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: false });
   expect(spec).toMatchObject({ jitter: 10_000, timezone: 'Europe/Berlin', calendars: [expect.objectContaining({ hour: [{ start: 7, end: 7, step: 1 }], dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }] })] });
   expect(action).toMatchObject({ workflowType: 'scheduledRun', workflowId: workflowIds.scheduledRun(tenantId, 'morning'), args: [{ tenantId, schedule: 'morning' }], staticSummary: `Scheduled agent morning (${tenantId})` });
-  expect([memo, typedSearchAttributes.get(tenantAttribute)]).toEqual([{ owner: tenantId, summary: 'Scheduled agent morning' }, tenantId]);
+  expect([memo, typedSearchAttributes.get(tenantKey)]).toEqual([{ owner: tenantId, summary: 'Scheduled agent morning' }, tenantId]);
 
   await listed(tenantId, 2);
   await agentClock.pause(tenantId, 'morning', restNote(operationId));
