@@ -47,8 +47,7 @@ async function turnWith(user: Account, calls: ScriptStep['calls']): Promise<Sess
 it('offers the model the tools of its tier, and no others', async () => {
   const events = await turnWith(alice, [{ name: 'http_request', input: { url: 'http://127.0.0.1/' } }]);
   expect(events).toContainEqual(expect.objectContaining({ type: 'tool.failed', tool: 'http_request', code: 'tool/unknown' }));
-  const { latest } = await model.served();
-  const { request } = latest.findLast(({ tenantId }) => tenantId === tenant.tenantId) ?? {};
+  const { request } = (await model.latestOf(tenant.tenantId)) ?? {};
   expect(request?.toolConfig?.tools.map(({ toolSpec }) => toolSpec?.name).sort()).toEqual(['calculator', 'recall', 'remember']);
 });
 

@@ -209,7 +209,7 @@ describe('a call that the policy asks about', () => {
     await decide(session, next.approvalId, bob, { decision: 'approve' });
     await logUntilEnd(session);
     expect(world.at('/dear').map(({ body }) => body)).toEqual(['{"amount":1}']);
-    const shown = (await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId);
+    const shown = await model.latestOf(tenant.tenantId);
     expect(JSON.stringify(shown?.request.messages)).toContain('argumentsChangedByAPersonTo');
   });
 

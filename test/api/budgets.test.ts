@@ -82,7 +82,7 @@ describe("a turn that waits for its agent's own budget", () => {
     const { end } = await waitingTurn('count for me');
     await putConfig({ systemPrompt: 'You are rich.', budgets: { session: { modelCalls: 2 } } });
     expect(await end()).toMatchObject({ outcome: 'completed' });
-    const last = (await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId);
+    const last = await model.latestOf(tenant.tenantId);
     expect(JSON.stringify(last?.request.system)).toContain('You are poor.');
   });
 

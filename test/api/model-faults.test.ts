@@ -195,7 +195,7 @@ describe('a step whose attempts go different ways', () => {
 
   /** How often these words were in what the tenant's model was shown last. */
   async function timesShown(words: string): Promise<number> {
-    const last = (await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId);
+    const last = await model.latestOf(tenant.tenantId);
     return JSON.stringify(last?.request.messages).split(words).length - 1;
   }
   const busyOnce = (match: string) => model.script({ match, steps: [{ fail: { kind: 'throttling' } }, { say: 'Here I am.' }] });
@@ -292,7 +292,7 @@ describe('a step whose attempts go different ways', () => {
 
 describe('a conversation that becomes too long for the model', () => {
   const words = (begin: string) => `${begin} ${'and so on '.repeat(120)}`;
-  const latestMessages = async () => JSON.stringify((await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId)?.request.messages);
+  const latestMessages = async () => JSON.stringify((await model.latestOf(tenant.tenantId))?.request.messages);
   const summaryIn = (log: readonly SessionEvent[]) => log.flatMap((event) => (event.type === 'history.compacted' ? [event] : []));
   const inputOf = async (sessionId: string, { turnId, step, upTo, seq }: ReturnType<typeof summaryIn>[number]): Promise<CompactInput> => {
     const before = (await logOf(sessionId)).filter((event) => event.seq < seq).length;
@@ -400,7 +400,7 @@ describe('an agent with settings for its model', () => {
     const reasoning = { text: 'Add them.', signature: expect.any(String) as string };
     expect(log.find(({ type }) => type === 'reasoning.completed')).toMatchObject({ step: 1, blocks: [reasoning] });
     // The model server refuses a loop without its signed beginning; behind it, it needs none.
-    const sent = async () => JSON.stringify((await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId)?.request.messages);
+    const sent = async () => JSON.stringify((await model.latestOf(tenant.tenantId))?.request.messages);
     expect(await sent()).toContain('reasoningContent');
     expect((await ask('And now?', 'thoughtful')).body.outcome).toBe('completed');
     expect(await sent()).not.toContain('reasoningContent');

@@ -102,7 +102,7 @@ describe('a question of the agent', () => {
       { type: 'question.answered', questionId: which.questionId, answer: { choices: ['blue'] } },
     ]);
     expect(log.findLast(({ type }) => type === 'message.completed')).toMatchObject({ text: 'You said: the door. You said: blue.' });
-    const { request } = (await model.served()).latest.findLast(({ tenantId }) => tenantId === tenant.tenantId) ?? {};
+    const { request } = (await model.latestOf(tenant.tenantId)) ?? {};
     expect(JSON.stringify(request?.system)).toContain('What ask_user returns as `answer` is the one exception');
     // Sent again it is the same answer; another one comes too late.
     expect((await answer(session, which.questionId, { choices: ['blue'] })).body).toMatchObject({ state: 'answered', answer: { choices: ['blue'] } });

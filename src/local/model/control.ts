@@ -16,6 +16,8 @@ export function modelControl(url: string) {
     timing: (timing: { firstTokenMs: number; msPerToken: number }) => call('POST', '/_timing', timing),
     aim: (targets: Partial<Targets>) => call('POST', '/_aim', targets),
     served: () => call<Served>('GET', '/_served'),
+    /** What it was asked last for a tenant. */
+    latestOf: async (tenantId: string) => (await call<Served>('GET', '/_served')).latest.findLast((one) => one.tenantId === tenantId),
     reset: () => call('POST', '/_reset'),
   };
 }
