@@ -20,6 +20,7 @@ export type TenantStatus = (typeof tenantStatuses)[number];
 
 /** Statuses of a tenant that stands: others may work on it, and it can leave. */
 export type WorkingStatus = Extract<TenantStatus, 'active' | 'suspended'>;
+export const isWorking = (status: TenantStatus | undefined): status is WorkingStatus => status === 'active' || status === 'suspended';
 
 /** A tier's name; what it allows is configuration, see contracts/tiers.ts. */
 export const Tier = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a tier is 1-32 of a-z, 0-9 and -, starting with a letter');

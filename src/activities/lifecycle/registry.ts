@@ -1,7 +1,7 @@
 import type { BackedUpTenant } from '../../contracts/backup';
 import type { KeyDeletion } from '../../contracts/certificate';
 import { codeOf, DomainError } from '../../contracts/errors';
-import type { TenantRecord, WorkingStatus } from '../../contracts/tenant';
+import { isWorking, type TenantRecord, type WorkingStatus } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 
@@ -42,7 +42,7 @@ export const createRegistryActivities = ({ registry, operations, tenantCacheMs }
   async statusBeforeLeaving({ tenantId }: OfOperation): Promise<WorkingStatus> {
     const tenant = await registry.get(tenantId);
     if (!tenant || tenant.status === 'deleted') throw new DomainError('tenant/not-found', `There is no tenant "${tenantId}".`);
-    if (tenant.status === 'active' || tenant.status === 'suspended') return tenant.status;
+    if (isWorking(tenant.status)) return tenant.status;
     throw new DomainError('tenant/busy', `The tenant is ${tenant.status}, held by operation ${tenant.operationId}: it can be offboarded when it is active or suspended.`);
   },
 

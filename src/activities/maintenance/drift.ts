@@ -3,7 +3,7 @@ import { log } from '@temporalio/activity';
 import { codeOf, publicFailure } from '../../contracts/errors';
 import type { Finding } from '../../contracts/maintenance';
 import { platformOwner, scheduleIds, taskQueues } from '../../contracts/names';
-import type { TenantRecord } from '../../contracts/tenant';
+import { isWorking, type TenantRecord } from '../../contracts/tenant';
 import { type Drift, driftOf, type Remedy, type TenantSight } from '../../domain/drift';
 import { abandoned, type MachineClientSight } from '../../domain/machine-client-drift';
 import { jobsOf, restNote } from '../../domain/maintenance';
@@ -84,8 +84,6 @@ async function configProblemOf({ configs }: DriftDeps, { tenantId, status }: Ten
   }
   return undefined;
 }
-
-const isWorking = (status: TenantRecord['status']): boolean => status === 'active' || status === 'suspended';
 
 /** A table that cannot be read is found to be missing, or ill, as what it is. */
 async function scheduledAgents({ agentSchedules }: DriftDeps, { tenantId, status }: TenantRecord): Promise<Pick<TenantSight, 'knownAgentSchedules' | 'agentSchedules'>> {

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { DomainError } from '../../contracts/errors';
 import { isScratchTenant } from '../../contracts/names';
+import { isWorking } from '../../contracts/tenant';
 import { pagesOf } from '../../domain/pages';
 import { drillBackup, turnOf } from '../../domain/recovery-drill';
 import type { Backups } from '../../ports/backups';
@@ -60,7 +61,7 @@ export const createDrillActivities = (deps: DrillDeps) => ({
 async function activeTenants(registry: TenantRegistry): Promise<string[]> {
   const ids: string[] = [];
   for await (const { tenants } of pagesOf((from) => registry.list({ limit: page, ...from })))
-    ids.push(...tenants.flatMap(({ tenantId, status }) => ((status === 'active' || status === 'suspended') && !isScratchTenant(tenantId) ? [tenantId] : [])));
+    ids.push(...tenants.flatMap(({ tenantId, status }) => (isWorking(status) && !isScratchTenant(tenantId) ? [tenantId] : [])));
   return ids.sort();
 }
 

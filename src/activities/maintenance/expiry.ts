@@ -1,4 +1,5 @@
 import type { Finding } from '../../contracts/maintenance';
+import { isWorking, type TenantStatus } from '../../contracts/tenant';
 import { type Departure, expiryOf } from '../../domain/expiry';
 import { pagesOf } from '../../domain/pages';
 import { listedIds } from '../../domain/tenant-listing';
@@ -43,8 +44,8 @@ export const createExpiryActivities = (deps: ExpiryDeps) => ({
   },
 });
 
-async function departureOf({ certificates }: ExpiryDeps, tenantId: string, status: string | undefined): Promise<Departure> {
-  if (status === 'active' || status === 'suspended') return 'stays';
+async function departureOf({ certificates }: ExpiryDeps, tenantId: string, status: TenantStatus | undefined): Promise<Departure> {
+  if (isWorking(status)) return 'stays';
   if (status !== undefined && status !== 'deleted') return 'changing';
   return (await certificates.find(tenantId)) ? 'left' : 'unproven';
 }
