@@ -77,11 +77,13 @@ export interface TenantIdentities {
 /** The AgentCore gateway `tenant-{id}`, with the tenant's API as its target. */
 export interface TenantGateways {
   /**
-   * Creates gateway, target and rate limit, or waits for those there are; an existing rate limit takes the new rate.
+   * Creates gateway, target and rate limit, or waits for those there are; an existing rate limit takes the rate.
    * @returns undefined when gateways are switched off.
    * @throws DomainError `infrastructure/failed` with AgentCore's reason.
    */
   create(part: TenantPart & { readonly rate: RequestRate }, waiting: Waiting): Promise<TenantGateway | undefined>;
+  /** Gives the gateway there is another rate, also when gateways are switched off by now. @returns false when there is none. @throws DomainError `infrastructure/failed` with AgentCore's reason. */
+  setRate(part: Pick<TenantPart, 'tenantId' | 'operationId'> & { readonly rate: RequestRate }, waiting: Waiting): Promise<boolean>;
   /** As {@link TenantRuntimes.accept}. */
   accept(clients: TenantClients, waiting: Waiting): Promise<boolean>;
   /** Fine when there is none; also when gateways are switched off by now. */

@@ -37,9 +37,9 @@ export const createChangeActivities = ({ registry, configs, gateways, tiers, wai
 
   /** @returns how long to wait until every process has heard of it. */
   async setTier({ tenantId, tier }: OfTenant & { tier: Tier }): Promise<{ heardAfterMs: number }> {
-    const { gateway, infrastructure, rate, operationId } = await registry.update(tenantId, { tier });
-    // Run again, it gives the gateway there is the present rate.
-    if (gateway && infrastructure) await gateways?.create({ tenantId, operationId, infrastructure, rate: rate ?? definitionOf(tiers, tier).rate }, waiting());
+    const { gateway, rate, operationId } = await registry.update(tenantId, { tier });
+    // One that is gone has no rate: the search for drift tells of it.
+    if (gateway) await gateways?.setRate({ tenantId, operationId, rate: rate ?? definitionOf(tiers, tier).rate }, waiting());
     await waitingSessions.budgetChanged(tenantId, tierHeardAfterMs);
     return { heardAfterMs: tierHeardAfterMs };
   },

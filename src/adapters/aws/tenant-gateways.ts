@@ -17,7 +17,6 @@ import {
   UpdateGatewayRateLimitCommand,
 } from '@aws-sdk/client-bedrock-agentcore-control';
 import { agentCoreNames, tenantResources } from '../../contracts/names';
-import type { RequestRate } from '../../contracts/tenant';
 import type { TenantGateways, TenantPart, Waiting } from '../../ports/provisioning';
 import { clientTokenOf, letsInAs, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
 import { allOf, ifThere } from './inventory/finding';
@@ -35,6 +34,8 @@ interface Dependencies {
   /** Switched off when undefined. */
   readonly settings: GatewaySettings | undefined;
 }
+
+type Limited = Parameters<TenantGateways['setRate']>[0];
 
 /** Gateways of that name: names are unique, so there is one or none. */
 export const findGateways = async (client: BedrockAgentCoreControlClient, name: string) =>
@@ -119,13 +120,14 @@ export function createTenantGateways({ agentCoreControl: client, region, setting
     return targetId;
   }
 
-  async function limit(gatewayIdentifier: string, { requestsPerMinute }: RequestRate, operationId: string): Promise<void> {
+  async function limit(gatewayIdentifier: string, { tenantId, operationId, rate: { requestsPerMinute } }: Limited, waiting: Waiting): Promise<void> {
     const limits = { gatewayIdentifier, rateLimitId, entries: [{ dimensions: { targetName }, requests: [{ rate: requestsPerMinute, period: 'minute' as const }] }] };
     const existing = await describeLimit(gatewayIdentifier, rateLimitId);
     if (!existing) await client.send(new CreateGatewayRateLimitCommand({ ...limits, dimensionKeys: ['targetName'], clientToken: clientTokenOf(operationId) }));
     else if (existing.entries?.[0]?.requests?.[0]?.rate !== requestsPerMinute) {
       await client.send(new UpdateGatewayRateLimitCommand(limits));
     }
+    await untilReady(waiting, `${tenantResources(tenantId).gateway}/${rateLimitId}`, () => describeLimit(gatewayIdentifier, rateLimitId));
   }
 
   return {
@@ -136,9 +138,14 @@ export function createTenantGateways({ agentCoreControl: client, region, setting
       const { gatewayUrl: url = '' } = await untilReady(waiting, name, () => describe(gatewayId));
       const targetId = await beginTarget(part, settings, gatewayId);
       await untilReady(waiting, `${name}/${targetName}`, () => describeTarget(gatewayId, targetId));
-      await limit(gatewayId, part.rate, part.operationId);
-      await untilReady(waiting, `${name}/${rateLimitId}`, () => describeLimit(gatewayId, rateLimitId));
+      await limit(gatewayId, part, waiting);
       return { gatewayId, url, targetId, rateLimitId };
+    },
+
+    async setRate(limited, waiting) {
+      const [existing] = await findGateways(client, tenantResources(limited.tenantId).gateway);
+      if (existing?.gatewayId) await limit(existing.gatewayId, limited, waiting);
+      return existing?.gatewayId !== undefined;
     },
 
     async accept({ tenantId, infrastructure }, waiting) {

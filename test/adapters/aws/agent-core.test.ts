@@ -128,6 +128,16 @@ describe('a gateway', () => {
     expect(entries?.[0]?.requests).toEqual([{ rate: 1_000, period: 'minute' }]);
   });
 
+  it('takes another rate when it is switched off by now, too', async () => {
+    const off = createTenantGateways({ agentCoreControl: client, region, settings: undefined });
+    const part = newPart();
+    const gateway = await gateways().create({ ...part, rate }, waiting);
+    expect(await off.setRate({ ...part, rate: { requestsPerMinute: 300, burst: 60 } }, waiting)).toBe(true);
+    const { entries } = await client.send(new GetGatewayRateLimitCommand({ gatewayIdentifier: gateway?.gatewayId, rateLimitId: gateway?.rateLimitId }));
+    expect(entries?.[0]?.requests).toEqual([{ rate: 300, period: 'minute' }]);
+    expect(await off.setRate({ ...newPart(), rate }, waiting)).toBe(false);
+  });
+
   it('lets in the clients of a rotation, keeps all else, and is not touched when nothing changed', async () => {
     const part = newPart();
     const gateway = await gateways().create({ ...part, rate }, waiting);
