@@ -16,6 +16,8 @@ export interface Backups {
   verify(tenantId: string, backupId: string, by: { operationId: string; againstTenant: boolean }, waiting: Waiting): Promise<BackupManifest>;
   /** Newest first; those that are not finished, or damaged, are not in it. A tenant that has left may have some. */
   list(tenantId: string): Promise<BackupSummary[]>;
+  /** What `list` has, and the ids of those whose manifest cannot be read, or is not their own. */
+  survey(tenantId: string): Promise<{ readonly complete: readonly BackupSummary[]; readonly damaged: readonly string[] }>;
   /** Whatever lies in the bucket of the tenant's backups, unfinished and damaged ones included. */
   kept(tenantId: string): Promise<KeptBackup[]>;
   /** @throws DomainError `backup/incomplete` when its manifest is not its own. */

@@ -34,8 +34,7 @@ export const createExpiryActivities = (deps: ExpiryDeps) => ({
     const tenant = await deps.registry.get(tenantId);
     const departure = await departureOf(deps, tenantId, tenant?.status);
     const deleted = departure === 'changing' || departure === 'unproven' ? [] : await deps.backups.prune(tenantId, { hasLeft: departure === 'left' });
-    const [backups, kept] = await Promise.all([deps.backups.list(tenantId), deps.backups.kept(tenantId)]);
-    const damaged = kept.filter(({ state }) => state === 'damaged').map(({ backupId }) => backupId);
+    const { complete: backups, damaged } = await deps.backups.survey(tenantId);
     const found = expiryOf({ tenantId, ...(tenant && { tenant }), departure, backups, damaged, nowMs: Date.now() });
     return [
       ...deleted.map((subject): Finding => ({ kind: 'backup/expired', tenantId, subject, message: 'Its time was over: it is deleted.', repair: 'done' })),

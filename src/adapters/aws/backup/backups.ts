@@ -30,7 +30,7 @@ function createSight(store: BackupStore) {
   }
 
   /** When an unfinished backup was begun, or last written to where its id does not say. Undefined when it is gone. */
-  const startOf = async (ref: BackupRef): Promise<string | undefined> => timeIn(ref.backupId) ?? (await store.lastWrittenAt(ref));
+  const begunAt = async (ref: BackupRef): Promise<string | undefined> => timeIn(ref.backupId) ?? (await store.lastWrittenAt(ref));
 
   /** All of them: a damaged one hides none of the others. */
   async function seen(tenantId: string): Promise<Seen[]> {
@@ -54,19 +54,19 @@ function createSight(store: BackupStore) {
       case 'complete':
         return { ...place, state: 'complete', createdAt: backup.summary.createdAt, reason: backup.summary.reason };
       case 'unfinished':
-        return { ...place, state: 'unfinished', startedAt: await startOf({ tenantId, backupId }) };
+        return { ...place, state: 'unfinished', startedAt: await begunAt({ tenantId, backupId }) };
       case 'damaged':
         return { ...place, state: 'damaged' };
     }
   }
 
-  return { summaryOf, startOf, seen, keptAs };
+  return { summaryOf, begunAt, seen, keptAs };
 }
 
 /** Backups in the platform's bucket; docs/backup-format.md has the format. */
 export function createBackups(deps: BackupDeps): Backups {
   const { store, directory } = deps;
-  const { summaryOf, startOf, seen, keptAs } = createSight(store);
+  const { summaryOf, begunAt, seen, keptAs } = createSight(store);
 
   return {
     async take(tenantId, backupId, reason, waiting) {
@@ -103,8 +103,11 @@ export function createBackups(deps: BackupDeps): Backups {
       return manifest;
     },
 
-    async list(tenantId) {
-      return summariesIn(await seen(tenantId)).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    list: async (tenantId) => newestFirst(await seen(tenantId)),
+
+    async survey(tenantId) {
+      const all = await seen(tenantId);
+      return { complete: newestFirst(all), damaged: all.flatMap(({ state, backupId }) => (state === 'damaged' ? [backupId] : [])) };
     },
 
     kept: async (tenantId) => Promise.all((await seen(tenantId)).map((one) => keptAs(tenantId, one))),
@@ -118,7 +121,7 @@ export function createBackups(deps: BackupDeps): Backups {
     async prune(tenantId, { hasLeft } = { hasLeft: false }) {
       const all = await seen(tenantId);
       const begun = all.filter(({ state }) => state === 'unfinished');
-      const unfinished = await Promise.all(begun.map(async ({ backupId }) => ({ backupId, startedAt: await startOf({ tenantId, backupId }) })));
+      const unfinished = await Promise.all(begun.map(async ({ backupId }) => ({ backupId, startedAt: await begunAt({ tenantId, backupId }) })));
       const gone = prunable({ finished: summariesIn(all), unfinished, hasLeft }, new Date(Date.now()));
       for (const backupId of gone) await this.delete(tenantId, backupId);
       return gone;
@@ -132,6 +135,8 @@ export function createBackups(deps: BackupDeps): Backups {
 type Seen = { readonly backupId: string } & ({ readonly state: 'complete'; readonly summary: BackupSummary } | { readonly state: 'unfinished' | 'damaged' });
 
 const summariesIn = (all: readonly Seen[]): BackupSummary[] => all.flatMap((one) => (one.state === 'complete' ? [one.summary] : []));
+
+const newestFirst = (all: readonly Seen[]): BackupSummary[] => summariesIn(all).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
 
 /** Whether a record is one of those that are summed up. */
 export type Counts = (content: BackupContentName, record: BackupRecord) => boolean;
