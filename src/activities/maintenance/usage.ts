@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { DomainError, errors } from '../../contracts/errors';
 import type { SessionRecord } from '../../contracts/session';
 import type { UsageCell } from '../../contracts/usage';
 import { countable, sumOf, usageIn } from '../../domain/usage';
@@ -47,11 +48,19 @@ export const createUsageActivities = (deps: UsageDeps) => ({
       sessions += 1;
     }
     await publish(deps, usageReadings(tenantId, counted), cancellationSignal);
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${sessions} sessions cannot be counted.`, { cause: failures[0] });
+    if (failures.length > 0) throw uncounted(failures, sessions);
     await deps.usage.noteProgress(tenantId, { rolledUpAt });
     return { sessions, modelCalls: sumOf(counted).modelCalls };
   },
 });
+
+/** Trying again can help as long as it can for one of them. */
+function uncounted(failures: readonly unknown[], sessions: number): Error {
+  const told = failures.find((error) => !(error instanceof DomainError) || errors[error.code].retryable) ?? failures[0];
+  const message = `${failures.length} of ${sessions} sessions cannot be counted.`;
+  const cause = new AggregateError(failures, message, { cause: told });
+  return told instanceof DomainError ? new DomainError(told.code, `${message} ${told.message}`, { cause }) : cause;
+}
 
 /** Counts the rest of a session that has ended: what was counted is not counted again. */
 export async function countClosed(deps: Pick<UsageDeps, 'log' | 'usage'>, { tenantId, sessionId, userId, forkedFrom }: SessionRecord): Promise<void> {

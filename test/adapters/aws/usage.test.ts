@@ -2,6 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createUsageActivities, type RolledUp } from '../../../src/activities/maintenance/usage';
 import { createMetrics } from '../../../src/adapters/aws/metrics';
 import { createUsageStore } from '../../../src/adapters/aws/usage-store';
+import { DomainError } from '../../../src/contracts/errors';
 import { newId } from '../../../src/contracts/ids';
 import { batchKeys } from '../../../src/contracts/names';
 import type { SessionRef } from '../../../src/contracts/session';
@@ -138,4 +139,15 @@ it('counts the others when a session cannot be read, and says so: the figures ar
   expect(await rollUp()).toEqual({ sessions: 2, modelCalls: 1 });
   const { rolledUpAt = '' } = await usage.progress(tenantId);
   expect(rolledUpAt >= before).toBe(true);
+});
+
+it.each<[string, readonly Error[], string]>([
+  ['with the code of what is wrong', [new DomainError('dependency/denied', 'KMS refuses Decrypt.')], 'dependency/denied'],
+  ['as what can be tried again, while one of them can', [new DomainError('session/closed', 'no'), new DomainError('dependency/unavailable', 'DynamoDB cannot be reached.')], 'dependency/unavailable'],
+])('says that sessions cannot be counted %s', async (_how, failures, code) => {
+  const remaining = [...failures];
+  for (const userId of ['ann', 'bob'].slice(0, failures.length)) await call(await openSession(userId), 'large', 1, 1);
+  const failing = createUsageActivities({ sessions, log: { ...log, read: () => Promise.reject(remaining.shift() ?? new Error('asked once too often')) }, usage, metrics: createMetrics(aws) });
+  const [n, told] = [failures.length, failures.at(-1)?.message];
+  await expect(new MockActivityEnvironment().run(() => failing.rollUpUsage({ tenantId }))).rejects.toMatchObject({ code, message: `${n} of ${n} sessions cannot be counted. ${told}` });
 });
