@@ -1,5 +1,5 @@
 import type { operationSteps, StepName } from '../src/contracts/names';
-import { platformResources, tenantResources } from '../src/contracts/names';
+import { platformResources, tableKeys, tenantResources } from '../src/contracts/names';
 import type { Match } from './wire/rules';
 
 /** The operations whose every step is in the matrix. */
@@ -171,6 +171,15 @@ export const points: { readonly [Kind in CampaignKind]: { readonly [Step in Camp
           name: 'SignalWorkflowExecution',
           match: temporal('SignalWorkflowExecution', sessionsOf),
           deniedInVain: 'A session that cannot be asked to close is terminated when its time is up.',
+        },
+      ],
+    },
+    count_usage: {
+      forward: [
+        {
+          name: 'TransactWriteItems usage',
+          match: aws('dynamodb', 'TransactWriteItems', ({ table }) => [`"${table}"`, `"${tableKeys.usage('day')}"`]),
+          deniedInVain: 'What cannot be counted is in the backup: it goes on without.',
         },
       ],
     },

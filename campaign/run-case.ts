@@ -207,12 +207,13 @@ class CaseRun {
 
   private problemsOfAccount(ended: Operation): string[] {
     const { outcome, code } = this.expected;
+    const { point, step } = this.one;
     return [
       ...(this.hits > 0 ? [] : ['no request met the fault: campaign/points.ts names a request that the step does not make']),
       ...(ended.state === outcome ? [] : [`it ended ${ended.state}, not ${outcome}${ended.error ? ` (${ended.error.code}: ${ended.error.message})` : ''}`]),
       ...(code === undefined || ended.error?.code === code ? [] : [`it says ${ended.error?.code ?? 'no code'}, not ${code}`]),
       ...(ended.state === 'undone' && ended.error === undefined ? ['it does not say why it was undone'] : []),
-      ...problemsOfSteps(ended),
+      ...problemsOfSteps(ended, point.deniedInVain === undefined ? undefined : step),
     ];
   }
 

@@ -18,6 +18,7 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   block: 'Block new work',
   delete_schedules: 'Delete the schedules',
   drain: 'Drain the sessions',
+  count_usage: 'Count what was used last',
   backup: 'Take the backup',
   verify_backup: 'Read the backup back and verify it',
   rehearse_restore: 'Restore the backup on trial',
@@ -108,6 +109,8 @@ const deadlines: Partial<Record<StepName, number>> = {
   worker: minuteMs,
   smoke_turn: 5 * minuteMs,
   drain: 2 * dayMs,
+  // A tenant that leaves, or must be restored, does not wait long for figures.
+  count_usage: 5 * minuteMs,
   // A turn may take as long as its own limit, which is a day at most.
   pause_sessions: 2 * dayMs,
   create_client: 60 * minuteMs,

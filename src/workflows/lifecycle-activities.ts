@@ -59,6 +59,8 @@ export const { releaseClaim } = proxyActivities<LifecycleActivities>({ ...quick,
 /** It ends its sessions by its own clock; as long as it beats, it works. */
 export const { drainSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '2 days', summary: 'Wait until no session runs' });
 export const { closeEndedSessions } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '10 minutes', summary: 'Write the ends of sessions that were cut off' });
+/** Of a tenant that was never counted, it reads all logs. */
+export const { rollUpUsage } = proxyActivities<LifecycleActivities>({ ...base, startToCloseTimeout: '1 hour', summary: "Read the sessions' logs from where the last count stopped" });
 export const { announceDeletion } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'Say until when it can be called off' });
 export const { takeBackup } = proxyActivities<LifecycleActivities>({ ...copy, summary: 'Write the backup' });
 export const { checkKeyIsLost } = proxyActivities<LifecycleActivities>({ ...quick, summary: 'See that the key cannot be used' });

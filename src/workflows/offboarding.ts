@@ -7,6 +7,7 @@ import type { WorkingStatus } from '../contracts/tenant';
 import { rehearsalEvidence } from '../domain/certificate';
 import { cancelTurnsAtMs } from '../domain/draining';
 import { clearGround } from './building';
+import { countLastUse } from './counting';
 import {
   announceDeletion,
   blockTenant,
@@ -74,6 +75,7 @@ async function prepare(run: Offboarding, { operationId, request }: Input): Promi
       if (patched('drain-taken-back')) await closeEndedSessions({ tenantId });
     },
   );
+  await countLastUse(run, tenantId);
   const backup = { tenantId, backupId: backupIds.ofOperation(operationId) };
   await run.step('backup', () => takeBackup(backup));
   await run.step('verify_backup', () => verifyBackup(backup));
@@ -93,7 +95,7 @@ async function prepareWithoutBackup(run: Offboarding, { operationId, request: { 
   const heardAfterMs = await block(run, tenant, () => checkKeyIsLost(tenant));
   const schedules = await deleteSchedules(run, tenant);
   await sleep(heardAfterMs);
-  for (const step of ['drain', 'backup', 'verify_backup', 'rehearse_restore'] as const) run.skip(step);
+  for (const step of ['drain', 'count_usage', 'backup', 'verify_backup', 'rehearse_restore'] as const) run.skip(step);
   if (graceSeconds > 0) await run.step('grace_period', () => waitOutGrace(run, tenant, graceSeconds * 1_000));
   // The end of the same step, with attempts of its own: the wait is not repeated.
   const lostKey = await run.step('grace_period', () => checkKeyIsLost(tenant));

@@ -97,6 +97,15 @@ export class OperationRun<Kind extends OperationKind> {
     if (!(await this.step(name, attempt, undo))) this.skip(name);
   }
 
+  /** As {@link step}, for what the operation can do without: should it fail, the step shows why, and the operation goes on. */
+  async forgoable(name: StepName<Kind>, attempt: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.step(name, attempt);
+    } catch (error) {
+      if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
+    }
+  }
+
   /** Runs a step that can only go forward, until it succeeds. */
   async insist<T>(name: StepName<Kind>, attempt: () => Promise<T>): Promise<T> {
     return this.untilDone(name, attempt, { trying: 'running', resting: 'stuck', done: 'completed' });

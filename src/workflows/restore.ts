@@ -4,6 +4,7 @@ import { backupIds } from '../contracts/names';
 import type { Operation, OperationInput } from '../contracts/operation';
 import { buildGround, giveAgentCoreParts, giveScaling, giveSchedules, proveItWorks } from './building';
 import { whileClaimed } from './claiming';
+import { countLastUse } from './counting';
 import {
   activateTenant,
   claimTenant,
@@ -64,6 +65,7 @@ async function admit(run: Restore, { operationId, request }: Input): Promise<Res
 
 async function intoNewTenant(run: Restore, { operationId, request }: Input): Promise<void> {
   const tenant = { tenantId: request.tenantId, operationId };
+  run.skip('count_usage');
   run.skip('backup');
   const infrastructure = await buildGround(run, tenant);
   await giveAgentCoreParts(run, { ...tenant, infrastructure });
@@ -82,6 +84,7 @@ async function inPlace(run: Restore, { operationId, request }: Input): Promise<v
   const { tenantId } = request;
   const present = { tenantId, backupId: backupIds.ofOperation(operationId) };
   await whileClaimed(run, { tenantId, operationId }, async () => {
+    await countLastUse(run, tenantId);
     await run.step('backup', async () => {
       await takeBackup({ ...present, reason: 'before-restore' });
       await verifyBackup({ ...present, operationId });

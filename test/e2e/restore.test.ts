@@ -1,5 +1,10 @@
+import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
+import { createPlatformClients } from '../../src/adapters/aws/clients';
+import { loadConfig } from '../../src/config';
 import type { BackupSummary } from '../../src/contracts/backup';
+import { metrics } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
+import type { UsageReport } from '../../src/contracts/usage';
 import { User } from '../../src/local/demo/user';
 import { type RunningPlatform, runPlatform } from '../../campaign/running-platform';
 
@@ -20,6 +25,8 @@ afterAll(() => platform.stop());
 
 const post = (path: string, body: object = {}) => platform.api.call<Operation>(`/api/v1/tenants/${path}`, { method: 'POST', token: platform.operator, body });
 const backups = async (tenantId: string) => (await platform.api.call<{ data: BackupSummary[] }>(`/api/v1/tenants/${tenantId}/backups`, { token: platform.operator })).data;
+const usageOf = (tenantId: string) => platform.api.call<UsageReport>(`/api/v1/tenants/${tenantId}/usage?by=user`, { token: platform.operator });
+const callsIn = async (user: User, session: string) => (await user.log(session)).filter(({ type }) => type === 'usage.recorded').length;
 const refusal = (code: string) => expect.objectContaining({ code }) as unknown;
 
 async function backedUp(tenantId = 'acme'): Promise<string> {
@@ -68,6 +75,7 @@ it('replaces what a suspended tenant has, up to a point, and its sessions go on 
   const backupId = await backedUp();
   const before = await ann.log(sessionId);
   await ann.ask(sessionId, 'What is 5*5?');
+  const used = await callsIn(ann, sessionId);
   await expect(post('acme/restore', { backupId })).rejects.toEqual(refusal('restore/tenant-active'));
   expect(await platform.ended(await post('acme/suspend', { turns: 'finish' }))).toMatchObject({ state: 'completed' });
   await expect(post('acme/restore', { backupId: 'bak-none' })).rejects.toEqual(refusal('backup/not-found'));
@@ -78,10 +86,31 @@ it('replaces what a suspended tenant has, up to a point, and its sessions go on 
   const log = await ann.log(sessionId);
   expect(log).toEqual(before.filter(({ at }) => at <= until));
   expect(log.length).toBeLessThan(before.length);
+  // Of what is in no log any more, too, and before the hourly job came to it.
+  expect((await usageOf('acme')).data.find(({ userId }) => userId === ann.userId)?.modelCalls).toBe(used);
   await ann.ask(sessionId, 'What is 2*2?');
   const after = await ann.log(sessionId);
   expect(after.slice(0, log.length)).toEqual(log);
   expect(after.map(({ seq }) => seq)).toEqual(after.map((_event, index) => index + 1));
   // What it was before the restore is not lost.
   expect((await backups('acme')).find(({ reason }) => reason === 'before-restore')).toMatchObject({ backupId: restored.backupId, verification: {} });
+});
+
+it('counts what a tenant used last before it leaves: in CloudWatch, and in its backup', async () => {
+  expect((await platform.onboard('hooli')).state).toBe('completed');
+  const hal = await platform.user('hooli', 'hal');
+  const session = await hal.open();
+  await hal.ask(session, 'What is 8*8?');
+  // The first conversation of its onboarding was one call.
+  const used = 1 + (await callsIn(hal, session));
+  expect(used).toBeGreaterThan(1);
+  const left = await platform.ended(await platform.api.call<Operation>('/api/v1/tenants/hooli?graceSeconds=0&skipRehearsal=true', { method: 'DELETE', token: platform.operator }));
+  expect(left).toMatchObject({ state: 'completed' });
+  const { cloudWatch } = createPlatformClients(loadConfig({ ...platform.stack.env }).aws);
+  const ofHooli = { Namespace: metrics.namespace, MetricName: metrics.modelCalls, Dimensions: [{ Name: metrics.dimension, Value: 'hooli' }] };
+  const today = { StartTime: new Date(Date.now() - 7_200_000), EndTime: new Date(Date.now() + 60_000), Period: 86_400 };
+  const { Datapoints = [] } = await cloudWatch.send(new GetMetricStatisticsCommand({ ...ofHooli, ...today, Statistics: ['Sum'] }));
+  expect(Datapoints.reduce((sum, { Sum = 0 }) => sum + Sum, 0)).toBe(used);
+  expect(await platform.ended(await post('initech/restore', { backupId: left.backupId, sourceTenantId: 'hooli' }))).toMatchObject({ state: 'completed' });
+  expect((await usageOf('initech')).total.modelCalls).toBe(used);
 });

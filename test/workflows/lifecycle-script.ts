@@ -228,6 +228,7 @@ export class LifecycleScript {
       keepInventory: () => this.act('keepInventory').then(() => ({ location: 's3://bucket/inventory.json', resources: 17 })),
       endWork: does('endWork'),
       issueCertificate: does('issueCertificate'),
+      rollUpUsage: () => this.act('rollUpUsage').then(() => ({ sessions: 3, modelCalls: 1 })),
       takeBackup: does('takeBackup'),
       checkKeyIsLost: () => this.act('checkKeyIsLost').then(() => lostKey),
       takeBackUsers: does('takeBackUsers'),

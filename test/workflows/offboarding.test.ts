@@ -3,7 +3,9 @@ import type { Operation } from '../../src/contracts/operation';
 import type { OffboardingRequest } from '../../src/contracts/operation';
 import { type ActivityName, failure, LifecycleScript, lostKey, offboardingRequest, operationIdOf, type OperationParts, pausedSchedule, withOperation } from './lifecycle-script';
 
-const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'takeBackup', 'verifyBackup'] as const;
+const preparation = ['statusBeforeLeaving', 'blockTenant', 'schedulesBeforeLeaving', 'deleteTenantSchedules', 'drainSessions', 'rollUpUsage', 'takeBackup', 'verifyBackup'] as const;
+/** What fails here is shown, and the tenant leaves all the same. */
+const forgoable: readonly ActivityName[] = ['rollUpUsage'];
 const isBehind = (name: (typeof preparation)[number], other: (typeof preparation)[number]) => preparation.indexOf(name) > preparation.indexOf(other);
 /** What makes the tenant what it was. Before it is known which schedules were paused, none has been deleted. */
 const undosOf = (name: (typeof preparation)[number]): ActivityName[] => [
@@ -93,6 +95,36 @@ describe('running turns', () => {
   });
 });
 
+describe('what was used last', () => {
+  const unavailable = failure('dependency/unavailable', 'DynamoDB cannot be reached.');
+
+  it('is counted when no session runs any more, in as many attempts as it takes, and before the backup', async () => {
+    const script = new LifecycleScript().fail('rollUpUsage', unavailable, unavailable);
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
+      expect(stepOf(await result(), 'count_usage')).toMatchObject({ state: 'completed', attempt: 3 });
+      expect(script.calls.slice(script.calls.indexOf('drainSessions'), script.calls.indexOf('verifyBackup'))).toEqual(['drainSessions', 'rollUpUsage', 'rollUpUsage', 'rollUpUsage', 'takeBackup']);
+    });
+  });
+
+  it.each<[string, number, readonly Error[]]>([
+    ['for minutes', 5 * 60_000, Array.from({ length: 200 }, () => unavailable)],
+    ['for good, at once', 1_000, [failure('backup/incomplete', 'DynamoDB cannot be reached.')]],
+  ])('holds the offboarding up no longer when it cannot be counted %s: it shows why', async (_how, atMostMs, failures) => {
+    const script = new LifecycleScript().fail('rollUpUsage', ...failures);
+    await offboarding(script, async ({ operations, result }) => {
+      await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest);
+      const operation = await result();
+      expect(operation).toMatchObject({ state: 'completed', percent: 100 });
+      expect(operation.error).toBeUndefined();
+      const step = stepOf(operation, 'count_usage');
+      expect(step).toMatchObject({ state: 'failed', error: 'DynamoDB cannot be reached.' });
+      expect(step?.durationMs).toBeLessThanOrEqual(atMostMs);
+      expect(script.callsAfter('rollUpUsage')).toEqual(['takeBackup', 'verifyBackup', ...deletion]);
+    });
+  });
+});
+
 describe('the restore of the backup', () => {
   const required: OffboardingRequest = { ...week, rehearsal: 'required' };
 
@@ -158,7 +190,7 @@ describe('of a tenant whose key is lost', () => {
       const operation = await result();
       expect(operation).toMatchObject({ state: 'completed' });
       expect(operation.backupId).toBeUndefined();
-      for (const name of ['drain', 'backup', 'verify_backup', 'rehearse_restore']) expect(stepOf(operation, name)).toMatchObject({ state: 'skipped' });
+      for (const name of ['drain', 'count_usage', 'backup', 'verify_backup', 'rehearse_restore']) expect(stepOf(operation, name)).toMatchObject({ state: 'skipped' });
       expect(script.calls).toEqual([...begun, 'announceDeletion', 'checkKeyIsLost', ...deletion]);
       expect(await certified).toMatchObject({ request: { withoutBackup }, lostKey, rehearsal: { outcome: 'skipped' } });
     });
@@ -197,7 +229,7 @@ describe('taken back', () => {
     });
   });
 
-  it.each(preparation.slice(1))('makes the tenant what it was when %s fails', async (name) => {
+  it.each(preparation.slice(1).filter((name) => !forgoable.includes(name)))('makes the tenant what it was when %s fails', async (name) => {
     const script = new LifecycleScript().fail(name, failure('backup/incomplete', 'a part is missing'));
     await offboarding(script, async ({ operations, ended }) => {
       await operations.start('offboarding', operationIdOf('offboarding'), offboardingRequest).catch(() => undefined);

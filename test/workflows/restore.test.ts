@@ -41,6 +41,7 @@ const inPlace: Course = [
   ['findBackup'],
   ['restoreMode'],
   ['claimTenant', 'releaseClaim'],
+  ['rollUpUsage'],
   ['takeBackup'],
   ['verifyBackup'],
   ['forgetSessions'],
@@ -74,7 +75,7 @@ describe.each([
     });
   });
 
-  it.each(cancellable(course))('undoes what it did, newest first, when %s fails for good', async (name) => {
+  it.each(cancellable(course).filter((name) => name !== 'rollUpUsage'))('undoes what it did, newest first, when %s fails for good', async (name) => {
     const script = scripted(mode).fail(name, failure('backup/incomplete', 'table holds 5 records, 6 were expected'));
     await scenario(script, async (parts) => {
       await begin(parts).catch(() => undefined);
@@ -107,6 +108,17 @@ it.each(['restoreData', 'compareWithBackup'] as const)('in place, brings back al
     expect(script.asked('takeBackUsers')).toEqual([{ ...request, operationId: operationIdOf('restore'), before: before() }]);
     expect(script.asked('compareWithBackup').at(-1)).toEqual(before());
     expect(script.calls.at(-1)).toBe('releaseClaim');
+  });
+});
+
+it('in place, goes on when the last use cannot be counted, and shows why', async () => {
+  const script = scripted('in-place').fail('rollUpUsage', failure('backup/incomplete', 'A log is damaged.'));
+  await scenario(script, async (parts) => {
+    await begin(parts);
+    const { state, steps } = await parts.result();
+    expect(state).toBe('completed');
+    expect(steps.find(({ name }) => name === 'count_usage')).toMatchObject({ state: 'failed', error: 'A log is damaged.' });
+    expect(script.calls).toEqual(namesOf(inPlace));
   });
 });
 

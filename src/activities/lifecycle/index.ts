@@ -12,11 +12,9 @@ import { createRegistryActivities, type RegistryDeps } from './registry';
 import { createScheduleActivities, type ScheduleDeps } from './schedules';
 import { createSessionRestActivities } from './session-rest';
 import { createSessionLifecycleActivities, type LifecycleSessionDeps } from './sessions';
-import type { Metrics } from '../../ports/metrics';
+import { createUsageActivities, type UsageDeps } from '../maintenance/usage';
 
-export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps, ScheduleDeps, ErasureDeps {
-  readonly metrics: Metrics;
-}
+export interface LifecycleDeps extends RegistryDeps, ChangeDeps, RotationDeps, InfrastructureDeps, AgentDeps, PartsDeps, LifecycleSessionDeps, BackupActivityDeps, CertificateDeps, AuditActivityDeps, ScheduleDeps, ErasureDeps, UsageDeps {}
 
 /** What onboarding and offboarding run on the lifecycle queue. All of it is idempotent. */
 export const createLifecycleActivities = (deps: LifecycleDeps) => ({
@@ -34,6 +32,8 @@ export const createLifecycleActivities = (deps: LifecycleDeps) => ({
   ...createCertificateActivities(deps),
   ...createScheduleActivities(deps),
   ...createErasureActivities(deps),
+  // The clock's, too: there on a queue of its own, where a night of backups may be in front.
+  ...createUsageActivities(deps),
 });
 
 export type LifecycleActivities = ReturnType<typeof createLifecycleActivities>;

@@ -33,6 +33,7 @@ export const operationSteps = {
     'block',
     'delete_schedules',
     'drain',
+    'count_usage',
     'backup',
     'verify_backup',
     'rehearse_restore',
@@ -58,6 +59,7 @@ export const operationSteps = {
   backupVerification: ['find_backup', 'verify_backup'],
   restore: [
     'admit',
+    'count_usage',
     'backup',
     'infrastructure',
     'memory',
