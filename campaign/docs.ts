@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { projectRoot } from '../src/local/project-root';
 
-const pages = { matrix: 'docs/reliability.md', tenants: 'docs/reliability.md', memory: 'docs/backup-format.md', sessions: 'docs/reliability.md', hostile: 'docs/security.md', protections: 'docs/security.md', api: 'docs/security.md', timing: 'docs/security.md' } as const;
+const pages = { matrix: 'docs/reliability.md', tenants: 'docs/reliability.md', memory: 'docs/backup-format.md', sessions: 'docs/reliability.md', 'session-fuzz': 'docs/reliability.md', hostile: 'docs/security.md', protections: 'docs/security.md', api: 'docs/security.md', timing: 'docs/security.md' } as const;
 
 /** Puts a run's result between `<!-- {name} -->` and `<!-- /{name} -->`. @throws Error when the page has no such place. */
 export async function updateDocs(name: keyof typeof pages, markdown: string): Promise<void> {

@@ -142,7 +142,8 @@ export function impatientServer(events: number): Promise<TestWorkflowEnvironment
   quietRuntime();
   const path = process.env['TEMPORAL_SERVER'];
   if (!path) throw new Error('TEMPORAL_SERVER must name the Temporal command line; the global setup installs it.');
-  const extraArgs = ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${events}`, ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`])];
+  const settings = [`limit.historyCount.suggestContinueAsNew=${events}`, 'history.transferProcessorMaxPollRPS=2000'].flatMap((setting) => ['--dynamic-config-value', setting]);
+  const extraArgs = [...settings, ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`])];
   return TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'existing-path', path }, extraArgs } });
 }
 

@@ -16,7 +16,7 @@ export type Targets = z.output<typeof Targets>;
 /** A model id that begins like this answers as an attacker; what follows is the seed. */
 export const hostilePrefix = 'hostile.';
 
-type Draw = (below: number) => number;
+export type Draw = (below: number) => number;
 type Attack = (draw: Draw, targets: Targets, request: ConverseRequest) => Partial<Reply>;
 
 /**
@@ -31,8 +31,8 @@ export function hostileReply(request: ConverseRequest, seed: string, targets: Ta
   return { text, calls, stopReason: stopReason ?? (calls.length > 0 ? 'tool_use' : 'end_turn') };
 }
 
-/** Numbers that follow from a text. */
-function drawing(text: string): Draw {
+/** Numbers that follow from a text, each below what it is asked for. */
+export function drawing(text: string): Draw {
   let count = 0;
   return (below) => {
     count += 1;
