@@ -92,3 +92,9 @@ it('every event a log or stream has is in the documentation, and no other', asyn
   const types = [...EventBody.options, TextDelta, ReasoningDelta].map(({ shape }) => shape.type.value);
   expect(documented.sort()).toEqual(types.sort());
 });
+
+it('every setting of an agent is in the documentation', async () => {
+  const table = /## All settings[\s\S]*?(?=\n## )/.exec(await readFile('docs/how-to/agents.md', 'utf8'))?.[0] ?? '';
+  const documented = [...table.matchAll(/^\| (`[^|]*`) \| [^|]* \| /gm)].flatMap(([, names = '']) => names.replaceAll('`', '').split(', '));
+  expect(documented.sort()).toEqual(Object.keys(AgentConfig.shape).sort());
+});
