@@ -88,7 +88,7 @@ export function parseTime(text: string): string {
 
 /** Options more than one command has. */
 export const shared = {
-  noWait: { flags: '--no-wait', description: 'do not watch the operation: print it and go' },
+  noWait: { flags: '--no-wait', description: 'do not watch the operation: print it and return' },
   yes: { flags: '--yes', description: 'do not ask; only together with --confirm' },
   confirm: { flags: '--confirm <id>', description: 'the id, repeated' },
   limit: { flags: '--limit <count>', description: 'no more than this many', parse: parseCount },

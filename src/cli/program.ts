@@ -32,7 +32,7 @@ export function createProgram(): Command {
     .option('--api <url>', 'the API to talk to; else TENURE_API_URL, the local stack here, your last login')
     .option('--json', 'results as JSON, as the API has them')
     .option('--quiet', 'results only: no remarks, no progress')
-    .option('--no-color', 'no colours; also with NO_COLOR, and where no person looks')
+    .option('--no-color', 'no colours; the default with NO_COLOR, and where the output is no terminal')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showSuggestionAfterError()
     .showHelpAfterError('(--help shows how it is used)')

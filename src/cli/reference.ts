@@ -18,7 +18,7 @@ const visible = (command: Command): Command[] => command.createHelp().visibleCom
 const pathOf = (command: Command): string => (command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name());
 
 function commandSection(command: Command): string {
-  const args = command.registeredArguments.map((argument) => ` <${argument.name()}>`).join('');
+  const args = command.registeredArguments.map((argument) => (argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`)).join('');
   const summary = command.description();
   return `\n### \`${pathOf(command)}${args}\`\n\n${summary.charAt(0).toUpperCase()}${summary.slice(1)}.\n${command.options.length > 0 ? `\n${optionTable(command.options)}` : ''}`;
 }

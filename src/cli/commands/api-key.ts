@@ -32,7 +32,7 @@ const create = command<{ permission: string[]; expires?: number; user: string }>
 
 const list = command({
   usage: 'list <tenantId>',
-  summary: "list a tenant's API keys, those that died lately too",
+  summary: "list a tenant's API keys, also those that ended lately",
   async run(cli, _options, tenantId: string) {
     const { data } = await (await cli.operator()).call<{ data: ApiKey[] }>(apiPath`/tenants/${tenantId}/api-keys`);
     cli.out.list(data, columns, 'There are none.');

@@ -45,5 +45,5 @@ const decide = (verb: 'approve' | 'deny', summary: string): CommandSpec =>
 export const approvalCommands: GroupSpec = {
   name: 'approval',
   summary: 'decide about tool calls that wait for a person',
-  commands: [list, decide('approve', 'let a tool call run'), decide('deny', 'let a tool call not run')],
+  commands: [list, decide('approve', 'let a tool call run'), decide('deny', 'keep a tool call from running')],
 };

@@ -4,7 +4,7 @@ import { CliFailure, exitCodes } from '../failures';
 
 export const completionCommand = command({
   usage: 'completion <shell>',
-  summary: `print what makes a shell (${shells.join(', ')}) complete commands, options and ids`,
+  summary: `print the script with which a shell (${shells.join(', ')}) completes commands, options and ids`,
   examples: ['source <(tenure completion bash)    # in ~/.bashrc', 'tenure completion fish > ~/.config/fish/completions/tenure.fish'],
   run(cli, _options, name: string) {
     const shell = shells.find((one) => one === name);

@@ -18,7 +18,7 @@ const marks: Readonly<Record<Finding['state'], readonly [Parameters<Paint>[0], s
 
 export const doctorCommand = command({
   usage: 'doctor',
-  summary: 'look at everything the command line and the platform stand on; say what is wrong, and how to mend it',
+  summary: 'check everything that the command line and the platform need; say what is wrong, and how to mend it',
   async run(cli) {
     const admitted = await admit(cli);
     const reachable = await checkReachable(admitted);

@@ -42,7 +42,7 @@ const create = command<{ permission: string[]; description?: string; user: strin
 
 const list = command({
   usage: 'list <tenantId>',
-  summary: "list a tenant's machine clients, those that were revoked lately too",
+  summary: "list a tenant's machine clients, also those that were revoked lately",
   async run(cli, _options, tenantId: string) {
     const { data } = await (await cli.operator()).call<{ data: MachineClient[] }>(apiPath`/tenants/${tenantId}/machine-clients`);
     cli.out.list(data, columns, 'There are none.');
@@ -53,7 +53,7 @@ const update = command<{ permission?: string[]; name?: string; description?: str
   usage: 'update <tenantId> <clientId>',
   summary: 'change what a machine client is called and may do, as an administrator of the tenant, at once',
   options: [
-    { flags: '--permission <permission>', description: 'what it may do from now on, in place of what it might; may be repeated', parse: collect },
+    { flags: '--permission <permission>', description: 'what it may do from now on, in place of all it might before; may be repeated', parse: collect },
     { flags: '--name <name>', description: 'another name' },
     { flags: '--description <text>', description: 'what it is for' },
     shared.administrator,

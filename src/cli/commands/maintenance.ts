@@ -67,7 +67,7 @@ const reports = command<{ limit?: number; details?: true }>({
 
 const isolation = command({
   usage: 'isolation <tenantId>',
-  summary: 'show what the tenant last tried to get at another with, and what answered',
+  summary: "show the tenant's last isolation probe: each attempt to get at another tenant, and what answered",
   async run(cli, _options, tenantId: string) {
     const result = await (await cli.operator()).call<ProbeResult>(apiPath`/tenants/${tenantId}/isolation`);
     cli.out.result(result, () => `${tenantId} tried to get at ${result.otherTenantId}, ${timeOf(result.probedAt) ?? ''}\n${cli.out.table(result.attempts, attemptColumns)}`);
@@ -109,7 +109,7 @@ export const maintenanceCommands: GroupSpec = {
       (job, tenant) => `It runs. See what comes of it: tenure maintenance ${tenant === undefined ? `reports ${job}` : `list --tenant ${tenant}`}`,
       [
         { flags: '--repair', description: 'repair what can be repaired without losing anything' },
-        { flags: '--destroy <tenantId>', description: 'delete this orphan with all it owns; may be repeated', parse: collect },
+        { flags: '--destroy <tenantId>', description: 'delete this orphan with everything it owns; may be repeated', parse: collect },
         { flags: '--only <tenantId>', description: 'look at this tenant only; may be repeated', parse: collect },
       ],
       ({ repair, destroy, only }) => ({ ...(repair === true && { repair }), ...(destroy !== undefined && { destroy }), ...(only !== undefined && { tenantIds: only }) }),

@@ -31,7 +31,7 @@ const list = command<AsUser & { of?: string }>({
 
 const correct = command<AsUser>({
   usage: 'correct <tenantId> <factId> <text>',
-  summary: 'have a fact say something else',
+  summary: 'correct a fact',
   options: [shared.user],
   examples: ['tenure memory correct acme mem-… "Lives in Porto."'],
   async run(cli, { user }, tenantId: string, factId: string, text: string) {

@@ -65,7 +65,7 @@ export const operationCommands: GroupSpec = {
     }),
     command<Waiting>({
       usage: 'cancel <operationId>',
-      summary: 'take an operation back, as long as that is possible, and watch what it did being undone',
+      summary: 'cancel an operation, as long as that is possible, and watch it being undone',
       options: [shared.noWait],
       run: (cli, options, operationId: string) => steer(cli, 'cancel', operationId, options),
     }),

@@ -95,7 +95,7 @@ const create = command<AsUser & Saying>({
 
 const update = command<AsUser & Saying & { prompt?: string }>({
   usage: 'update <tenantId> <name>',
-  summary: 'say anew when and how a schedule of yours runs; what is left out is as in a new one, but for the prompt',
+  summary: 'change when and how a schedule of yours runs; the prompt stays, other options that are left out have their defaults',
   options: [{ flags: '--prompt <text>', description: 'another prompt' }, ...saying],
   examples: ['tenure schedule update acme morning --cron "0 8 * * 1-5" --time-zone Europe/Berlin --agent support'],
   async run(cli, { user, prompt, ...said }, tenantId: string, name: string) {
@@ -157,7 +157,7 @@ const runs = command<AsUser & { limit?: number }>({
 
 const remove = command<AsUser>({
   usage: 'delete <tenantId> <name>',
-  summary: 'delete a schedule, and what is told of its runs',
+  summary: 'delete a schedule, and the list of its runs',
   options: [shared.user],
   async run(cli, { user }, tenantId: string, name: string) {
     await (await access(cli, tenantId, { user })).call(pathOf(tenantId, name), { method: 'DELETE' });

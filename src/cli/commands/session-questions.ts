@@ -70,7 +70,7 @@ export const answer = command<AsUser>({
 
 export const questions = command<AsUser>({
   usage: 'questions <tenantId> <sessionId>',
-  summary: 'list what the agent of a session asked its user, asked last first',
+  summary: 'list what the agent of a session asked its user, newest first',
   options: [shared.user],
   async run(cli, { user }, tenantId: string, sessionId: string) {
     const { data } = await (await access(cli, tenantId, { user })).call<{ data: ShownQuestion[] }>(apiPath`/tenants/${tenantId}/sessions/${sessionId}/questions`);

@@ -26,7 +26,7 @@ const parentColumn: Column<SessionRecord> = { title: 'works for', of: ({ parent 
 const list = command<AsUser & { limit?: number; children?: true }>({
   usage: 'list <tenantId>',
   summary: "list your sessions, newest first; an administrator sees everybody's",
-  options: [{ flags: '--children', description: 'those, too, in which an agent works for another one' }, shared.limit, shared.user],
+  options: [{ flags: '--children', description: 'also those in which an agent works for another one' }, shared.limit, shared.user],
   async run(cli, { limit = 50, children, user }, tenantId: string) {
     const rows = await (await access(cli, tenantId, { user })).all<SessionRecord>(apiPath`/tenants/${tenantId}/sessions`, { children: children && 'true' }, limit);
     cli.out.list(rows, [...columns, ...(children ? [parentColumn] : [])], 'There are none.');

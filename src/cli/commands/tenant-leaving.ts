@@ -23,9 +23,9 @@ const offboard = command<Offboard>({
   usage: 'offboard <tenantId>',
   summary: 'back a tenant up, verify the backup, and delete everything it has',
   options: [
-    { flags: '--grace <time>', description: 'between backup and deletion, in which it can be kept; 7d when absent', parse: parseSeconds },
+    { flags: '--grace <time>', description: 'time between backup and deletion, in which it can be called off; 7d when absent', parse: parseSeconds },
     { flags: '--drain-policy <policy>', description: 'whether running turns may finish, or are cancelled at once; wait when absent', choices: DrainPolicy.options },
-    { flags: '--drain-seconds <time>', description: 'what they may take with wait; 300, the same as 5m, when absent', parse: parseSeconds },
+    { flags: '--drain-seconds <time>', description: 'how long they may take with wait; 5m when absent', parse: parseSeconds },
     { flags: '--skip-rehearsal', description: 'delete without having restored the backup on trial' },
     { flags: '--delete-histories', description: 'delete what closed sessions left in Temporal, too' },
     { flags: '--without-backup <reason>', description: 'only when its key is lost: what it has is given up. Confirmed by "<tenantId> without backup"' },

@@ -62,7 +62,7 @@ export const userCommands: GroupSpec = {
     roles,
     change('sign-out', 'sign a user out everywhere, at once', outSince),
     change('disable', 'keep a user out until enabled', ({ email }) => `${email} is disabled.`),
-    change('enable', 'let a user in again, who must sign in anew', ({ email }) => `${email} is enabled.`),
+    change('enable', 'let a disabled user in again; the user must sign in anew', ({ email }) => `${email} is enabled.`),
     eraseUser,
   ],
 };

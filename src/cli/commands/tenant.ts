@@ -114,7 +114,7 @@ const changes = [
   change('tier <tenantId> <tier>', 'move a tenant to another tier', 'tier', { body: (_options, tier) => ({ tier }) }),
   change('rotate-key <tenantId>', "give a tenant's data a new encryption key", 'rotate-key'),
   change('rotate-client <tenantId>', "replace the app client of a tenant's user pool", 'rotate-client', {
-    options: [{ flags: '--overlap <time>', description: 'in which tokens of the old one are good, too, and the operation runs; 1h when absent', parse: parseSeconds }],
+    options: [{ flags: '--overlap <time>', description: 'how long tokens of the old one stay good, and the operation runs; 1h when absent', parse: parseSeconds }],
     body: ({ overlap }) => (overlap === undefined ? {} : { overlapSeconds: overlap }),
   }),
 ];
@@ -131,7 +131,7 @@ const restore = command<Restore>({
   options: [
     { flags: '--backup <backupId>', description: 'which backup', required: true },
     { flags: '--from <tenantId>', description: 'whose backup; the tenant itself when absent' },
-    { flags: '--until <time>', description: 'only what was there at this time; also such as 2h', parse: parseTime },
+    { flags: '--until <time>', description: 'only what had happened by this time; also such as 2h', parse: parseTime },
     shared.yes,
     shared.confirm,
     shared.noWait,

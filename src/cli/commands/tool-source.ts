@@ -76,8 +76,8 @@ const add = command<Add>({
     { flags: '--mcp <address>', description: 'an MCP server (streamable HTTP)' },
     { flags: '--server <address>', description: 'in place of the server that the document names' },
     { flags: '--undo <operation=json>', description: 'how an operation is taken back: by which other one, and where its input comes from; may be repeated', parse: collectUndo },
-    { flags: '--header <name>', description: 'the header that shows the secret; authorization with Bearer when absent' },
-    { flags: '--secret-file <file>', description: 'what the servers are shown, or the secret of the OAuth client; - reads standard input' },
+    { flags: '--header <name>', description: 'the header that the secret is sent in; authorization, with Bearer, when absent' },
+    { flags: '--secret-file <file>', description: 'the secret that the servers are sent, or that of the OAuth client; - reads standard input' },
     { flags: '--oauth-client <id>', description: 'an OAuth client, which gets tokens for itself (client credentials) with the secret' },
     { flags: '--oauth-scope <scopes>', description: 'its scopes, with commas between them' },
     { flags: '--token-endpoint <address>', description: 'where its tokens are issued; found out when absent' },
@@ -128,17 +128,17 @@ const refresh = command<{ user: string }>({
 
 const check = command<{ user: string }>({
   usage: 'check <tenantId> <source>',
-  summary: 'try whether a source takes what it is shown',
+  summary: 'try whether a source accepts its secret',
   options: [shared.administrator],
   async run(cli, { user }, tenantId: string, name: string) {
     const source = await (await cli.administrator(tenantId, user)).call<Source>(apiPath`/tenants/${tenantId}/tool-sources/${name}/check`, { method: 'POST', body: {} });
-    cli.out.result(source, () => (source.problem ? `${source.problem.code}: ${source.problem.message}` : `${name} takes what it is shown.`));
+    cli.out.result(source, () => (source.problem ? `${source.problem.code}: ${source.problem.message}` : `${name} accepts its secret.`));
   },
 });
 
 const secret = command<{ user: string }>({
   usage: 'secret <tenantId> <source> <file>',
-  summary: 'set what the servers of a source are shown; - reads standard input',
+  summary: 'set the secret that the servers of a source are sent; - reads standard input',
   options: [shared.administrator],
   async run(cli, { user }, tenantId: string, name: string, file: string) {
     const body = { secret: (await readInput(file)).trim() };
