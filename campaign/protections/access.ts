@@ -104,8 +104,8 @@ export const ofAccess = [
     {
       id: 'locks-nobody-out',
       file: mount,
-      search: "  contextOf(response).actor = { kind: who.isUser",
-      replace: "  if (named !== undefined && !(await deps.limiter.take(rateBuckets.failuresFrom(addressOf(request)), { requestsPerMinute: deps.failuresPerMinute, burst: deps.failuresPerMinute })).allowed) throw new DomainError('auth/unauthenticated', 'Locked.');\n  contextOf(response).actor = { kind: who.isUser",
+      search: "  contextOf(response).actor = { kind: who.realm",
+      replace: "  if (named !== undefined && !(await deps.limiter.take(rateBuckets.failuresFrom(addressOf(request)), { requestsPerMinute: deps.failuresPerMinute, burst: deps.failuresPerMinute })).allowed) throw new DomainError('auth/unauthenticated', 'Locked.');\n  contextOf(response).actor = { kind: who.realm",
       name: 'refused credentials are limited by address',
     },
   ),

@@ -25,7 +25,7 @@ export const ofAgents = [
   ...of('the rule for tool output', agents, { id: 'rule-for-tool-output', file: askModel, search: 'withToolOutputRule(agent.systemPrompt, agent.tools)', replace: 'agent.systemPrompt', name: 'shows the model what tools returned' }),
   ...of("a question is answered by the session's user", 'test/api/questions.test.ts', { id: 'answer-of-the-user', file: 'src/api/routes/questions.ts', search: '      await deps.conversations.mustOwn(session, caller);\n', replace: '', name: 'is its own user’s to answer' }),
   ...of("an answer's length", agents, { id: 'length-of-an-answer', file: askModel, search: 'const most = mostCharacters(request)', replace: 'const most = 100 * mostCharacters(request)', name: 'ends a turn whose model does not stop talking' }),
-  ...of(sound, agents, { id: 'calls-nobody-can-do', file: requested, search: 'isKept ? input : startOf(rawInput, shownCharacters)', replace: 'isKept ? input : rawInput', name: 'keeps a conversation going' }),
+  ...of(sound, agents, { id: 'calls-nobody-can-do', file: requested, search: 'isKept ? input : shortenedTo(rawInput, shownCharacters)', replace: 'isKept ? input : rawInput', name: 'keeps a conversation going' }),
   ...of(
     sound,
     calls,

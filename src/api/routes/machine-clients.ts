@@ -116,13 +116,7 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     params: ClientPath,
     response: MachineClient,
     status: 200,
-    async handle({ tenant: { tenantId, infrastructure }, params: { clientId } }) {
-      // First what is asked with each request: a failure behind it leaves nobody in, and repeating it finishes.
-      const revoked = await deps.accessStore.revokeMachineClient(tenantId, clientId);
-      if (!revoked) throw notFound();
-      await Promise.all(revoked.credentials.map(({ oauthClientId }) => deps.machineClients.delete(infrastructure.userPoolId, oauthClientId)));
-      return { body: revoked };
-    },
+    handle: async ({ tenant, params: { clientId } }) => ({ body: await revoke(deps, tenant, clientId) }),
   }),
 ];
 
@@ -206,4 +200,13 @@ async function rotated(
   const dropped = before.filter(({ oauthClientId }) => !staying.some((credential) => credential.oauthClientId === oauthClientId));
   await Promise.all(dropped.map(({ oauthClientId }) => deps.machineClients.delete(tenant.infrastructure.userPoolId, oauthClientId).catch(() => undefined)));
   return shown;
+}
+
+/** @throws DomainError as `notFound` */
+async function revoke({ accessStore, machineClients }: MachineClientRoutesDeps, { tenantId, infrastructure }: ServedTenant, clientId: string): Promise<StoredMachineClient> {
+  // First what is asked with each request: a failure behind it leaves nobody in, and repeating it finishes.
+  const revoked = await accessStore.revokeMachineClient(tenantId, clientId);
+  if (!revoked) throw notFound();
+  await Promise.all(revoked.credentials.map(({ oauthClientId }) => machineClients.delete(infrastructure.userPoolId, oauthClientId)));
+  return revoked;
 }
