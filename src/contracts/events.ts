@@ -86,9 +86,9 @@ export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('tool.started'), ...ofCall, ...ofErrand }),
   z.object({ type: z.literal('tool.completed'), ...ofCall, ...ofErrand, output: z.json() }),
   z.object({ type: z.literal('tool.failed'), ...ofCall, ...ofErrand, code: z.string(), message: z.string() }),
-  /** `costMicroUsd`: at the price of that time; absent for a model without a price. `agent`: by name; absent for the tenant's own. */
-  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
-  /** An attempt that broke or was stopped: about what it cost, as the model server does not say. */
+  /** `costMicroUsd`: at the price of that time; absent for a model without a price. `agent`: by name; absent for the tenant's own. `attempt`: whose answer it is; absent: the first's. */
+  z.object({ type: z.literal('usage.recorded'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat, attempt: z.number().int().min(2).optional() }),
+  /** An attempt that broke or was stopped: about what it cost, as the model server does not say. Or one whose answer is not in the log: what it cost. Maybe behind its turn. */
   z.object({ type: z.literal('usage.wasted'), ...inStep, modelId: z.string(), usage: Usage, ...ofCost, ...forWhat }),
   /**
    * The conversation was too long for the model: from here on it reads `summary` in place of all up to event `upTo`. The log keeps all of it. `within`: the turn that

@@ -8,7 +8,7 @@ export interface StepWords {
   readonly n: number;
 }
 
-const besideSteps: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>(['turn.queued', 'facts.extracted', 'facts.skipped', 'approval.notified']);
+const besideSteps: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>(['turn.queued', 'facts.extracted', 'facts.skipped', 'approval.notified', 'usage.wasted']);
 
 /** Whether an event is written whatever the session is at: in the middle of a step it ends none of its words, as all others do. */
 export const isBesideSteps = (event: EventBody): boolean => besideSteps.has(event.type) || ('purpose' in event && event.purpose === 'extraction');

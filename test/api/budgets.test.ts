@@ -124,10 +124,17 @@ describe('what an attempt at a step is counted as', () => {
     const [turnId, { userId }] = [randomUUID(), alice];
     await messages.put(session, { turnId, userId, text });
     const activities = createSessionActivities({ ...api.adapters, ...deps });
-    const attempt = (number: number) =>
-      new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
+    /** What an attempt has handed on to the next. */
+    let handedOn: unknown;
+    const attempt = (number: number) => {
+      const environment = new MockActivityEnvironment({ attempt: number, heartbeatDetails: handedOn }, { logger: new DefaultLogger('ERROR') });
+      environment.on('heartbeat', (details: unknown) => (handedOn = details));
+      return environment.run<[ThinkInput], Thought, typeof activities.think>((given) => activities.think(given), {
         ...session, turnId, userId, step: 1, announced: false, after: 0, historyStart: 0, agent: { name: 'limited', version: 1 },
       });
+    };
+    const endTurn = () => new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(() => activities.endTurn({ ...session, turnId, announced: false, after: 0, end: { outcome: 'cancelled' } }));
+    const types = async () => (await log.read(session, { after: 0 })).map(({ type }) => type);
     const counter = budgetCounters.session(session.sessionId);
     /** Model calls by column, and what of them its log has. */
     const counted = async () => {
@@ -135,7 +142,7 @@ describe('what an attempt at a step is counted as', () => {
       const logged = (await log.read(session, { after: 0 })).flatMap(({ type }) => (type === 'usage.recorded' || type === 'usage.wasted' ? [type] : []));
       return { ...Object.fromEntries(columns.flatMap(([column, { modelCalls }]) => (modelCalls > 0 ? [[column, modelCalls]] : []))), logged };
     };
-    return { attempt, counted };
+    return { attempt, counted, endTurn, types };
   }
 
   /** The log, which cannot be written while this says so. */
@@ -159,12 +166,48 @@ describe('what an attempt at a step is counted as', () => {
 
   it('is wasted when what it heard of cannot begin in the log', async () => {
     let isAway = true;
-    const { attempt, counted } = await newTurn('nothing can begin', { log: logThat(() => isAway) });
+    const { attempt, counted, types } = await newTurn('nothing can begin', { log: logThat(() => isAway) });
     await model.script({ match: 'nothing can begin', steps: [{ say: 'one two three', firstTokenMs: 200 }] });
     await expect(attempt(1)).rejects.toMatchObject(unavailable);
     isAway = false;
     await attempt(2);
-    expect(await counted()).toEqual({ wasted: 1, settled: 1, logged: ['usage.recorded'] });
+    expect(await counted()).toEqual({ wasted: 1, settled: 1, logged: ['usage.recorded', 'usage.wasted'] });
+    expect(await types()).toEqual(['session.started', 'turn.queued', 'turn.started', 'step.started', 'message.completed', 'usage.recorded', 'turn.completed', 'usage.wasted']);
+  });
+
+  it('is wasted when the log refuses its answer, and what it cost is written behind the next one', async () => {
+    let isAway = true;
+    const { attempt, counted } = await newTurn('refused by the log', { log: logThat(() => isAway) });
+    await model.script({ match: 'refused by the log', steps: [{ say: 'one two' }, { say: 'three' }] });
+    await expect(attempt(1)).rejects.toMatchObject(unavailable);
+    isAway = false;
+    await attempt(2);
+    expect(await counted()).toEqual({ wasted: 1, settled: 1, logged: ['usage.recorded', 'usage.wasted'] });
+  });
+
+  it.each(['another', 'the same'])('is wasted when an attempt beside it has written %s answer', async (which) => {
+    const prompt = `beside it ${which}`;
+    const { attempt, counted } = await newTurn(prompt);
+    await model.script({ match: prompt, steps: [{ say: 'one two', holdAfter: 1 }, { say: which === 'another' ? 'three' : 'one two' }] });
+    const first = attempt(1);
+    while ((await model.holding(prompt)) < 1);
+    const second = await attempt(2);
+    await model.release(prompt);
+    expect((await first).outcome).toBe(second.outcome);
+    // Nobody saw how the first ended when the second took over what it held.
+    expect(await counted()).toEqual({ lost: 1, settled: 1, logged: ['usage.recorded', 'usage.wasted'] });
+  });
+
+  it('is wasted when its turn has ended meanwhile', async () => {
+    const { attempt, counted, endTurn, types } = await newTurn('too late');
+    await model.script({ match: 'too late', steps: [{ say: 'one two', holdAfter: 1 }] });
+    const answered = attempt(1);
+    while ((await model.holding('too late')) < 1 || !(await types()).includes('step.started'));
+    await endTurn();
+    await model.release('too late');
+    await expect(answered).rejects.toMatchObject({ code: 'turn/ended' });
+    expect(await counted()).toEqual({ lost: 1, logged: ['usage.wasted'] });
+    expect((await types()).slice(-2)).toEqual(['turn.completed', 'usage.wasted']);
   });
 
   it.each([

@@ -11,7 +11,7 @@ it.each<[EventBody, boolean]>([
   [{ type: 'usage.recorded', ...ofStep, modelId: 'm', usage, purpose: 'extraction' }, true],
   [{ type: 'usage.wasted', ...ofStep, modelId: 'm', usage, purpose: 'extraction' }, true],
   [{ type: 'usage.recorded', ...ofStep, modelId: 'm', usage }, false],
-  [{ type: 'usage.wasted', ...ofStep, modelId: 'm', usage }, false],
+  [{ type: 'usage.wasted', ...ofStep, modelId: 'm', usage }, true],
   [{ type: 'step.started', ...ofStep }, false],
   [{ type: 'step.reset', ...ofStep, attempt: 2 }, false],
   [{ type: 'message.completed', ...ofStep, text: 'Hi', stopReason: 'end_turn' }, false],

@@ -14,19 +14,17 @@ interface StepPlace extends TurnInput {
 export const isStopped = (): boolean => Context.current().cancellationDetails?.cancelRequested === true;
 
 /** What the model had said when it was stopped: readers have seen it, and the model will. */
-export async function keepPartial(deps: Pick<SessionStepDeps, 'log' | 'live'>, input: StepPlace, after: number, text: string, waste: EventBody | undefined): Promise<void> {
+export async function keepPartial(deps: Pick<SessionStepDeps, 'log' | 'live'>, input: StepPlace, after: number, text: string): Promise<void> {
   const { turnId, step } = input;
-  const said: EventBody[] = text === '' ? [] : [{ type: 'message.completed', turnId, step, text, stopReason: 'stopped', partial: true }];
-  const events = [...said, ...(waste ? [waste] : [])];
-  if (events.length > 0) await record(deps, input, { after, key: batchKeys.stepStopped(turnId, step), events, notBehind: batchKeys.turnCompleted(turnId) });
+  if (text === '') return;
+  const said: EventBody = { type: 'message.completed', turnId, step, text, stopReason: 'stopped', partial: true };
+  await record(deps, input, { after, key: batchKeys.stepStopped(turnId, step), events: [said], notBehind: batchKeys.turnCompleted(turnId) });
 }
 
-/** What a broken attempt has cost; the next one is not kept waiting for it when it cannot be written. */
-export async function keepWaste(deps: Pick<SessionStepDeps, 'log' | 'live'>, input: StepPlace, after: number, waste: EventBody): Promise<void> {
-  const { turnId, step } = input;
+/** The key of what this attempt has cost, if that came to nothing. */
+export function wasteKey({ turnId, step }: Pick<StepPlace, 'turnId' | 'step'>): string {
   const { activityId, attempt } = activityInfo();
-  const key = batchKeys.stepWasted(turnId, step, `${activityId}/${attempt}`);
-  await record(deps, input, { after, key, events: [waste], notBehind: batchKeys.turnCompleted(turnId) }).catch(() => undefined);
+  return batchKeys.stepWasted(turnId, step, `${activityId}/${attempt}`);
 }
 
 /** The time a model asks for counts for that model: another one need not wait. */

@@ -10,11 +10,14 @@ import { modelOfAttempt } from '../../domain/models';
 import { maxQueryCharacters } from '../../domain/recalled-facts';
 import { shortenedTo } from '../../domain/well-formed';
 import type { ModelQuestion } from '../../ports/model';
+import type { AppendInput } from '../../ports/session-store';
 import { agentOf } from './agent';
 import { record, type SessionStepDeps } from './deps';
 import { listen, type PlainAnswer } from './plain-answer';
-import { byAgent, costOf, holdAttempt, settleFromLog, type StepBudget } from './step-budget';
+import { recordAnswer } from './record-answer';
+import { holdAttempt, settleFromLog, type StepBudget } from './step-budget';
 import type { Recorded } from './use-tool';
+import { notingWaste, type Waste } from './waste';
 
 /** A turn that was completed. */
 interface EndedTurn extends SessionRef {
@@ -47,12 +50,15 @@ export const createFactActivities = (deps: SessionStepDeps) => ({
    * @see docs/decisions/0077-facts-by-themselves.md
    */
   async extractFacts(input: ExtractFactsInput): Promise<Recorded> {
-    const { upTo } = input;
-    const noted = await deps.log.find(sessionOf(input), { after: upTo, key: batchKeys.factsExtracted(input.turnId) });
-    if (noted) await settleFromLog(deps, placeOf(input), noted);
-    const events = noted ?? (await find(deps, input));
-    await keep(deps, input, events);
-    return { head: events.at(-1)?.seq ?? upTo };
+    const { turnId, upTo } = input;
+    const { activityId, attempt } = activityInfo();
+    return notingWaste(deps, { ...sessionOf(input), after: upTo }, batchKeys.factsWasted(turnId, `${activityId}/${attempt}`), async (waste) => {
+      const noted = await deps.log.find(sessionOf(input), { after: upTo, key: batchKeys.factsExtracted(turnId) });
+      if (noted) await settleFromLog(deps, placeOf(input), noted);
+      const events = noted ?? (await find(deps, input, waste));
+      await keep(deps, input, events);
+      return { head: events.at(-1)?.seq ?? upTo };
+    });
   },
 
   /** Says in the log why nothing, or not all, is remembered from a turn; nothing stays held for it. */
@@ -75,7 +81,7 @@ const sessionOf = ({ tenantId, sessionId }: SessionRef): SessionRef => ({ tenant
 const placeOf = ({ tenantId, sessionId, turnId, step, userId, agent }: EndedTurn) => ({ tenantId, sessionId, turnId, step, userId, purpose, ...(agent && { agent }) }) as const;
 
 /** @returns what the log says of the turn's facts from now on; nothing when the user said nothing. */
-async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<readonly SessionEvent[]> {
+async function find(deps: SessionStepDeps, input: ExtractFactsInput, waste: Waste): Promise<readonly SessionEvent[]> {
   const { tenantId, sessionId, userId, turnId, after, upTo } = input;
   await mustBeThere(deps, input);
   const [{ agent }, events] = await Promise.all([agentOf(deps, input), deps.log.read({ tenantId, sessionId }, { after, upTo })]);
@@ -85,20 +91,14 @@ async function find(deps: SessionStepDeps, input: ExtractFactsInput): Promise<re
   const text = extractionText(said, known);
   const prepare = (modelId: string) => ({ request: requestOf(input, modelId, text) });
   const held = await holdAttempt(deps, placeOf(input), agent, prepare(modelOfAttempt(agent, activityInfo().attempt)), () => prepare(agent.modelId));
-  if ('exhausted' in held) return note(deps, input, [skipped(turnId, 'budget/exhausted', `The budget ${held.exhausted.level}.${held.exhausted.unit} is used up.`)]);
+  if ('exhausted' in held) return (await record(deps, sessionOf(input), noteOf(input, [skipped(turnId, 'budget/exhausted', `The budget ${held.exhausted.level}.${held.exhausted.unit} is used up.`)]))).events;
 
   const { request, budget } = held;
   const { modelId } = request;
-  const { text: answer, usage } = await wholeAnswer(deps, input, request, budget);
+  const { text: answer, usage } = await wholeAnswer(deps, request, budget, waste);
   const facts = factsIn(answer, known);
   const found: EventBody = facts ? { type: 'facts.extracted', turnId, facts: facts.map((fact) => ({ text: fact })) } : skipped(turnId, 'model/invalid-output', 'The model did not answer with a list of facts.');
-  const cost: EventBody = { type: 'usage.recorded', turnId, step: input.step, modelId, usage, ...costOf(deps, modelId, usage), ...byAgent(input), purpose };
-  const written = await note(deps, input, [found, cost]).catch(async (error: unknown) => {
-    await budget.wasteAnswer(modelId, usage);
-    throw error;
-  });
-  await budget.settle(modelId, usage);
-  return written;
+  return (await recordAnswer(deps, sessionOf(input), noteOf(input, [found, budget.recorded(modelId, usage)]), { modelId, usage, budget, waste, hasBegun: true })).events;
 }
 
 const requestOf = ({ tenantId, sessionId }: SessionRef, modelId: string, text: string): ModelQuestion => ({
@@ -113,11 +113,10 @@ const requestOf = ({ tenantId, sessionId }: SessionRef, modelId: string, text: s
 
 const skipped = (turnId: string, code: ErrorCode, message: string): EventBody => ({ type: 'facts.skipped', turnId, code, message });
 
-const note = async (deps: SessionStepDeps, { turnId, upTo, ...session }: ExtractFactsInput, events: readonly EventBody[]): Promise<SessionEvent[]> =>
-  // An attempt that was given up for dead finds out here.
-  (await record(deps, session, { after: upTo, key: batchKeys.factsExtracted(turnId), events, notBehind: batchKeys.factsSkipped(turnId) })).events;
+/** An attempt that was given up for dead finds out when it writes this. */
+const noteOf = ({ turnId, upTo }: ExtractFactsInput, events: readonly EventBody[]): AppendInput => ({ after: upTo, key: batchKeys.factsExtracted(turnId), events, notBehind: batchKeys.factsSkipped(turnId) });
 
-async function wholeAnswer(deps: SessionStepDeps, input: ExtractFactsInput, request: ModelQuestion, budget: StepBudget): Promise<Required<PlainAnswer> & { usage: NonNullable<PlainAnswer['usage']> }> {
+async function wholeAnswer(deps: SessionStepDeps, request: ModelQuestion, budget: StepBudget, waste: Waste): Promise<Required<PlainAnswer> & { usage: NonNullable<PlainAnswer['usage']> }> {
   const answer: PlainAnswer = { text: '', usage: undefined };
   try {
     await listen(deps.model, request, answer, mostCharacters);
@@ -125,16 +124,10 @@ async function wholeAnswer(deps: SessionStepDeps, input: ExtractFactsInput, requ
     if (usage && isWhole) return { text, usage, isWhole };
     throw new DomainError('model/refused', 'The model did not finish its answer.');
   } catch (error) {
-    const waste = await budget.waste(request.modelId, { written: answer.text, told: answer.usage }, error);
-    if (waste) await keepWaste(deps, input, waste);
+    const wasted = await budget.waste(request.modelId, { written: answer.text, told: answer.usage }, error);
+    if (wasted) await waste.keep(wasted);
     throw error;
   }
-}
-
-/** The next attempt is not kept waiting for it when it cannot be written. */
-async function keepWaste(deps: SessionStepDeps, { turnId, upTo, ...session }: ExtractFactsInput, waste: EventBody): Promise<void> {
-  const { activityId, attempt } = activityInfo();
-  await record(deps, session, { after: upTo, key: batchKeys.factsWasted(turnId, `${activityId}/${attempt}`), events: [waste] }).catch(() => undefined);
 }
 
 /** Keeps what is noted. Of a session that is erased just now nothing may stay: what got in between is taken back. */

@@ -138,31 +138,37 @@ export class StepBudget {
    */
   async waste(modelId: string, { written, told }: { written: string; told: Usage | undefined }, error: unknown): Promise<EventBody | undefined> {
     const usage = told ?? (wasServed(written, error) ? guessedUsage(this.sizeOf(), written) : undefined);
-    const wasted = usage && amountsOf(usage, priceOf(this.deps.prices, modelId));
-    if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, wasted ? { wasted } : {}).catch(() => undefined);
-    return usage && { type: 'usage.wasted', turnId: this.step.turnId, step: this.step.step, modelId, usage, ...costOf(this.deps, modelId, usage), ...byAgent(this.step), ...forPurpose(this.step) };
+    if (usage) await this.wasteAnswer(modelId, usage);
+    else if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, {}).catch(() => undefined);
+    return usage && this.wasted(modelId, usage);
   }
 
-  /** The model answered, and the answer cannot be written any more: the turn is over. */
+  /** The model answered, and the answer is not in the log. */
   async wasteAnswer(modelId: string, usage: Usage): Promise<void> {
     if (this.reservation) await this.deps.budgetLedger.close(this.step, this.reservation, { wasted: amountsOf(usage, priceOf(this.deps.prices, modelId)) }).catch(() => undefined);
+  }
+
+  /** What the log says of an answer that it has. */
+  recorded(modelId: string, usage: Usage): EventBody {
+    const { attempt } = activityInfo();
+    return { type: 'usage.recorded', ...this.costOf(modelId, usage), ...(attempt > 1 && { attempt }) };
+  }
+
+  /** What the log says of one that it has not. */
+  wasted(modelId: string, usage: Usage): EventBody {
+    return { type: 'usage.wasted', ...this.costOf(modelId, usage) };
+  }
+
+  /** At today's price; none for a model without one. `purpose`: what it was used for, when it was no answer. */
+  private costOf(modelId: string, usage: Usage) {
+    const { turnId, step, agent, purpose } = this.step;
+    const price = priceOf(this.deps.prices, modelId);
+    return { turnId, step, modelId, usage, ...(price && { costMicroUsd: costMicroUsdOf(price, usage) }), ...(agent && { agent: agent.name }), ...(purpose && { purpose }) };
   }
 }
 
 /** A model server that refuses a request does not charge it. */
 const wasServed = (written: string, error: unknown): boolean => written !== '' || !['model/throttled', 'model/unavailable', 'model/refused', 'model/context-overflow'].includes(codeOf(error) ?? '');
-
-/** Who has used it, by name. */
-export const byAgent = ({ agent }: Pick<StepOfUser, 'agent'>): { agent?: string } => (agent ? { agent: agent.name } : {});
-
-/** What it was used for, when it was no answer. */
-export const forPurpose = ({ purpose }: Pick<StepRef, 'purpose'>): Pick<StepRef, 'purpose'> => (purpose ? { purpose } : {});
-
-/** At today's price; nothing for a model without one. */
-export function costOf({ prices }: Pick<SessionStepDeps, 'prices'>, modelId: string, usage: Usage): { costMicroUsd?: number } {
-  const price = priceOf(prices, modelId);
-  return price ? { costMicroUsd: costMicroUsdOf(price, usage) } : {};
-}
 
 /** An attempt that wrote its answer may have died before it settled: the log knows what it cost. */
 export async function settleFromLog({ budgetLedger: ledger, prices }: BudgetDeps, step: StepRef, events: readonly SessionEvent[]): Promise<void> {

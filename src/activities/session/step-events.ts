@@ -10,9 +10,7 @@ import { endOf, isCutOff, mayUseTools } from '../../domain/stop-reasons';
 import { structuredAnswer } from './answer-check';
 import { approvalRequest, pendingFrom } from './approval-events';
 import { errandIds } from './errand-ids';
-import type { SessionStepDeps } from './deps';
 import type { Equipped } from './policy';
-import { byAgent, costOf } from './step-budget';
 import type { ToolSet } from './tools';
 
 /** What the model said in one step, whole. */
@@ -35,11 +33,10 @@ interface StepPlace extends SessionRef {
   readonly step: number;
 }
 
-/** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. */
-export function eventsOf(answer: Answer, place: StepPlace, { version, agent, toolbox }: Equipped, prices: SessionStepDeps['prices']): EventBody[] {
+/** The step as the log keeps it: what was said, what is wanted, what is refused at once, what it cost, and the end of the turn. @param cost - its `usage.recorded`. */
+export function eventsOf(answer: Answer, place: StepPlace, { version, agent, toolbox }: Equipped, cost: EventBody): EventBody[] {
   const { turnId, step } = place;
   const said: EventBody = { type: 'message.completed', turnId, step, text: answer.text, stopReason: answer.stopReason, ...(answer.isFallback && { modelId: agent.modelId }) };
-  const cost: EventBody = { type: 'usage.recorded', turnId, step, modelId: agent.modelId, usage: answer.usage, ...costOf({ prices }, agent.modelId, answer.usage), ...byAgent(place) };
   const calls = soundCalls(mayUseTools(answer.stopReason) ? answer.calls.slice(0, maxCallsPerBatch) : []);
   const thought: EventBody[] = answer.reasoning.length === 0 ? [] : [{ type: 'reasoning.completed', turnId, step, modelId: agent.modelId, blocks: [...answer.reasoning] }];
   if (calls.length === 0) {

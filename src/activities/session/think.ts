@@ -9,18 +9,20 @@ import type { Thought } from '../../domain/session';
 import type { ModelQuestion } from '../../ports/model';
 import { approvalRecords } from './approval-events';
 import { askModel, type Heard, requestOf } from './ask-model';
-import { forNextAttempt, isStopped, keepPartial, keepWaste } from './broken-attempt';
+import { forNextAttempt, isStopped, keepPartial, wasteKey } from './broken-attempt';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
-import { record, type SessionStepDeps } from './deps';
+import type { SessionStepDeps } from './deps';
 import { type History, type HistoryRange, readAttached, readHistory } from './history';
 import { equip, type Equipped } from './policy';
 import { recalledFacts, type RecalledFacts } from './recall-facts';
+import { recordAnswer } from './record-answer';
 import { holdAttempt, settleFromLog, type StepBudget } from './step-budget';
 import { eventsOf, thoughtFrom } from './step-events';
 import { beginsTurn, openingBehind, type StepBeginning, stepOpening, turnBeginning, writeOpening } from './step-opening';
 import { stepRefused } from './step-refused';
 import { TokenStream } from './token-stream';
 import { type Shortening, shorteningOf } from './too-long';
+import { notingWaste, type Waste } from './waste';
 
 export interface ThinkInput extends StepBeginning, HistoryRange {
   readonly userId: string;
@@ -38,19 +40,21 @@ export const createThink = (deps: SessionStepDeps) => ({
    * @throws DomainError `model/*`, `config/unreadable`, `dependency/unavailable`
    * @see docs/decisions/0003-session-log.md
    */
-  async think(input: ThinkInput): Promise<Thought> {
-    // A turn keeps to the configuration it began with.
-    const [configured] = await Promise.all([equip(deps, input), mustKnowTheLog(deps, input)]);
-    const begins = beginsTurn(input);
-    const recalled = await recalledFacts(deps, { ...input, beginning: begins ? () => turnBeginning(deps, input) : undefined }, configured.agent);
-    if (!recalled) return thinkOn(deps, input, configured, undefined);
-    // It is in the log with how the turn begins: that is not written again.
-    const begun: ThinkInput = begins ? { ...input, after: Math.max(input.after, recalled.seq), factsAt: recalled.seq } : input;
-    return { ...(await thinkOn(deps, begun, configured, recalled)), factsAt: recalled.seq };
-  },
+  think: (input: ThinkInput): Promise<Thought> => notingWaste(deps, input, wasteKey(input), (waste) => thinkOnce(deps, input, waste)),
 });
 
-async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Equipped, recalled: RecalledFacts | undefined): Promise<Thought> {
+async function thinkOnce(deps: SessionStepDeps, input: ThinkInput, waste: Waste): Promise<Thought> {
+  // A turn keeps to the configuration it began with.
+  const [configured] = await Promise.all([equip(deps, input), mustKnowTheLog(deps, input)]);
+  const begins = beginsTurn(input);
+  const recalled = await recalledFacts(deps, { ...input, beginning: begins ? () => turnBeginning(deps, input) : undefined }, configured.agent);
+  if (!recalled) return thinkOn(deps, input, { configured, waste });
+  // It is in the log with how the turn begins: that is not written again.
+  const begun: ThinkInput = begins ? { ...input, after: Math.max(input.after, recalled.seq), factsAt: recalled.seq } : input;
+  return { ...(await thinkOn(deps, begun, { configured, waste, recalled })), factsAt: recalled.seq };
+}
+
+async function thinkOn(deps: SessionStepDeps, input: ThinkInput, { configured, waste, recalled }: { configured: Equipped; waste: Waste; recalled?: RecalledFacts }): Promise<Thought> {
   const { tenantId, sessionId, turnId, step, after } = input;
   const earlier = activityInfo().attempt > 1 ? await deps.log.find({ tenantId, sessionId }, { after, key: batchKeys.stepCompleted(turnId, step) }) : undefined;
   if (earlier) {
@@ -73,7 +77,7 @@ async function thinkOn(deps: SessionStepDeps, input: ThinkInput, configured: Equ
   const held = await holdAttempt(deps, input, agent, asked, () => prepare(agent.modelId));
   if ('exhausted' in held) return stepRefused(deps, input, configured, { ...held, opening });
   if (input.resumed) await held.budget.before(deps.budgetLedger.noteWaiting({ tenantId, sessionId }, false));
-  return ask(deps, input, { ...held, configured: agent, history, opening });
+  return ask(deps, input, { ...held, configured: agent, history, opening, waste });
 }
 
 /** A step for which the model may be asked. */
@@ -86,10 +90,11 @@ interface Prepared {
   readonly opening: readonly EventBody[];
   readonly shortening: Shortening;
   readonly budget: StepBudget;
+  readonly waste: Waste;
 }
 
 /** Asks the model, streams what it says, and writes it; what an attempt cost that came to nothing is written, too. */
-async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configured, request, history, opening, shortening, budget }: Prepared): Promise<Thought> {
+async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configured, request, history, opening, shortening, budget, waste }: Prepared): Promise<Thought> {
   const { tenantId, sessionId, turnId, step, after } = input;
   const { agent } = equipped;
   const stream = new TokenStream({
@@ -108,18 +113,28 @@ async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configu
   const heard: Heard = { calls: [], reasoning: [], usage: undefined };
   const answer = await askModel(deps.model, request, { stream, heard, beginning, shortening }).catch(async (error: unknown) => {
     const written = stream.reasoning + stream.text + heard.calls.map(({ rawInput }) => rawInput).join('');
-    const waste = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
-    const { head } = await beginning.begin();
-    if (isStopped()) await keepPartial(deps, input, head, stream.text, waste);
-    else if (waste) await keepWaste(deps, input, head, waste);
+    const wasted = await budget.waste(agent.modelId, { written, told: heard.usage }, error);
+    const { head } = await beginning.begin().catch(async (unbegun: unknown) => {
+      if (wasted) await waste.keepUnbegun(unbegun, wasted);
+      throw unbegun;
+    });
+    try {
+      if (isStopped()) await keepPartial(deps, input, head, stream.text);
+    } finally {
+      if (wasted) await waste.keep(wasted);
+    }
     const compact = codeOf(error) === 'model/context-overflow' ? shortening.afterOverflow() : undefined;
     if (compact) return { ...thoughtFrom([], equipped), head, compact };
     throw forNextAttempt(error, configured);
   });
   if ('compact' in answer) return answer;
-  const opened = await beginning.settle();
+  const opened = await beginning.settle().catch(async (error: unknown) => {
+    await budget.wasteAnswer(agent.modelId, answer.usage);
+    await waste.keepUnbegun(error, budget.wasted(agent.modelId, answer.usage));
+    throw error;
+  });
   const isRepair = history.events.some((event) => event.type === 'answer.rejected' && event.turnId === turnId);
-  const said = eventsOf({ ...answer, isFallback: agent.modelId !== configured.modelId, isRepair }, input, equipped, deps.prices);
+  const said = eventsOf({ ...answer, isFallback: agent.modelId !== configured.modelId, isRepair }, input, equipped, budget.recorded(agent.modelId, answer.usage));
   const batch = {
     after: opened?.head ?? after,
     key: batchKeys.stepCompleted(turnId, step),
@@ -128,11 +143,7 @@ async function ask(deps: SessionStepDeps, input: ThinkInput, { equipped, configu
     notBehind: batchKeys.turnCompleted(turnId),
     unwritten: yetToBegin,
   };
-  const written = await record(deps, input, batch, (events) => stream.among(events)).catch(async (error: unknown) => {
-    await budget.wasteAnswer(agent.modelId, answer.usage);
-    throw error;
-  });
-  await budget.settle(agent.modelId, answer.usage);
+  const written = await recordAnswer(deps, input, batch, { modelId: agent.modelId, usage: answer.usage, budget, waste, hasBegun: opened !== undefined }, (events) => stream.among(events));
   return concluded(deps, input, written.events, equipped);
 }
 
