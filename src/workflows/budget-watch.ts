@@ -1,4 +1,4 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { CancellationScope, condition, patched } from '@temporalio/workflow';
 import * as domain from '../domain/session';
 
 /**
@@ -13,7 +13,11 @@ export class BudgetWatch {
 
   /** Watches over a turn that has come to wait, in this run or the one before. */
   attend(): void {
-    if (!this.isWatching && domain.budgetPause(this.session.state)) void CancellationScope.nonCancellable(() => this.watch());
+    if (this.isWatching || !domain.budgetPause(this.session.state)) return;
+    const later = domain.waitForClocks(this.session.state, Date.now());
+    // Runs of before ask again at once, which is no timer.
+    if (later && patched('waits-for-clocks')) this.session.state = later;
+    void CancellationScope.nonCancellable(() => this.watch());
   }
 
   private async watch(): Promise<void> {

@@ -77,6 +77,19 @@ it('goes on when the day turns, and now and then although nobody has said anythi
   });
 });
 
+it('asks again after a while, not at once, when the day has turned and the worker that looks does not know', async () => {
+  const script = poor(2, { renewsInMs: -1_000 });
+  await converse(script, async ({ env, handle, send, close }) => {
+    await send('turn-1');
+    await env.sleep(5_000);
+    expect(worked(script)).toEqual(['think turn-1/1']);
+    await env.sleep(60_000);
+    expect(worked(script)).toEqual(['think turn-1/1', 'think turn-1/1 again', 'think turn-1/1 again']);
+    expect(await handle.query(readSession)).toMatchObject({ state: 'idle' });
+    await close();
+  });
+});
+
 it('ends when it has waited as long as it may, when it is cancelled, and when the session closes', async () => {
   const script = poor(Infinity, { longestPauseMs: 2 * hourMs });
   await converse(script, async ({ env, send, close }) => {

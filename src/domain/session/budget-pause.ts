@@ -5,6 +5,9 @@ import type { BudgetPause, CurrentTurn, SessionState, TurnEnd } from './state';
 /** Budgets are looked at this often although nobody has said that they changed: whoever raised one may have died before telling. */
 const recheckMs = 10 * 60_000;
 
+/** Whoever finds no budget in a day that is over has a clock that is behind. */
+const clocksMs = 15_000;
+
 /** What a step found that may not be thought. */
 export interface Exhausted extends ExhaustedBudget {
   readonly longestPauseMs: number;
@@ -29,6 +32,13 @@ export function pauseForBudget({ budgetHeardAtMs = Infinity, ...turn }: CurrentT
       isRetrying: false,
     },
   };
+}
+
+/** What the turn waits for has begun already, and the step that has just been refused did not know: asked again at once, it would not know either. @returns undefined for any other pause. */
+export function waitForClocks(state: SessionState, nowMs: number): SessionState | undefined {
+  const pause = budgetPause(state);
+  if (pause?.renewsAt === undefined || pause.retryAtMs !== Date.parse(pause.renewsAt) || pause.retryAtMs > nowMs) return undefined;
+  return changePause(state, (given) => ({ ...given, retryAtMs: nowMs + clocksMs }));
 }
 
 /** Somebody has changed a budget. @param heardAtMs - when every worker knows. */
