@@ -61,6 +61,11 @@ export class FuzzedLog {
     return result;
   }
 
+  /** What came of that work, if it was done. */
+  resultOf(key: string): unknown {
+    return this.batches.get(key)?.result;
+  }
+
   /** @returns the log's head behind it. */
   write(...events: readonly EventBody[]): number {
     for (const event of events) {

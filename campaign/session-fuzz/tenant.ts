@@ -1,6 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionActivities } from '../../src/activities/session';
+import type { UsedTool } from '../../src/activities/session/use-tool';
 import type { EventBody } from '../../src/contracts/events';
 import { omit } from '../../src/domain/omit';
 import { cancelledQuestion, openQuestions } from '../../src/domain/questions';
@@ -40,7 +41,7 @@ export class FuzzedTenant {
       think: (input) => this.attempt(input, `think ${input.turnId}/${input.step}${input.resumed ? ' again' : ''}${input.compacted ? ' shorter' : ''}`, () => this.think(input)),
       compact: (input) => this.attempt(input, `compact ${input.turnId}/${input.step}`, () => this.compact(input)),
       useTool: (input) => this.attempt(input, `use ${input.call.callId}`, () => this.useTool(input)),
-      failTool: (input) => this.attempt(input, `fail ${input.call.callId}`, () => ({ head: this.failTool(input) })),
+      failTool: (input) => this.attempt(input, `fail ${input.call.callId}`, () => this.failTool(input)),
       settleErrand: ({ sessionId, turnId, step, call: { callId, tool } }) => write(`settle ${callId}`, { sessionId }, { type: 'tool.completed', turnId, step, callId, tool, output: null }),
       announceTurns: ({ sessionId, turnIds }) => write(`announce ${turnIds.join(' ')}`, { sessionId }, ...turnIds.map((turnId): EventBody => ({ type: 'turn.queued', turnId }))),
       endTurn: (input) => this.attempt(input, `end ${input.turnId}`, () => this.endTurn(input)),
@@ -51,7 +52,12 @@ export class FuzzedTenant {
       planUndo: (input) => this.attempt(input, `plan ${input.undoId}`, () => ({ calls: undoCandidates(this.logOf(input.sessionId).all, input).map((candidate) => omit(candidate, 'isReported')) })),
       undoTool: ({ sessionId, undoId, turnId, call: { callId, step, tool } }) => write(`undo ${undoId} ${callId}`, { sessionId }, { type: 'tool.undone', undoId, turnId, step, callId, tool }),
       failUndo: ({ sessionId, undoId, turnId, code, call: { callId, step, tool } }) => write(`fail ${undoId} ${callId}`, { sessionId }, { type: 'tool.undo-failed', undoId, turnId, step, callId, tool, code, message: '' }),
-      endUndo: ({ sessionId, undoId, turnId }) => write(`end ${undoId}`, { sessionId }, { type: 'undo.completed', undoId, turnId, undone: 0, failed: 0 }),
+      // Asked for again once it is done: what the log says of it stands.
+      endUndo: ({ sessionId, undoId, turnId }) =>
+        this.attempt({ sessionId }, `end ${undoId}`, () => {
+          const log = this.logOf(sessionId);
+          return { head: log.once(`end ${undoId}`, () => log.write({ type: 'undo.completed', undoId, turnId, undone: 0, failed: 0 }), true) };
+        }),
       closeSession: ({ sessionId }) => write('close', { sessionId }, { type: 'session.closed' }),
       decideApproval: (input) => this.attempt(input, `decide ${input.approvalId} ${input.decision?.decisionId ?? 'for nobody'}`, () => this.decide(input)),
       settleQuestion: (input) => this.attempt(input, `settle ${input.questionId}`, () => this.settle(input)),
@@ -137,11 +143,13 @@ export class FuzzedTenant {
     });
   }
 
-  /** A result that made it into the log stands; who was asked is not to answer any more. */
-  private failTool({ sessionId, turnId, step, code, call: { callId, tool } }: Input<'failTool'>): number {
+  /** A result that made it into the log stands, and so does a question. */
+  private failTool({ sessionId, turnId, step, code, call: { callId, tool } }: Input<'failTool'>): UsedTool {
     const log = this.logOf(sessionId);
-    if (log.hasResult(callId)) return log.head;
-    return log.write(...log.openQuestions.filter((question) => question.callId === callId).map(cancelledQuestion), { type: 'tool.failed', turnId, step, callId, tool, code, message: '' });
+    const { head = log.head, question } = (log.resultOf(`use ${callId}`) as UsedTool | undefined) ?? {};
+    if (question) return { head, question };
+    if (log.hasResult(callId)) return { head: log.head };
+    return { head: log.write({ type: 'tool.failed', turnId, step, callId, tool, code, message: '' }) };
   }
 
   /** What the log lacks, and then the end; one that is there stands. */

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createSessionActivities } from '../../src/activities/session';
+import { DomainError } from '../../src/contracts/errors';
 import { isDelta, type SessionEvent } from '../../src/contracts/events';
-import { groups } from '../../src/contracts/names';
+import { batchKeys, groups } from '../../src/contracts/names';
 import type { Question } from '../../src/contracts/question';
 import type { SessionRecord } from '../../src/contracts/session';
 import type { ServedTenant } from '../../src/contracts/tenant';
@@ -198,4 +202,20 @@ describe('a question of the agent', () => {
     expect(log.find(({ type }) => type === 'tool.failed')).toMatchObject({ code: 'question/nobody-there' });
     expect(log.filter(({ type }) => type === 'question.asked')).toEqual([]);
   });
+});
+
+it('waits for its answer although the last attempt at asking could not list it', async () => {
+  const [session, turnId, callId] = [{ tenantId: tenant.tenantId, sessionId: randomUUID() }, randomUUID(), 'call-1'];
+  const { log, questions } = api.adapters;
+  const requested = { type: 'tool.requested', turnId, step: 1, callId, tool: 'ask_user', input: { question: 'Which?' } } as const;
+  const { head: after } = await log.append(session, { after: 0, key: batchKeys.stepCompleted(turnId, 1), events: [requested] });
+  const input = { ...session, turnId, userId: alice.userId, step: 1, after, call: { callId, tool: 'ask_user', requestedAt: after, timeoutMs: 1_000, maxAttempts: 1 } };
+  const run = <Result>(activity: () => Promise<Result>) => new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run<[], Result, typeof activity>(activity);
+  const away = new DomainError('dependency/unavailable', 'It is away.');
+  await expect(run(() => createSessionActivities({ ...api.adapters, questions: { ...questions, open: () => Promise.reject(away) } }).useTool(input))).rejects.toBe(away);
+
+  const { question } = await run(() => createSessionActivities(api.adapters).failTool({ ...input, code: away.code, message: away.message }));
+  const entries = await log.read(session, { after: 0 });
+  expect(entries.map(({ type }) => type)).toEqual(['tool.requested', 'tool.started', 'question.asked']);
+  expect(entries.at(-1)).toMatchObject({ questionId: question?.questionId });
 });

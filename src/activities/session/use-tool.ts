@@ -79,13 +79,15 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
     return used(deps, input, written.events);
   },
 
-  /** Writes that a call failed for good, unless its result made it into the log after all. */
-  async failTool({ code, message, ...input }: FailToolInput): Promise<Recorded> {
-    const key = batchKeys.toolCompleted(input.turnId, input.step, input.call.callId);
+  /** Writes that a call failed for good, unless its result made it into the log after all. So may its question: then it has its result from the user. */
+  async failTool({ code, message, ...input }: FailToolInput): Promise<UsedTool> {
+    const { turnId, step, call, after } = input;
+    const asked = await deps.log.find(sessionOf(input), { after, key: batchKeys.questionAsked(turnId, step, call.callId) });
+    if (asked) return used(deps, input, asked);
     const failed = toolEvent(input, { type: 'tool.failed', ...(await failureOf(deps.ledger, callOf(input), { code, message })) });
     // A session may have been opened for it.
-    if (input.call.childSessionId !== undefined) await leaveErrand(deps, input.tenantId, errandIds({ ...input, callId: input.call.callId }));
-    return record(deps, input, { after: input.after, key, events: [failed] }).then(recorded);
+    if (call.childSessionId !== undefined) await leaveErrand(deps, input.tenantId, errandIds({ ...input, callId: call.callId }));
+    return record(deps, input, { after, key: batchKeys.toolCompleted(turnId, step, call.callId), events: [failed] }).then(recorded);
   },
 });
 
