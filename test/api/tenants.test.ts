@@ -179,4 +179,23 @@ describe("a tenant's agent", () => {
     expect((await api.send(path, { method: 'PUT', token, body: { tools: ['calculator', 'teleport'] } })).body).toMatchObject({ status: 422, code: 'config/invalid' });
     expect((await api.send(path, { token })).body).toEqual(AgentConfig.parse({}));
   });
+
+  it.each([
+    ['a path, which nobody would look at', 'https://shop.example.com/public', 'write https://shop.example.com, all of which'],
+    ['a password', 'https://ada:secret@shop.example.com', 'write https://shop.example.com, all of which'],
+    ['a pattern, which no address fits', 'https://*.example.com', 'name each host'],
+    ['another protocol', 'ftp://shop.example.com', 'only http:// and https://'],
+  ])('is refused with an origin that has %s', async (_what, origin, words) => {
+    const tenant = await newTenant();
+    const { accessToken: token } = await signUp(tenant, [groups.administrators]);
+    const path = `/api/v1/tenants/${tenant.tenantId}/config`;
+    for (const setting of ['allowedOrigins', 'idempotentOrigins']) {
+      const { body } = await api.send<{ detail: string }>(path, { method: 'PUT', token, body: { [setting]: [origin] } });
+      expect(body).toMatchObject({ status: 422, code: 'config/invalid', detail: expect.stringMatching(`^${setting}: `) as unknown });
+      expect(body.detail).toContain(words);
+      expect(body.detail).not.toContain('secret');
+    }
+    const { status } = await api.send(path, { method: 'PUT', token, body: { allowedOrigins: ['https://shop.example.com/', 'http://127.0.0.1:8080', 'https://b\u00fccher.example'] } });
+    expect(status).toBe(200);
+  });
 });
