@@ -74,6 +74,11 @@ function addOperation(listing: Listing, found: Found, place: Place): void {
     return;
   }
   const parameters = parametersOf(found);
+  const elsewhere = [found.item, ...parameters, operation['requestBody']].map((one) => fieldsOf(one)['$ref']).find((reference) => reference !== undefined);
+  if (elsewhere !== undefined) {
+    listing.leaveOut(name, `Part of it is described elsewhere (${shortenedTo(textOf(elsewhere), 200)}): only references within the document are resolved.`);
+    return;
+  }
   const [lost] = parameters.filter((parameter) => parameter['required'] === true || parameter['in'] === 'path').flatMap((parameter) => whyUnsent(parameter) ?? []);
   if (lost !== undefined) {
     listing.leaveOut(name, lost);

@@ -39,6 +39,21 @@ describe('documents that nobody here wrote', () => {
   });
 });
 
+describe('what is described elsewhere', () => {
+  const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+  const elsewhere = { $ref: 'https://shop.example.com/parts.yaml#/x' };
+
+  it.each([
+    ['an optional or required parameter', { '/orders/{id}': { get: { operationId: 'order', parameters: [id, elsewhere] } } }],
+    ['a parameter of its path', { '/orders': { parameters: [elsewhere], get: { operationId: 'order' } } }],
+    ['its body', { '/orders': { post: { operationId: 'order', requestBody: elsewhere } } }],
+  ])('leaves out an operation, and says why: %s', async (_what, paths) => {
+    const { tools, leftOut } = await toolsOf(document({ ...paths, '/shop': { get: { operationId: 'shop' } } }));
+    expect(tools.map(({ name }) => name)).toEqual(['shop__shop']);
+    expect(leftOut).toEqual([{ name: 'order', reason: 'Part of it is described elsewhere (https://shop.example.com/parts.yaml#/x): only references within the document are resolved.' }]);
+  });
+});
+
 describe('a call', () => {
   const paths = { '/orders/{id}': { post: { operationId: 'order', parameters: [
     { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
