@@ -9,6 +9,7 @@ import { definitionOf } from '../domain/tiers';
 import { InvalidRequest } from './problem';
 import type { Route, RouteInput } from './route';
 import { mustBeSound } from './sound-body';
+import { spelledOut } from './spelled-out';
 
 /** Temporal takes 2 MB a payload, and Base64 adds a third: 4 MB where other bodies have 256 KB. */
 const payloadsFactor = 16;
@@ -57,9 +58,9 @@ export function createRequestParser({ maxBodyBytes, tiers }: { readonly maxBodyB
     const codes = new Set<string>();
     const check = (place: string, schema: z.ZodType | undefined, value: unknown): unknown => {
       const { data, error } = schema?.safeParse(value) ?? {};
-      for (const { code, path, message } of error?.issues ?? []) {
-        issues.push({ path: [place, ...path].map(String).join('.'), message });
-        codes.add(code);
+      for (const issue of error?.issues ?? []) {
+        issues.push(...spelledOut(issue).map(({ path, message }) => ({ path: [place, ...path].map(String).join('.'), message })));
+        codes.add(issue.code);
       }
       return data;
     };

@@ -114,6 +114,15 @@ it('refuses a time before which there is none', async () => {
   expect((await api.send(`/api/v1/tenants/${tenant.tenantId}/usage?to=0000-01-01`, { token: user.accessToken })).body).toMatchObject({ status: 422, code: 'request/inconsistent' });
 });
 
+it.each([
+  ['GET', '/usage?from=yesterday', undefined, 'query.from', 'Invalid ISO date, or: Invalid ISO datetime'],
+  ['POST', '/schedules', { name: 'often', prompt: 'Hello', times: { everySeconds: 60.5 } }, 'body.times.everySeconds', 'Invalid input: expected int, received number'],
+  ['POST', '/schedules', { name: 'both', prompt: 'Hello', times: { cron: '0 8 * * *', everySeconds: 3_600 } }, 'body.times', 'Unrecognized key: "everySeconds", or: Unrecognized key: "cron"'],
+])('says of what fits none of several forms what is wrong by those it is nearest to: %s %s %j', async (method, at, body, path, message) => {
+  const answer = await api.send(`/api/v1/tenants/${tenant.tenantId}${at}`, { method, token: user.accessToken, ...(body && { body }) });
+  expect(answer.body).toMatchObject({ status: 400, code: 'request/malformed', errors: [{ path, message }] });
+});
+
 it.each(['/', '/api', '/api/v2/tenants', '/api/v1/tenants/acme/nothing'])('answers 404 at %s', async (path) => {
   expect((await api.send(path)).body).toMatchObject({ status: 404, code: 'request/not-found' });
 });
