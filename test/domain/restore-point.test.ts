@@ -23,6 +23,8 @@ async function kept(records: readonly BackupRecord[], until?: string): Promise<B
 it('cuts a log at its first younger batch and at a gap, and never goes on behind', async () => {
   expect(await kept([batch('s', 1, early), batch('s', 2, late), batch('s', 3, early)], early)).toHaveLength(1);
   expect(await kept([batch('s', 1, early), batch('s', 3, early)])).toHaveLength(1);
+  // The next log is another one.
+  expect(await kept([batch('r', 1, early, 3), batch('r', 4, late), batch('s', 1, early), batch('s', 2, early)], early)).toEqual([batch('r', 1, early, 3), batch('s', 1, early), batch('s', 2, early)]);
 });
 
 describe('what was counted of a session', () => {
@@ -86,6 +88,11 @@ describe('an approval', () => {
 it('leaves out calls that began later', async () => {
   const call = (callId: string, begunAt: string) => ({ pk: tableKeys.calls('s'), sk: tableKeys.call('turn-1', 1, callId), state: 'begun', begunAt });
   expect(await kept([call('a', early), call('b', late)], early)).toEqual([call('a', early)]);
+});
+
+it('leaves out messages that came later', async () => {
+  const message = (turnId: string, at: string) => ({ pk: tableKeys.messages('s'), sk: turnId, at });
+  expect(await kept([message('turn-1', early), message('turn-2', late)], early)).toEqual([message('turn-1', early)]);
 });
 
 it.each([undefined, early])('leaves out what was held for steps, and counts it as lost (until %s)', async (until) => {

@@ -20,6 +20,18 @@ it('prefers a verified backup of the day to a newer one that is not', () => {
   expect(prune([newer, verified])).toEqual(['bak-new']);
 });
 
+it('keeps the newest of a day of which none is verified', () => {
+  const unverified = (days: number) => backup(days, { verification: undefined });
+  expect(prune([backup(0), unverified(1.1), unverified(1.2)])).toEqual(['bak-1.2']);
+});
+
+it('keeps one of each week, which begins on Monday', () => {
+  const policy = { ...defaultRetention, daily: 0, monthly: 0, weekly: 2 };
+  const [monday, sunday, mondayBefore, sundayBefore] = ['2026-06-15', '2026-06-14', '2026-06-08', '2026-06-07'].map((day): KeptBackup => ({ ...backup(0), backupId: day, createdAt: `${day}T02:00:00.000Z` }));
+  const finished = [monday, sunday, mondayBefore, sundayBefore].flatMap((one) => one ?? []);
+  expect(prunable({ finished, unfinished: [] }, now, policy)).toEqual(['2026-06-08', '2026-06-07']);
+});
+
 it('keeps a farewell until it expires, and what was taken before a restore for a week', () => {
   expect(prune([backup(89, { reason: 'farewell' })])).toEqual([]);
   expect(prune([backup(0), backup(91, { reason: 'farewell' })])).toEqual(['bak-91']);
