@@ -66,11 +66,15 @@ it('counts for backups that were begun before it was complete, and for no later 
 it('says what was found before and after, which backups hold it until when, and what is kept and why', () => {
   const places = [{ place: 'table', before: 7, after: 0, call: 'Query', checkedAt: at(3) }] as const;
   const kept = (backupId: string) => ({ backupId, location: `s3://backups/acme/${backupId}/` });
-  const backups = [{ ...kept('bak-1'), state: 'complete', createdAt: at(1), reason: 'on-demand' }, { ...kept('bak-2'), state: 'damaged' }, { ...kept('bak-3'), state: 'unfinished', startedAt: at(1) }] as const;
+  const complete = { state: 'complete', reason: 'on-demand' } as const;
+  const backups = [{ ...kept('bak-1'), ...complete, createdAt: at(1) }, { ...kept('bak-4'), ...complete, createdAt: at(2) }, { ...kept('bak-2'), state: 'damaged' }, { ...kept('bak-3'), state: 'unfinished', startedAt: at(1) }] as const;
   const evidence = { places, backups, issuedAt: at(3) };
   const statement = statementOf({ ...evidence, plan: planOf({ sessionId: 'ses-1' }, 'ses-1') });
-  expect(statement).toMatchObject({ subject: { sessionId: 'ses-1' }, sessions: ['ses-1'], places, backups: [{ backupId: 'bak-1', takenAt: at(1), expiresAt: expect.any(String) as unknown }] });
-  expect(statement.kept.slice(-2)).toMatchObject([{ what: expect.stringContaining('bak-2') as unknown }, { what: expect.stringContaining('bak-3') as unknown }]);
+  expect(statement).toMatchObject({ subject: { sessionId: 'ses-1' }, sessions: ['ses-1'], places, backups: [{ backupId: 'bak-4', takenAt: at(2) }, { backupId: 'bak-1', takenAt: at(1) }] });
+  // Its rule keeps one of each of twelve months: longer than a year, and the month that has begun.
+  expect(statement.backups.map(({ expiresAt }) => expiresAt)).toEqual([at(2 + 13 * 31), at(1 + 13 * 31)]);
+  expect(statement.kept.slice(-2).map(({ what }) => what)).toEqual(['backup bak-2, whose manifest is damaged', 'backup bak-3, which was never finished']);
+  expect(statement.kept.filter(({ what }) => what.startsWith('backup '))).toHaveLength(2);
   const ofUser = statementOf({ ...evidence, plan: planOf({ userId: 'ann' }, 'ses-1') });
   expect(ofUser.kept.length).toBeGreaterThan(statement.kept.length);
 });

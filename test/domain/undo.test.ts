@@ -31,10 +31,16 @@ describe('what is to be taken back of a turn', () => {
     expect([tallyOf(log, 'u1'), tallyOf(log, 'u0')]).toEqual([{ undone: 0, failed: 1 }, { undone: 1, failed: 1 }]);
   });
 
+  it('is one call, though nobody knows what became of an earlier undo of it', () => {
+    expect(candidates(logged(wanted('a'), done('a'), notUndone('a', 'tool/outcome-unknown', 'u0')))).toEqual(['a/1']);
+  });
+
   it('has the arguments with which it was done', () => {
-    const edited: EventBody = { type: 'approval.requested', ...of('a'), approvalId: 'apr', argumentsHash: 'h', policyVersion: 1, quorum: 1, barred: [], expiresAt: '2026-01-01T00:00:00.000Z', onExpiry: 'deny', replaces: 'apr-0', arguments: { book: 'another' } };
-    const log = logged(wanted('a'), edited, done('a'));
-    expect(undoCandidates(log, { turnId: 't1', undoId: 'u1' })).toEqual([{ callId: 'a', step: 1, tool: 'shop__order', requestedAt: 1, inputAt: 2, doneAt: 3, isReported: false }]);
+    const asked: EventBody = { type: 'approval.requested', ...of('a'), approvalId: 'apr-0', argumentsHash: 'h', policyVersion: 1, quorum: 1, barred: [], expiresAt: '2026-01-01T00:00:00.000Z', onExpiry: 'deny' };
+    const edited: EventBody = { ...asked, approvalId: 'apr', replaces: 'apr-0', arguments: { book: 'another' } };
+    const candidate = { callId: 'a', step: 1, tool: 'shop__order', requestedAt: 1, isReported: false };
+    expect(undoCandidates(logged(wanted('a'), asked, done('a')), { turnId: 't1', undoId: 'u1' })).toEqual([{ ...candidate, doneAt: 3 }]);
+    expect(undoCandidates(logged(wanted('a'), asked, edited, done('a')), { turnId: 't1', undoId: 'u1' })).toEqual([{ ...candidate, inputAt: 3, doneAt: 4 }]);
   });
 });
 
