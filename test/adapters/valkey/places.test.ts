@@ -4,6 +4,7 @@ import { createValkey } from '../../../src/adapters/valkey/connection';
 import { createPlaces } from '../../../src/adapters/valkey/places';
 import { loadConfig } from '../../../src/config';
 import { codeOf } from '../../../src/contracts/errors';
+import { valkeyKeys } from '../../../src/contracts/names';
 import { connected, quiet } from './own-valkey';
 
 let replicas: Valkey[];
@@ -69,6 +70,7 @@ it('gets the places of a process that died back, and those that are kept not', a
   await places.keep(kept, longMs);
   // Beside one that is kept: Valkey forgets the places of a tenant as a whole once none of them is.
   await places.take(newPlace(tenantId), two, forMs);
+  expect(await replicas[0]?.commands.pttl(valkeyKeys.places(tenantId, 'streams'))).toBeGreaterThan(longMs / 2);
   const sinceMs = performance.now();
   while (!(await places.take(newPlace(tenantId), two, longMs)).taken) expect(performance.now() - sinceMs).toBeLessThan(5_000);
   expect(performance.now() - sinceMs).toBeGreaterThan(forMs / 2);

@@ -3,6 +3,7 @@ import { createValkey, type Valkey } from '../../../src/adapters/valkey/connecti
 import { createRequestLimiter } from '../../../src/adapters/valkey/request-limiter';
 import { loadConfig } from '../../../src/config';
 import { codeOf } from '../../../src/contracts/errors';
+import { valkeyKeys } from '../../../src/contracts/names';
 import type { RequestRate } from '../../../src/contracts/tenant';
 import { connected, ownValkey, quiet, untilAnswers } from './own-valkey';
 
@@ -37,6 +38,14 @@ it('grants a burst, counting down, then refuses until a token is there again', a
   expect(refused?.retryAfterMs).toBeLessThanOrEqual(1_000);
   expect(refused?.resetMs).toBeGreaterThan(2_500);
   expect(refused?.resetMs).toBeLessThanOrEqual(3_000);
+});
+
+it("takes nothing away when Valkey's clock was set back", async () => {
+  const tenantId = newTenantId();
+  const rate = { requestsPerMinute: 60, burst: 3 };
+  await takeAll(tenantId, rate, 1);
+  await replicas[0]?.commands.hset(valkeyKeys.rate(tenantId), 'atMs', Date.now() + 3_600_000);
+  expect(await takeAll(tenantId, rate, 1)).toMatchObject([{ allowed: true, remaining: 1 }]);
 });
 
 it('allows one more after the time it named', async () => {
