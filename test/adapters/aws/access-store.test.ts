@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createAccessCache } from '../../../src/adapters/access-cache';
 import { accessFinder, createAccessStore } from '../../../src/adapters/aws/access-store';
 import type { MachineClient, StoredApiKey } from '../../../src/contracts/access';
 import { codeOf } from '../../../src/contracts/errors';
-import { platformOwner } from '../../../src/contracts/names';
+import { accessKeys, platformOwner, platformResources } from '../../../src/contracts/names';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
 import type { AccessStore } from '../../../src/ports/access';
 import { openLossyLine } from './lost-answers';
@@ -47,6 +48,16 @@ describe('standings', () => {
   });
 });
 
+it('lets nobody in on half an answer', async () => {
+  const line = await openLossyLine();
+  const tenantId = newTenantId();
+  await store.note(tenantId, 'ada', { disabled: true });
+  const half = line.rewriteNext('BatchGetItem', '"UnprocessedKeys": {}', `"UnprocessedKeys": {"${platformResources.accessTable}": {"Keys": [{"owner": {"S": "${tenantId}"}}]}}`);
+  expect(await createAccessStore(createPlatformClients(line.settings)).standings(tenantId, 'ada').then(() => 'none', codeOf)).toBe('dependency/unavailable');
+  expect(half()).toBe(1);
+  line.close();
+});
+
 describe('keys', () => {
   it('are found by tenant and id, listed, and revoked once', async () => {
     const [tenantId, other] = [newTenantId(), newTenantId()];
@@ -61,6 +72,13 @@ describe('keys', () => {
     expect(await store.revokeKey(tenantId, first.keyId)).toEqual(revoked);
     expect(await store.revokeKey(other, first.keyId)).toBeUndefined();
     expect(await store.key(other, first.keyId)).toBeUndefined();
+  });
+
+  it('are forgotten a month after their end', async () => {
+    const [tenantId, key] = [newTenantId(), newKey({ createdAt: at(-60), expiresAt: at(600) })];
+    await store.addKey(tenantId, key);
+    const { Item } = await aws.table.send(new GetCommand({ TableName: platformResources.accessTable, Key: { owner: tenantId, entry: accessKeys.apiKey(key.keyId) } }));
+    expect(Item?.['forgetAtSeconds']).toBe(Math.ceil(Date.parse(key.expiresAt) / 1_000) + 30 * 86_400);
   });
 
   it('are never made twice', async () => {

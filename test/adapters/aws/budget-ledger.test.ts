@@ -11,6 +11,7 @@ import { AgentConfig } from '../../../src/contracts/tenant';
 import { committed, emptyCounter, noAmounts } from '../../../src/domain/budgets';
 import { tiersWith } from '../../../src/domain/tiers';
 import type { StepRef } from '../../../src/ports/budget-ledger';
+import { openLossyLine } from './lost-answers';
 import { access, aws, configs, directory, settings, standingPlatform, standingTenant } from './tenants';
 
 const ledger = createBudgetLedger({ access });
@@ -54,6 +55,36 @@ it('counts an ending once, however often it is told, and takes nothing from whom
   expect(await counterOf(day)).toEqual({ ...emptyCounter, settled: of(10), lost: of(100) });
   expect(await ledger.held(step)).toBeUndefined();
   expect(await ledger.heldOf(step, step.turnId)).toEqual([]);
+});
+
+it('counts a dead attempt as lost once, though two take over from it', async () => {
+  const line = await openLossyLine();
+  const day = newId('turn');
+  const levels = [level('tenantDay', day, { tokens: 1_000 })];
+  const step = newStep();
+  const [dead, first, second] = [held(100, [day]), held(10, [day]), held(1, [day])];
+  await ledger.reserve(step, dead, levels);
+  const late = createBudgetLedger({ access: createTenantAccess({ sts: aws.sts, settings: line.settings }) });
+  const found = line.holdNext('GetItem');
+  const takenOver = late.reserve(step, second, levels);
+  await found.reached;
+  await ledger.reserve(step, first, levels);
+  found.release();
+  expect(await takenOver).toBeUndefined();
+  expect(await counterOf(day)).toEqual({ ...emptyCounter, reserved: of(1), lost: { ...of(110), modelCalls: 2 } });
+  line.close();
+});
+
+it('tries again when another transaction is just at its counters', async () => {
+  const line = await openLossyLine();
+  const day = newId('turn');
+  const levels = [level('tenantDay', day, { tokens: 100 })];
+  await ledger.reserve(newStep(), held(60, [day]), levels);
+  const meeting = createBudgetLedger({ access: createTenantAccess({ sts: aws.sts, settings: line.settings }) });
+  const conflicts = line.rewriteNext('TransactWriteItems', 'ConditionalCheckFailed', 'TransactionConflict');
+  expect(await meeting.reserve(newStep(), held(60, [day]), levels)).toEqual({ level: 'tenantDay', unit: 'tokens' });
+  expect(conflicts()).toBe(1);
+  line.close();
 });
 
 it('lets no more through than there is, however many ask at once, and gives back what was not used', async () => {
