@@ -48,20 +48,19 @@ export const createTurnActivities = (deps: SessionStepDeps) => {
       const past = await pastOf(deps.log.outline(session));
       if (past.isClosed) return stateOf(past, past.head);
       let { head } = past;
-      for (const { turnId, after } of await openTurns(deps, session, past))
-        if (!known.includes(turnId)) ({ head } = await activities.endTurn({ ...session, turnId, after, announced: true, end: cutOff }));
+      for (const { turnId, after } of await openTurns(deps, session, past, known)) ({ head } = await activities.endTurn({ ...session, turnId, after, announced: true, end: cutOff }));
       return stateOf(past, head);
     },
   };
 };
 
-/** Those that may lack their end: the last that began, and those that waited behind it. */
-async function openTurns({ log }: SessionStepDeps, session: SessionRef, { turns, queuedAt, head }: LogPast): Promise<{ turnId: string; after: number }[]> {
-  const begun = new Set(turns.map(({ turnId }) => turnId));
+/** Those that may lack their end: the last that began, also when its message is what was sent again, and those that waited behind it, unless they wait again. */
+async function openTurns({ log }: SessionStepDeps, session: SessionRef, { turns, queuedAt, head }: LogPast, known: readonly string[]): Promise<{ turnId: string; after: number }[]> {
+  const skipped = new Set([...known, ...turns.map(({ turnId }) => turnId)]);
   const waiting: string[] = [];
   for (const firstSeq of queuedAt) {
     const batch = await log.read(session, { after: firstSeq - 1, limit: 1 });
-    waiting.push(...batch.flatMap((event) => (event.type === 'turn.queued' && !begun.has(event.turnId) ? [event.turnId] : [])));
+    waiting.push(...batch.flatMap((event) => (event.type === 'turn.queued' && !skipped.has(event.turnId) ? [event.turnId] : [])));
   }
   return [...turns.slice(-1), ...[...new Set(waiting)].map((turnId) => ({ turnId, after: head }))];
 }
