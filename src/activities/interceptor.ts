@@ -1,7 +1,8 @@
-import { heartbeat, log } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { DomainError, errors } from '../contracts/errors';
+import { beatOn } from './beat';
 
 const beatMs = 1_000;
 
@@ -12,7 +13,7 @@ const beatMs = 1_000;
 export const activityInterceptor = (): { inbound: ActivityInboundCallsInterceptor } => ({
   inbound: {
     async execute(input, next) {
-      const beating = setInterval(() => heartbeat(), beatMs);
+      const beating = setInterval(beatOn, beatMs);
       try {
         return await next(input);
       } catch (error) {

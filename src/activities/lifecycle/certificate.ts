@@ -11,6 +11,7 @@ import type { Certificates } from '../../ports/certificates';
 import type { TenantData, TenantWork } from '../../ports/provisioning';
 import type { TenantInventory } from '../../ports/tenant-inventory';
 import type { TenantRegistry } from '../../ports/tenant-registry';
+import { beat } from '../beat';
 import { pauses } from './waiting';
 
 export interface CertificateDeps {
@@ -87,7 +88,7 @@ async function untilHistoriesAreGone(work: TenantWork, tenantId: string): Promis
   for (let quiet = 0; quiet < quietLooks && performance.now() < giveUpAtMs; ) {
     const listed = await work.deleteHistories(tenantId);
     quiet = listed === 0 ? quiet + 1 : 0;
-    Context.current().heartbeat(`${listed} sessions are still listed`);
+    beat(`${listed} sessions are still listed`);
     await pause();
   }
 }

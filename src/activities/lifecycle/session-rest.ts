@@ -1,8 +1,8 @@
-import { Context } from '@temporalio/activity';
 import type { SessionRef } from '../../contracts/session';
 import type { SuspendTurns } from '../../contracts/operation';
 import { inParallel } from '../../domain/in-parallel';
 import type { Sessions } from '../../ports/sessions';
+import { beat } from '../beat';
 import { pauses } from './waiting';
 
 /** Temporal's list of running workflows lags behind: nothing new came when two looks found nothing. */
@@ -39,7 +39,7 @@ async function untilAll(workflows: Sessions, tenantId: string, isDone: (session:
     for await (const session of workflows.running(tenantId)) if (!done.has(session.sessionId)) open.push(session);
     await inParallel(open, sideBySide, async (session) => (await isDone(session)) && done.add(session.sessionId));
     quiet = open.length === 0 ? quiet + 1 : 0;
-    Context.current().heartbeat(`${done.size} sessions done, ${open.length} at the last look`);
+    beat(`${done.size} sessions done, ${open.length} at the last look`);
     await pause();
   }
 }

@@ -1,9 +1,10 @@
-import { activityInfo, heartbeat } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import { z } from 'zod';
 import { codeOf } from '../../contracts/errors';
 import { EventBody, type SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
+import { beat } from '../beat';
 import { isStopped } from './broken-attempt';
 import { record, type SessionStepDeps } from './deps';
 
@@ -83,7 +84,7 @@ export class Waste {
   }
 
   handOn(): void {
-    if (this.left.length > 0) heartbeat(this.left);
+    if (this.left.length > 0) beat(this.left);
   }
 
   private async write({ key, event, answer }: Unwritten): Promise<boolean> {
