@@ -88,7 +88,9 @@ export class ApprovalDesk {
     const call = domain.waitingCall(this.session.state, approvalId);
     if (!call) return;
     try {
-      const { head } = await this.session.activities.notifyApproval(Math.max(1, call.approval.expiresAtMs - Date.now()), this.placeOf(call));
+      // The run before may have noted it without having heard of that: behind the turn's beginning it is found.
+      const after = this.session.state.turnStarts.at(-1) ?? 0;
+      const { head } = await this.session.activities.notifyApproval(Math.max(1, call.approval.expiresAtMs - Date.now()), { ...this.placeOf(call), after });
       this.session.state = domain.recordNotice(this.session.state, approvalId, head);
     } catch {
       // The log shows no notice: whoever waited for one finds the approval in the list.

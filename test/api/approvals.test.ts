@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { Webhook } from 'standardwebhooks';
+import { createSessionActivities } from '../../src/activities/session';
 import type { ApprovalPolicy, ApprovalRecord } from '../../src/contracts/approval';
 import { argumentsHash } from '../../src/contracts/arguments-hash';
 import { isDelta, type SessionEvent } from '../../src/contracts/events';
@@ -275,6 +277,20 @@ describe('the webhook', () => {
     const told = new Webhook(secret).verify(calls[1]?.body ?? '', calls[1]?.headers as Record<string, string>);
     expect(told).toMatchObject({ type: 'approval.requested', data: { approvalId, tenantId: tenant.tenantId, tool: 'http_request' } });
     expect(JSON.stringify(told)).not.toContain('amount');
+    await decide(session, approvalId, ann, { decision: 'deny' });
+    await logUntilEnd(session);
+  });
+
+  it('is not told again of what the log says it was told of, by a run that has not heard of that', async () => {
+    const session = await openSession();
+    await sayFor(session, [post('/told-once')]);
+    const { approvalId, turnId, step, callId, tool, policyVersion: configVersion } = await waitingFor(session, '/told-once');
+    const log = durable(await readUntil(follow(session), ({ type }) => type === 'approval.notified'));
+    const input = { tenantId: tenant.tenantId, sessionId: session.slice(session.lastIndexOf('/') + 1), userId: alice.userId, turnId, step, callId, tool, approvalId, configVersion, after: 0 };
+    const before = world.at('/hook').length;
+    const again = await new MockActivityEnvironment().run(() => createSessionActivities(api.adapters).notifyApproval(input));
+    expect(again).toEqual({ head: log.at(-1)?.seq });
+    expect(world.at('/hook')).toHaveLength(before);
     await decide(session, approvalId, ann, { decision: 'deny' });
     await logUntilEnd(session);
   });

@@ -230,9 +230,9 @@ it.each(['turn', 'step'] as const)('rests at once when the tenant is suspended (
 it('tells of what waits without waiting for that, and goes on with it where the session continued as new', async () => {
   const telling = gate();
   const script: Script = asking(() => [], {
-    notifyApproval: async ({ approvalId }) => {
+    notifyApproval: async ({ approvalId, after }) => {
       await telling.pass();
-      return script.write(`notify ${approvalId}`);
+      return script.write(`notify ${approvalId} after ${after}`);
     },
   });
   const nowMs = Date.now();
@@ -253,5 +253,5 @@ it('tells of what waits without waiting for that, and goes on with it where the 
     },
     carried,
   );
-  expect(worked(script)).toEqual(expect.arrayContaining(['decide apr-a approved ann', 'tool turn-1/1/a', 'notify apr-a', 'decide apr-b denied expired', 'think turn-1/2', 'think turn-2/1']));
+  expect(worked(script)).toEqual(expect.arrayContaining(['decide apr-a approved ann', 'tool turn-1/1/a', 'notify apr-a after 0', 'decide apr-b denied expired', 'think turn-1/2', 'think turn-2/1']));
 });

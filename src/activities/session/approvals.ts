@@ -69,9 +69,12 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
     return { head, ...nextOf(events, agent) };
   },
 
-  /** Tells whom the tenant named that a call waits, and notes what became of it. Nobody is told of one that no longer waits. */
+  /** Tells whom the tenant named that a call waits, and notes what became of it. Nobody is told of one that no longer waits, or again of one that is noted. @param input - `after`: where the turn began. */
   async notifyApproval(input: NotifyApprovalInput): Promise<Recorded> {
     const { turnId, step, callId, tool, approvalId, after } = input;
+    const key = batchKeys.approvalNotified(turnId, step, callId, approvalId);
+    const noted = await deps.log.find(sessionOf(input), { after, key });
+    if (noted) return { head: noted.at(-1)?.seq ?? after };
     const waiting = await deps.approvals.get(sessionOf(input), approvalId);
     const { agent } = await agentOf(deps, input);
     if (waiting?.state !== 'waiting' || !agent.approvalWebhook) return { head: after };
@@ -83,7 +86,7 @@ export const createApprovalActivities = (deps: SessionStepDeps) => ({
     };
     const told = await deliver(deps, agent, approvalId, payload);
     const events: EventBody[] = [{ type: 'approval.notified', turnId, step, callId, tool, approvalId, ...told }];
-    const { head } = await record(deps, input, { after, key: batchKeys.approvalNotified(turnId, step, callId, approvalId), events, notBehind: batchKeys.sessionClosed() });
+    const { head } = await record(deps, input, { after, key, events, notBehind: batchKeys.sessionClosed() });
     return { head };
   },
 });
