@@ -6,8 +6,17 @@ export interface EmulatorRun {
   readonly directory: string;
   readonly logFile: string;
   readonly launchedAtMs: number;
-  /** Length of the log when it was asked to stop. */
+  /** Length of the log when it was launched. */
   readonly logBytes: number;
+}
+
+/** To be called before it is launched. */
+export async function runBeginning({ directory, logFile }: Pick<EmulatorRun, 'directory' | 'logFile'>): Promise<EmulatorRun> {
+  const logBytes = await stat(logFile).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  return { directory, logFile, logBytes, launchedAtMs: Date.now() };
 }
 
 const complaint = /Persistence: (?:failed to save|error getting state for) (\w+): (.*)/g;

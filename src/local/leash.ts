@@ -1,57 +1,52 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { leashGraceMs, leashIsDone } from './leash-protocol';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type EmulatorRun, whatIsUnwritten } from './emulator-state';
+import { leashGraceMs, type LeashMessage } from './leash-protocol';
 
 /**
- * Runs beside the processes it is told of (`+pid`, `-pid`, a line each; `!pid` for one that writes its state when it ends)
- * and ends them when its input ends: that happens however its parent dies, SIGKILL included, so that nothing outlives the
- * stack it belongs to. The file it was started with, if any, says that the stack runs; it goes when those that write have
- * ended in order.
+ * Runs beside the processes it is told of and ends them when its input ends: that happens however its parent dies, SIGKILL
+ * included, so that nothing outlives the stack it belongs to. The file it was started with, if any, says that the stack runs; it
+ * goes when what was to be kept is written.
  */
 const [, , runningFile] = process.argv;
 const pids = new Set<number>();
-const writers = new Set<number>();
-let isInOrder = true;
+const emulatorRuns = new Map<number, EmulatorRun>();
 let isDone = false;
 
-function signalAll(signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It died before it was asked to end.
-      if (writers.has(pid)) isInOrder = false;
-      pids.delete(pid);
-    }
+function hear(line: string): void {
+  const message = JSON.parse(line) as LeashMessage;
+  if (message === 'done') isDone = true;
+  else if ('release' in message) pids.delete(message.release);
+  else {
+    pids.add(message.hold);
+    if (message.run) emulatorRuns.set(message.hold, message.run);
   }
 }
 
-function hear(line: string): void {
-  const pid = Number(line.slice(1));
-  if (line === leashIsDone) isDone = true;
-  else if (line.startsWith('+') || line.startsWith('!')) pids.add(pid);
-  else pids.delete(pid);
-  if (line.startsWith('!')) writers.add(pid);
-}
-
-function clearUp(): void {
+async function clearUp(): Promise<void> {
   if (isDone) return;
-  signalAll('SIGTERM');
-  const giveUpAtMs = performance.now() + leashGraceMs;
-  const watching = setInterval(() => {
-    for (const pid of pids) if (!isAlive(pid)) pids.delete(pid);
-    const isLate = pids.size > 0 && performance.now() > giveUpAtMs;
-    if (pids.size > 0 && !isLate) return;
-    clearInterval(watching);
-    if (isLate) signalAll('SIGKILL');
-    const areWritten = isInOrder && [...writers].every((pid) => !pids.has(pid));
-    if (areWritten && runningFile !== undefined) rmSync(runningFile, { force: true });
-  }, 50);
+  signalAll(pids, 'SIGTERM');
+  await allEnd(leashGraceMs);
+  const late = [...pids].filter(isAlive);
+  signalAll(late, 'SIGKILL');
+  const areKept = await Promise.all([...emulatorRuns].map(async ([pid, run]) => !late.includes(pid) && (await whatIsUnwritten(run)) === undefined));
+  if (areKept.every(Boolean) && runningFile !== undefined) rmSync(runningFile, { force: true });
 }
 
-// The terminal's Ctrl-C reaches the whole group: the parent decides what it means.
-process.on('SIGINT', () => undefined);
-createInterface({ input: process.stdin }).on('line', hear).on('close', clearUp);
+async function allEnd(withinMs: number): Promise<void> {
+  for (const giveUpAtMs = performance.now() + withinMs; [...pids].some(isAlive) && performance.now() < giveUpAtMs; ) await delay(50);
+}
+
+function signalAll(some: Iterable<number>, signal: NodeJS.Signals): void {
+  for (const pid of some) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It had ended before.
+    }
+  }
+}
 
 function isAlive(pid: number): boolean {
   try {
@@ -60,3 +55,7 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+// The terminal's Ctrl-C reaches the whole group: the parent decides what it means.
+process.on('SIGINT', () => undefined);
+createInterface({ input: process.stdin }).on('line', hear).on('close', () => void clearUp());

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { EmulatorRun } from './emulator-state';
 
 export interface ServiceSpec {
   readonly name: string;
@@ -15,16 +16,16 @@ export interface ServiceSpec {
   readonly isReady: () => Promise<boolean>;
   /** Starts it again when it dies by itself, once it was ready. */
   readonly restart: boolean;
-  /** Whether it has to write its state when it ends. */
-  readonly writesState?: boolean;
+  /** Of an emulator that has to write its state when it ends. */
+  readonly run?: EmulatorRun;
   /** Told, in words for people, when it dies by itself once it was ready. */
   readonly onDeath?: (words: string) => void;
 }
 
 /** Told of every process that must not outlive this one. */
 export interface Leash {
-  /** @param writesState - whether it has to write its state when it ends. */
-  hold(pid: number, writesState?: boolean): void;
+  /** @param run - of an emulator that has to write its state when it ends. */
+  hold(pid: number, run?: EmulatorRun): void;
   release(pid: number): void;
 }
 
@@ -133,7 +134,7 @@ export class Service {
     closeSync(log);
     this.child = child;
     const { pid } = child;
-    if (pid !== undefined) this.leash.hold(pid, this.spec.writesState);
+    if (pid !== undefined) this.leash.hold(pid, this.spec.run);
     const launchedAtMs = performance.now();
     child.once('exit', (code, signal) => {
       if (pid !== undefined) this.leash.release(pid);

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { searchAttributes } from '../contracts/names';
-import { whatIsUnwritten } from './emulator-state';
-import { leashIsDone } from './leash-protocol';
+import { type EmulatorRun, runBeginning, whatIsUnwritten } from './emulator-state';
+import type { LeashMessage } from './leash-protocol';
 import { freePorts } from './ports';
 import { projectRoot } from './project-root';
 import { installLocalTools, type LocalTools } from './python';
@@ -52,12 +52,12 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
   await mkdir(path.join(stateDir, 'logs'), { recursive: true });
   const ports = options.ports ?? (await freePorts(stackPorts));
   const leash = startLeash(options.runningFile);
-  const launchedAtMs = Date.now();
+  const emulatorRun = await runBeginning({ directory: path.join(stateDir, 'aws'), logFile: logOf(options, 'aws') });
   let reportLoss: () => void = () => undefined;
   const stateLost = new Promise<void>((resolve) => (reportLoss = resolve));
   const services = {
     temporal: temporalService(tools, ports, options, leash),
-    aws: awsService(tools, ports, { ...options, onStateLost: reportLoss }, leash),
+    aws: awsService(tools, ports, { ...options, emulatorRun, onStateLost: reportLoss }, leash),
     valkey: valkeyService(tools, ports, options, leash),
     model: modelService(ports, options, leash),
   };
@@ -65,7 +65,8 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
   // The emulator writes its state when it stops: it goes last, when nobody changes it any more.
   const stop = async () => {
     await Promise.all([services.temporal.stop(), services.valkey.stop(), services.model.stop()]);
-    const loss = await stopEmulator(services.aws, options, launchedAtMs);
+    const disorder = await services.aws.stop();
+    const loss = options.keepsState ? (disorder ?? (await whatIsUnwritten(emulatorRun))) : undefined;
     leash.end();
     return loss;
   };
@@ -129,19 +130,13 @@ function temporalService({ temporal }: LocalTools, ports: StackPorts, options: S
   return new Service({ ...spec, isReady: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)) }, leash);
 }
 
-const emulatorDirectory = ({ stateDir }: Pick<StackOptions, 'stateDir'>) => path.join(stateDir, 'aws');
-
-/** @returns why its state may be lost, in words. */
-async function stopEmulator(aws: Service, options: StackOptions, launchedAtMs: number): Promise<string | undefined> {
-  const logFile = logOf(options, 'aws');
-  const logBytes = await stat(logFile).then(({ size }) => size, () => 0);
-  const disorder = await aws.stop();
-  if (!options.keepsState) return undefined;
-  return disorder ?? whatIsUnwritten({ directory: emulatorDirectory(options), logFile, launchedAtMs, logBytes });
+interface EmulatorOptions extends ServiceOptions {
+  readonly emulatorRun: EmulatorRun;
+  readonly onStateLost: () => void;
 }
 
-function awsService({ ministack }: LocalTools, ports: StackPorts, options: ServiceOptions & { onStateLost: () => void }, leash: Leash): Service {
-  const directory = emulatorDirectory(options);
+function awsService({ ministack }: LocalTools, ports: StackPorts, options: EmulatorOptions, leash: Leash): Service {
+  const { directory, logFile } = options.emulatorRun;
   const keeps = options.keepsState ? '1' : '0';
   // Pools' signing keys go to STATE_DIR in any case: left out, all stacks of the machine would share one folder.
   const state = { STATE_DIR: directory, PERSIST_STATE: keeps, S3_PERSIST: keeps, S3_DATA_DIR: path.join(directory, 's3') };
@@ -152,7 +147,7 @@ function awsService({ ministack }: LocalTools, ports: StackPorts, options: Servi
     options.onProgress(words);
     if (loses) options.onStateLost();
   };
-  const spec = { name: 'aws', command: ministack, args: [], env, logFile: logOf(options, 'aws'), restart: options.restart && !loses, writesState: options.keepsState, onDeath };
+  const spec = { name: 'aws', command: ministack, args: [], env, logFile, restart: options.restart && !loses, ...(options.keepsState && { run: options.emulatorRun }), onDeath };
   return new Service({ ...spec, isReady: () => answers(`${urlsOf(ports).aws}/_ministack/health`) }, leash);
 }
 
@@ -190,12 +185,12 @@ export function startLeash(runningFile?: string): Leash & { end(): void } {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.unref();
   child.stdin.on('error', () => undefined);
-  const tell = (line: string) => child.stdin.writable && child.stdin.write(`${line}\n`);
+  const tell = (message: LeashMessage) => child.stdin.writable && child.stdin.write(`${JSON.stringify(message)}\n`);
   return {
-    hold: (pid, writesState = false) => void tell(`${writesState ? '!' : '+'}${pid}`),
-    release: (pid) => void tell(`-${pid}`),
+    hold: (pid, run) => void tell({ hold: pid, ...(run && { run }) }),
+    release: (pid) => void tell({ release: pid }),
     end: () => {
-      tell(leashIsDone);
+      tell('done');
       child.stdin.end();
     },
   };

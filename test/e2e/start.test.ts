@@ -12,6 +12,8 @@ const portNames = ['api', 'temporal', 'temporal_ui', 'aws', 'valkey', 'model'] a
 
 let project: string;
 let ports: Record<(typeof portNames)[number], number>;
+/** Those of a test that fails run still. */
+let running: ChildProcess[] = [];
 
 /** A project folder of its own, as after an installation and a build: `npm start` keeps its state beside what it runs. */
 beforeAll(async () => {
@@ -22,6 +24,11 @@ beforeAll(async () => {
     ...['node_modules', '.tenure/venv'].map((name) => symlink(path.join(root, name), path.join(project, name))),
   ]);
   ports = await freePorts(portNames);
+});
+afterEach(async () => {
+  const left = running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+  running = [];
+  await Promise.all(left.map((child) => (child.kill('SIGTERM'), once(child, 'close'))));
 });
 afterAll(() => rm(project, { recursive: true, force: true }));
 
@@ -36,6 +43,7 @@ interface Run {
 function run(script: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Run {
   const portVariables = Object.fromEntries(portNames.map((name) => [`TENURE_${name.toUpperCase()}_PORT`, String(ports[name])]));
   const child = spawn(process.execPath, [path.join(project, 'dist', script), ...args], { cwd: project, env: { ...process.env, ...portVariables, ...env } });
+  running.push(child);
   let output = '';
   const arrivals = [child.stdout, child.stderr].map((stream) => stream.on('data', (chunk: Buffer) => (output += chunk.toString())));
   const ended = once(child, 'close').then(([code]) => code as number | null);
@@ -125,6 +133,20 @@ it('ends with an error when the emulator could not write what it held, says so, 
   expect(await stack.ended).toBe(1);
   expect(stack.output()).toMatch(/not saved: it could not write dynamodb \(.*\)\. What was done since this start is lost/);
   expect(stack.output()).not.toContain('the state is kept');
+
+  const next = await started();
+  expect(next.output()).toContain('not stopped cleanly');
+  next.child.kill('SIGINT');
+  expect(await next.ended).toBe(0);
+});
+
+it('starts over when the emulator could not write what it held after a kill', async () => {
+  const killed = await started();
+  const below = await descendants(killed.child.pid ?? 0);
+  await mkdir(path.join(project, '.tenure/state/aws/dynamodb.json.tmp'));
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  expect(await survivors(below, 10_000)).toEqual([]);
 
   const next = await started();
   expect(next.output()).toContain('not stopped cleanly');
