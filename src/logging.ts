@@ -43,3 +43,14 @@ export const createLogger = (name: 'api' | 'worker' | 'bootstrap' | 'export', le
   const options = { name, level, redact: { paths: secretPaths, censor: '[redacted]' } };
   return destination ? pino(options, destination) : pino(options);
 };
+
+/** What Node.js would write as plain text, in lines like all others: its warnings, and the error that nobody caught, which ends the process as it would. */
+export function logForNode(name: 'api' | 'worker'): void {
+  const logger = createLogger(name, 'warn');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => logger.warn({ err: warning }, 'warning of Node.js'));
+  process.on('uncaughtException', (error, origin) => {
+    logger.fatal({ err: error, origin }, 'nobody caught this');
+    process.exit(1);
+  });
+}

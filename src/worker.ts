@@ -12,7 +12,7 @@ import { connectionOptions } from './adapters/temporal/connection';
 import { createAdapters } from './composition';
 import { type Config, loadConfig } from './config';
 import { taskQueues } from './contracts/names';
-import { createLogger, type Logger } from './logging';
+import { createLogger, type Logger, logForNode } from './logging';
 import { temporalLogger } from './workers/temporal-logger';
 import { Colleagues } from './workers/colleagues';
 import { ServedTenants } from './workers/served-tenants';
@@ -135,10 +135,7 @@ async function connect(config: Config, logger: Logger, stopping: StopSignal): Pr
   return undefined;
 }
 
-process.on('unhandledRejection', (error) => {
-  createLogger('worker', 'fatal').fatal({ err: error }, 'unhandled rejection');
-  process.exit(1);
-});
+logForNode('worker');
 
 main().catch((error: unknown) => {
   createLogger('worker', 'fatal').fatal({ err: error }, 'the worker could not go on');

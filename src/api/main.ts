@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdapters } from '../composition';
 import { loadConfig } from '../config';
-import { createLogger } from '../logging';
+import { createLogger, logForNode } from '../logging';
 import { version } from '../../package.json';
 import { createApp } from './app';
 import { AuditTrail } from './audit-trail';
@@ -57,10 +57,7 @@ async function drained(server: Server): Promise<void> {
   clearTimeout(forced);
 }
 
-process.on('unhandledRejection', (error) => {
-  createLogger('api', 'fatal').fatal({ err: error }, 'unhandled rejection');
-  process.exit(1);
-});
+logForNode('api');
 
 main().catch((error: unknown) => {
   createLogger('api', 'fatal').fatal({ err: error }, 'the api could not go on');

@@ -64,13 +64,14 @@ export function logFailure(logger: Logger, error: unknown, { status, code }: Pro
 }
 
 /** The last handler: every error becomes a problem. */
-export const problemHandler: ErrorRequestHandler = (thrown: unknown, _request, response, next) => {
+export const problemHandler: ErrorRequestHandler = (thrown: unknown, _request, response, _next) => {
   const { requestId, logger } = contextOf(response);
   const error = inOurTerms(thrown);
   const { problem, retryAfterSeconds } = problemOf(error, requestId);
   logFailure(logger, error, problem);
   if (response.headersSent) {
-    next(error);
+    // Whoever reads sees that the end is missing. Express would do the same, and write a stack into the log that is no JSON.
+    response.destroy();
     return;
   }
   if (error instanceof LimitReached) response.set(error.headers);

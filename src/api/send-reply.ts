@@ -24,12 +24,21 @@ function sendBody({ status: usual, tellsPlace = false, response: schema }: Route
   response.status(status).json(schema.parse(body));
 }
 
-/** As fast as the reader takes them. Broken off when something goes wrong on the way: the last line is not there then. */
+/** As fast as the reader takes them. Broken off when something goes wrong on the way, or the reader takes no more: the last line is not there then. */
 async function sendLines(response: Response, lines: AsyncIterable<object>): Promise<void> {
   response.status(200).type('application/jsonl');
   const cutOff = setTimeout(() => response.destroy(), stalledMs).unref();
-  await pipeline(Readable.from(textOf(lines, cutOff)), response).finally(() => clearTimeout(cutOff));
+  try {
+    await pipeline(Readable.from(textOf(lines, cutOff)), response);
+  } catch (error) {
+    if (!isOfGoneReader(error)) throw error;
+  } finally {
+    clearTimeout(cutOff);
+  }
 }
+
+/** What a pipeline says when where it leads to was closed before its end. */
+const isOfGoneReader = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 
 async function* textOf(lines: AsyncIterable<object>, cutOff: NodeJS.Timeout): AsyncGenerator<string> {
   for await (const line of lines) {
