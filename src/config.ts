@@ -32,7 +32,6 @@ const HttpsUrl = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/
 
 /** All that can be set. docs/settings.md tells of each; a test compares. */
 export const Settings = z.object({
-  NODE_ENV: z.string().default('production'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOST: z.string().default('0.0.0.0').describe('address the API listens on'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000).describe('port of the API; 0 picks a free one'),
