@@ -64,6 +64,7 @@ export function logFailure(logger: Logger, error: unknown, { status, code }: Pro
 }
 
 /** The last handler: every error becomes a problem. */
+// eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows those who take errors by their four parameters
 export const problemHandler: ErrorRequestHandler = (thrown: unknown, _request, response, _next) => {
   const { requestId, logger } = contextOf(response);
   const error = inOurTerms(thrown);
