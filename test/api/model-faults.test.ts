@@ -417,8 +417,8 @@ describe('an agent with settings for its model', () => {
       const { body } = await ask('count them', undefined, 'counting');
       expect(body).toMatchObject({ outcome: 'completed', value: { count: 2 } });
       expect((await logOf(body.sessionId)).at(-1)).toMatchObject({ type: 'turn.completed', value: { count: 2 } });
-      const { latest } = await model.served();
-      expect(latest.at(-1)?.request.system?.[0]?.text).toContain(JSON.stringify(responseSchema));
+      const last = await model.latestOf(tenant.tenantId);
+      expect(last?.request.system?.[0]?.text).toContain(JSON.stringify(responseSchema));
     });
 
     it('asks once more when it does not fit, and then no more', async () => {
