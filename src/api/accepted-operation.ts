@@ -10,5 +10,5 @@ import type { Reply } from './route';
 export const operationIdFor = (kind: OperationKind, tenantId: string, key: string | undefined, userId?: string): string =>
   operationIds.of(kind, tenantId, key === undefined ? newId('operation') : derivedId('operation', kind, tenantId, ...(userId === undefined ? [] : [userId]), key));
 
-/** The answer of a route that begins an operation. */
+/** The answer of a route that begins an operation, or steers one. */
 export const accepted = (operation: Operation): Reply<Operation> => ({ headers: { location: `/api/v1/operations/${operation.operationId}` }, body: operation });

@@ -6,7 +6,7 @@ import { SessionEvent } from '../contracts/events';
 import { SessionRecord } from '../contracts/session';
 import { AgentConfig, AgentSettings, TenantRecord } from '../contracts/tenant';
 import { Problem } from './problem';
-import { isOfSomethingNew, type Route } from './route';
+import { hasLocation, type Route } from './route';
 
 type Json = Record<string, unknown>;
 
@@ -96,8 +96,8 @@ function schemesOf(access: Route['access']): readonly string[] {
   return access.fromTemporalUi ? ['operator', 'operatorCookie'] : [access.realm];
 }
 
-function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, tellsRevision = false, tellsPlace = false, otherStatuses = {} }: Route, schemas: Schemas): Json {
-  const headersOfStatus = (of: number) => headersNamed('X-Request-Id', ...(tellsPlace && isOfSomethingNew(of) ? ['Location' as const] : []), ...(tellsRevision ? ['ETag' as const] : []));
+function responsesOf({ status, summary, response, streams, hasPage, isPage, isLines, hasLines, givesFile, tellsRevision = false, otherStatuses = {} }: Route, schemas: Schemas): Json {
+  const headersOfStatus = (of: number) => headersNamed('X-Request-Id', ...(hasLocation(of) ? ['Location' as const] : []), ...(tellsRevision ? ['ETag' as const] : []));
   if (givesFile) return { [status]: { description: summary, headers: headersOfStatus(status), content: filesOf(givesFile) }, default: { $ref: '#/components/responses/Problem' } };
   const json = isPage ? { 'text/html': { schema: { type: 'string' } } } : { [isLines ? 'application/jsonl' : 'application/json']: { schema: schemas.of(response, 'output') } };
   const events = { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events; the id of each is its cursor' } } };

@@ -79,8 +79,6 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly isProbe?: boolean;
   /** Whether its answer has the ETag of what it shows. */
   readonly tellsRevision?: boolean;
-  /** Whether its 201 and its 202 have the `Location` of what was made, or of where it is told of. */
-  readonly tellsPlace?: boolean;
   /** Whether it changes only what is at the revision that `If-Match` names. */
   readonly heedsRevision?: boolean;
   /** Whether an Idempotency-Key makes a repetition find what the first request made. */
@@ -98,8 +96,8 @@ interface RouteDefinition<Params extends z.ZodType, Query extends z.ZodType, Bod
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly pattern: RegExp }>>;
 }
 
-/** What is answered when something was made or begun. */
-export const isOfSomethingNew = (status: number): boolean => status === 201 || status === 202;
+/** Whether it is answered when something was made or begun: all such answers, and no others, have the `Location` of it, or of where it is told of. */
+export const hasLocation = (status: number): boolean => status === 201 || status === 202;
 
 interface Access {
   /** The token's pool: the tenant's that the request names, the operators', or whichever of them. */

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { WebPage } from './pages/html';
 import type { RequestContext } from './request-context';
-import { isOfSomethingNew, type Reply, type Route } from './route';
+import { hasLocation, type Reply, type Route } from './route';
 import { sendEvents, stalledMs } from './server-sent-events';
 
 /** Sends what a route's handler came to, after a look at whether its body is what the API's description says. */
@@ -19,8 +19,8 @@ export async function sendReply(route: Route, reply: Reply<unknown>, response: R
   else response.status(reply.status).end();
 }
 
-function sendBody({ status: usual, tellsPlace = false, response: schema }: Route, { body, status = usual }: { body: unknown; status?: number }, response: Response): void {
-  if ((tellsPlace && isOfSomethingNew(status)) !== response.hasHeader('Location')) throw new Error('The reply has a Location that its route does not declare, or lacks the one it declares.');
+function sendBody({ status: usual, response: schema }: Route, { body, status = usual }: { body: unknown; status?: number }, response: Response): void {
+  if (hasLocation(status) !== response.hasHeader('Location')) throw new Error('Answers with 201 and 202 have a Location, and no others.');
   response.status(status).json(schema.parse(body));
 }
 

@@ -430,7 +430,8 @@ describe('a session', () => {
     const { text, release } = await heldPrompt();
     const { eventsUrl, turnId } = await say(session, text);
     await readUntil(follow(eventsUrl), ({ type }) => type === 'text.delta');
-    expect((await api.send(`${session}/cancel`, post({ turnId }))).status).toBe(202);
+    const { status, headers } = await api.send(`${session}/cancel`, post({ turnId }));
+    expect([status, headers.get('location')]).toEqual([202, session]);
     expect((await readUntil(follow(eventsUrl), isTurnEnd)).at(-1)?.entry).toMatchObject({ turnId, outcome: 'cancelled' });
     await release();
   });
@@ -470,8 +471,9 @@ describe('a session', () => {
 
   it('closes: no further message, its end in the log, and nothing to wait for', async () => {
     const session = await openSession();
-    await say(session, 'What is 6*7?');
-    expect((await api.send(`${session}/close`, post({}))).status).toBe(202);
+    const { headers, body } = await api.send<{ eventsUrl: string }>(`${session}/messages`, post({ text: 'What is 6*7?' }));
+    expect(headers.get('location')).toBe(body.eventsUrl);
+    expect((await api.send(`${session}/close`, post({}))).headers.get('location')).toBe(session);
     const received = await readUntil(follow(`${session}/events`), () => false);
     expect(received.at(-1)?.entry.type).toBe('session.closed');
     const token = alice.accessToken;

@@ -57,7 +57,7 @@ describe('the list', () => {
     expect((await list(`tenantId=${tenantId}&stuck=true`)).data).toEqual([]);
     expect((await list(`tenantId=${tenantId}&stuck=false&state=running`)).data).toHaveLength(1);
 
-    await post(pathOf({ operationId }, '/cancel'));
+    expect((await post(pathOf({ operationId }, '/cancel'))).headers.get('location')).toBe(pathOf({ operationId }));
     const [cancelled] = await listed(`tenantId=${tenantId}&state=cancelled`, ([one]) => one?.finishedAt !== undefined);
     expect(cancelled).toMatchObject({ operationId, state: 'cancelled', finishedAt: expect.any(String) as unknown });
   });

@@ -11,8 +11,8 @@ import type { Conversations } from '../conversations';
 import { InvalidRequest } from '../problem';
 import { publicRoute, type Reply, type RouteInput, tenantRoute, type Route } from '../route';
 import { answerOf, followTurn, type TurnsDeps } from '../turns';
-import { TenantPath } from './paths';
-import { AttachmentIds, eventsUrl } from './sessions';
+import { TenantPath, urlOfEvents } from './paths';
+import { AttachmentIds } from './sessions';
 
 /** How long it may be is the tier's to say. */
 const Prompt = writtenText({});
@@ -59,7 +59,6 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     response: Answer,
     status: 200,
     otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
-    tellsPlace: true,
     streams: true,
     handle: (input) => converse(deps, input, { ...input.body, sessionId: input.body.session_id, onBusy: input.body.on_busy }),
   }),
@@ -75,7 +74,6 @@ export const agentRoutes = (deps: AgentRoutesDeps): Route[] => [
     response: Answer,
     status: 200,
     otherStatuses: { 202: 'The turn goes on; `location` leads to its events' },
-    tellsPlace: true,
     streams: true,
     async handle(input) {
       const { prompt, tenant_id: tenantId, user_id: userId } = input.body;
@@ -107,7 +105,7 @@ async function converse(
   const sessionId = ask.sessionId ?? idFor('session', idempotencyKey, tenantId, caller.userId);
   const message = { text: ask.prompt, attachments: ask.attachments, onBusy: ask.onBusy, idempotencyKey, requestDigest, opens: { agent: ask.agent } };
   const said = await conversations.say({ tenantId, sessionId }, { caller, tenant }, message);
-  const place = { sessionId, turnId: said.turnId, eventsUrl: eventsUrl(tenantId, sessionId, said.after) };
+  const place = { sessionId, turnId: said.turnId, eventsUrl: urlOfEvents({ tenantId, sessionId }, said.after) };
   const headers = { 'x-session-id': sessionId, 'x-turn-id': said.turnId };
   if (wantsEvents) return { headers, events: followTurn(deps, { tenantId }, said, signal) };
   const answer = await answerOf(deps, { tenantId }, said, { signal, timeoutMs: answerTimeoutMs });

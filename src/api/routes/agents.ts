@@ -46,7 +46,6 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     body: z.strictObject({ name: NewAgentName, description: Description, note: Note, settings: AgentSettings }),
     response: Agent,
     status: 201,
-    tellsPlace: true,
     tellsRevision: true,
     async handle({ params: { tenantId }, body: { name, description, note, settings }, ...input }) {
       const publication = { ...requestOf({ tenantId, name }, input), note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: settings, settings }) };
@@ -103,7 +102,6 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
     body: z.strictObject({ settings: AgentSettings, note: Note, alias: AliasName.optional() }),
     response: AgentVersion,
     status: 201,
-    tellsPlace: true,
     heedsRevision: true,
     async handle({ params: { tenantId, agentName: name }, body: { settings, note, alias }, ...input }) {
       const reply = (version: AgentVersion) => ({ headers: { location: `/api/v1/tenants/${tenantId}/agents/${name}/versions/${version.version}` }, body: version });

@@ -35,7 +35,6 @@ export const apiKeyRoutes = ({ accessStore }: ApiKeyRoutesDeps): Route[] => [
     body: CreateKey,
     response: ShownKey,
     status: 201,
-    tellsPlace: true,
     async handle({ params: { tenantId }, body: { name, permissions, expiresInSeconds }, caller, idempotencyKey }) {
       mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(accessStore, tenantId);

@@ -9,7 +9,7 @@ import type { Attachments } from '../../ports/attachments';
 import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { pageOf, pageOfList } from './paging';
-import { SessionPath } from './paths';
+import { SessionPath, urlOfSession } from './paths';
 
 export interface AttachmentRoutesDeps {
   readonly conversations: Conversations;
@@ -29,7 +29,6 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
     takesFile: mediaTypes,
     response: StoredAttachment,
     status: 201,
-    tellsPlace: true,
     async handle({ params, query: { name }, caller, tenant, upload }) {
       await conversations.mustOwn(params, caller);
       const { attachmentBytes, attachments: most } = definitionOf(tiers, tenant.tier);
@@ -40,7 +39,7 @@ export const attachmentRoutes = ({ conversations, attachments, tiers }: Attachme
       // It may have been on its way for minutes: of a session that was erased meanwhile nothing may be written any more.
       await conversations.mustOwn(params, caller);
       const stored = await attachments.put(params, { name, mediaType, content });
-      return { headers: { location: `/api/v1/tenants/${params.tenantId}/sessions/${params.sessionId}/attachments/${stored.attachmentId}` }, body: stored };
+      return { headers: { location: `${urlOfSession(params)}/attachments/${stored.attachmentId}` }, body: stored };
     },
   }),
   tenantRoute({

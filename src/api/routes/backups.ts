@@ -67,7 +67,6 @@ const startingRoutes = ({ operations }: BackupRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: Operation,
     status: 202,
-    tellsPlace: true,
     handle: async ({ params: { tenantId }, idempotencyKey }) =>
       accepted(await operations.start('backup', operationIdFor('backup', tenantId, idempotencyKey), { tenantId, reason: 'on-demand' })),
   }),
@@ -81,7 +80,6 @@ const startingRoutes = ({ operations }: BackupRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: Operation,
     status: 202,
-    tellsPlace: true,
     handle: async ({ params, idempotencyKey }) =>
       accepted(await operations.start('backupVerification', operationIdFor('backupVerification', params.tenantId, idempotencyKey), params)),
   }),
@@ -95,7 +93,6 @@ const startingRoutes = ({ operations }: BackupRoutesDeps): Route[] => [
     body: Restore,
     response: Operation,
     status: 202,
-    tellsPlace: true,
     async handle({ params: { tenantId }, body: { backupId, sourceTenantId = tenantId, until }, idempotencyKey }) {
       const request = { tenantId, sourceTenantId, backupId, ...(until !== undefined && { until }) };
       return accepted(await operations.start('restore', operationIdFor('restore', tenantId, idempotencyKey), request));

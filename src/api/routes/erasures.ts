@@ -39,7 +39,6 @@ export const erasureRoutes = (deps: ErasureRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: Operation,
     status: 202,
-    tellsPlace: true,
     async handle({ params, caller, idempotencyKey }) {
       const { tenantId, sessionId } = params;
       const look = caller.permissions.has('write:erasure') ? deps.conversations.record(params) : deps.conversations.mustOwn(params, caller);
@@ -57,7 +56,6 @@ export const erasureRoutes = (deps: ErasureRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: Operation,
     status: 202,
-    tellsPlace: true,
     async handle({ params: { tenantId, userId }, tenant, caller, idempotencyKey }) {
       await mustBeKnown(deps, tenant, userId);
       return begun(deps, { tenantId, subject: { userId } }, caller, idempotencyKey);

@@ -54,7 +54,6 @@ export const machineClientRoutes = (deps: MachineClientRoutesDeps): Route[] => [
     body: RegisterClient,
     response: ShownClient,
     status: 201,
-    tellsPlace: true,
     async handle({ tenant, body: { name, description, permissions }, caller, idempotencyKey }) {
       mustHaveAll(caller.permissions, permissions);
       await mustHaveRoom(deps.accessStore, tenant.tenantId);

@@ -94,7 +94,8 @@ const steeringRoutes = (deps: MaintenanceRoutesDeps): Route[] => [
       const owner = ownerOf({ tenantId });
       const lastRun = await deps.schedules.run(owner, name, { who: whoIs(caller), why: reason, request });
       logger.info({ job: name, owner, who: whoIs(caller), why: reason, workflowId: lastRun.workflowId }, 'maintenance is run by hand');
-      return { body: { ...(await mustView(deps, owner, name)), lastRun } };
+      const location = `/api/v1/maintenance${tenantId === undefined ? '' : `?tenantId=${tenantId}`}`;
+      return { headers: { location }, body: { ...(await mustView(deps, owner, name)), lastRun } };
     },
   }),
   steeringRoute(deps, 'pause', 'Pause a job: it stays paused until it is resumed, over restarts and deploys too', pauseNote),

@@ -4,6 +4,7 @@ import { operationIdPattern, operationKinds, operationStates } from '../../contr
 import { Operation, OperationSummary } from '../../contracts/operation';
 import { AnyTenantId } from '../../contracts/tenant';
 import type { Operations } from '../../ports/operations';
+import { accepted } from '../accepted-operation';
 import { operationFeed } from '../operation-feed';
 import { InvalidRequest } from '../problem';
 import { operatorRoute, type Route } from '../route';
@@ -92,7 +93,7 @@ const steeringRoutes = ({ operations }: OperationRoutesDeps): Route[] => [
     params: OperationPath,
     response: Operation,
     status: 202,
-    handle: async ({ params: { operationId } }) => ({ body: await operations.cancel(operationId) }),
+    handle: async ({ params: { operationId } }) => accepted(await operations.cancel(operationId)),
   }),
   operatorRoute({
     method: 'post',
@@ -102,7 +103,7 @@ const steeringRoutes = ({ operations }: OperationRoutesDeps): Route[] => [
     params: OperationPath,
     response: Operation,
     status: 202,
-    handle: async ({ params: { operationId } }) => ({ body: await operations.retry(operationId) }),
+    handle: async ({ params: { operationId } }) => accepted(await operations.retry(operationId)),
   }),
 ];
 

@@ -57,7 +57,6 @@ const savingRoutes = (deps: ScheduleRoutesDeps): Route[] => [
     body: ScheduleSettings.extend({ name: ScheduleName, prompt: Prompt }),
     response: ShownSchedule,
     status: 201,
-    tellsPlace: true,
     async handle({ params: { tenantId }, body: { name, prompt, ...settings }, caller, tenant, idempotencyKey, requestDigest }) {
       const requestId = idFor('request', idempotencyKey, tenantId, 'schedule', name, caller.userId);
       const there = await deps.agentSchedules.get(tenantId, name);
@@ -188,7 +187,6 @@ const runRoutes = (deps: ScheduleRoutesDeps): Route[] => [
     body: z.strictObject({}),
     response: ScheduledRun,
     status: 202,
-    tellsPlace: true,
     async handle({ params, caller, idempotencyKey }) {
       const { tenantId } = params;
       const { name } = await mustFind(deps, params, caller);

@@ -4,7 +4,7 @@ import { AttachmentId, maxAttachments } from '../../contracts/attachment';
 import { budgetLevels, budgetUnits } from '../../contracts/budget';
 import { DomainError } from '../../contracts/errors';
 import { idFor } from '../../contracts/ids';
-import { OnBusy, SessionId, SessionRecord } from '../../contracts/session';
+import { OnBusy, SessionId, SessionRecord, type SessionRef } from '../../contracts/session';
 import { writtenText } from '../../contracts/written-text';
 import type { SessionDirectory, SessionLog } from '../../ports/session-store';
 import type { Sessions } from '../../ports/sessions';
@@ -12,7 +12,7 @@ import type { Conversations } from '../conversations';
 import { tenantRoute, type Route } from '../route';
 import { forkPoint } from '../fork-point';
 import { pageOf, pageOfList } from './paging';
-import { SessionPath, TenantPath } from './paths';
+import { SessionPath, TenantPath, urlOfEvents, urlOfSession } from './paths';
 
 /** What was uploaded to the session before. */
 export const AttachmentIds = z.array(AttachmentId).max(maxAttachments).optional();
@@ -42,9 +42,6 @@ export interface SessionRoutesDeps {
   readonly log: SessionLog;
 }
 
-export const eventsUrl = (tenantId: string, sessionId: string, after: number): string =>
-  `/api/v1/tenants/${tenantId}/sessions/${sessionId}/events?after=${after}`;
-
 export const sessionRoutes = (deps: SessionRoutesDeps): Route[] => [...directoryRoutes(deps), forkRoute(deps), undoRoute(deps), ...conversationRoutes(deps)];
 
 const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionRoutesDeps): Route[] => [
@@ -58,11 +55,10 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
     body: z.strictObject({ agent: AgentReference.optional() }),
     response: SessionRecord,
     status: 201,
-    tellsPlace: true,
     async handle({ params: { tenantId }, body: { agent }, caller, idempotencyKey, requestDigest }) {
       const sessionId = idFor('session', idempotencyKey, tenantId, caller.userId);
       const record = await conversations.open({ tenantId, sessionId }, caller, { agent, requestDigest });
-      return { headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: record };
+      return { headers: { location: urlOfSession({ tenantId, sessionId }) }, body: record };
     },
   }),
   tenantRoute({
@@ -97,6 +93,12 @@ const directoryRoutes = ({ conversations, sessions, sessionWorkflows }: SessionR
   }),
 ];
 
+/** The events tell what comes of what was begun. */
+function toBeFollowed<Begun extends { readonly after: number }>(session: SessionRef, begun: Begun) {
+  const eventsUrl = urlOfEvents(session, begun.after);
+  return { headers: { location: eventsUrl }, body: { ...begun, eventsUrl } };
+}
+
 const Undoing = z.object({ undoId: z.string(), turnId: z.string(), after: z.number().int(), eventsUrl: z.string() });
 
 /** What was copied from another session was done there, and is taken back there. */
@@ -120,7 +122,7 @@ const undoRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
       if (forkedFrom && upTo <= forkedFrom.upTo) throw new DomainError('turn/copied', `This turn was copied from session ${forkedFrom.sessionId}: have it taken back there.`);
       const undoId = idFor('undo', idempotencyKey, tenantId, sessionId, turnId);
       const { after } = await sessionWorkflows.undo(session, { undoId, turnId, userId: caller.userId, upTo, agent });
-      return { body: { undoId, turnId, after, eventsUrl: eventsUrl(tenantId, sessionId, after) } };
+      return toBeFollowed(session, { undoId, turnId, after });
     },
   });
 
@@ -137,7 +139,6 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
     body: z.strictObject({ turnId: z.string().min(1).max(64), sessionId: SessionId.optional().describe('of the new session; one is made when absent') }),
     response: Forked,
     status: 201,
-    tellsPlace: true,
     otherStatuses: { 202: 'It is a long session: the new one can be found when it has all of it' },
     async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey }) {
       const owned = await conversations.mustOwn(params, caller);
@@ -146,7 +147,7 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
       const sessionId = wanted ?? idFor('session', idempotencyKey, tenantId, from, caller.userId);
       await conversations.mustBeFree({ tenantId, sessionId }, caller, { source, isChosen: wanted !== undefined });
       const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, owned, source);
-      return { status: isThere ? 201 : 202, headers: { location: `/api/v1/tenants/${tenantId}/sessions/${sessionId}` }, body: { sessionId, turnId, from } };
+      return { status: isThere ? 201 : 202, headers: { location: urlOfSession({ tenantId, sessionId }) }, body: { sessionId, turnId, from } };
     },
   });
 
@@ -163,7 +164,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     status: 202,
     async handle({ params, body, caller, tenant, idempotencyKey, requestDigest }) {
       const { turnId, after } = await conversations.say(params, { caller, tenant }, { ...body, idempotencyKey, requestDigest });
-      return { body: { turnId, after, eventsUrl: eventsUrl(params.tenantId, params.sessionId, after) } };
+      return toBeFollowed(params, { turnId, after });
     },
   }),
   tenantRoute({
@@ -178,7 +179,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     async handle({ params, body: { turnId }, caller }) {
       await conversations.mustOwn(params, caller);
       await sessionWorkflows.cancel(params, turnId);
-      return { body: {} };
+      return { headers: { location: urlOfSession(params) }, body: {} };
     },
   }),
   tenantRoute({
@@ -192,7 +193,7 @@ const conversationRoutes = ({ conversations, sessionWorkflows }: SessionRoutesDe
     status: 202,
     async handle({ params, caller }) {
       await sessionWorkflows.close(params, await conversations.mustOwn(params, caller));
-      return { body: {} };
+      return { headers: { location: urlOfSession(params) }, body: {} };
     },
   }),
 ];

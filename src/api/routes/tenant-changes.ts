@@ -38,7 +38,6 @@ export const tenantChangeRoutes = ({ agents, operations, toolNames }: TenantChan
       body: definition.body,
       response: Operation,
       status: 202,
-      tellsPlace: true,
       async handle({ params: { tenantId }, body, idempotencyKey }) {
         const { kind, request } = definition;
         return accepted(await operations.start(kind, operationIdFor(kind, tenantId, idempotencyKey), await request(tenantId, body)));

@@ -62,7 +62,6 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     body: CreateTenant,
     response: Operation,
     status: 202,
-    tellsPlace: true,
     async handle({ body, idempotencyKey }) {
       mustKnowTier(tiers, body.tier);
       checkAgent(body.agent, toolNames);
@@ -121,7 +120,6 @@ export const tenantRoutes = ({ registry, operations, inventory, toolNames, tiers
     query: Offboard,
     response: Operation,
     status: 202,
-    tellsPlace: true,
     async handle({ params: { tenantId }, query, caller, idempotencyKey }) {
       const request = offboardingOf(tenantId, query, caller.userId);
       return accepted(await operations.start('offboarding', operationIdFor('offboarding', tenantId, idempotencyKey), request));
