@@ -10,7 +10,7 @@ import { AgentConfig } from '../../contracts/tenant';
 import { mustBeSameRequest } from '../../domain/same-request';
 import type { Agents, Publication, PublicationRequest } from '../../ports/agents';
 import type { TenantCipher } from '../../ports/cipher';
-import { isAwsError, unlessRefused } from './failures';
+import { brokenConditions, unlessRefused } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { allOfPartition, listedPage, tableNameOf } from './tenant-table';
 
@@ -111,13 +111,8 @@ function createWriter({ access, cipher }: Dependencies, reader: Reader): Pick<Ag
       { Put: { TableName, Item: { ...versionPlace(added), ...added, body }, ...isNew } },
       { Put: { TableName, Item: { ...requestPlace(name, requestId), version, requestDigest }, ...isNew } },
     ];
-    try {
-      await table(tenantId).send(new TransactWriteCommand({ TransactItems }));
-      return added;
-    } catch (error) {
-      if (!isAwsError(error, 'TransactionCanceledException')) throw error;
-      return undefined;
-    }
+    const broken = await brokenConditions(table(tenantId).send(new TransactWriteCommand({ TransactItems })));
+    return broken.length === 0 ? added : undefined;
   }
 
   return {

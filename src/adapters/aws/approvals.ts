@@ -2,7 +2,7 @@ import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { ApprovalRecord } from '../../contracts/approval';
 import { tableKeys, tenantResources } from '../../contracts/names';
 import type { Approvals } from '../../ports/approvals';
-import { isAwsError } from './failures';
+import { brokenConditions } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { allOfPartition, listedPage } from './tenant-table';
 
@@ -20,11 +20,7 @@ export function createApprovals({ access }: { access: TenantAccess }): Approvals
 
   /** Writes nothing when something else was there already. */
   async function writeUnlessChanged(tenantId: string, TransactItems: NonNullable<ConstructorParameters<typeof TransactWriteCommand>[0]['TransactItems']>): Promise<void> {
-    try {
-      await access.clients(tenantId, 'approvals').table.send(new TransactWriteCommand({ TransactItems }));
-    } catch (error) {
-      if (!isAwsError(error, 'TransactionCanceledException')) throw error;
-    }
+    await brokenConditions(access.clients(tenantId, 'approvals').table.send(new TransactWriteCommand({ TransactItems })));
   }
 
   return {

@@ -7,7 +7,7 @@ import { counterAttribute, tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { closing, columns, committed, emptyCounter, missingUnit, type Postings, reserving, roomFor } from '../../domain/budgets';
 import type { BudgetLedger, LimitedCounter, StepRef } from '../../ports/budget-ledger';
-import { isAwsError } from './failures';
+import { brokenConditions, reasonsOf } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { itemsOf, tableNameOf } from './tenant-table';
 
@@ -36,12 +36,10 @@ export function createBudgetLedger({ access }: { access: TenantAccess }): Budget
   async function write(tenantId: string, items: readonly Item[]): Promise<number[]> {
     for (let tries = 1; ; tries += 1) {
       try {
-        await table(tenantId).send(new TransactWriteCommand({ TransactItems: [...items] }));
-        return [];
+        return await brokenConditions(table(tenantId).send(new TransactWriteCommand({ TransactItems: [...items] })));
       } catch (error) {
-        const reasons = reasonsOf(error);
-        if (reasons.includes('ConditionalCheckFailed')) return reasons.flatMap((reason, place) => (reason === 'ConditionalCheckFailed' ? [place] : []));
-        if (!reasons.includes('TransactionConflict') || tries === collisionTries) throw error;
+        const isCollision = error instanceof Error && reasonsOf(error.cause).includes('TransactionConflict');
+        if (!isCollision || tries === collisionTries) throw error;
         await delay(Math.random() * collisionPauseMs * tries);
       }
     }
@@ -175,10 +173,3 @@ const figureOf = (item: Record<string, unknown> | undefined, name: string): unkn
   const figure = item?.[name] ?? 0;
   return typeof figure === 'number' ? Math.max(0, figure) : figure;
 };
-
-/** Of a transaction that was called off: one for each of its items. Empty for any other failure. */
-function reasonsOf(error: unknown): (string | undefined)[] {
-  const cause = isAwsError(error, 'TransactionCanceledException') ? error : error instanceof Error ? error.cause : undefined;
-  const reasons = z.object({ CancellationReasons: z.array(z.object({ Code: z.string().optional() })) }).safeParse(cause).data?.CancellationReasons ?? [];
-  return reasons.map(({ Code }) => Code);
-}

@@ -16,16 +16,17 @@ const throttlingNames = new Set([
   'TransactionInProgressException',
 ]);
 
+const collisions = new Set<string | undefined>(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']);
+
 /** A transaction that met another one on the same item, or throttling; not one whose condition did not hold. */
-const isCollision = (reasons: readonly { Code?: string }[]): boolean =>
-  !reasons.some(({ Code }) => Code === 'ConditionalCheckFailed') && reasons.some(({ Code }) => Code === 'TransactionConflict' || Code === 'ThrottlingError');
+const isCollision = (reasons: readonly (string | undefined)[]): boolean => !reasons.includes(conditionFailed) && reasons.some((reason) => collisions.has(reason));
 
 /** A signature from another time. The SDK sets its clock by AWS's answers; what it sends while the process's own is moved is refused all the same. */
 const clockNames = new Set(['InvalidSignatureException', 'RequestExpired', 'RequestInTheFuture', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch']);
 
 /** Connection failures, timeouts, throttling, server faults and clocks that disagree: trying again later can help. */
-function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number }; CancellationReasons?: { Code?: string }[] }): boolean {
-  if (error.CancellationReasons && isCollision(error.CancellationReasons)) return true;
+function isUnavailable(error: Error & { code?: unknown; $metadata?: { httpStatusCode?: number } }): boolean {
+  if (isCollision(reasonsOf(error))) return true;
   if (typeof error.code === 'string' && unreachableCodes.has(error.code)) return true;
   return error.name === 'TimeoutError' || throttlingNames.has(error.name) || clockNames.has(error.name) || (error.$metadata?.httpStatusCode ?? 0) >= 500;
 }
@@ -117,6 +118,32 @@ export async function unlessRefused<T, Other>(write: Promise<T>, refused: (cause
   } catch (error) {
     if (isAwsError(error, 'ConditionalCheckFailedException')) return refused(error);
     throw error;
+  }
+}
+
+const conditionFailed = 'ConditionalCheckFailed';
+
+/** Why DynamoDB called a transaction off: a reason for each of its items. Empty for any other failure. */
+export function reasonsOf(error: unknown): (string | undefined)[] {
+  if (!isAwsError(error, 'TransactionCanceledException')) return [];
+  const { CancellationReasons = [] } = error as { CancellationReasons?: readonly { Code?: string }[] };
+  return CancellationReasons.map(({ Code }) => Code);
+}
+
+/**
+ * What became of a transaction of DynamoDB's.
+ *
+ * @returns the places, among its items, of those whose condition did not hold; empty when all was written.
+ * @throws what else it was called off for: nothing is known to stand in its way then, and nothing was written.
+ */
+export async function brokenConditions(transaction: Promise<unknown>): Promise<number[]> {
+  try {
+    await transaction;
+    return [];
+  } catch (error) {
+    const broken = reasonsOf(error).flatMap((reason, place) => (reason === conditionFailed ? [place] : []));
+    if (broken.length === 0) throw error;
+    return broken;
   }
 }
 

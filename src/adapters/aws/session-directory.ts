@@ -5,7 +5,7 @@ import { tableKeys, tenantResources } from '../../contracts/names';
 import { SessionRecord, type SessionRef } from '../../contracts/session';
 import { mustBeSameRequest } from '../../domain/same-request';
 import type { SessionDirectory } from '../../ports/session-store';
-import { isAwsError } from './failures';
+import { brokenConditions } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { listedPage } from './tenant-table';
 
@@ -46,16 +46,12 @@ export function createSessionDirectory({ access }: { access: TenantAccess }): Se
     async create(record, requestDigest) {
       const TableName = tenantResources(record.tenantId).table;
       const puts = sessionPlaces(record).map((key) => ({ Put: { TableName, Item: { ...key, ...record, requestDigest }, ConditionExpression: 'attribute_not_exists(pk)' } }));
-      try {
-        await access.clients(record.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: puts }));
-        return record;
-      } catch (error) {
-        if (!isAwsError(error, 'TransactionCanceledException')) throw error;
-        const first = await read(record);
-        if (first?.['userId'] !== record.userId) throw new DomainError('session/not-found', 'There is no such session.', { cause: error });
-        mustBeSameRequest(z.string().optional().parse(first['requestDigest']), requestDigest);
-        return SessionRecord.parse(first);
-      }
+      const write = access.clients(record.tenantId, 'session-step').table.send(new TransactWriteCommand({ TransactItems: puts }));
+      if ((await brokenConditions(write)).length === 0) return record;
+      const first = await read(record);
+      if (first?.['userId'] !== record.userId) throw new DomainError('session/not-found', 'There is no such session.');
+      mustBeSameRequest(z.string().optional().parse(first['requestDigest']), requestDigest);
+      return SessionRecord.parse(first);
     },
 
     async list(tenantId, { userId, limit, cursor, spokenIn }) {

@@ -5,7 +5,7 @@ import type { SessionRef } from '../../contracts/session';
 import { type UsageCell, UsageFigures } from '../../contracts/usage';
 import { usageFigures } from '../../domain/usage';
 import type { UsageStore } from '../../ports/usage';
-import { isAwsError } from './failures';
+import { brokenConditions } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { itemsOf, tableNameOf } from './tenant-table';
 
@@ -78,13 +78,8 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
         },
       };
       const additions = [...hours.map((cell) => adding(tenantId, 'hour', cell)), ...days.map((cell) => adding(tenantId, 'day', cell))];
-      try {
-        await table(tenantId).send(new TransactWriteCommand({ TransactItems: [moving, ...additions] }));
-        return true;
-      } catch (error) {
-        if (isAwsError(error, 'TransactionCanceledException') && isMoved(error)) return false;
-        throw error;
-      }
+      // Only the place has a condition: that it is where it was thought to be.
+      return (await brokenConditions(table(tenantId).send(new TransactWriteCommand({ TransactItems: [moving, ...additions] })))).length === 0;
     },
 
     async read(tenantId, { period, from, to }) {
@@ -99,7 +94,3 @@ export function createUsageStore({ access }: { access: TenantAccess }): UsageSto
     },
   };
 }
-
-/** The place was not where it was thought to be; any other reason is a failure. */
-const isMoved = (error: Error): boolean =>
-  z.object({ CancellationReasons: z.array(z.object({ Code: z.string().optional() })) }).safeParse(error).data?.CancellationReasons[0]?.Code === 'ConditionalCheckFailed';

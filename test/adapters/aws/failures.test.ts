@@ -3,12 +3,14 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { createApprovals } from '../../../src/adapters/aws/approvals';
 import { createPlatformClients } from '../../../src/adapters/aws/clients';
+import { createSessionDirectory } from '../../../src/adapters/aws/session-directory';
 import { createTenantAccess } from '../../../src/adapters/aws/tenant-access';
 import { createTenantRegistry } from '../../../src/adapters/aws/tenant-registry';
 import { errors } from '../../../src/contracts/errors';
 import { againstServer } from '../../support/against-server';
-import { aws, settings } from './tenants';
+import { aws, newSession, settings, standingPlatform, standingTenant } from './tenants';
 
 const unavailable = { code: 'dependency/unavailable' };
 const registryAt = (endpoint: string) => createTenantRegistry(createPlatformClients({ ...settings, endpoint, requestTimeoutMs: 200 }));
@@ -82,4 +84,26 @@ it.each([
     await expect(registryAt(endpoint).get('acme')).rejects.toMatchObject({ code, message: expect.stringMatching(/DynamoDB .*Get/) as string });
   });
   expect(errors[code].retryable).toBe(isRetryable);
+});
+
+it.each([
+  ['ProvisionedThroughputExceeded', unavailable],
+  ['ItemCollectionSizeLimitExceeded', { name: 'TransactionCanceledException' }],
+  ['ValidationError', { name: 'TransactionCanceledException' }],
+])('a transaction that is called off for %s is not taken for one that was carried out before', async (Code, failure) => {
+  await standingPlatform();
+  const { tenantId } = await standingTenant();
+  const { sessionId } = newSession(tenantId);
+  const answer: RequestListener = (_request, response) => {
+    const body = { __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException', Message: 'called off', CancellationReasons: [{ Code: 'None' }, { Code, Message: 'no' }] };
+    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+  };
+  await againstServer(answer, async (endpoint) => {
+    const access = createTenantAccess({ sts: aws.sts, settings: { ...settings, endpoint } });
+    const at = new Date().toISOString();
+    const call = { approvalId: 'apr-1', tenantId, sessionId, turnId: 'turn-1', step: 1, callId: 'call-1', tool: 'refund', argumentsHash: '0', argumentsAt: 1 };
+    const asked = { ...call, policyVersion: 1, userId: 'ann', notRequester: false, quorum: 1, requestedAt: at, expiresAt: at, onExpiry: 'deny', state: 'waiting' } as const;
+    await expect(createApprovals({ access }).open([asked])).rejects.toMatchObject(failure);
+    await expect(createSessionDirectory({ access }).create({ tenantId, sessionId, userId: 'ann', createdAt: at })).rejects.toMatchObject(failure);
+  });
 });

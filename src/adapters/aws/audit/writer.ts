@@ -8,6 +8,7 @@ import { DomainError } from '../../../contracts/errors';
 import { auditKeys } from '../../../contracts/names';
 import { auditRetentionDays } from '../../../domain/audit';
 import { link } from '../../audit-chain';
+import { reasonsOf } from '../failures';
 import { type Batch, type Head, headOf, nowSeconds, type Table, TableName } from './items';
 import type { Options, Reader } from './reader';
 
@@ -116,7 +117,7 @@ export function createWriter(table: Table, reader: Reader) {
       await table.send(new TransactWriteCommand({ TransactItems: [{ Put }, { Put: marker }] }), { abortSignal });
       return 'written';
     } catch (error) {
-      if (error instanceof TransactionCanceledException && error.CancellationReasons?.[1]?.Code === 'ConditionalCheckFailed') return 'known';
+      if (reasonsOf(error)[1] === 'ConditionalCheckFailed') return 'known';
       throw error;
     }
   }
