@@ -1,4 +1,4 @@
-import { ActivityFailure, CancellationScope, condition, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation, patched } from '@temporalio/workflow';
 import type { UsedTool } from '../activities/session/use-tool';
 import { codeOf, publicFailure } from '../contracts/errors';
 import type { Errand } from '../contracts/session';
@@ -11,6 +11,7 @@ import type { ForkSource, SessionInput, SubmittedMessage, UndoRequest } from './
 import { runErrand } from './errands';
 import { FactDesk } from './fact-desk';
 import type { OpenSession } from './open-session';
+import { isOutOfTime, toolFailure } from './out-of-time';
 import { QuestionDesk } from './questions';
 import { sessionActivities } from './session-activities';
 import { carryOutUndo } from './undo';
@@ -285,13 +286,14 @@ export class Conversation implements OpenSession {
   /** A tool that fails for good gives the model a result that says so. */
   private async useTool({ turnId, step, startedAtMs, configVersion, unattended }: domain.CurrentTurn, call: domain.OpenCall, after: number): Promise<UsedTool> {
     const use = { ...this.ref, ...this.onErrand, userId: this.userId, turnId, step, call, after, ...(configVersion !== undefined && { configVersion }), ...(unattended && { unattended }) };
-    const run = () => this.activities.useTool(this.timeLeftMs(startedAtMs), use);
+    const timeLeftMs = this.timeLeftMs(startedAtMs);
+    const run = () => this.activities.useTool(timeLeftMs, use);
     try {
       const used = await (call.finishes ? this.shielded.run(run) : run());
       return used.opened ? await this.haveDone(use, used.opened, used.head) : used;
     } catch (error) {
       if (isCancellation(error)) throw error;
-      return this.activities.failTool({ ...use, ...publicFailure(error, 'tool/failed') });
+      return this.activities.failTool({ ...use, ...toolFailure(error, { timeoutMs: call.timeoutMs, timeLeftMs }) });
     }
   }
 
@@ -327,8 +329,7 @@ export class Conversation implements OpenSession {
 
   private endAfter(error: unknown): domain.TurnEnd {
     if (isCancellation(error)) return { outcome: 'cancelled' };
-    const isOutOfTime = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_CLOSE';
-    if (isOutOfTime) return { outcome: 'timed_out', message: `The turn took longer than ${this.state.limits.maxTurnMs / 1_000} seconds.` };
+    if (isOutOfTime(error)) return { outcome: 'timed_out', message: `The turn took longer than ${this.state.limits.maxTurnMs / 1_000} seconds.` };
     return { outcome: 'failed', ...publicFailure(error, 'turn/failed') };
   }
 

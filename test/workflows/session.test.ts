@@ -40,6 +40,30 @@ it('runs the tools of one step side by side, and tells the model of one that fai
   expect(script.done).toEqual(['think turn-1/1', 'tool a attempt 1', 'failTool b tool/failed', 'think turn-1/2', 'close']);
 });
 
+it('tells the model of a tool that took too long what it took, or that the time of the turn was up', async () => {
+  const told: string[] = [];
+  const script: Script = new Script({
+    think: ({ turnId, step }) => {
+      const { head } = script.write(`think ${turnId}/${step}`);
+      const call = { callId: 'a', tool: 'calculator', requestedAt: 1, timeoutMs: turnId === 'slow' ? 2_000 : 60_000, maxAttempts: 1 };
+      return Promise.resolve(step === 1 ? { head, calls: [call], limits: { ...limits, maxTurnMs: 10_000 } } : { head, outcome: 'completed', calls: [], limits });
+    },
+    useTool: () => cancelledWhileBeating(),
+    failTool: ({ turnId, message }) => {
+      told.push(message);
+      return Promise.resolve(script.write(`failTool ${turnId}`));
+    },
+  });
+  await converse(script, async ({ env, send, close }) => {
+    for (const turnId of ['slow', 'late']) {
+      await send(turnId);
+      await env.sleep('1 minute');
+    }
+    await close();
+  });
+  expect(told).toEqual(['The tool did not answer within 2 seconds.', 'The time of the turn was up before the tool had answered.']);
+});
+
 it('has what is older summarised when it is too long, once a step, and reads the summary from then on, as a new run too', async () => {
   const read: unknown[] = [];
   const script: Script = new Script({
@@ -165,13 +189,15 @@ it('ends a turn with a name when the model fails for good or too long, runs out 
   const script: Script = new Script({
     think: async ({ turnId, step }) => {
       if (turnId === 'slow' && step === 2) return cancelledWhileBeating();
+      // Until what is left of its time is too short for another attempt.
+      if (turnId === 'broken' && step === 2) throw new Error('a bug');
       if (turnId === 'refused') throw ApplicationFailure.nonRetryable('not like this', 'model/refused');
       if (turnId === 'busy') throw ApplicationFailure.retryable('busy', 'model/throttled');
-      return { ...script.write(`think ${turnId}`), calls: [], limits: { ...limits, maxTurnMs: turnId === 'slow' ? 1_000 : limits.maxTurnMs } };
+      return { ...script.write(`think ${turnId}`), calls: [], limits: { ...limits, maxTurnMs: ['slow', 'broken'].includes(turnId) ? 1_000 : limits.maxTurnMs } };
     },
   });
   await converse(script, async ({ env, send, close }) => {
-    for (const turnId of ['refused', 'endless', 'busy', 'slow']) {
+    for (const turnId of ['refused', 'endless', 'busy', 'slow', 'broken']) {
       await send(turnId);
       await env.sleep('20 minutes');
     }
@@ -182,6 +208,7 @@ it('ends a turn with a name when the model fails for good or too long, runs out 
     'end endless max_steps',
     'end busy failed model/throttled',
     'end slow timed_out',
+    'end broken timed_out',
   ]);
 });
 

@@ -59,7 +59,8 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
     if (earlier) return used(deps, input, earlier);
     const started = toolEvent(input, { type: 'tool.started' });
     const startedKey = batchKeys.toolStarted(turnId, step, call.callId);
-    const beginning = new DeferredWrite(() => record(deps, input, { after, key: startedKey, events: [started] }), noticeableMs);
+    const notBehind = batchKeys.turnCompleted(turnId);
+    const beginning = new DeferredWrite(() => record(deps, input, { after, key: startedKey, events: [started], notBehind }), noticeableMs);
     // An earlier attempt may have written it: then it must be found under its own key.
     if (activityInfo().attempt > 1) await beginning.begin();
     const { result, isLedgered } = await runTool(deps, input).catch(async (error: unknown) => {
@@ -73,7 +74,7 @@ export const createToolActivities = (deps: SessionStepDeps) => ({
       after,
       key: result.type === 'question.asked' ? askedKey : key,
       events: opened ? [result] : [started, result],
-      notBehind: batchKeys.turnCompleted(turnId),
+      notBehind,
     });
     if (isLedgered) await deps.ledger.finish(callOf(input), written.head);
     return used(deps, input, written.events);
