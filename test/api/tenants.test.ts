@@ -182,7 +182,7 @@ describe("a tenant's agent", () => {
 
   it.each([
     ['a path, which nobody would look at', 'https://shop.example.com/public', 'write https://shop.example.com, all of which'],
-    ['a password', 'https://ada:secret@shop.example.com', 'write https://shop.example.com, all of which'],
+    ['a user', 'https://ada@shop.example.com', 'write https://shop.example.com, all of which'],
     ['a pattern, which no address fits', 'https://*.example.com', 'name each host'],
     ['another protocol', 'ftp://shop.example.com', 'only http:// and https://'],
   ])('is refused with an origin that has %s', async (_what, origin, words) => {
