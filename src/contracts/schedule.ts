@@ -14,7 +14,7 @@ const daySeconds = 86_400;
 /** When a schedule runs. */
 export const ScheduleTimes = z.union([
   /** Five fields: minute, hour, day of month, month, day of week; all of them must fit. */
-  z.strictObject({ cron: writtenText({ min: 9, max: 200 }), timeZone: TimeZone.default('UTC') }),
+  z.strictObject({ cron: writtenText({ min: 1, max: 200 }), timeZone: TimeZone.default('UTC') }),
   z.strictObject({ everySeconds: z.number().int().min(60).max(366 * daySeconds) }),
   /** Once: with an offset, or as clocks show it in the time zone. */
   z.strictObject({ at: z.iso.datetime({ local: true, offset: true }), timeZone: TimeZone.default('UTC') }),

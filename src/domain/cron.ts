@@ -42,7 +42,9 @@ function partOf(field: Field, part: string): number[] | string {
   // `5/10` is every tenth from the fifth on.
   const last = whole || (to === undefined && step !== undefined) ? field.max : numberIn(field, to ?? from);
   const by = Number(step ?? 1);
-  if (first === undefined || last === undefined || first > last || by < 1) return `"${part}" is no ${field.name}: it goes from ${field.min} to ${field.max}.`;
+  if (first === undefined || last === undefined) return `"${part}" is no ${field.name}: it goes from ${field.min} to ${field.max}.`;
+  if (first > last) return `"${part}" goes backwards: write two ranges, ${first}-${field.max},${field.min}-${last}.`;
+  if (by < 1) return `"${part}" has no step: it is 1 or more.`;
   return Array.from({ length: Math.floor((last - first) / by) + 1 }, (_none, index) => first + index * by);
 }
 
