@@ -10,8 +10,8 @@ interface Place {
 }
 
 /**
- * Whatever a route's schema says, texts are of whole characters (JSON can say half of one, what stores UTF-8 refuses it), and nothing is nested
- * without end. Level by level: one that called itself would run out of stack on what it looks for.
+ * Whatever a route's schema says, texts are of whole characters (JSON can say half of one, what stores UTF-8 refuses it), no name
+ * gets lost on the way, and nothing is nested without end. Level by level: one that called itself would run out of stack on what it looks for.
  *
  * @throws InvalidRequest
  */
@@ -21,6 +21,8 @@ export function mustBeSound(body: unknown): void {
     if (depth === maxDepth && level.some(({ value }) => isObject(value))) throw new InvalidRequest([{ path: 'body', message: `nothing may be nested deeper than ${maxDepth} levels` }]);
     const halved = level.find(({ name, value }) => !name.isWellFormed() || (typeof value === 'string' && !value.isWellFormed()));
     if (halved) throw new InvalidRequest([{ path: pathOf(halved).toWellFormed(), message: 'it has half of a character, such as "\\ud83d" without the "\\ude00" behind it' }]);
+    const lost = level.find(({ name }) => name === '__proto__');
+    if (lost) throw new InvalidRequest([{ path: pathOf(lost), message: 'this name is left out by whoever reads it next: choose another' }], 'request/inconsistent');
     level = level.flatMap(inside);
   }
 }

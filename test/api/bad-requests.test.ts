@@ -92,6 +92,15 @@ it.each([
   expect((await api.send('/api/v1/tenants', { method: 'POST', token: operator.accessToken, headers: { 'idempotency-key': 'halves' }, body })).body).toMatchObject({ status: 400, code: 'request/malformed', errors: [{ path: place }] });
 });
 
+it.each(['{"responseSchema":{"type":"object","properties":{"__proto__":{"type":"string"}}}}', '{"__proto__":1}'])('refuses a name that would be left out: %s', async (body) => {
+  expect((await api.send(`/api/v1/tenants/${tenant.tenantId}/config`, { method: 'PUT', token: user.accessToken, body })).body).toMatchObject({ status: 422, code: 'request/inconsistent', errors: [{ path: expect.stringMatching(/^body(\.\w+)*\.__proto__$/) as unknown }] });
+});
+
+it.each(['-1', '1e2', '', 'ten'])('says how a number in a query is written, for %j', async (limit) => {
+  const { body } = await api.send<{ errors: { message: string }[] }>(`/api/v1/tenants?limit=${limit}`, { token: operator.accessToken });
+  expect(body).toMatchObject({ status: 400, errors: [{ path: 'query.limit', message: expect.stringMatching(/^write a whole number in digits, from 1 to \d+$/) as unknown }] });
+});
+
 it('refuses a body of more than 200 levels, and says of no other that it is too deep', async () => {
   const roomy = await startApi();
   const put = async (levels: number) => {
