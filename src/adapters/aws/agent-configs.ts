@@ -4,9 +4,8 @@ import { codeOf, DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { AgentConfig } from '../../contracts/tenant';
 import type { AgentConfigs } from '../../ports/agent-configs';
-import { isAwsError } from './failures';
+import { ifThere, isAwsError } from './failures';
 import { parametersUnder } from './inventory/data';
-import { ifThere } from './inventory/finding';
 import type { TenantAccess } from './tenant-access';
 
 /** What SSM's advanced tier takes. */

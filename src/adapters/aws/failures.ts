@@ -149,3 +149,16 @@ export async function brokenConditions(transaction: Promise<unknown>): Promise<n
 
 /** Whether AWS answered with one of these errors: `isAwsError(error, 'ResourceNotFoundException')`. */
 export const isAwsError = (error: unknown, ...names: readonly string[]): error is Error => error instanceof Error && names.includes(error.name);
+
+/** How each service says that there is no such thing. */
+const absences = ['NoSuchBucket', 'NoSuchUpload', 'NoSuchEntityException', 'NotFound', 'NotFoundException', 'ResourceNotFoundException', 'ParameterNotFound'] as const;
+
+/** The answer, or undefined when the thing asked for is not there. */
+export async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isAwsError(error, ...absences) || (isAwsError(error, 'ValidationError') && error.message.includes('does not exist'))) return undefined;
+    throw error;
+  }
+}

@@ -15,8 +15,8 @@ import { machineAccess } from '../../contracts/names';
 import { delegable } from '../../domain/admission';
 import type { MachineClients } from '../../ports/identity';
 import type { AwsSettings } from './clients';
-import { isAwsError } from './failures';
-import { allOf, ifThere } from './inventory/finding';
+import { ifThere, isAwsError } from './failures';
+import { allOf } from './inventory/finding';
 
 const accessTokenMinutes = 60;
 

@@ -16,8 +16,7 @@ import { type AccessPurpose, memoryNamespaces, namespaceOfUser, userOfFacts } fr
 import { wellFormed } from '../../domain/well-formed';
 import type { Memory, MemoryFact, MemoryOwner } from '../../ports/memory';
 import type { TenantDirectory } from '../../ports/tenant-registry';
-import { isAwsError } from './failures';
-import { ifThere } from './inventory/finding';
+import { ifThere, isAwsError } from './failures';
 import type { TenantAccess } from './tenant-access';
 import { requestIdKey } from './tenant-memories';
 

@@ -19,7 +19,8 @@ import {
 import { agentCoreNames, tenantResources } from '../../contracts/names';
 import type { TenantGateways, TenantPart, Waiting } from '../../ports/provisioning';
 import { clientTokenOf, letsInAs, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
-import { allOf, ifThere } from './inventory/finding';
+import { ifThere } from './failures';
+import { allOf } from './inventory/finding';
 
 export interface GatewaySettings {
   /** The role the gateways act with. */

@@ -15,7 +15,8 @@ import {
 import { agentCoreNames, tenantResources } from '../../contracts/names';
 import type { TenantPart, TenantRuntimes, Waiting } from '../../ports/provisioning';
 import { clientTokenOf, letsInAs, tagsOf, tokensOfTenant, untilGone, untilReady } from './agent-core';
-import { allOf, ifThere } from './inventory/finding';
+import { ifThere } from './failures';
+import { allOf } from './inventory/finding';
 
 export interface RuntimeSettings {
   /** Of the container, in ECR. */

@@ -16,8 +16,7 @@ import { DomainError } from '../../contracts/errors';
 import { tenantResources } from '../../contracts/names';
 import { TenantInfrastructure } from '../../contracts/tenant';
 import type { StackClients, TenantStacks, Waiting } from '../../ports/provisioning';
-import { isAwsError, quotaExceeded, tellsOfQuota } from './failures';
-import { ifThere } from './inventory/finding';
+import { ifThere, isAwsError, quotaExceeded, tellsOfQuota } from './failures';
 import { deleteDomain } from './machine-clients';
 import { until } from './waiting';
 

@@ -17,6 +17,7 @@ import type { Waiting } from '../../../ports/provisioning';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
 import { AttachmentDescription, createAttachmentBodies } from '../attachments';
+import { ifThere } from '../failures';
 import { createBatchBodies } from '../session-batches';
 import { createMessageBodies, MessageContent } from '../session-messages';
 import type { BackupSourceDeps } from './sources';
@@ -212,7 +213,7 @@ export class ConfigSink {
 
   async deleteOthers(existing: readonly string[]): Promise<void> {
     const { ssm } = this.deps.access.clients(this.tenantId, 'erase');
-    for (const Name of existing) if (!this.names.has(Name)) await ssm.send(new DeleteParameterCommand({ Name }));
+    for (const Name of existing) if (!this.names.has(Name)) await ifThere(ssm.send(new DeleteParameterCommand({ Name })));
   }
 }
 

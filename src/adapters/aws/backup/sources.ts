@@ -1,6 +1,7 @@
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from '@aws-sdk/client-ssm';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import { ifThere } from '../failures';
 import { AgentPin } from '../../../contracts/agent';
 import type { BackupContentName } from '../../../contracts/backup';
 import { DomainError, publicFailure } from '../../../contracts/errors';
@@ -17,7 +18,6 @@ import { createAttachmentBodies } from '../attachments';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import { parametersUnder } from '../inventory/data';
-import { ifThere } from '../inventory/finding';
 import type { TenantAccess } from '../tenant-access';
 
 export interface BackupSourceDeps {

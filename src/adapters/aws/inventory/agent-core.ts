@@ -14,7 +14,8 @@ import { findGateways, rateLimitsOf, targetsOf } from '../tenant-gateways';
 import { nameOfMemory } from '../tenant-memories';
 import { endpointsOf, findRuntimes } from '../tenant-runtimes';
 import { findScalingPolicies } from '../tenant-scalings';
-import { allOf, checksOf, ifThere, resource, tenantsOf } from './finding';
+import { ifThere } from '../failures';
+import { allOf, checksOf, resource, tenantsOf } from './finding';
 
 export function memoryFinder({ agentCoreControl: client }: PlatformClients): ResourceFinder {
   const memories = () => allOf(paginateListMemories({ client, pageSize: 50 }, {}), (page) => page.memories);

@@ -4,7 +4,8 @@ import { paginateDescribeParameters } from '@aws-sdk/client-ssm';
 import { tenantResources } from '../../../contracts/names';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
-import { allOf, checksOf, countOf, ifThere, resource, tenantsOf } from './finding';
+import { ifThere } from '../failures';
+import { allOf, checksOf, countOf, resource, tenantsOf } from './finding';
 
 /** Of this account: a bucket of that name that is somebody else's is no tenant's of ours. */
 export function bucketFinder({ s3: client }: PlatformClients): ResourceFinder {

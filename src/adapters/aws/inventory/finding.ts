@@ -1,19 +1,5 @@
 import type { OwnedResource, ResourceCheck } from '../../../contracts/inventory';
 import { tenantOfResource } from '../../../contracts/names';
-import { isAwsError } from '../failures';
-
-/** How each service says that there is no such thing. */
-const absences = ['NoSuchBucket', 'NoSuchUpload', 'NoSuchEntityException', 'NotFound', 'NotFoundException', 'ResourceNotFoundException', 'ParameterNotFound'] as const;
-
-/** The answer, or undefined when the thing asked for is not there. */
-export async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (isAwsError(error, ...absences) || (isAwsError(error, 'ValidationError') && error.message.includes('does not exist'))) return undefined;
-    throw error;
-  }
-}
 
 /** All of what pages hold. */
 export async function allOf<Page, Item>(pages: AsyncIterable<Page>, itemsOf: (page: Page) => readonly Item[] | undefined): Promise<Item[]> {

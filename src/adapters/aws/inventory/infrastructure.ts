@@ -14,7 +14,8 @@ import { tenantAlarms, tenantIdPattern, tenantResources, tenantTag } from '../..
 import { inParallel } from '../../../domain/in-parallel';
 import type { ResourceFinder } from '../../../ports/tenant-inventory';
 import type { PlatformClients } from '../clients';
-import { allOf, checksOf, ifThere, resource, tenantsOf } from './finding';
+import { ifThere } from '../failures';
+import { allOf, checksOf, resource, tenantsOf } from './finding';
 
 export const stackFinder = ({ cloudFormation }: PlatformClients): ResourceFinder => ({
   checks: checksOf('cloudformation', { stack: 'DescribeStacks' }),
