@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ListObjectVersionsCommand, type ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3';
 import { BatchWriteCommand, GetCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
-import { ifThere } from './failures';
 import type { ErasedSession } from '../../contracts/erasure';
 import { objectKeys, tableKeys, tenantResources } from '../../contracts/names';
 import { listsOfIds, partitionsOf } from '../../domain/erasure';
@@ -9,6 +8,7 @@ import type { ErasurePlace, ErasureScope } from '../../ports/erasures';
 import type { Memory } from '../../ports/memory';
 import type { Waiting } from '../../ports/provisioning';
 import type { PlatformClients } from './clients';
+import { ifThere } from './failures';
 import { deleteAllVersions } from './object-versions';
 import { sessionPlaces } from './session-directory';
 import type { TenantAccess } from './tenant-access';

@@ -1,6 +1,6 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand, type ObjectIdentifier, type S3Client } from '@aws-sdk/client-s3';
-import { ifThere } from './failures';
 import type { Waiting } from '../../ports/provisioning';
+import { ifThere } from './failures';
 
 /** Removes every version of every object that begins so; fine when the bucket is gone. */
 export async function deleteAllVersions(s3: S3Client, { Bucket, Prefix }: { Bucket: string; Prefix?: string }, { signal, beat }: Waiting): Promise<void> {

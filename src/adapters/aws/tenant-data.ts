@@ -1,11 +1,11 @@
 import { DescribeKeyCommand, type KeyMetadata, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
-import { ifThere } from './failures';
 import type { KeyDeletion } from '../../contracts/certificate';
 import { tenantResources } from '../../contracts/names';
 import type { TenantData } from '../../ports/provisioning';
 import type { TenantRegistry } from '../../ports/tenant-registry';
 import type { PlatformClients } from './clients';
+import { ifThere } from './failures';
 import { taggedKeys } from './inventory/infrastructure';
 import { deleteAllVersions } from './object-versions';
 

@@ -7,10 +7,10 @@ import {
   GetOauth2CredentialProviderCommand,
   GetWorkloadIdentityCommand,
 } from '@aws-sdk/client-bedrock-agentcore-control';
-import { ifThere } from './failures';
 import { tenantResources } from '../../contracts/names';
 import type { TenantIdentities } from '../../ports/provisioning';
 import { tagsOf, untilGone } from './agent-core';
+import { ifThere } from './failures';
 
 /** The authorization server from which agents get tokens for what they call. */
 export interface IdentitySettings {

@@ -7,10 +7,10 @@ import {
   type MemoryStrategyInput,
   paginateListMemories,
 } from '@aws-sdk/client-bedrock-agentcore-control';
-import { ifThere } from './failures';
 import { memoryStrategies, tenantResources } from '../../contracts/names';
 import type { TenantMemories } from '../../ports/provisioning';
 import { clientTokenOf, tagsOf, untilGone, untilReady } from './agent-core';
+import { ifThere } from './failures';
 
 /** Metadata by which a repeated request finds the fact it kept: only indexed keys can be filtered on. */
 export const requestIdKey = 'requestId';

@@ -1,7 +1,6 @@
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { GetParameterCommand, paginateDescribeParameters, type SSMClient } from '@aws-sdk/client-ssm';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
-import { ifThere } from '../failures';
 import { AgentPin } from '../../../contracts/agent';
 import type { BackupContentName } from '../../../contracts/backup';
 import { DomainError, publicFailure } from '../../../contracts/errors';
@@ -15,6 +14,7 @@ import { agentConfigOf } from '../agent-configs';
 import { createPromptBodies } from '../agent-schedules';
 import { createAgentBodies } from '../agents';
 import { createAttachmentBodies } from '../attachments';
+import { ifThere } from '../failures';
 import { BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf } from '../session-batches';
 import { createMessageBodies } from '../session-messages';
 import { parametersUnder } from '../inventory/data';
