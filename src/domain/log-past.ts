@@ -1,3 +1,4 @@
+import type { SessionEvent } from '../contracts/events';
 import { compactedUpTo } from '../contracts/names';
 import type { Compaction } from './compaction';
 
@@ -24,6 +25,14 @@ export interface PickedUp {
   readonly isClosed: boolean;
   readonly compaction?: Compaction;
 }
+
+/**
+ * Whether a log tells of more than its session's workflow knows of, whose first turn this is: then that has a past, of before its tenant was restored.
+ * An earlier attempt may have begun the turn, and those that wait behind it may have been announced.
+ *
+ * @param events - the first of the log.
+ */
+export const tellsOfMore = (events: readonly SessionEvent[], turnId: string): boolean => events.some((event) => 'turnId' in event && event.turnId !== turnId && event.type !== 'turn.queued');
 
 /** As many as a workflow remembers. */
 const maxTurns = 256;

@@ -183,12 +183,17 @@ export class Conversation implements OpenSession {
 
   private think(turn: domain.CurrentTurn): Promise<void> {
     return this.thinkFrom(turn).catch(async (error: unknown) => {
-      if (codeOf(error) !== 'log/unread') throw error;
-      await this.pickUp();
+      await this.pickUpIfUnread(error);
       // What the log held was this very turn, or the end of the session: then there is nothing to think of.
       const { current } = this.state;
       if (current?.turnId === turn.turnId && !current.end) await this.thinkFrom(turn);
     });
+  }
+
+  /** @throws the error, when it is another one. */
+  private async pickUpIfUnread(error: unknown): Promise<void> {
+    if (codeOf(error) !== 'log/unread') throw error;
+    await this.pickUp();
   }
 
   /** The session was restored: its log says where it stands. */
@@ -309,13 +314,24 @@ export class Conversation implements OpenSession {
 
   private async endTurn({ turnId, announced, steering }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
     const turnStart = this.state.turnStarts.at(-1) ?? 0;
-    const { head, unseen } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end, ...(steering && { steering }) });
-    this.state = domain.finishTurn(this.state, head, unseen);
+    try {
+      const { head, unseen } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end, ...(steering && { steering }) });
+      this.state = domain.finishTurn(this.state, head, unseen);
+    } catch (error) {
+      // It ended before its first step could find that: it is ended behind its past, unless it is of that.
+      await this.pickUpIfUnread(error);
+    }
   }
 
   private async finish(): Promise<void> {
     await this.facts.finish();
-    await this.activities.closeSession({ ...this.ref, after: this.closedBehind ?? this.state.head });
+    const close = () => this.activities.closeSession({ ...this.ref, after: this.closedBehind ?? this.state.head });
+    try {
+      await close();
+    } catch (error) {
+      await this.pickUpIfUnread(error);
+      await close();
+    }
   }
 
   /** Runs one action of the turn so that cancelling stops it; whatever it throws becomes the turn's end. */

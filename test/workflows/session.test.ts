@@ -251,6 +251,44 @@ it('ends what it has taken when its log says that it closed long ago, and closes
   expect(script.done.filter((line) => !line.startsWith('announce'))).toEqual(['end turn-2 cancelled session/closed', 'end turn-3 cancelled session/closed', 'close']);
 });
 
+describe('of a tenant that was restored', () => {
+  /** Refuses what its workflow writes as long as that knows of nothing. */
+  function restored(): Script {
+    const behindPast = ({ after }: { readonly after: number }, line: string) => (after === 0 ? Promise.reject(ApplicationFailure.nonRetryable('It has a past.', 'log/unread')) : Promise.resolve(script.write(line)));
+    const script: Script = new Script({
+      think: async ({ after, turnId }) => {
+        if (turnId === 'turn-2') return cancelledWhileBeating();
+        const { head } = await behindPast({ after }, `think ${turnId}`);
+        return { head, outcome: 'completed', calls: [], limits };
+      },
+      endTurn: async (input) => ({ ...(await behindPast(input, `end ${input.turnId} ${input.end.outcome}`)), unseen: [] }),
+      closeSession: (input) => behindPast(input, 'close'),
+      pickUpSession: () => {
+        script.done.push('pick up');
+        return Promise.resolve({ head: 12, turnCount: 1, turnStarts: [3], seen: [['turn-1', 3]], isClosed: false });
+      },
+    });
+    return script;
+  }
+
+  it('learns of its past before it ends a turn that did not come to think, and answers nothing again', async () => {
+    const script = restored();
+    await converse(script, async ({ send, handle, close }) => {
+      await send('turn-2');
+      await handle.executeUpdate(cancelTurn, { args: [{}] });
+      await send('turn-1');
+      await close();
+    });
+    expect(script.done.filter((line) => !line.startsWith('announce'))).toEqual(['pick up', 'end turn-2 cancelled', 'close']);
+  });
+
+  it('learns of its past before it closes', async () => {
+    const script = restored();
+    await converse(script, ({ close }) => close());
+    expect(script.done).toEqual(['pick up', 'close']);
+  });
+});
+
 it('closes in good order when an operator cancels the workflow', async () => {
   const script = new Script();
   await converse(script, async ({ env, send, handle }) => {

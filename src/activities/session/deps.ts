@@ -1,4 +1,5 @@
 import type { AgentPin } from '../../contracts/agent';
+import { DomainError } from '../../contracts/errors';
 import type { LiveEntry, SessionEvent } from '../../contracts/events';
 import type { ModelContexts } from '../../contracts/model-contexts';
 import type { ModelPrices } from '../../contracts/prices';
@@ -53,6 +54,9 @@ export interface TurnInput extends SessionRef {
   /** Every event of this activity comes after it. */
   readonly after: number;
 }
+
+/** A session that knows of no log has one, as its tenant was restored: its workflow picks that up first. */
+export const unread = (): DomainError => new DomainError('log/unread', 'The session has a past that its workflow does not know.');
 
 /**
  * Writes one batch, and hands it to whoever listens. A repeated write is told again: the first may have died in between.

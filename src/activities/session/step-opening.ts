@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import type { AgentPin } from '../../contracts/agent';
 import type { Attachment } from '../../contracts/attachment';
 import type { EventBody } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
@@ -80,9 +81,11 @@ async function messageOf({ messages }: Pick<SessionStepDeps, 'messages'>, { tena
   return { text, ...(attachments.length > 0 && { attachments: [...attachments] }) };
 }
 
+export const sessionStarted = (agent: AgentPin | undefined): EventBody => ({ type: 'session.started', ...(agent && { agent }) });
+
 function beginningOf({ turnId, after, announced, agent }: Pick<StepBeginning, 'turnId' | 'after' | 'announced' | 'agent'>, message: Message | undefined): EventBody[] {
   return [
-    ...(after === 0 ? [{ type: 'session.started', ...(agent && { agent }) } as const] : []),
+    ...(after === 0 ? [sessionStarted(agent)] : []),
     ...(message && !announced ? [{ type: 'turn.queued', turnId } as const] : []),
     ...(message ? [{ type: 'turn.started', turnId, ...message } as const] : []),
   ];

@@ -1,9 +1,10 @@
 import { activityInfo } from '@temporalio/activity';
-import { codeOf, DomainError } from '../../contracts/errors';
+import { codeOf } from '../../contracts/errors';
 import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { AgentConfig } from '../../contracts/tenant';
 import { yetToBegin } from '../../domain/beginnings';
+import { tellsOfMore } from '../../domain/log-past';
 import { modelOfAttempt } from '../../domain/models';
 import type { Thought } from '../../domain/session';
 import type { ModelQuestion } from '../../ports/model';
@@ -11,7 +12,7 @@ import { approvalRecords } from './approval-events';
 import { askModel, type Heard, requestOf } from './ask-model';
 import { forNextAttempt, isStopped, keepPartial, wasteKey } from './broken-attempt';
 import { atOnceMs, DeferredWrite, noticeableMs } from './deferred-write';
-import type { SessionStepDeps } from './deps';
+import { type SessionStepDeps, unread } from './deps';
 import { type History, type HistoryRange, readAttached, readHistory } from './history';
 import { equip, type Equipped } from './policy';
 import { recalledFacts, type RecalledFacts } from './recall-facts';
@@ -153,15 +154,7 @@ async function concluded(deps: SessionStepDeps, input: ThinkInput, events: reado
   return thoughtFrom(events, equipped);
 }
 
-/**
- * A session that knows of no log may have one: of a tenant that was restored. Then its workflow picks that up first.
- * @throws DomainError `log/unread`
- */
+/** @throws DomainError `log/unread` */
 async function mustKnowTheLog({ log }: SessionStepDeps, { tenantId, sessionId, turnId, after }: ThinkInput): Promise<void> {
-  if (after > 0) return;
-  const events = await log.read({ tenantId, sessionId }, { after: 0, limit: maxBatchEvents });
-  const begun = events.findIndex(({ type }) => type === 'session.started');
-  const first = events[begun + 1];
-  // An earlier attempt of this turn may have begun the log, or a turn that waits behind it was announced first.
-  if (begun >= 0 && first && 'turnId' in first && first.turnId !== turnId) throw new DomainError('log/unread', 'The session has a past that its workflow does not know.');
+  if (after === 0 && tellsOfMore(await log.read({ tenantId, sessionId }, { after: 0, limit: maxBatchEvents }), turnId)) throw unread();
 }

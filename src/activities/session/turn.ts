@@ -2,11 +2,12 @@ import type { EventBody, SessionEvent } from '../../contracts/events';
 import { batchKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import type { TurnEnd } from '../../domain/session';
-import { type LogPast, pastOf, type PickedUp, stateOf } from '../../domain/log-past';
+import { type LogPast, pastOf, type PickedUp, stateOf, tellsOfMore } from '../../domain/log-past';
 import { cancelledQuestion, openQuestions, unanswered } from '../../domain/questions';
 import { cancelledApproval, openApprovals, openCalls } from '../../domain/transcript';
-import { record, type SessionStepDeps, type TurnInput } from './deps';
+import { record, type SessionStepDeps, type TurnInput, unread } from './deps';
 import { closeBudget } from './step-budget';
+import { sessionStarted } from './step-opening';
 import type { Recorded } from './use-tool';
 
 export interface AnnounceTurnsInput extends SessionRef {
@@ -76,9 +77,12 @@ const turnActivities = (deps: SessionStepDeps) => ({
   /**
    * Ends a turn that the model did not end itself: open tool requests get their result, and the log its
    * `turn.completed`. When a lost attempt ended the turn after all, that end stands.
+   *
+   * @throws DomainError `log/unread`
    */
-  async endTurn({ turnId, announced, after, end, steering = [], ...session }: EndTurnInput): Promise<EndedTurn> {
+  async endTurn({ turnId, announced, after, end, agent, steering = [], ...session }: EndTurnInput): Promise<EndedTurn> {
     const events = await deps.log.read(session, { after });
+    if (after === 0 && tellsOfMore(events, turnId)) throw unread();
     const ofTurn = events.filter((event) => 'turnId' in event && event.turnId === turnId);
     const head = events.at(-1)?.seq ?? after;
     const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
@@ -87,6 +91,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
       await listCancelled(deps, session, ofTurn);
       return { head, unseen };
     }
+    const isBegun = after > 0 || events.some(({ type }) => type === 'session.started');
     const isQueued = announced || ofTurn.some((event) => event.type === 'turn.queued');
     const written = await record(deps, session, {
       after: head,
@@ -94,6 +99,7 @@ const turnActivities = (deps: SessionStepDeps) => ({
       // A lost attempt may write its result just now: then this reads again.
       onlyAtHead: true,
       events: [
+        ...(isBegun ? [] : [sessionStarted(agent)]),
         ...(isQueued ? [] : [{ type: 'turn.queued', turnId } as const]),
         ...openApprovals(ofTurn).map(cancelledApproval),
         ...openQuestions(ofTurn).map(cancelledQuestion),
@@ -115,8 +121,10 @@ const turnActivities = (deps: SessionStepDeps) => ({
     return { head: written.head, unseen };
   },
 
-  /** Writes the last event, and notes the end in the tenant's list of sessions. It is not at work any more. */
+  /** Writes the last event, and notes the end in the tenant's list of sessions. It is not at work any more. @throws DomainError `log/unread` */
   async closeSession({ after, ...session }: SessionRef & { readonly after: number }): Promise<Recorded> {
+    const [first] = after === 0 ? await deps.log.read(session, { after, limit: 1 }) : [];
+    if (first && first.type !== 'session.closed') throw unread();
     const { events, head } = await record(deps, session, { after, key: batchKeys.sessionClosed(), events: [{ type: 'session.closed' }] });
     const closed = await deps.sessions.close(session, events[0]?.at ?? new Date().toISOString());
     if (closed) await deps.places.leave({ tenantId: closed.tenantId, thing: 'sessions', userId: closed.userId, id: closed.sessionId });
