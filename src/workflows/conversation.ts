@@ -222,8 +222,7 @@ export class Conversation implements OpenSession {
     });
     const { current } = this.state;
     this.state = domain.recordThought(this.state, thought, Date.now());
-    if (thought.extract && current && patched('extract-facts')) this.state = domain.awaitExtraction(this.state, current, Date.now());
-    this.facts.attend();
+    if (thought.extract && current && patched('extract-facts')) this.extractFacts(current);
     this.approvals.attend();
     this.budget.attend();
   }
@@ -315,12 +314,20 @@ export class Conversation implements OpenSession {
   private async endTurn({ turnId, announced, steering }: domain.CurrentTurn, end: domain.TurnEnd): Promise<void> {
     const turnStart = this.state.turnStarts.at(-1) ?? 0;
     try {
-      const { head, unseen } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end, ...(steering && { steering }) });
+      const { head, unseen, completed } = await this.activities.endTurn({ ...this.ref, turnId, announced, after: turnStart, end, ...(steering && { steering }) });
+      const { current } = this.state;
       this.state = domain.finishTurn(this.state, head, unseen);
+      if (completed && current && patched('facts-of-ended-turns')) this.extractFacts(current);
     } catch (error) {
       // It ended before its first step could find that: it is ended behind its past, unless it is of that.
       await this.pickUpIfUnread(error);
     }
+  }
+
+  /** Of a turn that is completed. */
+  private extractFacts(turn: domain.CurrentTurn): void {
+    this.state = domain.awaitExtraction(this.state, turn, Date.now());
+    this.facts.attend();
   }
 
   private async finish(): Promise<void> {

@@ -13,12 +13,13 @@ const { log } = adapters;
 const activities = createSessionActivities(adapters);
 afterAll(() => adapters.close());
 
+const endTurn = (input: EndTurnInput) => new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run<[EndTurnInput], EndedTurn, typeof activities.endTurn>((given) => activities.endTurn(given), input);
+
 it('says of a session whose first turn ended before it came to think that it began, and once', async () => {
   const { tenantId } = await newTenant();
   const session = { tenantId, sessionId: `ses-${randomUUID()}` };
   const agent = { name: 'research', version: 3 };
-  const end = (turnId: string, after: number) =>
-    new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run<[EndTurnInput], EndedTurn, typeof activities.endTurn>((input) => activities.endTurn(input), { ...session, turnId, agent, announced: false, after, end: { outcome: 'cancelled' } });
+  const end = (turnId: string, after: number) => endTurn({ ...session, turnId, agent, announced: false, after, end: { outcome: 'cancelled' } });
   const { head } = await end('trn-1', 0);
   await end('trn-1', 0);
   await end('trn-2', head);
@@ -29,4 +30,16 @@ it('says of a session whose first turn ended before it came to think that it beg
     { type: 'turn.queued', turnId: 'trn-2' },
     { type: 'turn.completed', turnId: 'trn-2' },
   ]);
+});
+
+it('says whether its answer had been written when a turn was to end', async () => {
+  const { tenantId } = await newTenant();
+  const session = { tenantId, sessionId: `ses-${randomUUID()}` };
+  const turnId = 'trn-1';
+  await log.append(session, { after: 0, key: 'trn-1/1/completed', events: [{ type: 'session.started' }, { type: 'turn.queued', turnId }, { type: 'turn.completed', turnId, outcome: 'completed' }] });
+  const late = { ...session, announced: false, end: { outcome: 'cancelled' } } as const;
+  expect(await endTurn({ ...late, turnId, after: 0 })).toEqual({ head: 3, unseen: [], completed: true });
+  expect(await endTurn({ ...late, turnId: 'trn-2', after: 3 })).toEqual({ head: 5, unseen: [] });
+  // Again, as its answer was lost.
+  expect(await endTurn({ ...late, turnId: 'trn-2', after: 3 })).toEqual({ head: 5, unseen: [] });
 });

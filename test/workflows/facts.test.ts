@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { turnsPerRun } from '../../src/domain/session';
-import { closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
+import { cancelTurn, closeSession, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
 import { cancelledWhileBeating, type Conversation, converse, gate, limits, Script } from './session-script';
 
 jest.setTimeout(60_000);
@@ -62,6 +62,24 @@ it('tries again what fails, and says why of what fails for good', async () => {
     await close();
   });
   expect(script.done.slice(-3)).toEqual(['extract turn-1 attempt 3', 'skip turn-2 model/refused', 'close']);
+});
+
+it('extracts facts from a turn that was cancelled when its answer was in the log already', async () => {
+  const thinking = gate();
+  const script = extracting({
+    think: () => {
+      void thinking.pass();
+      return cancelledWhileBeating();
+    },
+    endTurn: ({ turnId }) => Promise.resolve({ ...script.write(`end ${turnId}`), unseen: [], completed: true }),
+  });
+  await converse(script, async ({ send, handle, close }) => {
+    await send('turn-1');
+    await thinking.reached;
+    await handle.executeUpdate(cancelTurn, { args: [{}] });
+    await close();
+  });
+  expect(script.done).toEqual(['end turn-1', 'extract turn-1', 'close']);
 });
 
 it('gives up after an hour, with what was wrong', async () => {

@@ -80,13 +80,13 @@ const mostCharacters = 16 * maxExtractionTokens + maxFacts * maxFactCharacters;
 const sessionOf = ({ tenantId, sessionId }: SessionRef): SessionRef => ({ tenantId, sessionId });
 const placeOf = ({ tenantId, sessionId, turnId, step, userId, agent }: EndedTurn) => ({ tenantId, sessionId, turnId, step, userId, purpose, ...(agent && { agent }) }) as const;
 
-/** @returns what the log says of the turn's facts from now on; nothing when the user said nothing. */
+/** @returns what the log says of the turn's facts from now on; nothing when the user said nothing, or the agent keeps nothing. */
 async function find(deps: SessionStepDeps, input: ExtractFactsInput, waste: Waste): Promise<readonly SessionEvent[]> {
   const { tenantId, sessionId, userId, turnId, after, upTo } = input;
   await mustBeThere(deps, input);
   const [{ agent }, events] = await Promise.all([agentOf(deps, input), deps.log.read({ tenantId, sessionId }, { after, upTo })]);
   const said = saidIn(events, turnId);
-  if (said.length === 0) return [];
+  if (!agent.memory?.extract || said.length === 0) return [];
   const known = (await deps.memory.recall({ tenantId, userId }, { text: shortenedTo(said.join('\n'), maxQueryCharacters), limit: mostKnown })).map(({ text }) => text);
   const text = extractionText(said, known);
   const prepare = (modelId: string) => ({ request: requestOf(input, modelId, text) });

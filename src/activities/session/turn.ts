@@ -27,6 +27,8 @@ export interface EndTurnInput extends TurnInput {
 export interface EndedTurn extends Recorded {
   /** Of the messages on their way into the turn those that did not get there. */
   readonly unseen: readonly string[];
+  /** Whether its answer had been written when it was to end. */
+  readonly completed?: true;
 }
 
 export interface PickUpInput extends SessionRef {
@@ -87,9 +89,10 @@ const turnActivities = (deps: SessionStepDeps) => ({
     const head = events.at(-1)?.seq ?? after;
     const unseen = steering.filter((messageId) => !ofTurn.some((event) => event.type === 'turn.steered' && event.messageId === messageId));
     await closeBudget(deps, { ...session, turnId }, ofTurn);
-    if (ofTurn.some((event) => event.type === 'turn.completed')) {
+    const earlier = ofTurn.find((event) => event.type === 'turn.completed');
+    if (earlier) {
       await listCancelled(deps, session, ofTurn);
-      return { head, unseen };
+      return { head, unseen, ...(earlier.outcome === 'completed' && { completed: true }) };
     }
     const isBegun = after > 0 || events.some(({ type }) => type === 'session.started');
     const isQueued = announced || ofTurn.some((event) => event.type === 'turn.queued');
