@@ -1,21 +1,20 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type CallToolResult, ErrorCode, McpError, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { version } from '../../../package.json';
 import { DomainError } from '../../contracts/errors';
-import type { JsonValue } from '../../contracts/model';
 import { maxToolsOfSource, type McpSettings, type ToolListing } from '../../contracts/tool-source';
 import { plainSchema } from '../../domain/plain-schema';
 import { withCredential } from '../../domain/source-credential';
 import { asObjectSchema, Listing } from '../../domain/source-tools';
-import { shortenedTo } from '../../domain/well-formed';
 import { endingWith } from '../../ending';
 import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
 import { withBearer } from './bearer-fetch';
 import { invalid, resolved } from './documents';
+import { CallResult, outputOf } from './mcp-results';
 import { createPinnedFetch } from './pinned-fetch';
 
 type McpAccess = SourceAccess & { readonly settings: McpSettings };
@@ -25,8 +24,6 @@ const maxPages = 20;
 const listWithinMs = 15_000;
 /** A server is told that a session has ended; nobody waits for long for its answer. */
 const endWithinMs = 1_000;
-/** Of a result, as the model is shown it. */
-const maxOutputCharacters = 65_536;
 
 /** The client's own check would refuse all tools for one that is odd. */
 const ToolsPage = z.object({ tools: z.array(z.unknown()), nextCursor: z.string().nullish() });
@@ -88,11 +85,12 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
         access,
         signal,
         async (client) => {
-          const result = await client.callTool({ name: tool, arguments: args, _meta: { 'tenure/idempotency-key': idempotencyKey } }, undefined, { signal, timeout: timeoutMs }).catch((error: unknown) => {
+          const params = { name: tool, arguments: args, _meta: { 'tenure/idempotency-key': idempotencyKey } };
+          const result = await client.request({ method: 'tools/call', params }, CallResult, { signal, timeout: timeoutMs }).catch((error: unknown) => {
             if (callerSignal.aborted) throw error;
             throw failed(error, access.name);
           });
-          return { isError: result.isError === true, output: outputOf(result as CallToolResult) };
+          return { isError: result.isError === true, output: outputOf(result) };
         },
         onChange,
       );
@@ -138,14 +136,6 @@ async function addTool(listing: Listing, found: unknown, { trustsAnnotations }: 
   } catch (error) {
     listing.leaveOut(name, error instanceof DomainError ? error.message : 'Its schema cannot be read.');
   }
-}
-
-/** What the server made for machines, if it did; otherwise its texts, and of all else what it is. */
-function outputOf({ structuredContent, content }: CallToolResult): JsonValue {
-  const texts = content.map((block) => (block.type === 'text' ? block.text : `[${block.type}${'mimeType' in block ? ` ${block.mimeType}` : ''}]`));
-  const output = (structuredContent ?? texts.join('\n')) as JsonValue;
-  const text = typeof output === 'string' ? output : JSON.stringify(output);
-  return text.length > maxOutputCharacters ? `${shortenedTo(text, maxOutputCharacters)} … (cut)` : output;
 }
 
 /** Before a session is open nothing has happened. */

@@ -63,6 +63,9 @@ async function honestServer({ onEnd, onCall }: { onEnd?: () => number; onCall?: 
   return { url: `${origin}/mcp`, calls: () => calls };
 }
 
+/** What answers the call of a session: the client's second request, behind the one that opened it. */
+const answerOf = (result: object) => JSON.stringify({ jsonrpc: '2.0', id: 1, result });
+
 /** A server that says of its tools whatever it is told to. */
 const oddServer = (list: (cursor: string | undefined) => object): Promise<string> =>
   serve((request, response) => {
@@ -138,6 +141,17 @@ it('hears during a call that the tools have changed', async () => {
   expect(await call(url, 'grow', heard)).toMatchObject({ isError: false, output: 'grown' });
   await changed;
   expect(calls()).toBe(1);
+});
+
+it('gives the model what a server says, in whatever blocks', async () => {
+  const text = { type: 'resource', resource: { uri: 'repo://src/a.ts', mimeType: 'text/plain', text: 'const a = 1;' } };
+  const blob = { type: 'resource', resource: { uri: 'repo://logo.png', mimeType: 'image/png', blob: 'aaaa' } };
+  const link = { type: 'resource_link', uri: 'https://docs.example.com/a', name: 'a' };
+  const image = { type: 'image', data: 'aaaa', mimeType: 'image/png' };
+  const content = [{ type: 'text', text: 'found' }, text, blob, link, image, { type: 'hologram', data: 'aaaa' }];
+  const { url } = await honestServer({ onCall: (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(answerOf({ content })) });
+  const { output } = await call(url, 'look');
+  expect(output).toBe(['found', 'const a = 1;', '[resource repo://logo.png]', '[resource_link https://docs.example.com/a]', '[image image/png]', '[hologram]'].join('\n'));
 });
 
 it('follows no redirect, to nowhere', async () => {
