@@ -81,7 +81,7 @@ export interface McpServers {
   list(access: SourceAccess & { readonly settings: McpSettings }, signal: AbortSignal): Promise<ToolListing>;
   /**
    * @param onChange - told when the server says that its tools are others now.
-   * @throws DomainError `tool/unreachable`, `tool/busy`, `tool/failed`, `tool/unknown`
+   * @throws DomainError `tool/unreachable`, `tool/busy`, `tool/failed`, `tool/refused`; `tool/bad-output`: there was an answer, and it is none that can be read
    */
   call(
     access: SourceAccess & { readonly settings: McpSettings },

@@ -32,6 +32,7 @@ export function createToolLister({ http, mcp }: { http: HttpCaller; mcp: McpServ
       const { settings } = access;
       const listing = await (settings.kind === 'openapi' ? openApi({ ...access, settings }, document, signal) : mcp.list({ ...access, settings }, signal)).catch((error: unknown) => {
         if (error instanceof DomainError && ['tool/unreachable', 'tool/busy', 'tool/failed'].includes(error.code)) throw unreachable(error.message, error);
+        if (error instanceof DomainError && error.code === 'tool/bad-output') throw invalid(error.message);
         throw error;
       });
       mustFit(access, listing);

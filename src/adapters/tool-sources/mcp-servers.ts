@@ -14,6 +14,7 @@ import type { McpServers, SourceAccess } from '../../ports/tool-sources';
 import type { PinnedSender } from '../http/http-caller';
 import { withBearer } from './bearer-fetch';
 import { invalid, resolved } from './documents';
+import { withLastWord } from './last-word';
 import { CallResult, outputOf } from './mcp-results';
 import { createPinnedFetch } from './pinned-fetch';
 
@@ -50,7 +51,9 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
     const limits = { origin: new URL(settings.url).origin, maxResponseBytes, signal: ending.signal };
     // Broken streams are not taken up again: what was called is not called twice.
     const reconnectionOptions = { maxRetries: 0, initialReconnectionDelay: 1_000, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1 };
-    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: withBearer(createPinnedFetch(send, limits), access.bearer), requestInit: { headers }, reconnectionOptions });
+    let brokenBy: unknown;
+    const fetch = withLastWord(withBearer(createPinnedFetch(send, limits), access.bearer), (error) => (brokenBy = error));
+    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch, requestInit: { headers }, reconnectionOptions });
     const client = new Client({ name: 'tenure', version });
     client.setNotificationHandler(ToolListChangedNotificationSchema, onChange);
     try {
@@ -59,6 +62,9 @@ export function createMcpServers({ send }: { send: PinnedSender }): McpServers {
         throw connecting(error, limits.origin);
       });
       return await use(client);
+    } catch (error) {
+      // Of a stream the client hears only that it ended.
+      throw brokenBy instanceof DomainError ? brokenBy : error;
     } finally {
       ending.refresh(endWithinMs);
       await transport.terminateSession().catch(() => undefined);
@@ -140,7 +146,7 @@ async function addTool(listing: Listing, found: unknown, { trustsAnnotations }: 
 
 /** Before a session is open nothing has happened. */
 function connecting(error: unknown, origin: string): unknown {
-  if (error instanceof DomainError && error.code !== 'tool/failed') return error;
+  if (error instanceof DomainError && !['tool/failed', 'tool/bad-output'].includes(error.code)) return error;
   if (isRefusal(error)) return new DomainError('tool/refused', `${origin} does not take the credential of this source, or is no MCP server here.`, { cause: error });
   return new DomainError('tool/unreachable', `${origin} opened no session.`, { cause: error });
 }
@@ -153,6 +159,9 @@ function isRefusal(error: unknown): boolean {
   return (error instanceof Error && error.name === 'UnauthorizedError') || (status >= 300 && status < 500 && status !== 408);
 }
 
+/** The client's own status of an answer that is neither JSON nor a stream of events. */
+const unexpectedType = -1;
+
 /** The client's own codes for answers that did not come. */
 const brokenOff: ReadonlySet<number> = new Set([ErrorCode.RequestTimeout, ErrorCode.ConnectionClosed]);
 
@@ -163,5 +172,13 @@ function failed(error: unknown, source: string): unknown {
     return new DomainError('tool/refused', `${source} answered: ${error.message}`.slice(0, 1_000), { cause: error });
   const status = statusOf(error);
   if (isRefusal(error)) return new DomainError('tool/refused', `${source} answered ${status}.`, { cause: error });
+  const oddity = oddityOf(error);
+  if (oddity !== undefined) return new DomainError('tool/bad-output', `${source} answered what no MCP server does. It may have done what it was asked. ${oddity}`.slice(0, 1_000), { cause: error });
   return new DomainError('tool/failed', `${source} gave no answer.`, { cause: error });
+}
+
+/** What is wrong with an answer that came. */
+function oddityOf(error: unknown): string | undefined {
+  if (error instanceof z.core.$ZodError) return z.prettifyError(error);
+  return error instanceof StreamableHTTPError && error.code === unexpectedType ? error.message : undefined;
 }

@@ -20,7 +20,7 @@ const withoutBody = new Set([101, 204, 205, 304]);
 /**
  * The web's `fetch` as far as the MCP client needs it, over the connections that tools have: pinned, checked, bounded.
  *
- * @throws DomainError `tool/busy` with the time the server asks for, `tool/failed`, `tool/egress-refused`
+ * @throws DomainError `tool/busy` with the time the server asks for, `tool/failed`, `tool/egress-refused`; `tool/bad-output` from an answer that is too long
  */
 export function createPinnedFetch(send: PinnedSender, { origin, maxResponseBytes, signal }: Limits): FetchLike {
   return async (input, init = {}) => {
@@ -35,7 +35,7 @@ export function createPinnedFetch(send: PinnedSender, { origin, maxResponseBytes
       const response = await send(url, { method: init.method ?? 'GET', headers, ...(typeof init.body === 'string' && { body: init.body }), maxResponseBytes }, ending.signal);
       const status = response.statusCode ?? 0;
       mustHaveAnswered({ status, retryAfter: response.headers['retry-after'] }, origin);
-      const bounded = response.pipe(bounding(maxResponseBytes)).once('close', leave);
+      const bounded = response.pipe(bounding(maxResponseBytes, origin)).once('close', leave);
       response.on('error', (error) => bounded.destroy(error));
       const body = withoutBody.has(status) ? null : (Readable.toWeb(bounded) as ReadableStream);
       if (body === null) bounded.resume();
@@ -49,12 +49,12 @@ export function createPinnedFetch(send: PinnedSender, { origin, maxResponseBytes
 
 const headersOf = ({ headers }: IncomingMessage): Headers => new Headers(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]])));
 
-function bounding(maxBytes: number): Transform {
+function bounding(maxBytes: number, origin: string): Transform {
   let bytes = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.byteLength;
-      if (bytes > maxBytes) done(new Error(`The answer is longer than ${maxBytes} bytes`));
+      if (bytes > maxBytes) done(new DomainError('tool/bad-output', `${origin} answered with more than ${maxBytes} bytes, which nobody reads. It may have done what it was asked.`));
       else done(null, chunk);
     },
   });

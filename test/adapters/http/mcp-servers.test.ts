@@ -7,7 +7,8 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ListToolsRequestSchema, type ListToolsResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { type SourceToolDeps, toolsOfSource } from '../../../src/activities/session/tools/source-tools';
-import { createPinnedSender } from '../../../src/adapters/http/http-caller';
+import { createHttpCaller, createPinnedSender } from '../../../src/adapters/http/http-caller';
+import { createToolLister } from '../../../src/adapters/tool-sources/lister';
 import { createMcpServers } from '../../../src/adapters/tool-sources/mcp-servers';
 import { createPinnedFetch } from '../../../src/adapters/tool-sources/pinned-fetch';
 import { codeOf } from '../../../src/contracts/errors';
@@ -198,6 +199,38 @@ it('gives up on answers without end, and on none at all', async () => {
   expect(taken).toBeLessThan(20_000_000);
   const silent = await serve(() => undefined);
   expect(await codeFrom(call(silent, 'x', undefined, 300))).toBe('tool/unreachable');
+});
+
+describe('an answer to a call', () => {
+  const json = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'application/json' });
+  const events = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const long = answerOf({ content: [{ type: 'text', text: 'x'.repeat(2_000_000) }] });
+
+  it.each<[string, (response: ServerResponse) => unknown]>([
+    ['breaks off in the middle of an event', (response) => events(response).write('id: 1\ndata:\n\ndata: {"jsonrpc"', () => response.destroy())],
+    ['ends without an event', (response) => events(response).end(': nothing\n\n')],
+  ])('is not waited for when its stream %s', async (_, onCall) => {
+    const { url } = await honestServer({ onCall });
+    const begunMs = performance.now();
+    expect(await codeFrom(call(url, 'look', undefined, 60_000))).toBe('tool/failed');
+    expect(performance.now() - begunMs).toBeLessThan(30_000);
+  });
+
+  it.each<[string, (response: ServerResponse) => unknown, string]>([
+    ['is too long', (response) => json(response).end(long), '1048576 bytes'],
+    ['is too long for a stream', (response) => events(response).end(`data: ${long}\n\n`), '1048576 bytes'],
+    ['is no result', (response) => json(response).end(answerOf({ content: 'none' })), 'content'],
+    ['is a web page', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Sign in</p>'), 'text/html'],
+  ])('that %s is said to be that, and not asked for again', async (_, onCall, why) => {
+    const { url } = await honestServer({ onCall });
+    await expect(call(url, 'look')).rejects.toMatchObject({ code: 'tool/bad-output', message: expect.stringContaining(why) as string });
+  });
+});
+
+it('says of a list of tools that is too long what it is', async () => {
+  const url = await oddServer(() => ({ tools: [{ name: 'wordy', description: 'x'.repeat(2_000_000), inputSchema: { type: 'object' } }] }));
+  const lister = createToolLister({ http: createHttpCaller(send), mcp });
+  await expect(lister.list(accessTo(url), undefined, never)).rejects.toMatchObject({ code: 'tool-source/invalid', message: expect.stringContaining('1048576 bytes') as string });
 });
 
 it('gives up in time, whatever is collected meanwhile', async () => {
