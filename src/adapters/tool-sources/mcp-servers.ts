@@ -37,6 +37,7 @@ const RemoteTool = Named.extend({
   inputSchema: Schema,
   outputSchema: Schema.nullish(),
   annotations: z.object({ readOnlyHint: z.unknown(), idempotentHint: z.unknown() }).partial().optional().catch(undefined),
+  execution: z.object({ taskSupport: z.unknown() }).optional().catch(undefined),
 });
 
 /**
@@ -126,8 +127,9 @@ async function addTool(listing: Listing, found: unknown, { trustsAnnotations }: 
     listing.leaveOut(Named.safeParse(found).data?.name ?? '?', 'It has no name, or no schema of its input.');
     return;
   }
-  const { name, title, description, outputSchema, annotations } = tool.data;
+  const { name, title, description, outputSchema, annotations, execution } = tool.data;
   try {
+    if (execution?.taskSupport === 'required') throw invalid('Its server runs it as a task only, and tools are called and waited for.');
     const inputSchema = asObjectSchema(plainSchema(await resolved(tool.data.inputSchema)));
     if (inputSchema === undefined) throw invalid('Its input is no object.');
     const hints = trustsAnnotations ? annotations : undefined;

@@ -104,18 +104,20 @@ it('leaves out a tool that is odd, not its server with all others', async () => 
     { name: 'typeless', inputSchema: { properties: inputSchema.properties } },
     { name: 'alternatives', inputSchema, outputSchema: { anyOf: [{ type: 'object' }] } },
     { name: 'another-dialect', inputSchema, outputSchema: { type: 'object', properties: { a: { type: 'string', pattern: '(?i)^x' } } } },
+    { name: 'maybe-a-task', inputSchema, execution: { taskSupport: 'optional' } },
     { name: 'untitled', title: 5, description: null, annotations: 'none', inputSchema },
   ];
   const odd = [
     { name: 'nowhere', inputSchema, outputSchema: { type: 'object', properties: { a: { $ref: '#/$defs/Gone' } } } },
     { name: 'a-list', inputSchema: { type: 'array' } },
     { name: 'no-schema' },
+    { name: 'a-task', inputSchema, execution: { taskSupport: 'required' } },
     { inputSchema },
     null,
   ];
   const { tools, leftOut } = await mcp.list(accessTo(await oddServer(() => ({ tools: [...odd, ...sound], nextCursor: null }))), never);
   expect(tools.map(({ name }) => name)).toEqual(sound.map(({ name }) => `docs__${name}`));
-  expect(leftOut.map(({ name }) => name)).toEqual(['nowhere', 'a-list', 'no-schema', '?', '?']);
+  expect(leftOut.map(({ name }) => name)).toEqual(['nowhere', 'a-list', 'no-schema', 'a-task', '?', '?']);
   expect(tools[1]?.inputSchema).toEqual(inputSchema);
 });
 
