@@ -51,8 +51,10 @@ function knownZone(name: string): string {
   }
 }
 
-/** When one that runs once does, in milliseconds since 1970. */
-export function onceAt({ at, timeZone }: Extract<ScheduleTimes, { at: string }>): number {
+/** When one that runs once does, in milliseconds since 1970: in the first whole second that is not before its time, for Temporal plans no others. */
+export const onceAt = (times: Extract<ScheduleTimes, { at: string }>): number => Math.ceil(saidAt(times) / 1_000) * 1_000;
+
+function saidAt({ at, timeZone }: Extract<ScheduleTimes, { at: string }>): number {
   if (/(Z|[+-]\d\d:\d\d)$/.test(at)) return Date.parse(at);
   const shown = Date.parse(`${at}Z`);
   // The offset of a moment nearby is that of this one, but within an hour of a change of clocks: there it is asked again.

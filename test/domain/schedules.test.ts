@@ -74,6 +74,9 @@ describe('a schedule that runs once', () => {
     ['2026-10-25T03:30:00', 'Europe/Berlin', '2026-10-25T02:30:00Z'],
     ['2026-03-29T01:30:00', 'Europe/Berlin', '2026-03-29T00:30:00Z'],
     ['2026-12-24T18:00:00+05:00', 'Europe/Berlin', '2026-12-24T13:00:00Z'],
+    // Temporal plans whole seconds, and none that is past.
+    ['2026-12-24T18:00:00.250', 'Europe/Berlin', '2026-12-24T17:00:01Z'],
+    ['2026-12-24T18:00:00.250Z', 'Europe/Berlin', '2026-12-24T18:00:01Z'],
   ])('at %s in %s does at %s', (at, timeZone, expected) => {
     expect(once(at, timeZone)).toBe(Date.parse(expected));
   });
