@@ -139,6 +139,16 @@ it('gives the prompt to a session of its own, once for one key, and closes it; a
   expect((await send<{ data: ScheduledRun[] }>('GET', `/${name}/runs`)).body.data).toHaveLength(1);
 });
 
+it('has ended when its one time has come, though a run that was missed might still be made up for', async () => {
+  const once = () => made({ times: { at: new Date(Date.now() + 3_000).toISOString() }, jitterSeconds: 0, catchUpSeconds: 86_400 });
+  const [name, rests] = await Promise.all([once(), once()]);
+  await send('POST', `/${rests}/pause`, { reason: 'an audit' });
+  const states = () => Promise.all([name, rests].map(async (one) => (await send('GET', `/${one}`)).body.state));
+  expect(await states()).toEqual(['active', 'paused']);
+  while ((await send<{ data: ScheduledRun[] }>('GET', `/${name}/runs`)).body.data.length === 0) await delay(100);
+  expect(await states()).toEqual(['ended', 'paused']);
+});
+
 it('goes on in the session it names, with the prompt as it was last changed', async () => {
   const sessionId = `daily-${randomUUID()}`;
   const name = await made({ sessionId, prompt: 'Store my preference: color=blue' });

@@ -10,9 +10,9 @@ import { inParallel } from '../../domain/in-parallel';
 import { isPausedByOperation, resumeNote } from '../../domain/maintenance';
 import { omit } from '../../domain/omit';
 import { mustBeSameRequest } from '../../domain/same-request';
-import { checkedSettings, hasEnded, mustHaveRoomFor, pausedNote } from '../../domain/schedules';
+import { checkedSettings, hasEnded, mustHaveRoomFor, onceAt, pausedNote } from '../../domain/schedules';
 import { definitionOf } from '../../domain/tiers';
-import type { AgentClock, AgentSchedules } from '../../ports/agent-schedules';
+import type { AgentClock, AgentClockState, AgentSchedules } from '../../ports/agent-schedules';
 import type { Agents } from '../../ports/agents';
 import type { SessionDirectory } from '../../ports/session-store';
 import { checkMessage, type PlaceDeps } from '../place-limits';
@@ -259,8 +259,11 @@ async function shown({ agentClock }: ScheduleRoutesDeps, tenantId: string, sched
   const isPaused = schedule.paused !== undefined || state?.paused === true;
   return {
     ...omit(schedule, 'requestId', 'requestDigest', 'revision'),
-    state: hasEnded(schedule, Date.now()) ? 'ended' : isPaused ? 'paused' : 'active',
+    state: hasEnded(schedule, Date.now()) || isDone(schedule, state) ? 'ended' : isPaused ? 'paused' : 'active',
     ...(state && { note: state.note }),
     ...(state?.nextRunAt !== undefined && { nextRunAt: state.nextRunAt }),
   };
 }
+
+/** It was to run once, and Temporal has nothing more to do for it. */
+const isDone = ({ times }: AgentSchedule, state: AgentClockState | undefined): boolean => 'at' in times && onceAt(times) <= Date.now() && state?.paused === false && state.nextRunAt === undefined;
