@@ -10,6 +10,6 @@ export interface Webhook {
 
 /** Tells others what has happened, signed as Standard Webhooks has it. @see https://www.standardwebhooks.com */
 export interface Webhooks {
-  /** @returns the status of the answer, whatever it is. @throws DomainError `tool/failed` when there was none. */
-  deliver(webhook: Webhook): Promise<{ readonly status: number }>;
+  /** @returns the status of the answer, whatever it is, and its header `Retry-After`. @throws DomainError `tool/failed` when there was none. */
+  deliver(webhook: Webhook): Promise<{ readonly status: number; readonly retryAfter?: string }>;
 }

@@ -33,9 +33,11 @@ let world: Outside;
 
 /** A shop and a receiver of webhooks: what came to it, in order. */
 class Outside {
-  readonly received: { readonly url: string; readonly body: string; readonly headers: IncomingMessage['headers'] }[] = [];
+  readonly received: { readonly url: string; readonly body: string; readonly headers: IncomingMessage['headers']; readonly atMs: number }[] = [];
   /** Statuses of the next answers; 200 when there is none. */
   readonly statuses: number[] = [];
+  /** Of answers that are not 200. */
+  retryAfter: string | undefined;
   readonly origin: string;
 
   private constructor(private readonly server: Server) {
@@ -44,8 +46,9 @@ class Outside {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        this.received.push({ url: request.url ?? '', body: Buffer.concat(chunks).toString(), headers: request.headers });
-        response.writeHead(this.statuses.shift() ?? 200, { 'content-type': 'application/json' }).end('{"done":true}');
+        this.received.push({ url: request.url ?? '', body: Buffer.concat(chunks).toString(), headers: request.headers, atMs: performance.now() });
+        const status = this.statuses.shift() ?? 200;
+        response.writeHead(status, { 'content-type': 'application/json', ...(status !== 200 && this.retryAfter !== undefined && { 'retry-after': this.retryAfter }) }).end('{"done":true}');
       });
     });
   }
@@ -278,6 +281,20 @@ describe('the webhook', () => {
     expect(told).toMatchObject({ type: 'approval.requested', data: { approvalId, tenantId: tenant.tenantId, tool: 'http_request' } });
     expect(JSON.stringify(told)).not.toContain('amount');
     await decide(session, approvalId, ann, { decision: 'deny' });
+    await logUntilEnd(session);
+  });
+
+  it('is left alone for as long as it asks for', async () => {
+    const before = world.at('/hook').length;
+    world.statuses.push(429);
+    world.retryAfter = '3';
+    const session = await openSession();
+    await sayFor(session, [post('/later')]);
+    await readUntil(follow(session), ({ type }) => type === 'approval.notified');
+    world.retryAfter = undefined;
+    const [first, second] = world.at('/hook').slice(before);
+    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(2_900);
+    await decide(session, (await waitingFor(session, '/later')).approvalId, ann, { decision: 'deny' });
     await logUntilEnd(session);
   });
 

@@ -8,6 +8,7 @@ import type { SessionRef } from '../../contracts/session';
 import type { AgentConfig } from '../../contracts/tenant';
 import { rulingAmong, termsOf } from '../../domain/approval-policy';
 import { isAllowedOrigin } from '../../domain/egress';
+import { retryAfter } from '../../domain/retry-after';
 import type { Decision, PendingApproval, Verdict } from '../../domain/session';
 import { agentOf } from './agent';
 import { approvalRecords, approvalRequest, pendingFrom } from './approval-events';
@@ -135,6 +136,6 @@ async function deliver({ webhooks }: SessionStepDeps, agent: AgentConfig, id: st
   if ('failure' in delivered) return delivered;
   const { status } = delivered;
   if (status >= 200 && status < 300) return { status };
-  if (status >= 500 || status === 408 || status === 429) throw new DomainError('tool/failed', `The webhook answered ${status}.`);
+  if (status >= 500 || status === 408 || status === 429) throw new DomainError('tool/failed', `The webhook answered ${status}.`, retryAfter(delivered.retryAfter, Date.now()));
   return { failure: `The webhook answered ${status}.` };
 }

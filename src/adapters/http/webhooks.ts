@@ -3,7 +3,7 @@ import type { HttpCaller } from '../../ports/http-caller';
 import type { Webhooks } from '../../ports/webhooks';
 
 const timeoutMs = 15_000;
-/** What a receiver answers beside its status is of no interest. */
+/** Of what a receiver answers only status and headers are of interest. */
 const maxResponseBytes = 0;
 
 /** Goes out as the tools do, with the same checks. */
@@ -17,7 +17,7 @@ export const createWebhooks = (http: HttpCaller): Webhooks => ({
       'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
       'webhook-signature': new Signer(secret).sign(id, at, body),
     };
-    const { status } = await http.call({ method: 'POST', url, headers, body, timeoutMs, maxResponseBytes, signal });
-    return { status };
+    const { status, retryAfter } = await http.call({ method: 'POST', url, headers, body, timeoutMs, maxResponseBytes, signal });
+    return { status, ...(retryAfter !== undefined && { retryAfter }) };
   },
 });
