@@ -47,11 +47,17 @@ export class ApprovalDesk {
   /** Returns when the decision is in the log; a repeated one changes nothing. */
   decide(decision: domain.Decision): Promise<void> {
     return this.desk.inOrder(async () => {
-      await condition(() => !domain.isBeingAsked(this.session.state, decision));
-      this.refuse(decision);
-      const call = domain.waitingCall(this.session.state, decision.approvalId);
-      if (call && !domain.isTaken(this.session.state, decision)) await this.record(call, domain.weigh(call, decision), decision);
+      await this.session.hearing.run(() => this.hear(decision));
+      // What is asked for anew waits no longer than the session.
+      this.attend();
     });
+  }
+
+  private async hear(decision: domain.Decision): Promise<void> {
+    await condition(() => !domain.isBeingAsked(this.session.state, decision));
+    this.refuse(decision);
+    const call = domain.waitingCall(this.session.state, decision.approvalId);
+    if (call && !domain.isTaken(this.session.state, decision)) await this.record(call, domain.weigh(call, decision), decision);
   }
 
   private async record(call: domain.WaitingCall, { votes, verdict }: domain.Weighed, decision?: domain.Decision): Promise<void> {
@@ -66,7 +72,6 @@ export class ApprovalDesk {
     this.session.state = verdict
       ? domain.settle(state, { approvalId, verdict, decisionIds: votes.map(({ decisionId }) => decisionId), head, ...(next && { next }) })
       : domain.recordVote(state, approvalId, votes, head);
-    this.attend();
   }
 
   /** @returns whether it is new. */

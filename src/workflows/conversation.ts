@@ -41,6 +41,7 @@ export class Conversation implements OpenSession {
   /** What is waited for whatever becomes of the turn. */
   private readonly shielded = new CancellationScope({ cancellable: false });
   private readonly announcing = new CancellationScope({ cancellable: true, parent: this.shielded });
+  readonly hearing = new CancellationScope({ cancellable: true, parent: this.shielded });
   /** Whether waiting messages are being written into the log. */
   isAnnouncing = false;
   /** Whether it has all it begins with: a fork gets that first. */
@@ -131,6 +132,11 @@ export class Conversation implements OpenSession {
   /** Only of a run of before, whose cancellation reached that, too. */
   stopAnnouncing(): void {
     if (this.isAnnouncing && !patched('announces-to-the-end')) this.announcing.cancel();
+  }
+
+  /** Only of a run of before, whose cancellation reached that, too. */
+  stopHearing(): void {
+    if (!(this.approvals.isIdle && this.questions.isIdle) && !patched('hears-to-the-end')) this.hearing.cancel();
   }
 
   takeBack(request: UndoRequest): { after: number } {

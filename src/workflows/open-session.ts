@@ -1,3 +1,4 @@
+import type { CancellationScope } from '@temporalio/workflow';
 import type { SessionRef } from '../contracts/session';
 import type { SessionState } from '../domain/session';
 import type { SessionInput } from './definitions';
@@ -11,4 +12,6 @@ export interface OpenSession {
   /** Replaced with each change. */
   state: SessionState;
   readonly activities: ReturnType<typeof sessionActivities>;
+  /** In which what people say gets into the log, whatever becomes of turn and workflow: who said it hears of it. */
+  readonly hearing: CancellationScope;
 }

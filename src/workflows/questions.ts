@@ -31,12 +31,14 @@ export class QuestionDesk {
 
   /** Returns when the answer is in the log. @throws ApplicationFailure `question/closed` */
   answer(answer: domain.GivenAnswer): Promise<void> {
-    return this.desk.inOrder(async () => {
-      await condition(() => !domain.isBeingPut(this.session.state, answer));
-      const call = domain.askingCall(this.session.state, answer.questionId);
-      if (!call) throw closed();
-      await this.record(call, answer.answerId);
-    });
+    return this.desk.inOrder(() => this.session.hearing.run(() => this.hear(answer)));
+  }
+
+  private async hear(answer: domain.GivenAnswer): Promise<void> {
+    await condition(() => !domain.isBeingPut(this.session.state, answer));
+    const call = domain.askingCall(this.session.state, answer.questionId);
+    if (!call) throw closed();
+    await this.record(call, answer.answerId);
   }
 
   private async record({ callId, tool, question: { questionId, askedAt } }: domain.AskingCall, answerId?: string): Promise<void> {

@@ -66,6 +66,8 @@ export async function session(input: SessionInput): Promise<void> {
   });
   CancellationScope.current().cancelRequested.catch(() => {
     conversation.close();
+    // In the order in which runs of before were cancelled.
+    conversation.stopHearing();
     conversation.cancel(undefined);
     conversation.stopAnnouncing();
     conversation.facts.stop();

@@ -1,8 +1,10 @@
+import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { SessionActivities } from '../../src/activities/session';
 import { beginTurn, type Decision, newSession, type OpenCall, type PendingApproval, receive, recordThought } from '../../src/domain/session';
 import { cancelTurn, closeSession, decideApproval, holdSession, readSession, releaseSession } from '../../src/workflows/definitions';
-import { converse, fail, gate, limits, refusal, Script } from './session-script';
+import { cancelledWhileBeating, converse, fail, gate, limits, refusal, Script } from './session-script';
 
 const hourMs = 3_600_000;
 const pending = (approvalId: string, changes: Partial<PendingApproval> = {}): PendingApproval => ({
@@ -208,6 +210,54 @@ it.each([
     state,
   );
   expect(worked(script)).toEqual([...(state ? [] : ['think turn-1/1']), 'end turn-1 cancelled', 'close']);
+});
+
+describe('answers a decision that is on its way when an operator cancels the workflow, and closes behind it', () => {
+  const headOf = (script: Script) => script.done.length * 2;
+  it.each<[string, string[], (decided: Promise<unknown>) => Promise<unknown>, (script: Script) => Promise<{ head: number }>]>([
+    ['as taken, when it was written and only the answer got lost', ['decide apr-a'], (decided) => expect(decided).resolves.toBe(true), (script) => Promise.resolve({ head: headOf(script) })],
+    ['as over, when the end of the turn came first', [], (decided) => decided.then(fail, refusal('approval/closed')), () => Promise.reject(ApplicationFailure.nonRetryable('The turn has ended.', 'turn/ended'))],
+  ])('%s', async (_, written, answered, again) => {
+    const failing = gate();
+    const script: Script = asking(() => [call('a', pending('apr-a'))], {
+      decideApproval: async () => {
+        if (Context.current().info.attempt > 1) return again(script);
+        for (const line of written) script.write(line);
+        void failing.pass();
+        throw new Error('The database is away.');
+      },
+    });
+    await converse(script, async ({ env, send, handle }) => {
+      await send('turn-1');
+      await env.sleep('1 hour');
+      const decided = answered(decide(handle, 'apr-a', 'ann'));
+      await failing.reached;
+      await handle.cancel();
+      await decided;
+      await handle.result();
+    });
+    expect(worked(script)).toEqual(['think turn-1/1', ...written, 'end turn-1 cancelled', 'close']);
+  });
+
+  it('as over, when the step that asks is stopped', async () => {
+    const thinking = gate();
+    const script = new Script({
+      think: () => {
+        void thinking.pass();
+        return cancelledWhileBeating();
+      },
+    });
+    await converse(script, async ({ send, handle }) => {
+      await send('turn-1');
+      await thinking.reached;
+      const args = { approvalId: 'apr-a', decisionId: 'early', by: 'ann', decision: 'approve' as const, turnId: 'turn-1', step: 1 };
+      const decided = await handle.startUpdate(decideApproval, { args: [args], waitForStage: 'ACCEPTED' });
+      await handle.cancel();
+      await decided.result().then(fail, refusal('approval/closed'));
+      await handle.result();
+    });
+    expect(worked(script)).toEqual(['end turn-1 cancelled', 'close']);
+  });
 });
 
 it.each(['turn', 'step'] as const)('rests at once when the tenant is suspended (%s), and nothing expires meanwhile', async (at) => {

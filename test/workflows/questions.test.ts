@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { SessionActivities } from '../../src/activities/session';
 import { beginTurn, newSession, type OpenCall, receive, recordQuestion, recordThought } from '../../src/domain/session';
@@ -103,6 +104,29 @@ it.each<[string, (handle: WorkflowHandle, send: (turnId: string, options: { onBu
     await close().catch(() => undefined);
   });
   expect(worked(script)).toEqual(['think turn-1/1', 'ask a', ...end]);
+});
+
+it('answers who has answered when an operator cancels the workflow meanwhile, and closes behind it', async () => {
+  const failing = gate();
+  const script: Script = asking(['a'], {
+    settleQuestion: ({ questionId, answerId }) => {
+      if (Context.current().info.attempt > 1) return Promise.resolve({ head: 100 });
+      // In the log, but the answer gets lost.
+      script.write(`settle ${questionId} ${answerId}`);
+      void failing.pass();
+      return Promise.reject(new Error('The database is away.'));
+    },
+  });
+  await converse(script, async ({ send, handle }) => {
+    await send('turn-1');
+    await waiting(handle, 1);
+    const answered = answer(handle, 'a');
+    await failing.reached;
+    await handle.cancel();
+    expect(await answered).toBe(true);
+    await handle.result();
+  });
+  expect(worked(script)).toEqual(['think turn-1/1', 'ask a', 'settle qst-a ans-a', 'end turn-1 cancelled', 'close']);
 });
 
 it('keeps to its questions, and to their end, where the session continued as new', async () => {
