@@ -150,6 +150,13 @@ export function createConversations(deps: ConversationDeps) {
     },
 
     /**
+     * Keeps with a session that something was asked of it. For what the caller chooses the id of: that does not show which key it was made under.
+     * @throws DomainError `idempotency/key-reused`
+     */
+    keepRequest: (session: SessionRef, { userId }: Caller, { requestId, requestDigest }: { readonly requestId: string; readonly requestDigest: string | undefined }): Promise<void> =>
+      messages.put(session, { turnId: requestId, userId, text: '' }, requestDigest),
+
+    /**
      * The same Idempotency-Key in the same session is the same turn.
      * @param tenant - whose tier says how much may be under way.
      */

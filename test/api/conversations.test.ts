@@ -453,6 +453,8 @@ describe('a session', () => {
     expect([one.status, again.body]).toEqual([201, one.body]);
     expect((await forking({ turnId: second })).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
     expect((await forking({ turnId: second, sessionId: one.body.sessionId })).body).toMatchObject({ status: 409, code: 'session/exists' });
+    const chosen = { turnId: first, sessionId: `chosen-${randomUUID()}` };
+    expect((await forking(chosen)).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
 
     const fork = `${sessionsPath()}/${one.body.sessionId}`;
     const end = before.findIndex((event) => event.type === 'turn.completed' && event.turnId === first) + 1;
@@ -463,6 +465,12 @@ describe('a session', () => {
     expect(await eventsOf(session)).toEqual(before);
     expect((await eventsOf(fork)).map(({ seq }) => seq)).toEqual((await eventsOf(fork)).map((_event, index) => index + 1));
     expect((await api.send<{ status: object }>(fork, { token: alice.accessToken })).body.status).toMatchObject({ turnCount: 2 });
+
+    const another = { 'idempotency-key': randomUUID() };
+    const keyed = (body: object) => api.send<{ sessionId: string; code?: string }>(`${session}/fork`, post(body, another));
+    const two = await Promise.all([keyed(chosen), keyed(chosen)]);
+    expect(two.map(({ status, body }) => [status, body.sessionId])).toEqual([1, 2].map(() => [201, chosen.sessionId]));
+    for (const body of [{ turnId: first }, { ...chosen, sessionId: `other-${randomUUID()}` }]) expect((await keyed(body)).body).toMatchObject({ status: 422, code: 'idempotency/key-reused' });
 
     const refused = async (body: object) => (await api.send(`${session}/fork`, post(body))).body.code;
     expect(await refused({ turnId: 'turn-none' })).toBe('turn/not-found');

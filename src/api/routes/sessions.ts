@@ -140,12 +140,13 @@ const forkRoute = ({ conversations, sessionWorkflows, log }: SessionRoutesDeps):
     response: Forked,
     status: 201,
     otherStatuses: { 202: 'It is a long session: the new one can be found when it has all of it' },
-    async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey }) {
+    async handle({ params, body: { turnId, sessionId: wanted }, caller, idempotencyKey, requestDigest }) {
       const owned = await conversations.mustOwn(params, caller);
       const { tenantId, sessionId: from } = params;
       const source = { sessionId: from, turnId, upTo: await forkPoint(log, params, turnId) };
       const sessionId = wanted ?? idFor('session', idempotencyKey, tenantId, from, caller.userId);
       await conversations.mustBeFree({ tenantId, sessionId }, caller, { source, isChosen: wanted !== undefined });
+      if (idempotencyKey !== undefined) await conversations.keepRequest(params, caller, { requestId: idFor('request', idempotencyKey, tenantId, from, 'fork', caller.userId), requestDigest });
       const isThere = await sessionWorkflows.fork({ tenantId, sessionId }, owned, source);
       return { status: isThere ? 201 : 202, headers: { location: urlOfSession({ tenantId, sessionId }) }, body: { sessionId, turnId, from } };
     },
