@@ -70,6 +70,7 @@ export const errors = {
   'agent/exists': { status: 409, title: 'There is an agent of this name', retryable: false },
   'agent/archived': { status: 409, title: 'The agent was archived', retryable: false },
   'agent/changed': { status: 412, title: 'The agent has changed meanwhile', retryable: false },
+  'agent/busy': { status: 409, title: 'Others change the agent just now', retryable: true },
   'agent/too-many': { status: 409, title: 'There are too many already', retryable: false },
   'agent/no-place': { status: 429, title: 'There is no place for the agent that was called', retryable: false },
   'agent/unanswered': { status: 502, title: 'The agent that was called gave no answer', retryable: false },

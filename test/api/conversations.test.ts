@@ -186,11 +186,10 @@ describe('an agent with a name', () => {
 
   it('shows its versions as they were published, newest first, and no two under one number', async () => {
     await change('POST', '', { name: 'sales', settings: { modelId: 'model.one', systemPrompt: 'Sell.' } });
-    const raced = await Promise.all(['a', 'b', 'c'].map((name) => publish('sales', `model.${name}`)));
-    const done = raced.filter(({ status }) => status === 201);
-    expect(raced.filter(({ status }) => status !== 201).every(({ body }) => body.code === 'agent/changed')).toBe(true);
+    const raced = await Promise.all(Array.from({ length: 40 }, (_, index) => publish('sales', `model.${index}`)));
+    expect(raced.map(({ status }) => status)).toEqual(raced.map(() => 201));
     const { body } = await read<{ data: AgentVersion[] }>('/sales/versions');
-    expect(body.data.map(({ version }) => version)).toEqual(Array.from({ length: done.length + 1 }, (_, index) => done.length + 1 - index));
+    expect(body.data.map(({ version }) => version)).toEqual(Array.from({ length: 41 }, (_, index) => 41 - index));
     expect((await read<{ settings: object }>('/sales/versions/1')).body.settings).toMatchObject({ modelId: 'model.one', systemPrompt: 'Sell.' });
   });
 

@@ -3,11 +3,11 @@ import { type EventBody, maxBatchEvents, type SessionEvent } from '../../contrac
 import { tableKeys } from '../../contracts/names';
 import type { SessionRef } from '../../contracts/session';
 import { wellFormed } from '../../domain/well-formed';
+import { createQueues } from '../../domain/queues';
 import type { TenantCipher } from '../../ports/cipher';
 import type { TenantDirectory } from '../../ports/tenant-registry';
 import type { AppendInput, Appended, SessionLog } from '../../ports/session-store';
 import { type BatchItem, createBatchBodies, createBatchTable, firstSeqOf, lastSeqOf, outlineOf } from './session-batches';
-import { createSessionQueues } from './session-queues';
 import { createSessionTails } from './session-tails';
 import type { TenantAccess } from './tenant-access';
 
@@ -36,7 +36,7 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
   const table = createBatchTable({ access });
   const bodies = createBatchBodies({ access, cipher });
   const tails = createSessionTails({ maxBytes: tailCacheBytes });
-  const oneAtATime = createSessionQueues();
+  const oneAtATime = createQueues();
 
   /** Under which the tail of a log is remembered: another one after a restore, and for a tenant that was built anew, whose pool is another one. */
   async function tailOf({ tenantId, sessionId }: SessionRef): Promise<SessionRef> {
@@ -84,7 +84,7 @@ export function createSessionLog({ access, cipher, directory }: Dependencies): S
     append(session, input) {
       const { length } = input.events;
       if (length < 1 || length > maxBatchEvents) return Promise.reject(new RangeError(`A batch has 1 to ${maxBatchEvents} events, not ${length}.`));
-      return oneAtATime(session, () => write(session, { ...input, events: wellFormed(input.events) }));
+      return oneAtATime(`${session.tenantId}/${session.sessionId}`, () => write(session, { ...input, events: wellFormed(input.events) }));
     },
 
     async find(session, { after, key }) {

@@ -10,6 +10,7 @@ import { mustAgree, withAlias, withoutAlias } from '../../domain/agents';
 import { mustAllow } from '../../domain/tiers';
 import { tenantsOwnAgent } from '../../domain/usage';
 import type { Agents, PublicationRequest } from '../../ports/agents';
+import { type AgentChanges, createAgentChanges } from '../agent-changes';
 import { withoutSecret, withSecretOf } from '../agent-secrets';
 import { checkAgent } from '../agent-check';
 import { checkCalledAgents } from '../called-agents';
@@ -33,9 +34,16 @@ export interface AgentsRoutesDeps {
   readonly tiers: Tiers;
 }
 
-export const agentsRoutes = (deps: AgentsRoutesDeps): Route[] => [...agentRoutes(deps), ...versionRoutes(deps), ...aliasRoutes(deps)];
+interface ChangeDeps extends AgentsRoutesDeps {
+  readonly inTurn: AgentChanges;
+}
 
-const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
+export function agentsRoutes(deps: AgentsRoutesDeps): Route[] {
+  const changing = { ...deps, inTurn: createAgentChanges() };
+  return [...agentRoutes(changing), ...versionRoutes(changing), ...aliasRoutes(changing)];
+}
+
+const agentRoutes = (deps: ChangeDeps): Route[] => [
   tenantRoute({
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/agents',
@@ -84,14 +92,12 @@ const agentRoutes = (deps: AgentsRoutesDeps): Route[] => [
     status: 200,
     tellsRevision: true,
     heedsRevision: true,
-    async handle({ params, header }) {
-      const agent = await mustFind(deps, params, header('if-match'));
-      return replyWith(agent.archivedAt === undefined ? await deps.agents.replace(params.tenantId, { ...agent, archivedAt: new Date().toISOString() }) : agent);
-    },
+    handle: ({ params, header }) =>
+      changing(deps, params, header('if-match'), (agent) => (agent.archivedAt === undefined ? { ...agent, archivedAt: new Date().toISOString() } : agent)),
   }),
 ];
 
-const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
+const versionRoutes = (deps: ChangeDeps): Route[] => [
   tenantRoute({
     method: 'post',
     path: '/api/v1/tenants/{tenantId}/agents/{agentName}/versions',
@@ -109,12 +115,16 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
       // Before it is asked what the agent is now: this very request may have made it that.
       const earlier = await deps.agents.published(tenantId, name, request);
       if (earlier) return reply(earlier);
-      const agent = await mustFind(deps, { tenantId, agentName: name }, input.header('if-match'));
-      if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
-      const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
-      const publication = { ...request, note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: before.settings, settings }) };
-      const next = { ...agent, latestVersion: agent.latestVersion + 1 };
-      return reply(await deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication));
+      const ifMatch = input.header('if-match');
+      const publish = async () => {
+        const agent = await mustFind(deps, { tenantId, agentName: name }, ifMatch);
+        if (agent.archivedAt !== undefined) throw new DomainError('agent/archived', `The agent ${name} was archived: make another one.`);
+        const before = await deps.agents.version(tenantId, { name, version: agent.latestVersion });
+        const publication = { ...request, note, by: input.caller.userId, settings: await checked(deps, input.tenant, { name, before: before.settings, settings }) };
+        const next = { ...agent, latestVersion: agent.latestVersion + 1 };
+        return deps.agents.publish(tenantId, alias === undefined ? next : withAlias(next, alias, next.latestVersion), publication);
+      };
+      return reply(await deps.inTurn({ tenantId, agentName: name }, ifMatch, publish));
     },
   }),
   tenantRoute({
@@ -147,7 +157,7 @@ const versionRoutes = (deps: AgentsRoutesDeps): Route[] => [
   }),
 ];
 
-const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
+const aliasRoutes = (deps: ChangeDeps): Route[] => [
   tenantRoute({
     method: 'put',
     path: '/api/v1/tenants/{tenantId}/agents/{agentName}/aliases/{alias}',
@@ -159,10 +169,8 @@ const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
     status: 200,
     tellsRevision: true,
     heedsRevision: true,
-    async handle({ params: { alias, ...ref }, body: { version }, header }) {
-      const agent = await mustFind(deps, ref, header('if-match'));
-      return replyWith(agent.aliases[alias] === version ? agent : await deps.agents.replace(ref.tenantId, withAlias(agent, alias, version)));
-    },
+    handle: ({ params: { alias, ...ref }, body: { version }, header }) =>
+      changing(deps, ref, header('if-match'), (agent) => (agent.aliases[alias] === version ? agent : withAlias(agent, alias, version))),
   }),
   tenantRoute({
     method: 'delete',
@@ -174,13 +182,19 @@ const aliasRoutes = (deps: AgentsRoutesDeps): Route[] => [
     status: 200,
     tellsRevision: true,
     heedsRevision: true,
-    async handle({ params: { alias, ...ref }, header }) {
-      return replyWith(await deps.agents.replace(ref.tenantId, withoutAlias(await mustFind(deps, ref, header('if-match')), alias)));
-    },
+    handle: ({ params: { alias, ...ref }, header }) => changing(deps, ref, header('if-match'), (agent) => withoutAlias(agent, alias)),
   }),
 ];
 
 const replyWith = (agent: Agent) => ({ headers: etagOf(agent), body: agent });
+
+/** @param change - of an agent as it is; the same one when there is nothing to change. @throws as {@link AgentChanges}, {@link mustFind} */
+const changing = (deps: ChangeDeps, ref: { tenantId: string; agentName: string }, ifMatch: string | undefined, change: (agent: Agent) => Agent) =>
+  deps.inTurn(ref, ifMatch, async () => {
+    const agent = await mustFind(deps, ref, ifMatch);
+    const next = change(agent);
+    return replyWith(next === agent ? agent : await deps.agents.replace(ref.tenantId, next));
+  });
 
 /** @param ifMatch - names what the caller has seen. @throws DomainError `agent/not-found`, `agent/changed`; InvalidRequest */
 async function mustFind({ agents }: AgentsRoutesDeps, { tenantId, agentName: name }: { tenantId: string; agentName: string }, ifMatch?: string): Promise<Agent> {
