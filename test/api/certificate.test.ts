@@ -11,9 +11,9 @@ import { verifyCertificate } from '../../src/adapters/certificate-signature';
 import { callerAccount } from '../../src/adapters/aws/tenant-access';
 import type { BackupEvidence, PurgeRecord, SignedCertificate } from '../../src/contracts/certificate';
 import type { PublicKey } from '../../src/contracts/public-key';
-import { groups, objectKeys, platformResources, scheduleIds, searchAttributes, tenantResources, workflowIds } from '../../src/contracts/names';
+import { groups, objectKeys, platformResources, scheduleIds, searchAttributes, taskQueues, tenantResources, workflowIds } from '../../src/contracts/names';
 import type { Operation } from '../../src/contracts/operation';
-import type { TenantRecord } from '../../src/contracts/tenant';
+import type { ServedTenant, TenantRecord } from '../../src/contracts/tenant';
 import { sessionWorkflow } from '../../src/workflows/definitions';
 import { aws, waiting } from '../adapters/aws/tenants';
 import { offboardingRequest } from '../workflows/lifecycle-script';
@@ -24,10 +24,12 @@ import { startWorkers } from './workers';
 let api: RunningApi;
 let stopWorkers: () => Promise<void>;
 let operator: Account;
+/** The one tenant whose sessions a worker serves. */
+let served: ServedTenant;
 
 beforeAll(async () => {
-  [api, operator] = await Promise.all([startApi(), signUpOperator()]);
-  stopWorkers = await startWorkers(api.adapters, []);
+  [api, operator, served] = await Promise.all([startApi(), signUpOperator(), newTenant()]);
+  stopWorkers = await startWorkers(api.adapters, [served.tenantId]);
 });
 afterAll(async () => {
   await stopWorkers();
@@ -212,13 +214,13 @@ describe('of a tenant whose key is lost', () => {
 });
 
 it('is issued when the histories of sessions are gone, and says so', async () => {
-  const { tenantId } = await newTenant();
+  const { tenantId } = served;
   const { temporalClient } = api.adapters;
-  // Nobody serves the tenant: its session is ended just before its history is to go.
+  // It ends just before its history is to go.
   const session = { tenantId, sessionId: `ses-${randomUUID()}` };
   await temporalClient.workflow.start(sessionWorkflow, {
     workflowId: workflowIds.session(tenantId, session.sessionId),
-    taskQueue: 'nobody',
+    taskQueue: taskQueues.sessions,
     args: [{ ...session }],
     typedSearchAttributes: [{ key: defineSearchAttributeKey(searchAttributes.tenantId, SearchAttributeType.KEYWORD), value: tenantId }],
   });
