@@ -237,7 +237,7 @@ describe('an agent that falls back on another model', () => {
   });
 
   it('has the other summarise, too, when its own is away', async () => {
-    const words = (begin: string) => `${begin} ${'and so on '.repeat(120)}`;
+    const words = (begin: string) => `${begin} ${'and so on '.repeat(300)}`;
     const sessionId = randomUUID();
     await makeAgent('small', { modelId: 'away', fallbackModels: ['cheap'], systemPrompt: 'Be brief.', tools: ['calculator'] });
     // A model of this file's own: others ask the same server.
